@@ -1,0 +1,173 @@
+// compare: the command line. What is measured and how is in measure.cpp, compare_tcp.cpp and
+// compare_memory.cpp.
+#include "compare.hpp"
+
+#include <getopt.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <exception>
+#include <fstream>
+#include <sstream>
+
+#include "arguments.hpp"
+#include "process.hpp"
+
+namespace {
+
+using namespace bench;
+
+constexpr char kHelp[] = R"(usage: compare tcp [options] [NAME=COMMAND ...]
+       compare memory [-n N] [NAME=COMMAND ...]
+
+tcp: what a request costs echo servers, as ratios to the first one. All are alive at once on one
+processor, a load on another talks to them in turns. Without commands: tcp_server against the floors
+in peers/, for epoll and io_uring.
+  -c, --connections LIST   comma-separated counts (1,100,1000)
+  -s, --size BYTES         of a request (256)
+  -d, --duration SECONDS   per count and group, up to three times as long while uncertain (10)
+      --slice-ms MS        length of a turn (20)
+
+memory: resident memory of each server per idle connection that has echoed 64 bytes.
+  -n, --hold N             connections (10000)
+
+COMMAND is run by the shell, with a free port of 127.0.0.1 for each %p:
+  compare tcp a='./a -p %p' b='./b --port %p'
+Exit status: 0; 1 when a server failed or answered wrong; 2 when the self-check failed, so that the
+numbers are not to be believed; 64 for bad usage.
+)";
+
+struct Arguments {
+  std::string subcommand;
+  std::vector<std::size_t> counts{1, 100, 1000};
+  std::size_t held = 10000;
+  Plan plan;
+  std::vector<Contender> contenders;
+};
+
+std::vector<std::size_t> to_counts(const std::string& text) {
+  std::vector<std::size_t> counts;
+  std::stringstream list(text + ",");
+  for (std::string item; std::getline(list, item, ',');)
+    counts.push_back(to_number("connections", item, 1, 25000));
+  return counts;
+}
+
+Contender to_contender(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == 0 || equals == std::string::npos || text.find("%p") == std::string::npos) {
+    bad_usage("'" + text + "' is not of the form NAME=COMMAND with %p for the port");
+  }
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+Arguments parse(int argc, char** argv) {
+  static const option kLong[] = {{"connections", required_argument, nullptr, 'c'},
+                                 {"size", required_argument, nullptr, 's'},
+                                 {"duration", required_argument, nullptr, 'd'},
+                                 {"slice-ms", required_argument, nullptr, 'm'},
+                                 {"hold", required_argument, nullptr, 'n'},
+                                 {"help", no_argument, nullptr, 'h'},
+                                 {nullptr, 0, nullptr, 0}};
+  Arguments result;
+  for (int name; (name = getopt_long(argc, argv, "c:s:d:n:h", kLong, nullptr)) != -1;) {
+    switch (name) {
+      case 'c':
+        result.counts = to_counts(optarg);
+        break;
+      case 's':
+        result.plan.size = to_number("size", optarg, 1, 1U << 20);
+        break;
+      case 'd':
+        result.plan.seconds = to_seconds("duration", optarg);
+        break;
+      case 'm':
+        result.plan.slice = std::chrono::milliseconds(to_number("slice-ms", optarg, 1, 1000));
+        break;
+      case 'n':
+        result.held = to_number("hold", optarg, 1, 1000000);
+        break;
+      case 'h':
+        std::fputs(kHelp, stdout);
+        std::exit(0);
+      default:
+        std::fputs("try --help\n", stderr);
+        std::exit(EX_USAGE);
+    }
+  }
+  if (optind < argc) result.subcommand = argv[optind++];
+  while (optind < argc) result.contenders.push_back(to_contender(argv[optind++]));
+  return result;
+}
+
+/// The folder that this program was built into; the servers are beside it.
+std::string own_folder() {
+  char path[4096];
+  const ssize_t length = readlink("/proc/self/exe", path, sizeof path);
+  const std::string whole(path, length > 0 ? static_cast<std::size_t>(length) : 0);
+  return whole.substr(0, whole.rfind('/'));
+}
+
+std::vector<std::vector<Contender>> default_groups() {
+  const std::string folder = own_folder();
+  std::vector<std::vector<Contender>> groups;
+  for (const std::string kind : {"epoll", "uring"}) {
+    const std::string floor = folder + "/peers/raw_" + kind;
+    const std::string server = folder + "/tcp_server";
+    for (const auto& program : {floor, server}) {
+      if (access(program.c_str(), X_OK) != 0)
+        throw std::runtime_error(program + ": not there, build it first");
+    }
+    groups.push_back({{"raw_" + kind, "'" + floor + "' -p %p"},
+                      {"tcp_server-" + kind, "'" + server + "' -p %p --backend " + kind}});
+  }
+  return groups;
+}
+
+std::string processor_model() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  }
+  return "unknown processor";
+}
+
+void print_machine(const Processors& processors) {
+  utsname kernel{};
+  uname(&kernel);
+  std::printf("kernel %s, %s, servers on processor %d, load on %d\n", kernel.release,
+              processor_model().c_str(), processors.server, processors.load);
+}
+
+int run(Arguments arguments) {
+  const bool tcp = arguments.subcommand == "tcp";
+  if (!tcp && arguments.subcommand != "memory") {
+    bad_usage("subcommand '" + arguments.subcommand + "' is neither 'tcp' nor 'memory'");
+  }
+  auto groups = arguments.contenders.empty()
+                    ? default_groups()
+                    : std::vector<std::vector<Contender>>{arguments.contenders};
+  const Processors processors = choose_processors();
+  pin_to(processors.load);
+  raise_descriptor_limit();
+  print_machine(processors);
+  if (tcp) {
+    arguments.plan.processor = processors.server;
+    return compare_tcp(groups, arguments.counts, arguments.plan);
+  }
+  std::vector<Contender> all;
+  for (const auto& group : groups) all.insert(all.end(), group.begin(), group.end());
+  return compare_memory(all, arguments.held, processors.server);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(parse(argc, argv));
+  } catch (const std::exception& error) {
+    std::fflush(stdout);
+    std::fprintf(stderr, "compare: %s\n", error.what());
+    return kFailed;
+  }
+}

@@ -1,0 +1,24 @@
+// The subcommands of `compare`. Each prints what it finds and returns the exit status.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "measure.hpp"
+
+namespace bench {
+
+/// Exit statuses of `compare`, besides EX_USAGE.
+constexpr int kFine = 0;
+constexpr int kFailed = 1;         ///< errors in the load, or a server that does not run
+constexpr int kNotBelievable = 2;  ///< the self-check failed twice
+
+/// Each group is measured by itself; its first contender is what the others are divided by.
+int compare_tcp(const std::vector<std::vector<Contender>>& groups,
+                const std::vector<std::size_t>& counts, Plan plan);
+
+/// Holds `connections` to each server in turn, which runs on `processor`; prints what they cost it.
+int compare_memory(const std::vector<Contender>& contenders, std::size_t connections,
+                   int processor);
+
+}  // namespace bench

@@ -1,0 +1,76 @@
+// What both floors share: the command line and a listening socket. Nothing here runs per request.
+#pragma once
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace floor_server {
+
+[[noreturn]] inline void die(const char* what, int error) {
+  std::fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what, std::strerror(error));
+  std::exit(1);
+}
+
+/// The value of -p, 8080 without it; 0 lets the kernel choose.
+inline std::uint16_t port_from_arguments(int argc, char** argv) {
+  unsigned long port = 8080;
+  for (int option; (option = getopt(argc, argv, "p:h")) != -1;) {
+    if (option != 'p') {
+      std::fprintf(stderr, "usage: %s [-p port]\nEchoes TCP on 127.0.0.1 (port 8080).\n", argv[0]);
+      std::exit(option == 'h' ? 0 : EX_USAGE);
+    }
+    char* end = nullptr;
+    port = std::strtoul(optarg, &end, 10);
+    if (*optarg < '0' || *optarg > '9' || *end != '\0' || port > 65535) {
+      std::fprintf(stderr, "%s: port '%s' is not a number from 0 to 65535\n", argv[0], optarg);
+      std::exit(EX_USAGE);
+    }
+  }
+  return static_cast<std::uint16_t>(port);
+}
+
+/// A TCP socket that listens on 127.0.0.1; says where on stdout. Ends the program when it cannot.
+inline int listen_on_loopback(std::uint16_t port, int socket_flags) {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | socket_flags, 0);
+  if (listener < 0) die("socket", errno);
+  const int one = 1;
+  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  socklen_t length = sizeof address;
+  if (bind(listener, generic, length) < 0 || listen(listener, 4096) < 0) {
+    char what[64];
+    std::snprintf(what, sizeof what, "cannot listen on 127.0.0.1:%u", unsigned{port});
+    die(what, errno);
+  }
+  getsockname(listener, generic, &length);
+  std::printf("listening on 127.0.0.1:%u\n", unsigned{ntohs(address.sin_port)});
+  std::fflush(stdout);
+  return listener;
+}
+
+inline void no_delay(int socket) {
+  const int one = 1;
+  setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}
+
+/// Errors of accept that concern one peer only; after any other the floor cannot go on.
+inline bool is_peers_fault(int accept_error) {
+  return accept_error == ECONNABORTED || accept_error == EINTR || accept_error == EPROTO;
+}
+
+}  // namespace floor_server

@@ -1,0 +1,123 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <proa/operation.hpp>
+#include <proa/requests.hpp>
+#include <proa/system.hpp>
+#include <proa/time.hpp>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace proa {
+
+struct Options;
+struct Counters;
+
+/// The pool that receive buffers come from, as a backend sees it. The proactor's thread.
+class BufferSource {
+ public:
+  /// A block to receive into (its room: data() .. data() + capacity()), or an empty buffer when all
+  /// are lent: the receive has to wait until available() again, and the miss is counted.
+  virtual Buffer take() noexcept = 0;
+  /// Whether take() would succeed.
+  virtual bool available() noexcept = 0;
+  /// Makes a filled buffer of a block that take() gave.
+  virtual void fill(Buffer& buffer, std::size_t size) noexcept = 0;
+
+ protected:
+  ~BufferSource() = default;
+};
+
+/// The boundary to the operating system. One thread calls it, the one that is bound by the first
+/// wait(); before that, submit() and cancel() may come from another one. Only wake() is for every
+/// thread.
+///
+/// Per descriptor and direction there is one operation at the backend at a time; the proactor keeps
+/// the rest. The objects belong to their owners and stay where they are until next() has returned
+/// them for the last time (R3, R6).
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  /// Takes an operation on. Never calls back (R1), need not make a system call yet. Whatever goes
+  /// wrong comes out of next().
+  virtual void submit(Operation& operation) noexcept = 0;
+  /// Hurries an operation that was submitted and not yet returned; it still comes out of next()
+  /// exactly once more (R2), with what it achieved or -ECANCELED. Called once per operation at
+  /// most.
+  virtual void cancel(Operation& operation) noexcept = 0;
+  /// Flushes what was submitted, then sleeps until an operation has finished, wake() was called or
+  /// `until` has come; never if next() has something already. The only call that blocks.
+  virtual void wait(TimePoint until) noexcept = 0;
+  /// One finished operation, its result set through BackendSide, or nullptr. It is not touched
+  /// again unless it is a repeating one that was finished with `more`.
+  virtual Operation* next() noexcept = 0;
+  /// Ends the current wait(), or the next one. Any thread, also from a signal handler.
+  virtual void wake() noexcept = 0;
+
+  /// When wait() would do something without being told to by the system; `never` if all it waits
+  /// for is an event. For a foreign event loop.
+  virtual TimePoint next_deadline() const noexcept { return never; }
+  /// A descriptor that polls readable when wait() would not sleep, for a foreign event loop; -1 if
+  /// there is none.
+  virtual int native_handle() const noexcept { return -1; }
+  virtual System& system() noexcept = 0;
+  /// Names of the features in use, for people.
+  virtual std::vector<std::string> features() const { return {}; }
+};
+
+/// How a backend reads and completes operations.
+class BackendSide {
+ public:
+  /// Sets the result: `result` is a count of bytes (added to what earlier parts moved), or -errno.
+  /// `more` is for repeating operations: they stay with the backend.
+  static void finish(Operation& operation, long result, bool more = false) noexcept {
+    if (result < 0) {
+      operation.error_ = static_cast<std::int32_t>(result);
+    } else {
+      operation.error_ = 0;
+      operation.bytes_ += static_cast<std::size_t>(result);
+    }
+    operation.more_ = more;
+  }
+  /// Notes a part of a Send that was moved, and how much that is by now.
+  static std::size_t advance(Operation& operation, std::size_t bytes) noexcept {
+    return operation.bytes_ += bytes;
+  }
+  static std::size_t moved(const Operation& operation) noexcept { return operation.bytes_; }
+  static bool repeating(const Operation& operation) noexcept { return operation.repeating_; }
+  /// True from the moment the operation's end was asked for.
+  static bool cancelled(const Operation& operation) noexcept {
+    return operation.reason_ != Operation::Reason::none;
+  }
+
+  /// For the backend's own use while it has the operation.
+  static ListHook& hook(Operation& operation) noexcept { return operation.hook_; }
+  static Operation& from_hook(ListHook& hook) noexcept {
+    static_assert(std::is_standard_layout_v<Operation>, "the hook is the first member");
+    return reinterpret_cast<Operation&>(hook);
+  }
+  static std::uint32_t& slot(Operation& operation) noexcept { return operation.slot_; }
+  static std::uint8_t& phase(Operation& operation) noexcept { return operation.phase_; }
+};
+
+/// What a backend is made from. The references outlive the backend.
+struct BackendContext {
+  const Options& options;
+  BufferSource& buffers;
+  Counters& counters;
+};
+
+/// A backend as a plugin. `probe` says in one sentence why it cannot work here ("io_uring_setup:
+/// EPERM (...)"), or leaves the string empty. `create` returns nullptr and a sentence when it fails
+/// after all. Neither throws but for memory.
+struct BackendInfo {
+  const char* name = "";
+  std::string (*probe)(const Options& options, bool by_name) = nullptr;
+  std::unique_ptr<Backend> (*create)(const BackendContext& context, std::string& why_not) = nullptr;
+};
+
+}  // namespace proa

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+
+namespace proa {
+
+/// What a descriptor refers to, as far as I/O on it differs.
+enum class DescriptorKind : std::uint8_t {
+  none,
+  tcp,       ///< a TCP socket: after a short read the kernel tells when more is there
+  socket,    ///< any other socket
+  pipe,      ///< a pipe, tty or other pollable descriptor in non-blocking mode
+  borrowed,  ///< a pipe whose mode belongs to somebody else: never switched to non-blocking
+  file,      ///< always ready, never pollable: a regular file, /dev/null (epoll_ctl(2), EPERM)
+};
+
+/// The number by which a System knows an open socket, pipe or file, and its kind. A plain value: it
+/// owns nothing.
+struct Descriptor {
+  int number = -1;
+  DescriptorKind kind = DescriptorKind::none;
+
+  constexpr bool valid() const noexcept { return number >= 0; }
+  constexpr bool is_socket() const noexcept {
+    return kind == DescriptorKind::tcp || kind == DescriptorKind::socket;
+  }
+  friend constexpr bool operator==(Descriptor a, Descriptor b) noexcept {
+    return a.number == b.number && a.kind == b.kind;
+  }
+  friend constexpr bool operator!=(Descriptor a, Descriptor b) noexcept { return !(a == b); }
+};
+
+}  // namespace proa

@@ -1,0 +1,63 @@
+// The errors that proa itself reports; errors of the system come as they are, in
+// std::system_category().
+//
+// Test against std::errc where any cause will do, against proa::Error where it matters who said so:
+//
+//     if (result.error == std::errc::timed_out) ...         // a deadline of ours, or TCP gave up
+//     if (result.error == proa::Error::deadline) ...        // a deadline of ours
+//
+// The end of a stream is not an error. Every function here may be called from any thread, neither
+// allocates nor throws nor calls back; only error_code::message() allocates, for the string it
+// returns.
+
+#pragma once
+
+#include <system_error>
+#include <type_traits>
+
+namespace proa {
+
+/// Values are stable: new ones are added at the end. Zero is success and has no name.
+/// In brackets: the std::errc that a std::error_code of this value compares equal to.
+enum class Error {
+  /// The deadline given with the operation passed first; never `operation_canceled`. [timed_out]
+  deadline = 1,
+  /// Refused: close() was called on this handler. For the caller its descriptor is closed already,
+  /// hence what a call on a closed descriptor says; `not_connected` would be wrong for files and
+  /// listeners, `operation_canceled` is for operations that had been accepted.
+  /// [bad_file_descriptor]
+  closing,
+  /// The text or the bytes are no address; Address::parse says what is wrong. [invalid_argument]
+  bad_address,
+  /// The port is a number above 65535. [invalid_argument]
+  port_out_of_range,
+  /// The UNIX path or abstract name does not fit into sockaddr_un; it is never cut.
+  /// [filename_too_long]
+  path_too_long,
+  /// The UNIX path contains a NUL byte, at which the system would cut it. [invalid_argument]
+  path_has_nul,
+  /// A length is zero, or above what one operation can move. [invalid_argument]
+  bad_length,
+  /// A single read was submitted while continuous reading is on. [device_or_resource_busy]
+  reading_is_on,
+  /// No backend of this name was built in or passed in Options. [invalid_argument]
+  no_such_backend,
+  /// The backend exists, but Options exclude it. [operation_not_permitted]
+  excluded_backend,
+  /// The backend does not work on this machine; the backend report says why.
+  /// [operation_not_supported]
+  backend_refused,
+  /// The queue of writes reached its hard limit. [no_buffer_space]
+  write_limit,
+};
+
+/// The category of all codes made from Error; its name is "proa". Lives as long as the program.
+const std::error_category& error_category() noexcept;
+
+/// Makes `std::error_code error = Error::deadline` and `error == Error::deadline` work.
+std::error_code make_error_code(Error error) noexcept;
+
+}  // namespace proa
+
+template <>
+struct std::is_error_code_enum<proa::Error> : std::true_type {};

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <proa/descriptor.hpp>
+#include <system_error>
+
+namespace proa {
+
+/// What became of an operation: complete success has no error; `bytes` is what moved, also beside
+/// an error.
+struct Result {
+  std::error_code error;
+  std::size_t bytes = 0;
+};
+
+/// Links an object into one of the library's lists; it is in one list at most.
+struct ListHook {
+  ListHook* next = nullptr;
+  ListHook* previous = nullptr;
+
+  bool linked() const noexcept { return next != nullptr; }
+};
+
+enum class Opcode : std::uint8_t { recv, send, recv_buffers, send_buffers, accept, connect, timer };
+
+/// Operations of one direction on one descriptor run first in, first out (R5).
+enum class Direction : std::uint8_t { in, out, none };
+
+/// One request to the operating system: a small object that its owner (nearly always a handler, as
+/// a member) keeps at one address from Proactor::submit() until its callback. Only typed requests
+/// (Recv, Send, Accept, ...) exist; On<> adds the callback.
+class Operation {
+ public:
+  Operation(const Operation&) = delete;
+  Operation& operator=(const Operation&) = delete;
+
+  /// Submitted, and the (last) callback has not begun: the operation and its buffers belong to the
+  /// proactor (R3).
+  bool pending() const noexcept { return state_ != State::idle; }
+
+  Opcode opcode() const noexcept { return opcode_; }
+  Direction direction() const noexcept { return direction_; }
+  Descriptor descriptor() const noexcept { return {descriptor_, kind_}; }
+
+ protected:
+  Operation(Opcode opcode, Direction direction) noexcept : opcode_(opcode), direction_(direction) {}
+  /// Destroying a pending operation is misuse: it aborts and names the operation.
+  ~Operation() {
+    if (pending()) abandon();
+  }
+
+  void set_descriptor(Descriptor descriptor) noexcept {
+    descriptor_ = descriptor.number;
+    kind_ = descriptor.kind;
+  }
+  void set_repeating(bool repeating) noexcept { repeating_ = repeating; }
+  /// Changing the inputs of a pending operation is misuse.
+  void check_idle(const char* verb) const noexcept {
+    if (pending()) busy(verb);
+  }
+
+ private:
+  friend class BackendSide;
+  friend class Core;
+  template <class Request, auto Method>
+  friend class On;
+  friend class OperationAccess;
+
+  enum class State : std::uint8_t {
+    idle,
+    waiting,    // behind another one of its descriptor and direction
+    submitted,  // at the backend, or in the timer heap
+    finished,   // has its result, waits for delivery
+  };
+  enum class Reason : std::uint8_t { none, deadline, cancel, close };
+  using Deliver = void (*)(Operation&, const Result&);
+  static constexpr std::uint32_t no_index = 0xffffffff;
+
+  [[noreturn]] void abandon() const noexcept;
+  [[noreturn]] void busy(const char* verb) const noexcept;
+
+  ListHook hook_;
+  Deliver deliver_ = nullptr;
+  std::size_t bytes_ = 0;   // moved so far
+  std::int32_t error_ = 0;  // 0, or negative: -errno
+  std::int32_t descriptor_ = -1;
+  std::uint32_t slot_ = no_index;   // the backend's own
+  std::uint32_t timer_ = no_index;  // place of the deadline in the timer heap
+  Opcode opcode_;
+  Direction direction_;
+  DescriptorKind kind_ = DescriptorKind::none;
+  State state_ = State::idle;
+  Reason reason_ = Reason::none;  // the first that asked for its end
+  bool repeating_ = false;        // yields many results, the last one without `more_`
+  bool more_ = false;
+  std::uint8_t phase_ = 0;  // the backend's own
+};
+
+}  // namespace proa

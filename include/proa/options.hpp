@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <proa/backend.hpp>
+#include <proa/time.hpp>
+#include <string>
+#include <vector>
+
+namespace proa {
+
+/// How a Proactor is made. The defaults are meant to be right.
+struct Options {
+  /// A backend's name, or "auto": uring if it works well here, else epoll. The environment variable
+  /// PROA_BACKEND replaces "auto" only; it is ignored in set-user-id programs (secure_getenv(3)).
+  std::string backend = "auto";
+  /// False: a named backend (here or in PROA_BACKEND) that does not work is an error; true: the
+  /// next one is taken.
+  bool fallback = true;
+  /// Backends that must not be used, whatever `backend`, PROA_BACKEND or a fallback say. They are
+  /// not even probed: name "uring" where seccomp kills a process for io_uring_setup(2).
+  std::vector<std::string> exclude;
+  /// Backends of the program's own, looked at before the built-in ones when they are named; never
+  /// part of "auto".
+  std::vector<BackendInfo> extra_backends;
+
+  /// uring: use nothing younger than this kernel release: "5.11", "5.19", or empty for all that the
+  /// kernel has. The kernel itself enforces it (io_uring_register(2),
+  /// IORING_REGISTER_RESTRICTIONS).
+  std::string uring_release;
+  /// uring: entries of the submission queue; the completion queue has four times as many.
+  unsigned uring_entries = 2048;
+
+  std::size_t buffer_size =
+      16384;                   ///< bytes of a receive buffer, its header included; at least 1024
+  std::size_t buffers = 4096;  ///< receive buffers at most, 2 or more, that are not queued for
+                               ///< writing; beyond, receiving waits (R11)
+  std::size_t round_budget =
+      512;  ///< completions, timers and posts that one round delivers of each at most (R8)
+  Duration linger = std::chrono::seconds(5);  ///< how long StreamHandler::finish() may take
+  /// True: native_handle() can be polled by a foreign event loop. Costs io_uring a notification per
+  /// completion.
+  bool embedded = false;
+};
+
+}  // namespace proa

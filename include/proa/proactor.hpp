@@ -1,0 +1,144 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <proa/buffer.hpp>
+#include <proa/operation.hpp>
+#include <proa/options.hpp>
+#include <proa/post.hpp>
+#include <proa/system.hpp>
+#include <proa/time.hpp>
+#include <string>
+#include <system_error>
+#include <vector>
+
+namespace proa {
+
+class Core;
+
+/// Which backend was taken, and why.
+struct BackendReport {
+  struct Refusal {
+    std::string name;
+    std::string reason;  ///< one sentence
+  };
+  std::string name;
+  std::string chosen_by;         ///< "auto", "options" or "PROA_BACKEND"
+  std::vector<Refusal> refused;  ///< those that were tried before, in order
+  std::vector<std::string> features;
+};
+
+/// What happened since the proactor was made. Numbers only grow.
+struct Counters {
+  std::uint64_t submitted = 0;  ///< operations accepted by submit(), the handlers' own included
+  std::uint64_t completed = 0;  ///< operations ended; equal to `submitted` when nothing is pending
+  std::uint64_t delivered = 0;  ///< results, repeating operations count each time
+  std::uint64_t cancelled = 0;  ///< ended by cancel(), close() or a deadline
+  std::uint64_t deadlines = 0;  ///< ended by their deadline
+  std::uint64_t timers = 0;     ///< timers that fired
+  std::uint64_t posts = 0;      ///< posts run
+  std::uint64_t rounds = 0;     ///< turns of the loop
+  std::uint64_t waits = 0;      ///< times the backend entered the kernel to wait or flush
+  std::uint64_t retries = 0;  ///< operations started again inside after EAGAIN or a short transfer
+  std::uint64_t queue_full = 0;            ///< uring: times the submission queue was full
+  std::uint64_t completion_overflows = 0;  ///< uring: times the completion queue was full
+  std::uint64_t rearmed = 0;  ///< uring: multishot operations the kernel ended and we started again
+  std::uint64_t buffers_missed = 0;  ///< times a receive had to wait for a buffer
+  std::uint64_t accept_pauses = 0;   ///< times accepting stopped for want of descriptors or memory
+  std::uint64_t stale_events = 0;    ///< events of descriptors or operations that were gone
+};
+
+/// The loop: takes operations, waits for their completions and calls their owners back. Everything
+/// belongs to one thread, which the first run(), run_once() or poll() binds; only post() and stop()
+/// are for every thread (R9). Use from another thread is misuse and aborts.
+class Proactor {
+ public:
+  /// Throws std::system_error, whose text names the backends tried and why each was refused.
+  explicit Proactor(const Options& options = {});
+  /// The same without exceptions: nullptr and `error` set; `detail`, if given, receives the text.
+  static std::unique_ptr<Proactor> create(const Options& options, std::error_code& error,
+                                          std::string* detail = nullptr);
+  /// Calls shutdown() if that was not done. Must be on the bound thread unless shutdown() was
+  /// called there (TRAPS: a ring's completions are only seen by its thread).
+  ~Proactor();
+  Proactor(const Proactor&) = delete;
+  Proactor& operator=(const Proactor&) = delete;
+
+  /// Takes an operation on, with a deadline if one is given. Never calls back (R1). From here to
+  /// the callback the operation and its memory belong to the proactor. Refuses, and then no
+  /// callback comes: Error::closing (its handler is closing, or the proactor was shut down),
+  /// Error::reading_is_on, Error::bad_length, errc::bad_file_descriptor, errc::not_enough_memory. A
+  /// pending operation submitted again is misuse.
+  [[nodiscard]] std::error_code submit(Operation& operation, TimePoint deadline = never) noexcept;
+  /// Asks for the end of an operation; no effect on an idle one. It completes once all the same:
+  /// with its success if that came first, else with errc::operation_canceled and the bytes that
+  /// moved (R4). Never calls back.
+  void cancel(Operation& operation) noexcept;
+
+  /// Delivers until stop(), or until no handler is open and no request, timer or post is pending
+  /// and no KeepAlive lives. Returns how many callbacks ran. An exception of a handler leaves
+  /// run(); the next run() goes on where it stopped.
+  std::size_t run();
+  /// Waits for one round at most `timeout` long and delivers it; returns at once when there is
+  /// nothing to wait for.
+  std::size_t run_once(Duration timeout = Duration::max());
+  /// Delivers what is there, without waiting. For foreign loops: flushes what was submitted before
+  /// it returns.
+  std::size_t poll();
+  /// Ends the current run(), or the next one. Any thread, also from a signal handler; like post(),
+  /// it must have returned before the proactor is destroyed.
+  void stop() noexcept;
+  /// Closes every handler, cancels every request and delivers until all are closed or `limit` has
+  /// passed; returns how many handlers and requests were left. Afterwards submit() and post()
+  /// refuse. On the bound thread.
+  std::size_t shutdown(Duration limit);
+
+  /// True from the moment shutdown() has begun: no handler opens any more, and nothing is accepted.
+  bool shutting_down() const noexcept;
+
+  /// Runs `post` on the proactor's thread; false if the proactor was shut down. First in, first out
+  /// per thread.
+  [[nodiscard]] bool post(Post& post) noexcept;
+  /// The same for any callable; allocates, and false also when that fails.
+  [[nodiscard]] bool post(std::function<void()> work) noexcept;
+
+  /// An empty buffer to write into with append(); an empty one if memory is short.
+  Buffer take_buffer() noexcept;
+
+  /// To live inside another loop (Options::embedded): poll this descriptor for reading until
+  /// next_deadline(), then call poll().
+  int native_handle() const noexcept;
+  /// The next point at which poll() has something to do by itself: now or earlier if work waits
+  /// already, `never` if none.
+  TimePoint next_deadline() const noexcept;
+
+  /// The time at which the current round began.
+  TimePoint now() const noexcept;
+  System& system() noexcept;
+  const Options& options() const noexcept;
+  const BackendReport& backend() const noexcept;
+  const Counters& counters() const noexcept;
+
+  /// For the library's own parts.
+  Core& core() noexcept { return *core_; }
+
+ private:
+  explicit Proactor(std::unique_ptr<Core> core) noexcept;
+  std::unique_ptr<Core> core_;
+};
+
+/// Keeps run() from returning while it lives. The proactor's thread.
+class KeepAlive {
+ public:
+  explicit KeepAlive(Proactor& proactor) noexcept;
+  ~KeepAlive();
+  KeepAlive(const KeepAlive&) = delete;
+  KeepAlive& operator=(const KeepAlive&) = delete;
+
+ private:
+  Proactor& proactor_;
+};
+
+}  // namespace proa

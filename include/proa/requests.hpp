@@ -1,0 +1,153 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <proa/address.hpp>
+#include <proa/buffer.hpp>
+#include <proa/bytes.hpp>
+#include <proa/operation.hpp>
+#include <proa/socket.hpp>
+#include <proa/time.hpp>
+
+namespace proa {
+
+/// The longest stretch one request may name, and what one system call moves at most (read(2),
+/// NOTES).
+inline constexpr std::size_t max_transfer = 0x7ffff000;
+
+/// Receives once into the caller's memory: what is there, at least one byte. Completes with bytes
+/// == 0 and no error at the end of the stream, and at once when asked for 0 bytes. More than
+/// max_transfer bytes are asked for as max_transfer. recv(2), read(2).
+class Recv : public Operation {
+ public:
+  Recv() noexcept : Operation(Opcode::recv, Direction::in) {}
+
+  /// The memory belongs to the proactor from submit() to the callback (R3).
+  void prepare(Descriptor from, MutableBytes memory) noexcept {
+    check_idle("prepare");
+    set_descriptor(from);
+    memory_ = memory;
+  }
+  MutableBytes memory() const noexcept { return memory_; }
+
+ private:
+  MutableBytes memory_;
+};
+
+/// Sends all of the caller's memory: completes when the last byte was taken by the kernel, or with
+/// an error and the bytes that were. The list of pieces is copied, the bytes are not (R3). More
+/// than `inline_pieces` pieces cost an allocation the first time. sendmsg(2), writev(2).
+class Send : public Operation {
+ public:
+  static constexpr std::size_t inline_pieces = 4;
+
+  Send() noexcept : Operation(Opcode::send, Direction::out) {}
+
+  void prepare(Descriptor to, Bytes bytes) noexcept { prepare(to, &bytes, 1); }
+  /// No pieces at all, a nullptr with a length, or lengths whose sum overflows are refused by
+  /// submit() (bad_length).
+  void prepare(Descriptor to, const Bytes* pieces, std::size_t count) noexcept;
+
+  const Bytes* pieces() const noexcept {
+    return count_ > inline_pieces ? many_.get() : few_.data();
+  }
+  std::size_t count() const noexcept { return count_; }
+  std::size_t size() const noexcept { return size_; }
+  bool acceptable() const noexcept { return acceptable_; }
+  bool out_of_memory() const noexcept { return out_of_memory_; }
+
+ private:
+  std::array<Bytes, inline_pieces> few_;
+  std::unique_ptr<Bytes[]> many_;
+  std::size_t many_capacity_ = 0;
+  std::size_t count_ = 0;
+  std::size_t size_ = 0;
+  bool acceptable_ = false;
+  bool out_of_memory_ = false;
+};
+
+/// Receives continuously into buffers of the pool, until the end, an error or a cancel: one
+/// callback per buffer, then a last one with no buffer (bytes == 0). While it runs, a Recv on the
+/// same descriptor is refused (Error::reading_is_on).
+class RecvBuffers : public Operation {
+ public:
+  RecvBuffers() noexcept : Operation(Opcode::recv_buffers, Direction::in) { set_repeating(true); }
+
+  void prepare(Descriptor from) noexcept {
+    check_idle("prepare");
+    set_descriptor(from);
+  }
+  /// In the callback: move from it to keep it, else it goes back to the pool with the next result.
+  /// Backends put it here.
+  Buffer& buffer() noexcept { return buffer_; }
+
+ private:
+  Buffer buffer_;
+};
+
+/// Sends a chain of queued segments, gathered; completes with what one system call took, at least
+/// one byte. For StreamHandler, which keeps the chain and goes on after a short one.
+class SendBuffers : public Operation {
+ public:
+  static constexpr std::size_t max_pieces = 64;
+
+  SendBuffers() noexcept : Operation(Opcode::send_buffers, Direction::out) {}
+
+  /// The chain is linked by `next` and ends with nullptr; it may grow at its end while the
+  /// operation is pending.
+  void prepare(Descriptor to, const detail::Segment* first) noexcept {
+    check_idle("prepare");
+    set_descriptor(to);
+    first_ = first;
+  }
+  const detail::Segment* first() const noexcept { return first_; }
+
+ private:
+  const detail::Segment* first_ = nullptr;
+};
+
+/// Accepts one connection, or (repeating) one after the other until an error or a cancel.
+/// accept4(2).
+class Accept : public Operation {
+ public:
+  explicit Accept(bool repeating = false) noexcept : Operation(Opcode::accept, Direction::in) {
+    set_repeating(repeating);
+  }
+
+  void prepare(Descriptor listener) noexcept {
+    check_idle("prepare");
+    set_descriptor(listener);
+  }
+  /// In the callback: the connection; move from it, or it is closed with the next result. Invalid
+  /// beside an error. After a cancel() a connection that was accepted all the same is delivered;
+  /// after close() it is closed (R4). Backends put it here.
+  Socket& socket() noexcept { return socket_; }
+
+ private:
+  Socket socket_;
+};
+
+/// Connects a stream socket. The address is copied (R3). connect(2).
+class Connect : public Operation {
+ public:
+  Connect() noexcept : Operation(Opcode::connect, Direction::out) {}
+
+  void prepare(Descriptor socket, const Address& address) noexcept {
+    check_idle("prepare");
+    set_descriptor(socket);
+    address_ = address;
+  }
+  const Address& address() const noexcept { return address_; }
+
+ private:
+  Address address_;
+};
+
+/// Completes at a point in time, never before it (R7). Its deadline is the one given to submit().
+class Timer : public Operation {
+ public:
+  Timer() noexcept : Operation(Opcode::timer, Direction::none) {}
+};
+
+}  // namespace proa

@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <new>
+#include <proa/accept_handler.hpp>
+#include <proa/address.hpp>
+#include <proa/proactor.hpp>
+#include <proa/socket.hpp>
+#include <proa/time.hpp>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace proa {
+
+class ServerCore;
+
+/// What all servers have in common; use Server<H>. Everything belongs to the proactor's thread, and
+/// no method calls back (R1): callbacks come from the loop.
+class ServerBase {
+ public:
+  static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+
+  ServerBase(const ServerBase&) = delete;
+  ServerBase& operator=(const ServerBase&) = delete;
+
+  /// Listens on one more address, in the text form of Address ("0.0.0.0:7", "[::1]:7",
+  /// "unix:/run/echo.sock", "unix:@name"). On failure `*detail`, if asked for, is a sentence that
+  /// names it. Errors: those of Address::parse() and AcceptHandler::listen(); Error::closing once
+  /// drain() was called.
+  std::error_code listen(std::string_view address, std::string* detail = nullptr,
+                         const ListenOptions& options = {});
+  /// Where it listens, with the ports that the system chose.
+  std::vector<Address> addresses() const;
+
+  /// Handlers that the server made and that have not come to on_closed() yet.
+  std::size_t live() const noexcept;
+  /// At most so many live handlers; `unlimited` by default, which leaves it to the limit on
+  /// descriptors (RLIMIT_NOFILE, AcceptHandler::on_paused()). At the limit accepting stops, and
+  /// connections wait in the kernel's backlog; those it had handed over by then are held, unread,
+  /// until there is room. Lowering it closes nobody.
+  void set_limit(std::size_t connections) noexcept;
+  std::size_t limit() const noexcept;
+  /// Connections closed at once: the factory returned nullptr, or memory was short.
+  std::uint64_t refused() const noexcept;
+
+  /// Stops serving: listeners are closed at once, and with them what was held; every live handler's
+  /// on_drain() is called, from the loop; those left after `deadline` are closed. When the last has
+  /// come to on_closed() and the addresses are free again, `drained` is called, once. A second call
+  /// replaces the deadline and, unless it is empty, the callback; on_drain() does not come again.
+  void drain(Duration deadline, std::function<void()> drained = {});
+
+  /// Called when something goes wrong with accepting on an address. Out of descriptors or memory
+  /// (EMFILE, ENFILE, ENOBUFS, ENOMEM): accepting goes on by itself, as AcceptHandler does. Any
+  /// other error: that listener is closed. Both are counted, with or without a callback.
+  void set_error_callback(std::function<void(const Address&, std::error_code)> callback);
+  std::uint64_t errors() const noexcept;
+
+ protected:
+  using Make = std::function<Handler*(Socket, const Address&)>;
+
+  ServerBase(Proactor& proactor, Make make);
+  ServerBase(Proactor& proactor, Make make, std::string_view address);
+  ~ServerBase();
+
+ private:
+  std::unique_ptr<ServerCore> core_;
+};
+
+/// Accepts connections and makes a handler for each; H is derived from Handler, mostly by way of
+/// StreamHandler. The handlers own themselves (`void on_closed() override { delete this; }`); the
+/// server only knows which are live.
+///
+///     proa::Proactor proactor;
+///     proa::Server<Echo> server(proactor, "0.0.0.0:7");
+///     proactor.run();
+///
+/// Destroying the server closes its listeners; live handlers go on without it. It must not be
+/// destroyed by its own factory, and not outlive its proactor while handlers are live. An exception
+/// of the factory leaves run(); the connection is closed then.
+template <class H>
+class Server : public ServerBase {
+  static_assert(std::is_base_of_v<Handler, H>, "a server makes handlers");
+
+ public:
+  /// Makes the handler of a connection, open already, or returns nullptr to refuse it: the socket
+  /// is then closed. A handler that is closed again, or not opened, when it is returned, is not an
+  /// error; one that is not open is not counted among the live.
+  using Factory = std::function<H*(Socket, const Address& peer)>;
+
+  /// Makes handlers by H(Proactor&, Socket) and listens on one address. Throws std::system_error
+  /// that names the address.
+  Server(Proactor& proactor, std::string_view address)
+      : ServerBase(proactor, constructing(proactor), address) {}
+  /// Does not listen yet. An empty factory is misuse.
+  Server(Proactor& proactor, Factory factory) : ServerBase(proactor, std::move(factory)) {}
+  /// The same, making handlers by H(Proactor&, Socket).
+  explicit Server(Proactor& proactor) : ServerBase(proactor, constructing(proactor)) {}
+
+ private:
+  static Factory constructing(Proactor& proactor) {
+    static_assert(std::is_constructible_v<H, Proactor&, Socket>,
+                  "H(Proactor&, Socket) is needed, or a factory");
+    return [&proactor](Socket socket, const Address&) {
+      return new (std::nothrow) H(proactor, std::move(socket));
+    };
+  }
+};
+
+}  // namespace proa

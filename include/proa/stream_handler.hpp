@@ -1,0 +1,161 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <proa/handler.hpp>
+#include <proa/on.hpp>
+#include <proa/requests.hpp>
+#include <proa/write_queue.hpp>
+#include <system_error>
+
+namespace proa {
+
+/// When a stream holds back. Counted in bytes of the blocks that its queued writes pin, not of
+/// payload.
+///
+/// A relay reads from one stream and writes to another. It sets `pause_reading` to false on both
+/// (or two relays that face each other may wait for one another), and holds back the stream that it
+/// reads from: stop_reading() on it when queued() of the other one is above `high`, start_reading()
+/// in the other one's on_drained().
+struct Watermarks {
+  std::size_t high = std::size_t{256} << 10;  ///< above it the stream stops reading by itself
+  std::size_t low = std::size_t{64}
+                    << 10;  ///< at or below it reading goes on and on_drained() is called
+  std::size_t limit = std::size_t{64}
+                      << 20;  ///< a write above it fails: on_error(Error::write_limit)
+  bool pause_reading =
+      true;  ///< false: reading goes on above `high`; on_drained() comes all the same
+};
+
+/// A connection of bytes: TCP, UNIX stream sockets, and pipes, ttys or files through
+/// Socket::borrow(). Subclass it.
+///
+/// All verbs return at once, never call back (R1) and never refuse; what goes wrong arrives as
+/// on_error(). They are for the proactor's thread. After the first error of the connection nothing
+/// is read or sent any more. After on_closed() the handler is as new: it may connect() again, in
+/// on_closed() too.
+class StreamHandler : public Handler {
+ public:
+  /// Not connected yet: connect() comes next.
+  explicit StreamHandler(Proactor& proactor) noexcept;
+  /// Takes a connected socket; on_open() follows from the loop.
+  StreamHandler(Proactor& proactor, Socket connected) noexcept;
+
+  /// Opens a socket and connects it; on_open() or on_error() follows: connect(2)'s errors,
+  /// Error::deadline, what socket(2) says. TCP_NODELAY is set. The address is copied.
+  void connect(const Address& address, TimePoint deadline = never) noexcept;
+
+  /// on_read() for everything that arrives, until stop_reading(), the end, or an error. May be
+  /// called before on_open().
+  void start_reading() noexcept;
+  /// No on_read() from here on; bytes that were received already are kept, in order, for the next
+  /// start_reading().
+  void stop_reading() noexcept;
+
+  /// Queues a buffer, which goes back to the pool when it was sent. What is queued in one callback
+  /// leaves in one system call.
+  void write(Buffer buffer) noexcept;
+  /// Copies into blocks of the pool.
+  void write(Bytes bytes) noexcept { writev(&bytes, 1); }
+  /// The same, gathered: one write, one on_write().
+  void writev(const Bytes* pieces, std::size_t count) noexcept;
+
+  /// The end of our side only: sends what is queued, then shuts the sending side down (where there
+  /// is one: not for pipes, ttys and files). Reading goes on. Writing after it fails with
+  /// Error::closing; no effect the second time, nor behind finish(), which may follow.
+  void half_close() noexcept;
+
+  /// The gentle end: no on_read() any more, sends what is queued, shuts the sending side down,
+  /// waits for the end of the peer (what still arrives is dropped), then closes. Closes also when
+  /// Options::linger passes without a byte being taken. Writing after it fails with Error::closing.
+  void finish() noexcept;
+
+  /// on_error(Error::deadline) when reading is on and nothing arrives for this long;
+  /// Duration::max() turns it off. Up to one timer per stream, looked at once per period: no cost
+  /// per byte.
+  void set_read_timeout(Duration limit) noexcept;
+  /// The same for nothing moving in either direction.
+  void set_idle_timeout(Duration limit) noexcept;
+  void set_watermarks(const Watermarks& watermarks) noexcept;
+
+  /// Bytes of the blocks that queued writes pin; what the watermarks are compared with.
+  std::size_t queued() const noexcept { return queue_.capacity(); }
+  /// Payload bytes that were written and not yet taken by the kernel.
+  std::size_t unsent() const noexcept { return queue_.size(); }
+  bool connected() const noexcept { return connected_; }
+
+ protected:
+  ~StreamHandler() override;
+
+  /// Connected. The default starts reading.
+  virtual void on_open() { start_reading(); }
+  /// Bytes arrived. Move from `data` to keep it, else it goes back to the pool.
+  virtual void on_read(Buffer& data) = 0;
+  /// One write() was taken by the kernel whole; once per write, in order.
+  virtual void on_write(std::size_t bytes);
+  /// The queue has fallen to the low mark after it was above the high one.
+  virtual void on_drained() {}
+  /// The peer will send no more. The default sends what is queued and closes. If it is overridden,
+  /// writing goes on as before.
+  virtual void on_end() { finish(); }
+  /// The default finishes.
+  void on_drain() override { finish(); }
+
+ private:
+  struct Timing;
+
+  void received(RecvBuffers& request, const Result& result);
+  void sent(const Result& result);
+  void connect_ended(const Result& result);
+  void timer_expired(const Result& result);
+
+  void tell_end();
+  void tell_written();
+  void await_input() noexcept;
+  void update_reading() noexcept;
+  bool accepts_output() noexcept;
+  bool exceeds_limit(std::size_t more) noexcept;
+  void queue_grew() noexcept;
+  void set_filled(bool filled) noexcept;
+  void resume_held() noexcept;
+  const Watermarks& watermarks() const noexcept;
+  void broken(std::error_code error);
+  void end_output() noexcept;
+  void release_resources() noexcept override;
+  Timing* timing() noexcept;
+  void arm_timer() noexcept;
+  TimePoint next_timeout() const noexcept;
+  TimePoint system_now() const noexcept;
+  bool reads() const noexcept { return wants_input_ && !paused_ && !finishing_; }
+  /// Open and not closing. A verb does not open it any more once the proactor was shut down.
+  bool live() const noexcept { return state_ == State::open; }
+  /// on_open() is due no more: nothing is received, sent or told before it.
+  bool announced() const noexcept { return (notices_ & notice_open) == 0; }
+
+  void dispatch(Notice notice) override;
+  void flush() noexcept override;
+  void closing_down() noexcept override;
+
+  On<RecvBuffers, &StreamHandler::received> recv_{*this};
+  On<SendBuffers, &StreamHandler::sent> send_{*this};
+  WriteQueue queue_;
+  WriteQueue held_;  // received while reading was stopped
+  std::unique_ptr<On<Connect, &StreamHandler::connect_ended>> connecting_;
+  std::unique_ptr<Timing> timing_;
+  std::unique_ptr<Watermarks> watermarks_;  // nullptr: the defaults
+  std::size_t taken_ = 0;                   // by the kernel, not yet off the queue
+  std::size_t write_progress_ = 0;          // of the write at the front
+  std::int32_t input_error_ = 0;
+  bool connected_ = false;
+  bool wants_input_ = false;
+  bool filled_ = false;      // above the high mark, and not down to the low one since
+  bool paused_ = false;      // for that
+  bool input_over_ = false;  // end or error seen, perhaps not told yet
+  bool end_told_ = false;
+  bool finishing_ = false;
+  bool output_ending_ = false;  // no more writes
+  bool output_over_ = false;    // shut down
+  bool broken_ = false;         // an error was told
+};
+
+}  // namespace proa

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstddef>
+#include <proa/address.hpp>
+#include <proa/bytes.hpp>
+#include <proa/descriptor.hpp>
+#include <proa/time.hpp>
+
+namespace proa {
+
+enum class Transport : unsigned char { stream, datagram };
+enum class SocketOption : unsigned char {
+  reuse_address,
+  reuse_port,
+  no_delay,
+  keep_alive,
+  v6_only,
+  send_buffer,     ///< bytes
+  receive_buffer,  ///< bytes
+  linger,          ///< seconds; 0 makes close() reset the connection, -1 is the default
+  pending_error,   ///< read only: takes the socket's error (SO_ERROR), 0 or -errno
+};
+enum class ShutdownSide : unsigned char { receive, send, both };
+
+/// What is synchronous about an operating system: names, options, the clock, and socket calls that
+/// never block. Every backend supplies one: the real one makes system calls, a simulator's is a
+/// world in memory. All calls return a count or 0, or -errno; none retries EAGAIN, none is ever
+/// interrupted (EINTR is retried), none raises SIGPIPE. Descriptors it makes are non-blocking and
+/// close-on-exec. Any thread, unless a derived class says otherwise.
+class System {
+ public:
+  virtual ~System() = default;
+
+  /// The monotonic clock.
+  virtual TimePoint now() noexcept = 0;
+  /// Fills memory with unpredictable bytes.
+  virtual long entropy(MutableBytes bytes) noexcept = 0;
+
+  /// socket(2); on success `opened` is the new descriptor.
+  virtual long open_socket(Address::Family family, Transport transport,
+                           Descriptor& opened) noexcept = 0;
+  virtual long bind(Descriptor socket, const Address& address) noexcept = 0;
+  virtual long listen(Descriptor socket, int backlog) noexcept = 0;
+  /// connect(2): 0, or -EINPROGRESS when it goes on in the background.
+  virtual long connect(Descriptor socket, const Address& address) noexcept = 0;
+  /// accept4(2); `peer` may be nullptr.
+  virtual long accept(Descriptor listener, Descriptor& accepted, Address* peer) noexcept = 0;
+  /// recv(2) or read(2), by the kind of descriptor: bytes, or 0 at the end of the stream.
+  virtual long recv(Descriptor from, MutableBytes bytes) noexcept = 0;
+  /// send(2) or write(2), of what fits.
+  virtual long send(Descriptor to, Bytes bytes) noexcept = 0;
+  /// send(2) with MSG_OOB: the last byte is urgent. TCP only.
+  virtual long send_urgent(Descriptor to, Bytes bytes) noexcept = 0;
+  virtual long shutdown(Descriptor socket, ShutdownSide side) noexcept = 0;
+
+  virtual long set_option(Descriptor socket, SocketOption option, int value) noexcept = 0;
+  virtual long get_option(Descriptor socket, SocketOption option, int& value) noexcept = 0;
+  virtual long local_address(Descriptor socket, Address& address) noexcept = 0;
+  virtual long peer_address(Descriptor socket, Address& address) noexcept = 0;
+
+  /// Finds out what a descriptor of the program's is. A tty is opened anew, so that only our copy
+  /// is non-blocking: `reopened` says that `borrowed` is ours to close.
+  virtual long borrow(int number, Descriptor& borrowed, bool& reopened) noexcept = 0;
+
+  /// Forgets what the backend knew of the descriptor, then close(2). No operation may be in flight
+  /// on it.
+  virtual long close(Descriptor descriptor) noexcept = 0;
+  /// The first half of close() alone, for a descriptor that lives on elsewhere.
+  virtual void forget(Descriptor descriptor) noexcept = 0;
+};
+
+}  // namespace proa

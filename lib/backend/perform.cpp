@@ -1,0 +1,141 @@
+// One try of each operation. Sockets are sent to with MSG_NOSIGNAL; for pipes the proactor keeps
+// SIGPIPE away (R11).
+#include "backend/perform.hpp"
+
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "sys/sys.hpp"
+
+namespace proa {
+
+namespace {
+
+constexpr int max_pieces = 64;
+
+long write_pieces(Descriptor to, iovec* pieces, int count) noexcept {
+  if (to.is_socket()) {
+    constexpr int flags = MSG_NOSIGNAL | MSG_DONTWAIT;  // a borrowed one may be in blocking mode
+    if (count == 1) return sys::send(to.number, pieces->iov_base, pieces->iov_len, flags);
+    msghdr message{};
+    message.msg_iov = pieces;
+    message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
+    return sys::sendmsg(to.number, &message, flags);
+  }
+  if (to.kind == DescriptorKind::borrowed) {
+    return sys::pwritev2(to.number, pieces, count, -1, RWF_NOWAIT);
+  }
+  return sys::writev(to.number, pieces, count);
+}
+
+Attempt attempt(long result, std::size_t asked) noexcept {
+  return {result, result > 0 && static_cast<std::size_t>(result) < asked};
+}
+
+}  // namespace
+
+bool died_in_queue(long result) noexcept {
+  switch (-result) {
+    case ECONNABORTED:
+    case EPROTO:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+      return true;
+    default:
+      return false;
+  }
+}
+
+int gather(const Send& operation, std::size_t skip, iovec* pieces, int limit,
+           std::size_t& bytes) noexcept {
+  int count = 0;
+  bytes = 0;
+  for (std::size_t i = 0; i < operation.count() && count < limit; ++i) {
+    Bytes piece = operation.pieces()[i];
+    if (skip >= piece.size) {
+      skip -= piece.size;
+      continue;
+    }
+    piece.data = static_cast<const char*>(piece.data) + skip;
+    piece.size = std::min(piece.size - skip, max_transfer - bytes);
+    skip = 0;
+    if (piece.size == 0) break;
+    pieces[count++] = {const_cast<void*>(piece.data), piece.size};
+    bytes += piece.size;
+  }
+  return count;
+}
+
+int gather(const SendBuffers& operation, iovec* pieces, int limit, std::size_t& bytes) noexcept {
+  int count = 0;
+  bytes = 0;
+  for (const detail::Segment* s = operation.first(); s; s = s->next) {
+    if (s->size > max_transfer - bytes) break;
+    if (count > 0 &&
+        static_cast<char*>(pieces[count - 1].iov_base) + pieces[count - 1].iov_len == s->data) {
+      pieces[count - 1].iov_len += s->size;
+    } else if (count < limit) {
+      pieces[count++] = {s->data, s->size};
+    } else {
+      break;
+    }
+    bytes += s->size;
+  }
+  return count;
+}
+
+Attempt Performer::recv(Recv& operation) noexcept {
+  const MutableBytes memory = operation.memory();
+  return attempt(system_.recv(operation.descriptor(), memory), std::min(memory.size, max_transfer));
+}
+
+Attempt Performer::recv_buffers(RecvBuffers& operation) noexcept {
+  Buffer buffer = buffers_.take();
+  if (!buffer) return {-ENOBUFS};
+  const Attempt tried = attempt(
+      system_.recv(operation.descriptor(), {buffer.data(), buffer.capacity()}), buffer.capacity());
+  if (tried.result > 0) {
+    buffers_.fill(buffer, static_cast<std::size_t>(tried.result));
+    operation.buffer() = std::move(buffer);
+  }
+  return tried;
+}
+
+Attempt Performer::send(Send& operation) noexcept {
+  iovec pieces[max_pieces];
+  std::size_t bytes = 0;
+  const int count = gather(operation, BackendSide::moved(operation), pieces, max_pieces, bytes);
+  return attempt(write_pieces(operation.descriptor(), pieces, count), bytes);
+}
+
+Attempt Performer::send_buffers(SendBuffers& operation) noexcept {
+  iovec pieces[max_pieces];
+  std::size_t bytes = 0;
+  const int count = gather(operation, pieces, max_pieces, bytes);
+  return attempt(write_pieces(operation.descriptor(), pieces, count), bytes);
+}
+
+Attempt Performer::accept(Accept& operation) noexcept {
+  for (;;) {
+    Descriptor accepted;
+    const long result = system_.accept(operation.descriptor(), accepted, nullptr);
+    if (died_in_queue(result)) continue;
+    if (result < 0) return {result};
+    operation.socket() = Socket(system_, accepted);
+    return {0};
+  }
+}
+
+Attempt Performer::connect(Connect& operation) noexcept {
+  const long result = system_.connect(operation.descriptor(), operation.address());
+  // A second connect(2) asks how the first one went.
+  if (result == -EISCONN && BackendSide::phase(operation) != 0) return {0};
+  return {result};
+}
+
+}  // namespace proa

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstddef>
+#include <proa/backend.hpp>
+#include <proa/requests.hpp>
+#include <proa/system.hpp>
+
+struct iovec;
+
+namespace proa {
+
+/// How far one attempt got. `short_transfer` says that less than asked for was there, or had room.
+struct Attempt {
+  long result = 0;  // bytes or 0, or -errno; -EAGAIN: not now
+  bool short_transfer = false;
+};
+
+/// One non-blocking try of an operation with system calls, its inputs read from the request. What a
+/// backend that is told of readiness needs; nothing is retried but EINTR.
+class Performer {
+ public:
+  Performer(System& system, BufferSource& buffers) noexcept : system_(system), buffers_(buffers) {}
+
+  Attempt recv(Recv& operation) noexcept;
+  /// Fills operation.buffer(); -ENOBUFS if the pool has none to lend.
+  Attempt recv_buffers(RecvBuffers& operation) noexcept;
+  /// Continues behind what was moved already.
+  Attempt send(Send& operation) noexcept;
+  Attempt send_buffers(SendBuffers& operation) noexcept;
+  /// Fills operation.socket(); connections that died in the queue are skipped (accept(2), "Error
+  /// handling").
+  Attempt accept(Accept& operation) noexcept;
+  Attempt connect(Connect& operation) noexcept;
+
+ private:
+  System& system_;
+  BufferSource& buffers_;
+};
+
+/// True for what accept(2) reports of a connection that died before it was accepted.
+bool died_in_queue(long result) noexcept;
+
+/// The pieces of a Send behind the first `skip` bytes, at most `limit` of them and max_transfer
+/// bytes.
+int gather(const Send& operation, std::size_t skip, iovec* pieces, int limit,
+           std::size_t& bytes) noexcept;
+/// The queued segments as pieces; neighbours in memory are merged.
+int gather(const SendBuffers& operation, iovec* pieces, int limit, std::size_t& bytes) noexcept;
+
+}  // namespace proa

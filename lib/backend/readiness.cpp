@@ -1,0 +1,224 @@
+// Try, park, try again. What makes it correct is when `ready` may be cleared: after EAGAIN always;
+// after a short read only on a TCP socket whose last event spoke of plain bytes alone (epoll(7)
+// stays silent otherwise and the socket hangs). Upholds R2 (each operation leaves through
+// finished() or perform_next() once), R4 (a cancel is an unlink) and R11.
+#include "backend/readiness.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+
+namespace proa {
+
+namespace {
+
+enum Phase : std::uint8_t { phase_working, phase_connecting, phase_finished };
+
+constexpr std::size_t fair_share = std::size_t{1}
+                                   << 20;  // bytes one send moves before others have a turn
+constexpr auto retry_delay = std::chrono::milliseconds(2);
+
+std::size_t side(const Operation& operation) noexcept {
+  return operation.direction() == Direction::in ? 0 : 1;
+}
+
+std::uint64_t token_of(int descriptor, std::uint32_t generation) noexcept {
+  return std::uint64_t{generation} << 32 | static_cast<std::uint32_t>(descriptor);
+}
+
+}  // namespace
+
+void ReadinessAdapter::finish(Operation& operation, long result) noexcept {
+  BackendSide::finish(operation, result);
+  BackendSide::phase(operation) = phase_finished;
+  finished_.push_back(operation);
+}
+
+void ReadinessAdapter::submit(Operation& operation) noexcept {
+  BackendSide::phase(operation) = phase_working;
+  Entry* const entry = entries_.at(operation.descriptor().number);
+  if (!entry) return finish(operation, -ENOMEM);
+  if (operation.descriptor().kind == DescriptorKind::file) entry->unpollable = true;
+  if (entry->ready[side(operation)] || entry->unpollable) {
+    if (operation.direction() == Direction::in) return runnable_.push_back(operation);
+  } else if (operation.direction() == Direction::in || entry->watched) {
+    return park(*entry, operation);
+  }
+  // Output nearly always fits, so it is tried here and now, while its bytes are in the cache.
+  if (perform(*entry, operation)) {
+    BackendSide::phase(operation) = phase_finished;
+    finished_.push_back(operation);
+  }
+}
+
+void ReadinessAdapter::cancel(Operation& operation) noexcept {
+  if (BackendSide::phase(operation) == phase_finished) return;
+  Entry* const entry = entries_.find(operation.descriptor().number);
+  Operation*& parked = entry->parked[side(operation)];
+  if (parked == &operation) {
+    parked = nullptr;
+  } else {
+    OperationList::remove(operation);
+  }
+  finish(operation, -ECANCELED);
+}
+
+void ReadinessAdapter::park(Entry& entry, Operation& operation) noexcept {
+  if (!entry.watched) {
+    const int descriptor = operation.descriptor().number;
+    const long result = poller_.watch(descriptor, token_of(descriptor, entry.generation));
+    if (result == -EPERM) {
+      entry.unpollable = true;  // a regular file or its like: always ready
+      return runnable_.push_back(operation);
+    }
+    if (result < 0) return finish(operation, result);
+    entry.watched = true;
+  }
+  entry.parked[side(operation)] = &operation;
+}
+
+void ReadinessAdapter::event(std::uint64_t token, const Readiness& readiness) noexcept {
+  Entry* const entry = entries_.find(static_cast<int>(token & 0xffffffff));
+  if (!entry || !entry->watched || entry->generation != token >> 32) {
+    ++counters_.stale_events;
+    return;
+  }
+  entry->ended = readiness.ended;
+  const std::array<bool, 2> ready{readiness.in || readiness.ended,
+                                  readiness.out || readiness.ended};
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (!ready[i]) continue;
+    entry->ready[i] = true;
+    if (Operation* const operation = std::exchange(entry->parked[i], nullptr)) {
+      runnable_.push_back(*operation);
+    }
+  }
+}
+
+Operation* ReadinessAdapter::perform_next() noexcept {
+  Operation* const operation = runnable_.pop_front();
+  if (!operation) return nullptr;
+  Entry& entry = *entries_.find(operation->descriptor().number);
+  return perform(entry, *operation) ? operation : nullptr;
+}
+
+// True if the operation has a result for its owner; then it is in no list, or, with more to come,
+// in its place again.
+bool ReadinessAdapter::perform(Entry& entry, Operation& operation) noexcept {
+  switch (operation.opcode()) {
+    case Opcode::recv:
+      return settle(entry, operation, performer_.recv(static_cast<Recv&>(operation)));
+    case Opcode::recv_buffers:
+      return settle(entry, operation,
+                    performer_.recv_buffers(static_cast<RecvBuffers&>(operation)));
+    case Opcode::send_buffers:
+      return settle(entry, operation,
+                    performer_.send_buffers(static_cast<SendBuffers&>(operation)));
+    case Opcode::accept:
+      return settle(entry, operation, performer_.accept(static_cast<Accept&>(operation)));
+    case Opcode::send:
+      return settle_send(entry, static_cast<Send&>(operation));
+    case Opcode::connect:
+      return settle_connect(entry, static_cast<Connect&>(operation));
+    case Opcode::timer:
+      break;
+  }
+  BackendSide::finish(operation, -EOPNOTSUPP);
+  return true;
+}
+
+void ReadinessAdapter::unready(Entry& entry, Operation& operation) noexcept {
+  if (entry.unpollable) return retry_later(operation);  // no event will tell
+  entry.ready[side(operation)] = false;
+  park(entry, operation);
+}
+
+void ReadinessAdapter::retry_later(Operation& operation) noexcept {
+  ++counters_.retries;
+  if (retrying_.empty()) retry_at_ = after(now(), retry_delay);
+  retrying_.push_back(operation);
+}
+
+bool ReadinessAdapter::settle(Entry& entry, Operation& operation, const Attempt& attempt) noexcept {
+  if (attempt.result == -EAGAIN) {
+    ++counters_.retries;
+    unready(entry, operation);
+    return false;
+  }
+  if (attempt.result == -ENOBUFS && operation.opcode() == Opcode::recv_buffers) {
+    starved_.push_back(operation);
+    return false;
+  }
+  const bool drained = operation.direction() == Direction::in && attempt.short_transfer &&
+                       operation.descriptor().kind == DescriptorKind::tcp && !entry.ended;
+  if (drained) entry.ready[0] = false;
+
+  const bool ended = operation.opcode() == Opcode::recv_buffers && attempt.result == 0;
+  const bool more = BackendSide::repeating(operation) && attempt.result >= 0 && !ended;
+  BackendSide::finish(operation, attempt.result, more);
+  if (more && drained) {
+    park(entry, operation);
+  } else if (more) {
+    runnable_.push_back(operation);
+  }
+  return true;
+}
+
+bool ReadinessAdapter::settle_send(Entry& entry, Send& operation) noexcept {
+  for (std::size_t share = 0; share < fair_share;) {
+    const Attempt attempt = performer_.send(operation);
+    if (attempt.result == -EAGAIN) {
+      unready(entry, operation);
+      return false;
+    }
+    if (attempt.result < 0) {
+      BackendSide::finish(operation, attempt.result);
+      return true;
+    }
+    share += static_cast<std::size_t>(attempt.result);
+    if (BackendSide::advance(operation, static_cast<std::size_t>(attempt.result)) ==
+        operation.size()) {
+      BackendSide::finish(operation, 0);
+      return true;
+    }
+    ++counters_.retries;
+  }
+  runnable_.push_back(operation);
+  return false;
+}
+
+bool ReadinessAdapter::settle_connect(Entry& entry, Connect& operation) noexcept {
+  const long result = performer_.connect(operation).result;
+  if (result == -EINPROGRESS || result == -EALREADY) {
+    BackendSide::phase(operation) = phase_connecting;
+    unready(entry, operation);
+    return false;
+  }
+  if (result == -EAGAIN && operation.address().family() == Address::Family::local) {
+    // The backlog of a UNIX listener is full, and no event will tell when it is not (connect(2)).
+    retry_later(operation);
+    return false;
+  }
+  BackendSide::finish(operation, result);
+  return true;
+}
+
+void ReadinessAdapter::before_wait(TimePoint now) noexcept {
+  while (!starved_.empty() && buffers_.available()) {
+    runnable_.splice(starved_);
+  }
+  if (!retrying_.empty() && now >= retry_at_) runnable_.splice(retrying_);
+}
+
+void ReadinessAdapter::forget(Descriptor descriptor) noexcept {
+  Entry* const entry = entries_.find(descriptor.number);
+  if (!entry) return;
+  // Before the number can be used again; by hand, because a duplicate elsewhere would keep it
+  // registered.
+  if (entry->watched) poller_.unwatch(descriptor.number);
+  const std::uint32_t generation = entry->generation + 1;
+  *entry = Entry{};
+  entry->generation = generation;
+}
+
+}  // namespace proa

@@ -1,0 +1,89 @@
+#pragma once
+
+// The readiness adapter: turns "ready", which is all that epoll and kqueue say, into "done". One
+// entry per descriptor: what is ready, and the operation at work per direction. An operation is
+// parked in its entry, or in one of the lists.
+
+#include <array>
+#include <cstdint>
+#include <proa/proactor.hpp>
+
+#include "backend/perform.hpp"
+#include "descriptor_table.hpp"
+#include "operation_list.hpp"
+#include "sys/real_system.hpp"
+
+namespace proa {
+
+/// What a kernel said of a descriptor.
+struct Readiness {
+  bool in = false;
+  bool out = false;
+  bool ended = false;  // a hang-up, an error or urgent data: more than plain bytes may follow
+};
+
+/// Registers descriptors with the kernel, edge-triggered, both directions at once.
+class Poller {
+ public:
+  /// 0 or -errno. The token comes back with every event.
+  virtual long watch(int descriptor, std::uint64_t token) noexcept = 0;
+  virtual void unwatch(int descriptor) noexcept = 0;
+
+ protected:
+  ~Poller() = default;
+};
+
+class ReadinessAdapter final : public RealSystem {
+ public:
+  ReadinessAdapter(Poller& poller, BufferSource& buffers, Counters& counters) noexcept
+      : poller_(poller), buffers_(buffers), counters_(counters), performer_(*this, buffers) {}
+
+  void submit(Operation& operation) noexcept;
+  void cancel(Operation& operation) noexcept;
+  /// An event of the poller.
+  void event(std::uint64_t token, const Readiness& readiness) noexcept;
+  /// A finished operation, or nullptr.
+  Operation* finished() noexcept { return finished_.pop_front(); }
+  bool has_finished() const noexcept { return !finished_.empty(); }
+  bool has_runnable() const noexcept { return !runnable_.empty(); }
+  /// Tries the runnable operation that waited longest; returns it if that finished it.
+  Operation* perform_next() noexcept;
+  /// Before sleeping: operations that waited for a buffer, or for a full UNIX backlog, may go on.
+  void before_wait(TimePoint now) noexcept;
+  /// When before_wait() has something to do by itself.
+  TimePoint next_retry() const noexcept { return retrying_.empty() ? never : retry_at_; }
+
+  void forget(Descriptor descriptor) noexcept override;
+
+ private:
+  struct Entry {
+    std::array<Operation*, 2> parked{};
+    std::uint32_t generation = 0;
+    std::array<bool, 2> ready{};
+    bool watched = false;
+    bool ended = false;
+    bool unpollable = false;
+  };
+
+  void finish(Operation& operation, long result) noexcept;
+  void park(Entry& entry, Operation& operation) noexcept;
+  void unready(Entry& entry, Operation& operation) noexcept;
+  void retry_later(Operation& operation) noexcept;
+  bool perform(Entry& entry, Operation& operation) noexcept;
+  bool settle(Entry& entry, Operation& operation, const Attempt& attempt) noexcept;
+  bool settle_send(Entry& entry, Send& operation) noexcept;
+  bool settle_connect(Entry& entry, Connect& operation) noexcept;
+
+  Poller& poller_;
+  BufferSource& buffers_;
+  Counters& counters_;
+  Performer performer_;
+  DescriptorTable<Entry> entries_;
+  OperationList runnable_;
+  OperationList finished_;
+  OperationList starved_;   // receives without a buffer
+  OperationList retrying_;  // what no event tells of: a full UNIX backlog
+  TimePoint retry_at_ = never;
+};
+
+}  // namespace proa

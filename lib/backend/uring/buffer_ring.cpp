@@ -1,0 +1,79 @@
+// Provided buffers. The ring has entries for all blocks that may ever be lent, but is kept filled
+// only as far as the kernel has shown to need: fewer blocks go round and stay warm. Blocks are
+// added once per turn of the loop with one advance of the tail. One busy connection can take all of
+// them in one pass of the kernel (TRAPS 16, 50): quotas are soft by that pass, and the refill at
+// the next wait makes up for it. Upholds R11 (an empty ring is not an error).
+#include "backend/uring/buffer_ring.hpp"
+
+#include <algorithm>
+
+#include "sys/sys.hpp"
+
+namespace proa::uring {
+
+BufferRing::~BufferRing() {
+  for (detail::Segment* const segment : segments_) {
+    if (segment) detail::release(segment);
+  }
+  if (ring_) sys::unmap(ring_, bytes_);
+}
+
+long BufferRing::open(Ring& ring, std::size_t buffers) {
+  limit_ = static_cast<unsigned>(std::clamp<std::size_t>(buffers / 2, 1, most_entries));
+  target_ = std::min(first_target, limit_);
+  entries_ = 1;
+  while (entries_ < limit_) entries_ *= 2;
+  segments_.assign(limit_, nullptr);
+  free_ids_.resize(limit_);
+  for (unsigned i = 0; i < limit_; ++i) free_ids_[i] = static_cast<std::uint16_t>(limit_ - 1 - i);
+
+  const std::size_t bytes = entries_ * sizeof(io_uring_buf);
+  void* memory = nullptr;
+  const long mapped = sys::map(bytes, &memory);
+  if (mapped < 0) return mapped;
+  io_uring_buf_reg request = {};
+  request.ring_addr = reinterpret_cast<std::uintptr_t>(memory);
+  request.ring_entries = entries_;
+  request.bgid = group;
+  const long registered = ring.register_with(IORING_REGISTER_PBUF_RING, &request, 1);
+  if (registered < 0) {
+    sys::unmap(memory, bytes);
+    return registered;
+  }
+  bytes_ = bytes;
+  ring_ = static_cast<io_uring_buf_ring*>(memory);
+  return 0;
+}
+
+void BufferRing::refill(bool starved) noexcept {
+  if (wanting_) target_ = std::min(target_ * 2, limit_);
+  wanting_ = false;
+  // As bytes, because newer headers declare the entries in a way that C++ lays out differently.
+  auto* const entries = reinterpret_cast<io_uring_buf*>(ring_);
+  unsigned added = 0;
+  while (in_ring_ < target_ && (source_.available() || (starved && in_ring_ == 0))) {
+    Buffer buffer = source_.take();
+    if (!buffer) break;
+    const std::uint16_t id = free_ids_.back();
+    free_ids_.pop_back();
+    io_uring_buf& entry = entries[(ring_->tail + added) & (entries_ - 1)];
+    entry.addr = reinterpret_cast<std::uintptr_t>(buffer.data());
+    entry.len = static_cast<std::uint32_t>(buffer.capacity());
+    entry.bid = id;
+    segments_[id] = buffer.detach();
+    ++in_ring_;
+    ++added;
+  }
+  if (added > 0) io_uring_buf_ring_advance(ring_, static_cast<int>(added));
+}
+
+Buffer BufferRing::take(std::uint16_t id, std::size_t size) noexcept {
+  Buffer buffer(segments_[id]);
+  segments_[id] = nullptr;
+  free_ids_.push_back(id);  // never beyond what open() made room for
+  --in_ring_;
+  source_.fill(buffer, size);
+  return buffer;
+}
+
+}  // namespace proa::uring

@@ -1,0 +1,196 @@
+// The io_uring backend, from CQEs to results. Most results are the operation's at once; the others
+// start it again: an EAGAIN (poll first), a short send, a multishot operation that the kernel
+// ended, a receive without a buffer. Upholds R2 (every CQE without F_MORE ends the operation or
+// starts it again), R4 (what succeeded before a cancel is delivered first) and R11 (none of these
+// reaches the user).
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "backend/perform.hpp"
+#include "backend/uring/uring_backend.hpp"
+
+namespace proa::uring {
+
+namespace {
+
+bool transient(long result) noexcept { return result == -EAGAIN || result == -EINTR; }
+
+}  // namespace
+
+Operation* UringBackend::complete(const Completion& completion) noexcept {
+  const Tag tag = Tag::of(completion.tag);
+  if (tag.kind == Tag::kind_wake) woken();
+  if (tag.kind >= Tag::kind_wake) return nullptr;
+  Operation* const operation = slots_.find(tag);
+  if (!operation) {
+    drop(completion, tag.kind);
+    return nullptr;
+  }
+  if (tag.kind == Tag::kind_poll) return polled(*operation, completion.result);
+  switch (operation->opcode()) {
+    case Opcode::recv_buffers:
+      return received_buffers(static_cast<RecvBuffers&>(*operation), completion);
+    case Opcode::accept:
+      return accepted(static_cast<Accept&>(*operation), completion);
+    case Opcode::send:
+      return sent(static_cast<Send&>(*operation), completion.result);
+    case Opcode::connect:
+      return connected(static_cast<Connect&>(*operation), completion.result);
+    default:
+      return go_on_or_end(*operation, completion.result);
+  }
+}
+
+// A completion of something that is gone; what it carries must not leak.
+void UringBackend::drop(const Completion& completion, unsigned kind) noexcept {
+  ++counters_.stale_events;
+  if (completion.has_buffer()) buffers_.put_back(completion.buffer());
+  if (kind == static_cast<unsigned>(Opcode::accept) && completion.result >= 0) {
+    sys::close(completion.result);
+  }
+}
+
+// Starts an operation again that was turned away for now; ends it with any other result.
+Operation* UringBackend::go_on_or_end(Operation& operation, long result) noexcept {
+  if (!transient(result) || has(operation, ending)) return end(operation, result);
+  ++counters_.retries;
+  if (result == -EAGAIN) {
+    start_polling(operation);
+  } else {
+    start(operation);
+  }
+  return nullptr;
+}
+
+Operation* UringBackend::polled(Operation& operation, long result) noexcept {
+  if (has(operation, ending)) return end(operation, -ECANCELED);
+  if (result == -ETIME) {
+    clear(operation, delaying);
+    result = 0;
+  }
+  if (result < 0 && !transient(result)) return end(operation, result);
+  clear(operation, polling);
+  if (result < 0) {
+    start_polling(operation);
+  } else if (operation.opcode() == Opcode::recv_buffers && !from_ring(operation)) {
+    read_into_block(static_cast<RecvBuffers&>(operation));
+  } else {
+    start(operation);
+  }
+  return nullptr;
+}
+
+Operation* UringBackend::sent(Send& send, long result) noexcept {
+  if (result <= 0) return go_on_or_end(send, result);
+  if (BackendSide::moved(send) + static_cast<std::size_t>(result) >= send.size()) {
+    return end(send, result);
+  }
+  BackendSide::advance(send, static_cast<std::size_t>(result));
+  if (has(send, ending)) return end(send, -ECANCELED);
+  ++counters_.retries;
+  start(send);
+  return nullptr;
+}
+
+// The descriptor is readable, or was found to be when no block was left.
+void UringBackend::read_into_block(RecvBuffers& recv) noexcept {
+  recv.buffer() = source_.take();
+  if (recv.buffer()) {
+    start(recv);
+  } else {
+    list(recv, starved_);
+  }
+}
+
+Operation* UringBackend::received_buffers(RecvBuffers& recv,
+                                          const Completion& completion) noexcept {
+  const long result = completion.result;
+  const bool provided = from_ring(recv);
+  if (result <= 0) {
+    if (completion.has_buffer()) buffers_.put_back(completion.buffer());
+    if (!provided) recv.buffer().reset();
+    if (completion.more()) return nullptr;
+    if (has(recv, ending) && (transient(result) || result == -ENOBUFS))
+      return end(recv, -ECANCELED);
+    if (provided && result == -ENOBUFS) {
+      buffers_.grow();
+      ++counters_.rearmed;
+      list(recv, starved_);
+      return nullptr;
+    }
+    if (!provided && transient(result)) {
+      ++counters_.retries;
+      start_polling(recv);
+      return nullptr;
+    }
+    return go_on_or_end(recv, result);
+  }
+  if (provided) {
+    recv.buffer() = buffers_.take(completion.buffer(), static_cast<std::size_t>(result));
+  } else {
+    source_.fill(recv.buffer(), static_cast<std::size_t>(result));
+  }
+  if (!completion.more()) {
+    if (has(recv, ending)) {
+      finish_later(recv);
+    } else if (!provided) {
+      start_polling(recv);
+    } else {
+      if (ring_.features().multishot_recv) ++counters_.rearmed;
+      start(recv);
+    }
+  }
+  BackendSide::finish(recv, result, true);
+  return &recv;
+}
+
+Operation* UringBackend::accepted(Accept& accept, const Completion& completion) noexcept {
+  const long result = completion.result;
+  if (result < 0) {
+    if (completion.more()) return nullptr;
+    // The listener itself is well.
+    if (died_in_queue(result) && !has(accept, ending)) {
+      ++counters_.retries;
+      start(accept);
+      return nullptr;
+    }
+    return go_on_or_end(accept, result);
+  }
+  accept.socket() = Socket(system_, {completion.result, accept.descriptor().kind});
+  if (!BackendSide::repeating(accept)) return end(accept, 0);
+  if (!completion.more()) {
+    if (has(accept, ending)) {
+      finish_later(accept);
+    } else {
+      if (ring_.features().multishot_accept) ++counters_.rearmed;
+      start(accept);
+    }
+  }
+  BackendSide::finish(accept, 0, true);
+  return &accept;
+}
+
+Operation* UringBackend::connected(Connect& connect, long result) noexcept {
+  if (has(connect, ending)) return end(connect, result);
+  switch (-result) {
+    case EAGAIN:  // a UNIX socket whose backlog is full: no event tells of room there
+      ++counters_.retries;
+      set(connect, delaying);
+      start_polling(connect);
+      return nullptr;
+    case EINTR:  // it goes on in the background; the second call tells how it ended
+    case EINPROGRESS:
+    case EALREADY:
+      ++counters_.retries;
+      set(connect, again);
+      start_polling(connect);
+      return nullptr;
+    case EISCONN:
+      return end(connect, has(connect, again) ? 0 : result);
+    default:
+      return end(connect, result);
+  }
+}
+
+}  // namespace proa::uring

@@ -1,0 +1,81 @@
+// What the backend asks of io_uring, as one table: the probe reads it, ring.cpp makes the ring's
+// restrictions of it, and a release given in Options masks it, so that the kernel itself refuses
+// whatever a reduced tier must not use. Upholds R12: a tier differs in cost, not in results.
+#include "backend/uring/features.hpp"
+
+#include <liburing.h>
+
+#include <charconv>
+#include <system_error>
+
+namespace proa::uring {
+
+const Row table[] = {
+    {Sort::opcode, IORING_OP_POLL_ADD, release(5, 1), "POLL_ADD"},
+    {Sort::opcode, IORING_OP_WRITEV, release(5, 1), "WRITEV"},
+    {Sort::opcode, IORING_OP_SENDMSG, release(5, 3), "SENDMSG"},
+    {Sort::opcode, IORING_OP_TIMEOUT, release(5, 4), "TIMEOUT"},
+    {Sort::opcode, IORING_OP_ACCEPT, release(5, 5), "ACCEPT"},
+    {Sort::opcode, IORING_OP_CONNECT, release(5, 5), "CONNECT"},
+    {Sort::opcode, IORING_OP_ASYNC_CANCEL, release(5, 5), "ASYNC_CANCEL"},
+    {Sort::opcode, IORING_OP_READ, release(5, 6), "READ"},
+    {Sort::opcode, IORING_OP_WRITE, release(5, 6), "WRITE"},
+    {Sort::opcode, IORING_OP_SEND, release(5, 6), "SEND"},
+    {Sort::opcode, IORING_OP_RECV, release(5, 6), "RECV"},
+
+    {Sort::marker, IORING_OP_UNLINKAT, release(5, 11), "UNLINKAT"},
+    {Sort::marker, IORING_OP_LINKAT, release(5, 15), "LINKAT"},
+    {Sort::marker, IORING_OP_MSG_RING, release(5, 18), "MSG_RING"},
+    {Sort::marker, IORING_OP_SOCKET, release(5, 19), "SOCKET"},
+    {Sort::marker, IORING_OP_SEND_ZC, release(6, 0), "SEND_ZC"},
+    {Sort::marker, IORING_OP_SENDMSG_ZC, release(6, 1), "SENDMSG_ZC"},
+
+    {Sort::register_call, IORING_REGISTER_EVENTFD, release(5, 2), "REGISTER_EVENTFD"},
+    {Sort::register_call, IORING_REGISTER_PROBE, release(5, 6), "REGISTER_PROBE"},
+    {Sort::register_call, IORING_REGISTER_RESTRICTIONS, release(5, 10), "REGISTER_RESTRICTIONS"},
+    {Sort::register_call, IORING_REGISTER_ENABLE_RINGS, release(5, 10), "REGISTER_ENABLE_RINGS"},
+    {Sort::register_call, IORING_REGISTER_PBUF_RING, release(5, 19), "REGISTER_PBUF_RING"},
+
+    // Older than that, but used together with buffer rings only.
+    {Sort::sqe_flag, IOSQE_BUFFER_SELECT, release(5, 19), "BUFFER_SELECT"},
+
+    {Sort::setup_flag, IORING_SETUP_CQSIZE, release(5, 5), "CQSIZE"},
+    {Sort::setup_flag, IORING_SETUP_CLAMP, release(5, 6), "CLAMP"},
+    {Sort::setup_flag, IORING_SETUP_R_DISABLED, release(5, 10), "R_DISABLED"},
+    {Sort::setup_flag, IORING_SETUP_SUBMIT_ALL, release(5, 18), "SUBMIT_ALL"},
+    {Sort::setup_flag, IORING_SETUP_COOP_TASKRUN, release(5, 19), "COOP_TASKRUN"},
+    {Sort::setup_flag, IORING_SETUP_SINGLE_ISSUER, release(6, 0), "SINGLE_ISSUER"},
+    {Sort::setup_flag, IORING_SETUP_DEFER_TASKRUN, release(6, 1), "DEFER_TASKRUN"},
+
+    {Sort::op_flag, accept_multishot, release(5, 19), "multishot accept"},
+    {Sort::op_flag, poll_first, release(5, 19), "poll first"},
+    {Sort::op_flag, recv_multishot, release(6, 0), "multishot receive"},
+};
+const std::size_t table_size = sizeof(table) / sizeof(table[0]);
+
+Release since(Sort sort, unsigned value) noexcept {
+  for (const Row& row : table) {
+    if (row.sort == sort && row.value == value) return row.since;
+  }
+  return any_release;  // not in the table: never used
+}
+
+bool parse_release(const std::string& text, Release& parsed) {
+  parsed = any_release;
+  if (text.empty()) return true;
+  const char* const end = text.data() + text.size();
+  unsigned major = 0;
+  unsigned minor = 0;
+  const auto first = std::from_chars(text.data(), end, major);
+  if (first.ec != std::errc() || first.ptr == end || *first.ptr != '.') return false;
+  const auto second = std::from_chars(first.ptr + 1, end, minor);
+  if (second.ec != std::errc() || second.ptr != end || major > 1000 || minor > 999) return false;
+  parsed = release(major, minor);
+  return parsed >= lowest_release;
+}
+
+std::string to_string(Release release) {
+  return std::to_string(release / 1000) + "." + std::to_string(release % 1000);
+}
+
+}  // namespace proa::uring

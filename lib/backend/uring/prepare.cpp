@@ -1,0 +1,219 @@
+// The io_uring backend, from operations to SQEs. Nothing here makes a system call. What an SQE
+// points to lives in the operation (addresses, the caller's memory) or in the arena until the
+// kernel has taken it. Upholds R3 (lists of pieces are copied), R10 and R11 (no room in the queue
+// or in the arena: the operation waits; SIGPIPE is asked not to come).
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+
+#include "backend/perform.hpp"
+#include "backend/uring/uring_backend.hpp"
+
+namespace proa::uring {
+
+namespace {
+
+constexpr std::size_t most_pieces = 1024;                 // IOV_MAX
+constexpr std::uint64_t at_position = ~std::uint64_t{0};  // of the file; right for pipes too
+
+constexpr __kernel_timespec backlog_retry = {0, 5000000};  // nanoseconds
+
+void prepare_send(Descriptor to, const void* data, std::size_t size, unsigned flags,
+                  io_uring_sqe* sqe) noexcept {
+  size = std::min(size, max_transfer);
+  if (to.is_socket()) {
+    io_uring_prep_send(sqe, to.number, data, size, static_cast<int>(MSG_NOSIGNAL | flags));
+  } else {
+    io_uring_prep_write(sqe, to.number, data, static_cast<unsigned>(size), at_position);
+  }
+}
+
+void prepare_receive(Descriptor from, void* memory, std::size_t size, int flags,
+                     io_uring_sqe* sqe) noexcept {
+  size = std::min(size, max_transfer);
+  if (from.is_socket()) {
+    io_uring_prep_recv(sqe, from.number, memory, size, flags);
+  } else {
+    io_uring_prep_read(sqe, from.number, memory, static_cast<unsigned>(size), at_position);
+  }
+}
+
+}  // namespace
+
+void UringBackend::list(Operation& operation, OperationList& where) noexcept {
+  set_stage(operation, listed);
+  where.push_back(operation);
+}
+
+void UringBackend::start(Operation& operation) noexcept {
+  if (!enabled_) {
+    list(operation, pending_);
+  } else if (!prepare(operation)) {
+    ++counters_.queue_full;
+    list(operation, pending_);
+  }
+}
+
+void UringBackend::start_polling(Operation& operation) noexcept {
+  set(operation, polling);
+  start(operation);
+}
+
+// False if there is no room; the operation is as before then.
+bool UringBackend::prepare(Operation& operation) noexcept {
+  if (!ring_.has_room()) return false;
+  std::uint32_t& slot = BackendSide::slot(operation);
+  if (slot == Slots::none) {
+    slot = slots_.add(operation);
+    if (slot == Slots::none) {
+      set(operation, out_of_memory);
+      finish_later(operation);
+      return true;
+    }
+  }
+  io_uring_sqe* const sqe = fill(operation);
+  if (!sqe) return false;
+  sqe->user_data = tag_of(operation).value();
+  set_stage(operation, at_kernel);
+  return true;
+}
+
+// There is room for one SQE. Null if the arena is full.
+io_uring_sqe* UringBackend::fill(Operation& operation) noexcept {
+  const Descriptor descriptor = operation.descriptor();
+  if (has(operation, polling)) {
+    io_uring_sqe* const sqe = ring_.take();
+    if (has(operation, delaying)) {
+      // It is only read.
+      io_uring_prep_timeout(sqe, const_cast<__kernel_timespec*>(&backlog_retry), 0, 0);
+      return sqe;
+    }
+    const bool in = operation.direction() == Direction::in;
+    io_uring_prep_poll_add(sqe, descriptor.number, in ? POLLIN : POLLOUT);
+    return sqe;
+  }
+  switch (operation.opcode()) {
+    case Opcode::send:
+      return fill_send(static_cast<Send&>(operation));
+    case Opcode::send_buffers:
+      return fill_send_buffers(static_cast<SendBuffers&>(operation));
+    case Opcode::recv_buffers:
+      return fill_recv_buffers(static_cast<RecvBuffers&>(operation));
+    case Opcode::recv: {
+      const MutableBytes memory = static_cast<Recv&>(operation).memory();
+      io_uring_sqe* const sqe = ring_.take();
+      prepare_receive(descriptor, memory.data, memory.size, 0, sqe);
+      return sqe;
+    }
+    case Opcode::accept: {
+      io_uring_sqe* const sqe = ring_.take();
+      io_uring_prep_accept(sqe, descriptor.number, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (BackendSide::repeating(operation) && ring_.features().multishot_accept) {
+        sqe->ioprio |= IORING_ACCEPT_MULTISHOT;
+      }
+      return sqe;
+    }
+    case Opcode::connect: {
+      const Address& address = static_cast<Connect&>(operation).address();
+      io_uring_sqe* const sqe = ring_.take();
+      io_uring_prep_connect(sqe, descriptor.number, static_cast<const sockaddr*>(address.data()),
+                            static_cast<socklen_t>(address.size()));
+      return sqe;
+    }
+    case Opcode::timer:
+      break;  // stays with the proactor
+  }
+  return nullptr;
+}
+
+// What is still to be sent, up to what one call takes. The kernel goes on after short sends itself.
+io_uring_sqe* UringBackend::fill_send(Send& send) noexcept {
+  const std::size_t moved = BackendSide::moved(send);
+  if (send.count() == 1) {
+    const Bytes all = send.pieces()[0];
+    io_uring_sqe* const sqe = ring_.take();
+    prepare_send(send.descriptor(), static_cast<const char*>(all.data) + moved, all.size - moved,
+                 MSG_WAITALL, sqe);
+    return sqe;
+  }
+  const std::size_t most = std::min(send.count(), most_pieces);
+  Message* const message = arena_.take(most);
+  if (!message) return nullptr;
+  std::size_t bytes = 0;
+  const int count = gather(send, moved, message->pieces(), static_cast<int>(most), bytes);
+  return fill_message(send.descriptor(), message, count, MSG_WAITALL);
+}
+
+// Not MSG_WAITALL: what was taken is reported, so that its blocks go back.
+io_uring_sqe* UringBackend::fill_send_buffers(SendBuffers& send) noexcept {
+  const detail::Segment* const first = send.first();
+  if (!first->next) {
+    io_uring_sqe* const sqe = ring_.take();
+    prepare_send(send.descriptor(), first->data, first->size, 0, sqe);
+    return sqe;
+  }
+  Message* const message = arena_.take(SendBuffers::max_pieces);
+  if (!message) return nullptr;
+  std::size_t bytes = 0;
+  const int count = gather(send, message->pieces(), SendBuffers::max_pieces, bytes);
+  return fill_message(send.descriptor(), message, count, 0);
+}
+
+io_uring_sqe* UringBackend::fill_message(Descriptor to, Message* message, int count,
+                                         unsigned flags) noexcept {
+  io_uring_sqe* const sqe = ring_.take();
+  iovec* const pieces = message->pieces();
+  if (count <= 1) {
+    const iovec only = count == 1 ? pieces[0] : iovec{};
+    arena_.trim(message);
+    prepare_send(to, only.iov_base, only.iov_len, flags, sqe);
+    return sqe;
+  }
+  arena_.trim(pieces + count);
+  if (to.is_socket()) {
+    message->header.msg_iov = pieces;
+    message->header.msg_iovlen = static_cast<std::size_t>(count);
+    io_uring_prep_sendmsg(sqe, to.number, &message->header, MSG_NOSIGNAL | flags);
+  } else {
+    io_uring_prep_writev(sqe, to.number, pieces, static_cast<unsigned>(count), at_position);
+  }
+  return sqe;
+}
+
+io_uring_sqe* UringBackend::fill_recv_buffers(RecvBuffers& recv) noexcept {
+  const int socket = recv.descriptor().number;
+  io_uring_sqe* const sqe = ring_.take();
+  if (!from_ring(recv)) {
+    const Buffer& block = recv.buffer();
+    prepare_receive(recv.descriptor(), recv.buffer().data(), block.capacity(), MSG_DONTWAIT, sqe);
+    return sqe;
+  }
+  io_uring_prep_recv(sqe, socket, nullptr, 0, 0);
+  sqe->flags |= IOSQE_BUFFER_SELECT;
+  sqe->buf_group = BufferRing::group;
+  if (ring_.features().multishot_recv) {
+    sqe->ioprio |= IORING_RECV_MULTISHOT;
+  } else if (ring_.features().poll_first) {
+    sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;  // or an idle socket would need a buffer to find out
+  }
+  return sqe;
+}
+
+Tag UringBackend::tag_of(Operation& operation) const noexcept {
+  const std::uint32_t slot = BackendSide::slot(operation);
+  const unsigned kind =
+      has(operation, polling) ? Tag::kind_poll : static_cast<unsigned>(operation.opcode());
+  return {slot, slots_.generation(slot), kind};
+}
+
+bool UringBackend::prepare_cancel(Operation& operation) noexcept {
+  io_uring_sqe* const sqe = ring_.take();
+  if (!sqe) return false;
+  io_uring_prep_cancel64(sqe, tag_of(operation).value(), 0);
+  sqe->user_data = Tag{0, 0, Tag::kind_cancel}.value();
+  return true;
+}
+
+}  // namespace proa::uring

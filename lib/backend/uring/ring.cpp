@@ -1,0 +1,188 @@
+// The ring from io_uring_setup(2) to its end. It is born disabled, so that everything can be
+// registered before the thread that will use it is known (TRAPS: a ring belongs to the thread that
+// enabled it), and restricted to the table in features.cpp. Flags are tried from the newest tier
+// down; never SQPOLL, which spins beside its neighbours. Upholds R11 (the completion queue is four
+// times the submission queue; overflow is kept by the kernel and counted).
+#include "backend/uring/ring.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <vector>
+
+#include "sys/sys.hpp"
+
+namespace proa::uring {
+
+namespace {
+
+constexpr unsigned base_flags = IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+constexpr unsigned tiers[] = {
+    base_flags | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+    base_flags | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN,
+    base_flags,
+};
+constexpr unsigned fewest_entries = 8;
+
+bool allowed_flags(unsigned flags, Release allowed) noexcept {
+  for (unsigned bit = 1; bit != 0 && bit <= flags; bit <<= 1) {
+    if ((flags & bit) != 0 && since(Sort::setup_flag, bit) > allowed) return false;
+  }
+  return true;
+}
+
+// Why EPERM: the file holds 0, 1 (only a privileged group) or 2 (nobody); it came with Linux 6.6.
+std::string forbidden_by() {
+  const long fd = sys::open("/proc/sys/kernel/io_uring_disabled", 0);
+  if (fd >= 0) {
+    char value = '0';
+    const long size = sys::read(static_cast<int>(fd), &value, 1);
+    sys::close(static_cast<int>(fd));
+    if (size == 1 && value != '0') return std::string("kernel.io_uring_disabled is ") + value;
+  }
+  return "a seccomp filter forbids it";
+}
+
+std::string refused(long error) {
+  const std::string text = "io_uring_setup: " + error_name(error);
+  switch (-error) {
+    case EPERM:
+      return text + " (" + forbidden_by() + ")";
+    case ENOSYS:
+      return text + " (the kernel has no io_uring, or a seccomp filter hides it)";
+    case ENOMEM:
+      return text + " (out of memory, or RLIMIT_MEMLOCK is too low)";
+    case EINVAL:
+      return text + " (kernel older than " + to_string(lowest_release) + ")";
+    default:
+      return text;
+  }
+}
+
+}  // namespace
+
+std::string error_name(long error) {
+  switch (-error) {
+    case EPERM:
+      return "EPERM";
+    case ENOSYS:
+      return "ENOSYS";
+    case ENOMEM:
+      return "ENOMEM";
+    case EINVAL:
+      return "EINVAL";
+    case EACCES:
+      return "EACCES";
+    case EMFILE:
+      return "EMFILE";
+    case ENFILE:
+      return "ENFILE";
+    case EEXIST:
+      return "EEXIST";
+    case EBADFD:
+      return "EBADFD";
+    case EBADR:
+      return "EBADR";
+    default:
+      return "errno " + std::to_string(-error);
+  }
+}
+
+std::string Ring::open(unsigned entries, Release allowed) {
+  std::string why_not = setup(entries, allowed);
+  if (why_not.empty()) why_not = ask(allowed);
+  if (!why_not.empty()) close();
+  return why_not;
+}
+
+std::string Ring::setup(unsigned entries, Release allowed) {
+  entries = std::clamp(entries, 1u, 32768u);
+  long result = -EINVAL;
+  for (const unsigned flags : tiers) {
+    if (!allowed_flags(flags, allowed)) continue;
+    do {
+      io_uring_params parameters = {};
+      parameters.flags = flags;
+      parameters.cq_entries = entries * 4;
+      result = sys::uring_setup(entries, &ring_, &parameters);
+      if (result >= 0) {
+        open_ = true;
+        features_.setup_flags = flags;
+        return {};
+      }
+      entries /= 2;
+    } while (result == -ENOMEM && entries >= fewest_entries);
+    if (result != -EINVAL) break;  // not a matter of flags
+    entries = std::max(entries * 2, 1u);
+  }
+  return refused(result);
+}
+
+// What the kernel has and we may use.
+std::string Ring::ask(Release allowed) {
+  constexpr unsigned needed = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE;
+  if ((ring_.features & needed) != needed) {
+    return "kernel older than " + to_string(lowest_release);
+  }
+  constexpr unsigned opcodes = 256;
+  const std::size_t size = sizeof(io_uring_probe) + opcodes * sizeof(io_uring_probe_op);
+  std::vector<std::uint64_t> memory(size / sizeof(std::uint64_t) + 1);
+  auto* const probe = reinterpret_cast<io_uring_probe*>(memory.data());
+  const long result = register_with(IORING_REGISTER_PROBE, probe, opcodes);
+  if (result < 0) return "io_uring_register: " + error_name(result) + " for REGISTER_PROBE";
+
+  Release kernel = lowest_release;
+  for (std::size_t i = 0; i < table_size; ++i) {
+    const Row& row = table[i];
+    if (row.sort != Sort::opcode && row.sort != Sort::marker) continue;
+    const bool supported =
+        row.value <= probe->last_op && (probe->ops[row.value].flags & IO_URING_OP_SUPPORTED) != 0;
+    if (row.sort == Sort::marker) {
+      if (supported) kernel = std::max(kernel, row.since);
+    } else if (!supported) {
+      return std::string("io_uring lacks ") + row.name + " (kernel " + to_string(row.since) + ")";
+    }
+  }
+  features_.release = std::min(kernel, allowed);
+  features_.multishot_accept = features_.release >= since(Sort::op_flag, accept_multishot);
+  features_.multishot_recv = features_.release >= since(Sort::op_flag, recv_multishot);
+  features_.poll_first = features_.release >= since(Sort::op_flag, poll_first);
+  features_.buffer_ring =
+      features_.release >= since(Sort::register_call, IORING_REGISTER_PBUF_RING);
+  return {};
+}
+
+void Ring::close() noexcept {
+  if (open_) sys::uring_exit(&ring_);
+  open_ = false;
+}
+
+long Ring::register_with(unsigned call, void* argument, unsigned count) noexcept {
+  return sys::uring_register(ring_.ring_fd, call, argument, count);
+}
+
+long Ring::restrict() noexcept {
+  std::array<io_uring_restriction, 32> rules = {};
+  unsigned count = 0;
+  unsigned sqe_flags = 0;
+  for (std::size_t i = 0; i < table_size; ++i) {
+    const Row& row = table[i];
+    if (row.since > features_.release) continue;
+    if (row.sort == Sort::sqe_flag) sqe_flags |= row.value;
+    if (row.sort != Sort::opcode) continue;  // no register call is needed once the ring is enabled
+    rules[count].opcode = IORING_RESTRICTION_SQE_OP;
+    rules[count++].sqe_op = static_cast<std::uint8_t>(row.value);
+  }
+  rules[count].opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
+  rules[count++].sqe_flags = static_cast<std::uint8_t>(sqe_flags);
+  return register_with(IORING_REGISTER_RESTRICTIONS, rules.data(), count);
+}
+
+long Ring::enable() noexcept { return register_with(IORING_REGISTER_ENABLE_RINGS, nullptr, 0); }
+
+long Ring::enter(unsigned want, const timespec* timeout) noexcept {
+  return sys::uring_submit_and_wait(&ring_, want, timeout);
+}
+
+}  // namespace proa::uring

@@ -1,0 +1,80 @@
+#pragma once
+
+// One io_uring: made, probed, restricted, enabled; its two queues.
+
+#include <liburing.h>
+
+#include <cstdint>
+#include <string>
+
+#include "backend/uring/features.hpp"
+
+namespace proa::uring {
+
+/// A copy of a CQE, so that its place can be given back at once.
+struct Completion {
+  std::uint64_t tag = 0;
+  std::int32_t result = 0;
+  std::uint32_t flags = 0;
+
+  bool more() const noexcept { return (flags & IORING_CQE_F_MORE) != 0; }
+  bool has_buffer() const noexcept { return (flags & IORING_CQE_F_BUFFER) != 0; }
+  std::uint16_t buffer() const noexcept {
+    return static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
+  }
+};
+
+class Ring {
+ public:
+  Ring() noexcept = default;
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+  ~Ring() { close(); }
+
+  /// Makes a disabled ring and finds out what it can; a sentence that says why not, or nothing.
+  std::string open(unsigned entries, Release allowed);
+  void close() noexcept;
+
+  /// io_uring_register(2), before enable().
+  long register_with(unsigned call, void* argument, unsigned count) noexcept;
+  /// Allows what the table holds for features().release and nothing else, from enable() on.
+  long restrict() noexcept;
+  /// The calling thread becomes the only one that may submit. 0 or -errno.
+  long enable() noexcept;
+
+  const Features& features() const noexcept { return features_; }
+  int descriptor() const noexcept { return ring_.ring_fd; }
+
+  bool has_room() const noexcept { return io_uring_sq_space_left(&ring_) != 0; }
+  /// A place in the submission queue, or nullptr if it is full.
+  io_uring_sqe* take() noexcept { return io_uring_get_sqe(&ring_); }
+  unsigned unsubmitted() const noexcept { return io_uring_sq_ready(&ring_); }
+  bool ready() const noexcept { return io_uring_cq_ready(&ring_) != 0; }
+  /// The kernel holds completions for which there was no room.
+  bool overflowed() const noexcept { return io_uring_cq_has_overflow(&ring_); }
+
+  bool pull(Completion& completion) noexcept {
+    const unsigned head = *ring_.cq.khead;
+    if (head == io_uring_smp_load_acquire(ring_.cq.ktail)) return false;
+    const io_uring_cqe& cqe = ring_.cq.cqes[head & ring_.cq.ring_mask];
+    completion = {cqe.user_data, cqe.res, cqe.flags};
+    io_uring_cq_advance(&ring_, 1);
+    return true;
+  }
+
+  /// Submits everything, fetches completions and waits for `want` of them.
+  long enter(unsigned want, const timespec* timeout) noexcept;
+
+ private:
+  std::string setup(unsigned entries, Release allowed);
+  std::string ask(Release allowed);
+
+  io_uring ring_{};
+  Features features_;
+  bool open_ = false;
+};
+
+/// "EPERM" and the like, or the number.
+std::string error_name(long error);
+
+}  // namespace proa::uring

@@ -1,0 +1,89 @@
+#pragma once
+
+// The places that user_data refers to: an index into a vector, and the generation of its use, by
+// which a completion that comes too late is told from one of the operation that has the place now.
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <proa/operation.hpp>
+#include <vector>
+
+namespace proa::uring {
+
+/// What user_data says. For operations `kind` is the Opcode, or that a POLL_ADD or TIMEOUT goes
+/// before it; the two others have no slot.
+struct Tag {
+  static constexpr unsigned kind_poll = 13;
+  static constexpr unsigned kind_wake = 14;
+  static constexpr unsigned kind_cancel = 15;
+  static constexpr std::uint32_t generations = (1u << 28) - 1;
+
+  std::uint32_t index = 0;
+  std::uint32_t generation = 0;
+  unsigned kind = 0;
+
+  static constexpr Tag of(std::uint64_t value) noexcept {
+    return {static_cast<std::uint32_t>(value), static_cast<std::uint32_t>(value >> 36),
+            static_cast<unsigned>(value >> 32) & 15};
+  }
+  constexpr std::uint64_t value() const noexcept {
+    return index | std::uint64_t{kind} << 32 | std::uint64_t{generation} << 36;
+  }
+};
+
+class Slots {
+ public:
+  static constexpr std::uint32_t none = 0xffffffff;
+
+  /// `none` if memory is short.
+  std::uint32_t add(Operation& operation) noexcept {
+    if (free_ == none && !grow()) return none;
+    const std::uint32_t index = free_;
+    free_ = slots_[index].next_free;
+    slots_[index].operation = &operation;
+    return index;
+  }
+  void remove(std::uint32_t index) noexcept {
+    Slot& slot = slots_[index];
+    slot.operation = nullptr;
+    slot.generation = (slot.generation + 1) & Tag::generations;
+    slot.next_free = free_;
+    free_ = index;
+  }
+  /// nullptr for a place that was given up meanwhile.
+  Operation* find(Tag tag) const noexcept {
+    if (tag.index >= slots_.size()) return nullptr;
+    const Slot& slot = slots_[tag.index];
+    return slot.generation == tag.generation ? slot.operation : nullptr;
+  }
+  std::uint32_t generation(std::uint32_t index) const noexcept { return slots_[index].generation; }
+
+ private:
+  struct Slot {
+    Operation* operation = nullptr;
+    std::uint32_t generation = 0;
+    std::uint32_t next_free = none;
+  };
+
+  bool grow() noexcept {
+    const std::size_t before = slots_.size();
+    const std::size_t after = before == 0 ? 64 : before * 2;
+    if (after >= none) return false;
+    try {
+      slots_.resize(after);
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+    for (std::size_t i = after; i-- > before;) {
+      slots_[i].next_free = free_;
+      free_ = static_cast<std::uint32_t>(i);
+    }
+    return true;
+  }
+
+  std::vector<Slot> slots_;
+  std::uint32_t free_ = none;
+};
+
+}  // namespace proa::uring

@@ -1,0 +1,49 @@
+// The io_uring backend as a plugin: whether it works here, asked by making a ring (seccomp filters,
+// sysctls and limits are only known by trying), and making it. Upholds R12's other half: "auto"
+// takes it only where it is better than epoll.
+#include "backend/uring/uring.hpp"
+
+#include <algorithm>
+
+#include "backend/uring/uring_backend.hpp"
+
+namespace proa {
+
+namespace {
+
+// A small ring is enough to learn what a big one could do.
+std::string probe(const Options& options, bool by_name) {
+  Options small = options;
+  small.uring_entries = 8;
+  small.buffers = 8;
+  struct NoBuffers final : BufferSource {
+    Buffer take() noexcept override { return {}; }
+    bool available() noexcept override { return false; }
+    void fill(Buffer&, std::size_t) noexcept override {}
+  } no_buffers;
+  Counters counters;
+  uring::UringBackend backend({small, no_buffers, counters});
+  std::string why_not = backend.open();
+  if (!why_not.empty() || by_name) return why_not;
+  const std::vector<std::string> features = backend.features();
+  for (const char* const wanted : {"multishot receive", "buffer ring"}) {
+    if (std::find(features.begin(), features.end(), wanted) == features.end()) {
+      return std::string("io_uring lacks ") + wanted +
+             " (kernel 6.0), without which it is slower than epoll";
+    }
+  }
+  return {};
+}
+
+std::unique_ptr<Backend> create(const BackendContext& context, std::string& why_not) {
+  auto backend = std::make_unique<uring::UringBackend>(context);
+  why_not = backend->open();
+  if (!why_not.empty()) return nullptr;
+  return backend;
+}
+
+}  // namespace
+
+BackendInfo uring_backend() { return {"uring", probe, create}; }
+
+}  // namespace proa

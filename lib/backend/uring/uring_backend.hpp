@@ -1,0 +1,133 @@
+#pragma once
+
+// The Backend over one io_uring. An operation is on a list here (it waits for room, for a buffer or
+// for a moment), or one of its SQEs is at the kernel, or it is finished and waits for next(): its
+// stage, in its phase.
+
+#include <atomic>
+#include <cstdint>
+#include <proa/backend.hpp>
+#include <proa/proactor.hpp>
+#include <string>
+#include <vector>
+
+#include "backend/uring/arena.hpp"
+#include "backend/uring/buffer_ring.hpp"
+#include "backend/uring/ring.hpp"
+#include "backend/uring/slots.hpp"
+#include "operation_list.hpp"
+#include "sys/real_system.hpp"
+
+namespace proa::uring {
+
+class UringBackend final : public Backend {
+ public:
+  explicit UringBackend(const BackendContext& context) noexcept;
+  ~UringBackend() override;
+
+  /// Makes the ring and all that is registered with it; a sentence that says why not, or nothing.
+  std::string open();
+
+  void submit(Operation& operation) noexcept override;
+  void cancel(Operation& operation) noexcept override;
+  void wait(TimePoint until) noexcept override;
+  Operation* next() noexcept override;
+  void wake() noexcept override;
+  /// The eventfd that the ring signals; the ring itself cannot be polled under DEFER_TASKRUN.
+  int native_handle() const noexcept override { return notify_fd_; }
+  System& system() noexcept override { return system_; }
+  std::vector<std::string> features() const override;
+
+ private:
+  // Operation::phase_: the stage in the low bits, flags above.
+  enum Stage : std::uint8_t { outside, listed, at_kernel, finished, stage_mask = 3 };
+  enum Flag : std::uint8_t {
+    polling = 4,         // what is at the kernel is a POLL_ADD, the operation itself follows
+    delaying = 8,        // with `polling`: it is a TIMEOUT instead
+    ending = 16,         // cancel() was called
+    again = 32,          // a connect that was started before
+    out_of_memory = 64,  // how it finished without the kernel; else it was cancelled
+  };
+  enum class Loop : std::uint8_t { busy, asleep, woken };
+
+  static std::uint8_t& phase(Operation& operation) noexcept {
+    return BackendSide::phase(operation);
+  }
+  static bool has(Operation& operation, Flag flag) noexcept {
+    return (phase(operation) & flag) != 0;
+  }
+  static Stage stage(Operation& operation) noexcept {
+    return static_cast<Stage>(phase(operation) & stage_mask);
+  }
+  static void set_stage(Operation& operation, Stage stage) noexcept {
+    phase(operation) = static_cast<std::uint8_t>((phase(operation) & ~stage_mask) | stage);
+  }
+  static void set(Operation& operation, Flag flag) noexcept {
+    phase(operation) = static_cast<std::uint8_t>(phase(operation) | flag);
+  }
+  static void clear(Operation& operation, Flag flag) noexcept {
+    phase(operation) = static_cast<std::uint8_t>(phase(operation) & ~flag);
+  }
+
+  // uring_backend.cpp: the loop's side.
+  void enable() noexcept;
+  void feed() noexcept;
+  void arm_wake() noexcept;
+  long enter(unsigned want, const timespec* timeout) noexcept;
+  Operation* end(Operation& operation, long result) noexcept;
+  void finish_later(Operation& operation) noexcept;
+
+  // prepare.cpp: operations to SQEs.
+  void start(Operation& operation) noexcept;
+  void start_polling(Operation& operation) noexcept;
+  void list(Operation& operation, OperationList& where) noexcept;
+  bool prepare(Operation& operation) noexcept;
+  io_uring_sqe* fill(Operation& operation) noexcept;
+  io_uring_sqe* fill_send(Send& send) noexcept;
+  io_uring_sqe* fill_send_buffers(SendBuffers& send) noexcept;
+  io_uring_sqe* fill_recv_buffers(RecvBuffers& recv) noexcept;
+  io_uring_sqe* fill_message(Descriptor to, Message* message, int count, unsigned flags) noexcept;
+  Tag tag_of(Operation& operation) const noexcept;
+  bool prepare_cancel(Operation& operation) noexcept;
+  bool from_ring(const Operation& operation) const noexcept {
+    return buffers_.is_open() && operation.descriptor().is_socket();
+  }
+
+  // complete.cpp: CQEs to results.
+  Operation* complete(const Completion& completion) noexcept;
+  Operation* polled(Operation& operation, long result) noexcept;
+  Operation* go_on_or_end(Operation& operation, long result) noexcept;
+  Operation* sent(Send& send, long result) noexcept;
+  Operation* received_buffers(RecvBuffers& recv, const Completion& completion) noexcept;
+  Operation* accepted(Accept& accept, const Completion& completion) noexcept;
+  Operation* connected(Connect& connect, long result) noexcept;
+  void read_into_block(RecvBuffers& recv) noexcept;
+  void drop(const Completion& completion, unsigned kind) noexcept;
+  void woken() noexcept;
+
+  const Options& options_;
+  BufferSource& source_;
+  Counters& counters_;
+  RealSystem system_;
+
+  // Destroyed from the last to the first: the ring before what it uses.
+  BufferRing buffers_;
+  Arena arena_;
+  Ring ring_;
+  Slots slots_;
+
+  OperationList pending_;   // waits for room in the submission queue, or for the ring to be enabled
+  OperationList starved_;   // receives that wait for a buffer
+  OperationList unwanted_;  // at the kernel, their cancel waits for room
+  OperationList done_;      // finished without the kernel
+
+  int wake_fd_ = -1;
+  int notify_fd_ = -1;  // signalled by the ring, for a foreign loop; -1 if not asked for
+  bool enabled_ = false;
+  bool wake_armed_ = false;
+  bool was_starved_ = false;     // in the last wait()
+  bool buffers_in_use_ = false;  // the first receive fills the ring
+  std::atomic<Loop> loop_{Loop::busy};
+};
+
+}  // namespace proa::uring

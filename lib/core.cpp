@@ -1,0 +1,327 @@
+// Operations from submit() to their retirement, and the end of handlers. Upholds R2 (exactly once),
+// R4 (what a cancelled operation reports), R5 (one operation per direction at the backend) and R6
+// (close waits for the last completion).
+#include "core.hpp"
+
+#include <algorithm>
+#include <boost/intrusive/parent_from_member.hpp>
+#include <cerrno>
+#include <cstdio>
+
+#include "backend/select.hpp"
+#include "error_code.hpp"
+#include "misuse.hpp"
+#include "options.hpp"
+#include "sys/sys.hpp"
+
+namespace proa {
+
+using boost::intrusive::get_parent_from_member;
+
+Handler& OpenHook::from_hook(ListHook& hook) noexcept {
+  return *get_parent_from_member<Handler>(&hook, &Handler::open_hook_);
+}
+Handler& NoticeHook::from_hook(ListHook& hook) noexcept {
+  return *get_parent_from_member<Handler>(&hook, &Handler::notice_hook_);
+}
+Handler& UnflushedHook::from_hook(ListHook& hook) noexcept {
+  return *get_parent_from_member<Handler>(&hook, &Handler::unflushed_hook_);
+}
+
+namespace {
+
+std::size_t side(const Operation& operation) noexcept {
+  return operation.direction() == Direction::in ? 0 : 1;
+}
+
+}  // namespace
+
+Core::Core(const Options& options)
+    : options_(options),
+      pool_(new Pool(options.buffer_size, options.buffers, counters_)),
+      now_(TimePoint()) {}
+
+std::unique_ptr<Core> Core::create(const Options& options, std::error_code& error,
+                                   std::string* detail) {
+  error.clear();
+  std::string reason;
+  std::unique_ptr<Core> core;
+  try {
+    reason = complaint(options);
+    if (!reason.empty()) {
+      error = std::make_error_code(std::errc::invalid_argument);
+      if (detail) *detail = std::move(reason);
+      return nullptr;
+    }
+    core.reset(new Core(options));
+    const BackendContext context{core->options_, *core->pool_, core->counters_};
+    core->backend_ = select_backend(context, core->report_, error, reason);
+  } catch (const std::bad_alloc&) {
+    error = to_error_code(-ENOMEM);
+    reason = "out of memory";  // short enough to need none
+  }
+  if (core && core->backend_) {
+    core->now_ = core->system().now();
+    core->pool_->set_backend(core->backend_.get());
+    return core;
+  }
+  if (detail) *detail = std::move(reason);
+  return nullptr;
+}
+
+Core::~Core() {
+  if (!backend_) return;
+  if (left() > 0 || !shut_down_) {
+    check_thread("destroyed without shutdown() there");
+    if (const std::size_t still = shutdown(options_.linger)) {
+      misuse("Proactor %p destroyed, and %zu handlers or requests did not end",
+             static_cast<const void*>(this), still);
+    }
+  }
+  pool_->set_backend(nullptr);
+}
+
+void Core::check_thread(const char* verb) const noexcept {
+  const std::thread::id bound = thread_.load(std::memory_order_relaxed);
+  if (bound != std::thread::id() && bound != std::this_thread::get_id()) {
+    misuse("Proactor %p: %s on a foreign thread", static_cast<const void*>(this), verb);
+  }
+}
+
+// Why the operation cannot be taken on, or 0.
+int Core::refusal(Operation& operation, Channel*& channel) noexcept {
+  if (shut_down_) return code_of(Error::closing);
+  if (operation.opcode_ == Opcode::timer) return 0;
+  if (operation.descriptor_ < 0) return -EBADF;
+  if (operation.opcode_ == Opcode::send && !static_cast<Send&>(operation).acceptable()) {
+    return static_cast<Send&>(operation).out_of_memory() ? -ENOMEM : code_of(Error::bad_length);
+  }
+  if (operation.opcode_ == Opcode::recv) {
+    const MutableBytes memory = static_cast<Recv&>(operation).memory();
+    if (memory.data == nullptr && memory.size > 0) return code_of(Error::bad_length);
+  }
+  channel = channels_.at(operation.descriptor_);
+  if (!channel) return -ENOMEM;
+  if (channel->closing) return code_of(Error::closing);
+  if (operation.direction_ == Direction::in && channel->continuous > 0) {
+    return code_of(Error::reading_is_on);
+  }
+  return 0;
+}
+
+std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept {
+  check_thread("submit");
+  if (operation.pending()) operation.busy("submit");
+  if (!operation.deliver_) {
+    misuse("Operation %p submitted without a callback: use On<>", static_cast<void*>(&operation));
+  }
+  Channel* channel = nullptr;
+  if (const int error = refusal(operation, channel)) return to_error_code(error);
+
+  if (deadline != never || operation.opcode_ == Opcode::timer) {
+    // Not before this round's time, so that one in the past does not overtake those that wait
+    // already.
+    if (!timers_.add(operation, operation.timer_, std::max(deadline, now_))) {
+      return to_error_code(-ENOMEM);
+    }
+  }
+  operation.bytes_ = 0;
+  operation.error_ = 0;
+  operation.reason_ = Reason::none;
+  operation.more_ = false;
+  operation.state_ = State::submitted;
+  ++pending_;
+  ++counters_.submitted;
+  if (!channel) return {};
+
+  ++channel->pending;
+  if (operation.opcode_ == Opcode::recv_buffers) ++channel->continuous;
+  if (channel->active[side(operation)]) {
+    operation.state_ = State::waiting;
+    channel->waiting[side(operation)].push_back(operation);
+  } else {
+    start(*channel, operation);
+  }
+  return {};
+}
+
+void Core::start(Channel& channel, Operation& operation) noexcept {
+  if (operation.direction_ == Direction::out && !operation.descriptor().is_socket()) {
+    sigpipe_kept_away_ = true;
+    sys::sigpipe_block();
+  }
+  channel.active[side(operation)] = &operation;
+  const bool empty =
+      (operation.opcode_ == Opcode::recv && static_cast<Recv&>(operation).memory().size == 0) ||
+      (operation.opcode_ == Opcode::send && static_cast<Send&>(operation).size() == 0);
+  if (operation.reason_ != Reason::none) {
+    finish(operation, -ECANCELED);  // close() came while it waited
+  } else if (empty) {
+    finish(operation, 0);
+  } else {
+    operation.state_ = State::submitted;
+    untold_ = true;
+    backend_->submit(operation);
+  }
+}
+
+// Ended here; the backend has no part in it any more.
+void Core::finish(Operation& operation, long result) noexcept {
+  BackendSide::finish(operation, result);
+  operation.state_ = State::finished;
+  finished_.push_back(operation);
+}
+
+void Core::end(Operation& operation, Reason reason) noexcept {
+  check_thread("cancel");
+  if (!operation.pending() || operation.reason_ != Reason::none) return;
+  if (operation.state_ == State::finished) return;
+  operation.reason_ = reason;
+  if (operation.opcode_ == Opcode::timer) {
+    timers_.remove(operation.timer_);
+  } else if (operation.state_ == State::submitted) {
+    untold_ = true;
+    backend_->cancel(operation);
+    return;
+  } else {
+    OperationList::remove(operation);
+  }
+  finish(operation, -ECANCELED);
+}
+
+// The operation is its owner's again; the next of its direction takes its place.
+void Core::retire(Operation& operation) noexcept {
+  if (operation.timer_ != Timers::none) timers_.remove(operation.timer_);
+  --pending_;
+  ++counters_.completed;
+  operation.state_ = State::idle;
+  operation.slot_ = Operation::no_index;
+  if (operation.opcode_ == Opcode::timer) return;
+
+  Channel& channel = *channels_.find(operation.descriptor_);
+  --channel.pending;
+  if (operation.opcode_ == Opcode::recv_buffers) --channel.continuous;
+  if (channel.active[side(operation)] == &operation) {
+    channel.active[side(operation)] = nullptr;
+    if (Operation* const next = channel.waiting[side(operation)].pop_front()) {
+      start(channel, *next);
+    }
+  }
+  if (channel.pending == 0 && channel.closing) {
+    channel.closing->notices_ |= Handler::notice_closed;
+    notify_later(*channel.closing);
+  }
+}
+
+void Core::deliver(Operation& operation) {
+  const bool more = operation.more_;
+  Result result;
+  result.bytes = operation.bytes_;
+  if (operation.error_ == 0 && operation.opcode_ == Opcode::accept &&
+      operation.reason_ == Reason::close) {
+    // Accepted after all, but nobody is left to serve it (R4).
+    static_cast<Accept&>(operation).socket().close();
+    if (more) return;
+    operation.error_ = -ECANCELED;
+  }
+  if (operation.error_ != 0) {
+    if (operation.error_ == -EPIPE && sigpipe_kept_away_) sys::sigpipe_take();
+    // An error of the connection that ends continuous reading is told: the socket will not repeat
+    // it.
+    const bool named =
+        operation.reason_ != Reason::none &&
+        (operation.opcode_ != Opcode::recv_buffers || operation.error_ == -ECANCELED);
+    const bool late = named && operation.reason_ == Reason::deadline;
+    if (named) {
+      operation.error_ = late ? code_of(Error::deadline) : -ECANCELED;
+      ++counters_.cancelled;
+    }
+    if (late) ++counters_.deadlines;
+    result.error = to_error_code(operation.error_);
+  }
+  // What an earlier result brought and nobody took does not come with this one.
+  if (operation.opcode_ == Opcode::accept && result.error) {
+    static_cast<Accept&>(operation).socket().close();
+  }
+  if (operation.opcode_ == Opcode::recv_buffers && result.bytes == 0) {
+    static_cast<RecvBuffers&>(operation).buffer().reset();
+  }
+  ++counters_.delivered;
+  if (more) {
+    operation.bytes_ = 0;
+  } else {
+    retire(operation);
+  }
+  operation.deliver_(operation, result);
+}
+
+bool Core::arm(Operation& timer, TimePoint deadline) noexcept {
+  if (timer.pending()) disarm(timer);
+  return !submit(timer, deadline);
+}
+
+void Core::disarm(Operation& timer) noexcept {
+  if (!timer.pending()) return;
+  if (timer.state_ == State::finished) OperationList::remove(timer);
+  retire(timer);
+}
+
+void Core::opened(Handler& handler) noexcept {
+  open_.push_back(handler);
+  ++open_count_;
+  if (handler.keeps_running_) ++keeping_count_;
+}
+
+void Core::closed(Handler& handler) noexcept {
+  collect_notified();  // it may be a notifier that waits there
+  if (Channel* const channel = channels_.find(handler.descriptor().number)) {
+    channel->closing = nullptr;
+  }
+  if (NoticeHook::hook(handler).linked()) noticed_.remove(handler);
+  if (UnflushedHook::hook(handler).linked()) unflushed_.remove(handler);
+  open_.remove(handler);
+  --open_count_;
+  if (handler.keeps_running_) --keeping_count_;
+}
+
+void Core::notify_later(Handler& handler) noexcept {
+  if (handler.open() && !NoticeHook::hook(handler).linked()) noticed_.push_back(handler);
+}
+
+void Core::flush_later(Handler& handler) noexcept {
+  if (handler.open() && !UnflushedHook::hook(handler).linked()) unflushed_.push_back(handler);
+}
+
+void Core::close(Handler& handler) noexcept {
+  Channel* const channel = channels_.at(handler.descriptor().number);
+  if (channel) channel->closing = &handler;
+  if (!channel || channel->pending == 0) {
+    handler.notices_ |= Handler::notice_closed;
+    notify_later(handler);
+    return;
+  }
+  end_all(*channel);
+}
+
+// Those that wait end behind the one they wait for, in their order (R5): start() sees the reason.
+void Core::end_all(Channel& channel) noexcept {
+  for (std::size_t i = 0; i < 2; ++i) {
+    OperationList& waiting = channel.waiting[i];
+    for (Operation* one = waiting.front(); one; one = waiting.after(*one)) {
+      one->reason_ = Reason::close;
+    }
+    if (channel.active[i]) end(*channel.active[i], Reason::close);
+  }
+}
+
+void Core::cancel_everything() noexcept {
+  for (Handler* handler = open_.front(); handler; handler = open_.after(*handler)) {
+    handler->close();
+  }
+  channels_.each([this](Channel& channel) { end_all(channel); });
+  timers_.each([this](Operation& operation) {
+    if (operation.opcode_ == Opcode::timer) end(operation, Reason::close);
+  });
+}
+
+}  // namespace proa

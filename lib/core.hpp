@@ -1,0 +1,157 @@
+#pragma once
+
+// The inside of a Proactor: the loop, and per descriptor and direction the queue of operations. All
+// callbacks run in deliver(), dispatch() and run_posts() (R1).
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <proa/backend.hpp>
+#include <proa/handler.hpp>
+#include <proa/notifier.hpp>
+#include <proa/proactor.hpp>
+#include <string>
+#include <thread>
+
+#include "descriptor_table.hpp"
+#include "operation_list.hpp"
+#include "pool.hpp"
+#include "post_queue.hpp"
+#include "timers.hpp"
+
+namespace proa {
+
+struct OpenHook {
+  static ListHook& hook(Handler& handler) noexcept { return handler.open_hook_; }
+  static Handler& from_hook(ListHook& hook) noexcept;
+};
+struct NoticeHook {
+  static ListHook& hook(Handler& handler) noexcept { return handler.notice_hook_; }
+  static Handler& from_hook(ListHook& hook) noexcept;
+};
+struct UnflushedHook {
+  static ListHook& hook(Handler& handler) noexcept { return handler.unflushed_hook_; }
+  static Handler& from_hook(ListHook& hook) noexcept;
+};
+
+/// One descriptor's operations: per direction the one at the backend and those behind it (R5).
+struct Channel {
+  std::array<Operation*, 2> active{};
+  std::array<OperationList, 2> waiting;
+  Handler* closing = nullptr;  // told when the last operation has ended
+  std::uint32_t pending = 0;
+  std::uint32_t continuous = 0;  // RecvBuffers among them
+};
+
+class Core {
+ public:
+  using Reason = Operation::Reason;
+
+  static std::unique_ptr<Core> create(const Options& options, std::error_code& error,
+                                      std::string* detail);
+  ~Core();
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  // Proactor's own methods; see there.
+  std::error_code submit(Operation& operation, TimePoint deadline) noexcept;
+  void cancel(Operation& operation) noexcept { end(operation, Operation::Reason::cancel); }
+  std::size_t run();
+  std::size_t run_once(Duration timeout);
+  std::size_t poll();
+  void stop() noexcept;
+  std::size_t shutdown(Duration limit);
+  bool post(Post& post) noexcept;
+  TimePoint next_deadline() const noexcept;
+
+  // For handlers.
+  void opened(Handler& handler) noexcept;
+  void notify_later(Handler& handler) noexcept;
+  void flush_later(Handler& handler) noexcept;
+  /// Cancels what is in flight on the handler's descriptor; notice_closed follows the last
+  /// completion.
+  void close(Handler& handler) noexcept;
+  void closed(Handler& handler) noexcept;
+  template <class Visit>
+  void each_open(Visit visit) {
+    for (Handler* h = open_.front(); h; h = open_.after(*h)) visit(*h);
+  }
+  void keep_alive(int change) noexcept { kept_alive_ += change; }
+  void check_thread(const char* verb) const noexcept;
+  void wake() noexcept { backend_->wake(); }
+  /// From any thread or signal handler; the notifier is not in the stack yet.
+  void notified(Notifier& notifier) noexcept;
+  /// Moves what notified() collected to the notices.
+  void collect_notified() noexcept;
+  /// Arms a timer that belongs to a handler, and takes it back without a callback.
+  bool arm(Operation& timer, TimePoint deadline) noexcept;
+  void disarm(Operation& timer) noexcept;
+
+  Pool& pool() noexcept { return *pool_; }
+  Backend& backend() noexcept { return *backend_; }
+  System& system() noexcept { return backend_->system(); }
+  const Options& options() const noexcept { return options_; }
+  const BackendReport& report() const noexcept { return report_; }
+  Counters& counters() noexcept { return counters_; }
+  TimePoint now() const noexcept { return now_; }
+  bool shutting_down() const noexcept { return shut_down_; }
+
+ private:
+  using State = Operation::State;
+
+  explicit Core(const Options& options);
+  int refusal(Operation& operation, Channel*& channel) noexcept;
+  void start(Channel& channel, Operation& operation) noexcept;
+  void end(Operation& operation, Operation::Reason reason) noexcept;
+  void end_all(Channel& channel) noexcept;
+  void finish(Operation& operation, long result) noexcept;
+  void retire(Operation& operation) noexcept;
+  void deliver(Operation& operation);
+  std::size_t round(TimePoint until);
+  std::size_t deliver_completions(bool& more);
+  std::size_t fire_timers(bool& more);
+  std::size_t run_posts();
+  std::size_t run_notices();
+  void dispatch(Handler& handler);
+  void flush() noexcept;
+  void bind(const char* verb) noexcept;
+  bool stopping() const noexcept { return stop_.load(std::memory_order_relaxed); }
+  bool work_waits() const noexcept;
+  bool alive() const noexcept;
+  std::size_t left() const noexcept { return open_count_ + pending_; }
+  void cancel_everything() noexcept;
+
+  Options options_;
+  BackendReport report_;
+  Counters counters_;
+  struct PoolRelease {
+    void operator()(Pool* pool) const noexcept { pool->orphan(); }
+  };
+  std::unique_ptr<Pool, PoolRelease> pool_;
+  std::unique_ptr<Backend> backend_;
+
+  Timers timers_;
+  DescriptorTable<Channel> channels_;
+  OperationList finished_;  // ended here, without the backend
+  List<Handler, OpenHook> open_;
+  List<Handler, NoticeHook> noticed_;
+  List<Handler, UnflushedHook> unflushed_;
+  PostQueue posts_;
+
+  TimePoint now_;
+  std::size_t open_count_ = 0;
+  std::size_t keeping_count_ = 0;  // open handlers that keep run() going
+  std::size_t pending_ = 0;
+  int kept_alive_ = 0;
+  bool in_callback_ = false;
+  bool backend_turn_ = false;
+  bool untold_ = false;  // the backend was given something since its last wait()
+  bool more_ = false;    // the last round ended by its budget
+  bool shut_down_ = false;
+  bool sigpipe_kept_away_ = false;  // something was written to a pipe (R11)
+  std::atomic<bool> stop_{false};
+  std::atomic<Notifier*> notified_{nullptr};
+  std::atomic<std::thread::id> thread_{};
+};
+
+}  // namespace proa

@@ -1,0 +1,59 @@
+#pragma once
+
+// Entries by descriptor number, in chunks that never move. A simulator's numbers start at 1 << 24
+// and use the same places.
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <proa/descriptor.hpp>
+#include <vector>
+
+namespace proa {
+
+template <class Entry>
+class DescriptorTable {
+ public:
+  /// The entry, made if need be; nullptr if memory is short or the number is none.
+  Entry* at(int number) noexcept {
+    if (number < 0) return nullptr;
+    const std::size_t index = static_cast<std::size_t>(number) & 0xffffff;
+    const std::size_t chunk = index / chunk_size;
+    if (chunk < chunks_.size() && chunks_[chunk]) return &(*chunks_[chunk])[index % chunk_size];
+    return grow(chunk) ? &(*chunks_[chunk])[index % chunk_size] : nullptr;
+  }
+  /// The entry if there is one.
+  Entry* find(int number) noexcept {
+    if (number < 0) return nullptr;
+    const std::size_t index = static_cast<std::size_t>(number) & 0xffffff;
+    const std::size_t chunk = index / chunk_size;
+    if (chunk >= chunks_.size() || !chunks_[chunk]) return nullptr;
+    return &(*chunks_[chunk])[index % chunk_size];
+  }
+  template <class Visit>
+  void each(Visit visit) {
+    for (auto& chunk : chunks_) {
+      if (!chunk) continue;
+      for (Entry& entry : *chunk) visit(entry);
+    }
+  }
+
+ private:
+  static constexpr std::size_t chunk_size = 128;
+  using Chunk = std::array<Entry, chunk_size>;
+
+  bool grow(std::size_t chunk) noexcept {
+    try {
+      if (chunk >= chunks_.size()) chunks_.resize(chunk + 1);
+      chunks_[chunk] = std::make_unique<Chunk>();
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+    return true;
+  }
+
+  std::vector<std::unique_ptr<Chunk>> chunks_;
+};
+
+}  // namespace proa

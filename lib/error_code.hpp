@@ -1,0 +1,29 @@
+// Errors inside the library are negative ints: -errno, or a proa::Error far below any errno. They
+// become a std::error_code at the edge, where a result is handed to the user.
+
+#pragma once
+
+#include <proa/error.hpp>
+#include <system_error>
+
+namespace proa {
+
+inline constexpr int error_base = -100000;
+
+/// The negative int that stands for a proa::Error inside the library.
+constexpr int code_of(Error error) noexcept { return error_base - static_cast<int>(error); }
+
+/// -errno gives the system category, code_of(e) gives e; zero and above (a count of bytes, a
+/// descriptor) are success.
+inline std::error_code to_error_code(int negative) noexcept {
+  if (negative >= 0) return {};
+  if (negative < error_base) return static_cast<Error>(error_base - negative);
+  return {-negative, std::system_category()};
+}
+
+/// The way back, for errors that wait inside for their turn.
+inline int to_negative(const std::error_code& error) noexcept {
+  return error.category() == error_category() ? error_base - error.value() : -error.value();
+}
+
+}  // namespace proa

@@ -1,0 +1,78 @@
+// The life of a handler: idle, open, closing, and then its own again. Upholds R6.
+#include <proa/handler.hpp>
+
+#include "core.hpp"
+#include "misuse.hpp"
+#include "server_core.hpp"
+
+namespace proa {
+
+namespace {
+
+const char* const kind_names[] = {"StreamHandler", "AcceptHandler", "TimerHandler",
+                                  "Notifier",      "SignalHandler", "Server"};
+
+}  // namespace
+
+Handler::Handler(Proactor& proactor, Kind kind, Socket socket) noexcept
+    : proactor_(proactor), socket_(std::move(socket)), kind_(kind) {}
+
+Handler::~Handler() {
+  if (state_ != State::idle) misused("destroyed before on_closed()");
+  if (server_) server_->gone();  // it had done nothing yet
+}
+
+void Handler::misused(const char* how) const noexcept {
+  const Address peer = socket_.peer_address();
+  misuse("%s %p (descriptor %d%s%s): %s", kind_names[static_cast<std::size_t>(kind_)],
+         static_cast<const void*>(this), socket_.descriptor().number, peer.is_set() ? ", " : "",
+         peer.is_set() ? peer.to_string().c_str() : "", how);
+}
+
+bool Handler::start() noexcept {
+  proactor_.core().check_thread("a handler's verb");
+  if (state_ == State::idle && !proactor_.core().shutting_down()) {
+    state_ = State::open;
+    proactor_.core().opened(*this);
+  }
+  return state_ == State::open;
+}
+
+void Handler::close() noexcept {
+  start();
+  if (state_ != State::open) return;
+  state_ = State::closing;
+  closing_down();
+  proactor_.core().close(*this);
+}
+
+void Handler::notify_later(std::uint16_t notices) noexcept {
+  if (state_ == State::idle) return;
+  notices_ = static_cast<std::uint16_t>(notices_ | notices);
+  proactor_.core().notify_later(*this);
+}
+
+void Handler::fail(std::int32_t error) noexcept {
+  if (state_ != State::open) return;
+  if (error_ == 0) error_ = error;
+  notify_later(notice_error);
+}
+
+void Handler::on_error(std::error_code) { close(); }
+
+void Handler::rest() noexcept {
+  proactor_.core().closed(*this);
+  state_ = State::idle;
+  notices_ = 0;
+  error_ = 0;
+}
+
+void Handler::became_closed() {
+  release_resources();
+  rest();
+  socket_.close();
+  if (ServerCore* const server = std::exchange(server_, nullptr)) server->gone();
+  on_closed();
+}
+
+}  // namespace proa

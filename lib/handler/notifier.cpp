@@ -1,0 +1,21 @@
+// A notifier is a flag, a place in a lock-free stack and one wake-up. Upholds R9.
+#include <proa/notifier.hpp>
+
+#include "core.hpp"
+
+namespace proa {
+
+Notifier::Notifier(Proactor& proactor, Kind kind) noexcept : Handler(proactor, kind) {
+  keeps_running_ = false;
+}
+
+// One that was notified and never opened is in the stack of those that were.
+Notifier::~Notifier() {
+  if (!open() && notified_.load(std::memory_order_acquire)) proactor().core().collect_notified();
+}
+
+void Notifier::notify() noexcept {
+  if (!notified_.exchange(true, std::memory_order_acq_rel)) proactor().core().notified(*this);
+}
+
+}  // namespace proa

@@ -1,0 +1,184 @@
+// Signals, by way of one table for the process: the only mutable global of the library. Per signal
+// it holds a list of subscriptions; the handler of the operating system walks it, counts, and
+// notifies, all by atomics alone (signal-safety(7)). Upholds R9.
+//
+// Lists change under a mutex that the handler does not take. A subscription that was unlinked may
+// still be in the hands of a handler that runs in another thread: it is freed when no handler of
+// its signal runs any more. The thread that waits for this cannot be inside that handler itself.
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <mutex>
+#include <new>
+#include <proa/error.hpp>
+#include <proa/signal_handler.hpp>
+#include <thread>
+#include <utility>
+
+#include "core.hpp"
+#include "error_code.hpp"
+#include "sys/sys.hpp"
+
+namespace proa {
+
+namespace detail {
+struct Subscription {
+  Subscription(SignalHandler& handler, int number) noexcept : owner(&handler), signal(number) {}
+  void arrived() noexcept {
+    count.fetch_add(1, std::memory_order_relaxed);
+    owner->notify();
+  }
+
+  SignalHandler* const owner;
+  const int signal;
+  std::atomic<unsigned> count{0};            // arrived, not told yet
+  std::atomic<Subscription*> next{nullptr};  // of the same signal
+  Subscription* next_of_owner = nullptr;
+};
+}  // namespace detail
+
+namespace {
+
+using detail::Subscription;
+
+struct Entry {
+  std::atomic<Subscription*> first{nullptr};
+  std::atomic<int> running{0};  // handlers at work on the list
+  struct sigaction before {};   // valid while the list is not empty
+};
+
+static_assert(std::atomic<Subscription*>::is_always_lock_free &&
+                  std::atomic<unsigned>::is_always_lock_free,
+              "a signal handler uses them");
+
+Entry table[NSIG];
+std::mutex table_mutex;
+
+extern "C" void proa_signal_arrived(int signal) {
+  Entry& entry = table[signal];
+  // Sequentially consistent, like unlinking and then looking at `running`: one of the two sees the
+  // other.
+  entry.running.fetch_add(1);
+  for (Subscription* s = entry.first.load(); s; s = s->next.load()) s->arrived();
+  entry.running.fetch_sub(1);
+}
+
+bool can_be_handled(int signal) noexcept {
+  static constexpr int not_these[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+  return signal > 0 && signal < NSIG &&
+         std::find(std::begin(not_these), std::end(not_these), signal) == std::end(not_these);
+}
+
+int subscribe(Subscription& subscription) noexcept {
+  Entry& entry = table[subscription.signal];
+  const std::lock_guard<std::mutex> lock(table_mutex);
+  Subscription* const others = entry.first.load();
+  subscription.next.store(others);
+  entry.first.store(&subscription);  // before the action, so that no signal falls between
+  if (others) return 0;
+  struct sigaction action {};
+  action.sa_handler = proa_signal_arrived;
+  action.sa_flags = SA_RESTART;
+  const long result = sys::sigaction(subscription.signal, &action, &entry.before);
+  if (result < 0) entry.first.store(nullptr);
+  return static_cast<int>(result);
+}
+
+void unsubscribe(Subscription& subscription) noexcept {
+  Entry& entry = table[subscription.signal];
+  {
+    const std::lock_guard<std::mutex> lock(table_mutex);
+    std::atomic<Subscription*>* link = &entry.first;
+    while (link->load() != &subscription) link = &link->load()->next;
+    Subscription* const next = subscription.next.load();
+    if (link == &entry.first && !next) {
+      struct sigaction current {};
+      sys::sigaction(subscription.signal, nullptr, &current);
+      if (current.sa_handler == proa_signal_arrived) {
+        sys::sigaction(subscription.signal, &entry.before, nullptr);
+      }
+    }
+    link->store(next);
+  }
+  while (entry.running.load() != 0) std::this_thread::yield();
+}
+
+void describe(std::string* detail, int signal, const std::error_code& error) noexcept {
+  if (!detail) return;
+  try {
+    *detail = "cannot handle signal " + std::to_string(signal) + ": " + error.message();
+  } catch (const std::bad_alloc&) {  // then without a sentence
+    detail->clear();
+  }
+}
+
+}  // namespace
+
+SignalHandler::SignalHandler(Proactor& proactor) noexcept : Notifier(proactor, Kind::signal) {}
+
+SignalHandler::~SignalHandler() {
+  if (open()) misused("destroyed while it was started or closing");
+}
+
+std::error_code SignalHandler::start(int signal, std::string* detail) noexcept {
+  int error = 0;
+  if (detail) detail->clear();
+  Handler::start();
+  for (const Subscription* s = subscriptions_; s; s = s->next_of_owner) {
+    if (s->signal == signal) return {};
+  }
+  if (closing()) {
+    error = code_of(Error::closing);
+  } else if (!can_be_handled(signal)) {
+    error = -EINVAL;
+  } else if (auto* const made = new (std::nothrow) Subscription(*this, signal); !made) {
+    error = -ENOMEM;
+  } else if ((error = subscribe(*made)) != 0) {
+    delete made;
+  } else {
+    made->next_of_owner = subscriptions_;
+    subscriptions_ = made;
+    return {};
+  }
+  if (!closing() && !subscriptions_) rest();
+  const std::error_code code = to_error_code(error);
+  describe(detail, signal, code);
+  return code;
+}
+
+void SignalHandler::stop() noexcept {
+  proactor().core().check_thread("a handler's verb");
+  if (!open() || closing()) return;
+  closing_down();
+  rest();
+}
+
+void SignalHandler::closing_down() noexcept {
+  while (Subscription* const subscription = subscriptions_) {
+    subscriptions_ = subscription->next_of_owner;
+    unsubscribe(*subscription);
+    delete subscription;
+  }
+}
+
+// One signal per call, the rest from a later notice: the callback may do anything. The one that was
+// told goes to the end of the list, or a signal that keeps coming would stand before the others for
+// ever (R8).
+void SignalHandler::on_notify() {
+  for (Subscription** link = &subscriptions_; *link; link = &(*link)->next_of_owner) {
+    Subscription* const told = *link;
+    const unsigned count = told->count.exchange(0, std::memory_order_relaxed);
+    if (count == 0) continue;
+    if (told->next_of_owner) {
+      notify_later(notice_notified);
+      *link = std::exchange(told->next_of_owner, nullptr);
+      while (*link) link = &(*link)->next_of_owner;
+      *link = told;
+    }
+    on_signal(told->signal, count);
+    return;
+  }
+}
+
+}  // namespace proa

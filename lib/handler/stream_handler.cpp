@@ -1,0 +1,251 @@
+// A stream's life and its input: connecting, continuous reading, pausing without losing a byte, and
+// its timeouts. Upholds R1 (verbs only note what to do), R5, R6 and R7.
+#include <algorithm>
+#include <cerrno>
+#include <new>
+#include <proa/error.hpp>
+#include <proa/stream_handler.hpp>
+
+#include "core.hpp"
+#include "error_code.hpp"
+#include "handler/stream_timing.hpp"
+
+namespace proa {
+
+StreamHandler::StreamHandler(Proactor& proactor) noexcept : Handler(proactor, Kind::stream) {}
+
+StreamHandler::StreamHandler(Proactor& proactor, Socket connected) noexcept
+    : Handler(proactor, Kind::stream, std::move(connected)) {
+  start();
+  connected_ = true;
+  if (live()) notify_later(notice_open);
+}
+
+StreamHandler::~StreamHandler() {
+  // The constructor of a derived class threw: nothing has begun yet.
+  if (state_ == State::open && !announced()) {
+    closing_down();
+    rest();
+  }
+  // Here, because a request that is destroyed first would only name itself.
+  if (state_ != State::idle) misused("destroyed before on_closed()");
+}
+
+void StreamHandler::connect(const Address& address, TimePoint deadline) noexcept {
+  start();
+  if (!live()) return;
+  if (connected_ || connecting_) return fail(connected_ ? -EISCONN : -EALREADY);
+  if (!address.is_set()) return fail(code_of(Error::bad_address));
+  std::error_code error;
+  socket_ = Socket::open(proactor_, address.family(), Transport::stream, error);
+  if (error) return fail(to_negative(error));
+  if (descriptor().kind == DescriptorKind::tcp) {
+    (void)socket_.set_option(SocketOption::no_delay, 1);
+  }
+  connecting_.reset(new (std::nothrow) On<Connect, &StreamHandler::connect_ended>(*this));
+  if (!connecting_) return fail(-ENOMEM);
+  connecting_->prepare(descriptor(), address);
+  if ((error = proactor_.submit(*connecting_, deadline))) {
+    connecting_.reset();
+    fail(to_negative(error));
+  }
+}
+
+void StreamHandler::connect_ended(const Result& result) {
+  const auto request = std::move(connecting_);
+  if (closing()) return;
+  if (result.error) return on_error(result.error);
+  connected_ = true;
+  proactor_.core().flush_later(*this);
+  await_input();
+  if (output_ending_ && queue_.empty()) end_output();
+  if (!closing()) on_open();
+}
+
+void StreamHandler::start_reading() noexcept {
+  start();
+  if (!live() || broken_) return;
+  wants_input_ = true;
+  resume_held();
+}
+
+// What was kept while nothing was wanted comes first, then the end or new input.
+void StreamHandler::resume_held() noexcept {
+  if (!held_.empty() || (input_over_ && !end_told_)) notify_later(notice_read);
+  await_input();
+}
+
+void StreamHandler::await_input() noexcept {
+  if (timing_) timing_->silent_since = system_now();
+  update_reading();
+}
+
+void StreamHandler::stop_reading() noexcept {
+  wants_input_ = false;
+  if (live()) update_reading();
+}
+
+// Brings the receive at the backend in line with what is wanted of it.
+void StreamHandler::update_reading() noexcept {
+  const bool wanted = connected_ && announced() && !input_over_ && !broken_ && live() &&
+                      (finishing_ || (reads() && held_.empty()));
+  if (wanted == recv_.pending()) return;
+  if (!wanted) return proactor_.core().cancel(recv_);
+  recv_.prepare(descriptor());
+  if (const std::error_code error = proactor_.submit(recv_)) fail(to_negative(error));
+}
+
+void StreamHandler::received(RecvBuffers& request, const Result& result) {
+  Buffer buffer = std::move(request.buffer());
+  if (closing() || broken_) return;
+  if (buffer) {
+    if (timing_) timing_->silent_since = timing_->idle_since = system_now();
+    if (finishing_) return;
+    if (!reads() || !held_.empty()) return held_.push(std::move(buffer));
+    return on_read(buffer);
+  }
+  if (request.pending()) return;
+  // A cancel can only have been our own.
+  if (result.error == std::errc::operation_canceled) return update_reading();
+  input_over_ = true;
+  input_error_ = to_negative(result.error);
+  if (finishing_ && output_over_) return close();
+  if (held_.empty() && reads()) tell_end();
+}
+
+void StreamHandler::tell_end() {
+  if (std::exchange(end_told_, true)) return;
+  if (input_error_ != 0) return broken(to_error_code(input_error_));
+  on_end();
+}
+
+void StreamHandler::broken(std::error_code error) {
+  if (std::exchange(broken_, true)) return;
+  proactor_.core().cancel(recv_);
+  proactor_.core().cancel(send_);
+  if (!send_.pending()) queue_.clear();
+  on_error(error);
+}
+
+void StreamHandler::dispatch(Notice notice) {
+  switch (notice) {
+    case notice_open:
+      proactor_.core().flush_later(*this);
+      await_input();
+      return on_open();
+    case notice_written:
+      return tell_written();
+    case notice_read:
+      break;
+    default:
+      return;
+  }
+  if (!reads() || broken_) return;
+  if (held_.empty()) {
+    if (input_over_) tell_end();
+    return;
+  }
+  Buffer buffer = held_.pop();
+  if (!held_.empty() || input_over_) {
+    notify_later(notice_read);
+  } else {
+    await_input();
+  }
+  on_read(buffer);
+}
+
+void StreamHandler::half_close() noexcept {
+  start();
+  if (!live() || broken_ || std::exchange(output_ending_, true)) return;
+  if (connected_ && queue_.empty() && !send_.pending()) end_output();
+}
+
+void StreamHandler::finish() noexcept {
+  start();
+  if (!live() || finishing_) return;
+  finishing_ = output_ending_ = true;
+  held_.clear();
+  if (broken_ || (!connected_ && !connecting_)) return close();
+  if (Timing* const timing = this->timing()) {
+    timing->linger = proactor_.options().linger;
+    timing->sent_last = system_now();
+    arm_timer();
+  }
+  update_reading();
+  if (connected_ && queue_.empty() && !send_.pending()) end_output();
+}
+
+// Everything was sent. Behind finish() the peer's end is awaited, because closing with input unread
+// would reset the connection, and take back bytes that the peer has not seen yet (RFC 1122,
+// 4.2.2.13).
+void StreamHandler::end_output() noexcept {
+  output_over_ = true;
+  const bool shut = descriptor().is_socket() && !socket_.shutdown(ShutdownSide::send);
+  if (finishing_ && (!shut || input_over_)) close();
+}
+
+void StreamHandler::closing_down() noexcept {
+  if (timing_) proactor_.core().disarm(timing_->timer);
+}
+
+void StreamHandler::release_resources() noexcept {
+  queue_.clear();
+  held_.clear();
+  timing_.reset();
+  watermarks_.reset();
+  taken_ = write_progress_ = 0;
+  input_error_ = 0;
+  connected_ = wants_input_ = filled_ = paused_ = input_over_ = end_told_ = false;
+  finishing_ = output_ending_ = output_over_ = broken_ = false;
+}
+
+StreamHandler::Timing* StreamHandler::timing() noexcept {
+  if (!timing_) {
+    timing_.reset(new (std::nothrow) Timing(*this));
+    if (!timing_) fail(-ENOMEM);
+  }
+  return timing_.get();
+}
+
+void StreamHandler::set_read_timeout(Duration limit) noexcept {
+  start();
+  if (!live() || !timing()) return;
+  timing_->read = limit;
+  timing_->silent_since = system_now();
+  arm_timer();
+}
+
+void StreamHandler::set_idle_timeout(Duration limit) noexcept {
+  start();
+  if (!live() || !timing()) return;
+  timing_->idle = limit;
+  timing_->idle_since = system_now();
+  arm_timer();
+}
+
+TimePoint StreamHandler::system_now() const noexcept { return proactor_.system().now(); }
+
+// While nothing can arrive, because it is not wanted or has ended, the read timeout stands still.
+TimePoint StreamHandler::next_timeout() const noexcept {
+  const bool silent = connected_ && reads() && held_.empty() && !input_over_ && !broken_;
+  const TimePoint since = silent ? timing_->silent_since : proactor_.core().now();
+  return std::min({after(since, timing_->read), after(timing_->idle_since, timing_->idle),
+                   finishing_ ? after(timing_->sent_last, timing_->linger) : never});
+}
+
+void StreamHandler::arm_timer() noexcept {
+  const TimePoint next = next_timeout();
+  if (next == never) return proactor_.core().disarm(timing_->timer);
+  if (!proactor_.core().arm(timing_->timer, next)) fail(-ENOMEM);
+}
+
+void StreamHandler::timer_expired(const Result&) {
+  const TimePoint now = proactor_.core().now();
+  if (next_timeout() > now) return arm_timer();
+  if (finishing_ && after(timing_->sent_last, timing_->linger) <= now) return close();
+  timing_->silent_since = timing_->idle_since = now;
+  arm_timer();
+  on_error(Error::deadline);
+}
+
+}  // namespace proa

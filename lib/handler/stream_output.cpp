@@ -1,0 +1,133 @@
+// A stream's output: what is written in one callback is queued, then sent gathered; the watermarks
+// hold the input back while the queue is long. Upholds R1, R5 (one send in flight) and R10.
+#include <cerrno>
+#include <new>
+#include <proa/error.hpp>
+#include <proa/stream_handler.hpp>
+
+#include "core.hpp"
+#include "error_code.hpp"
+#include "handler/stream_timing.hpp"
+
+namespace proa {
+
+void StreamHandler::on_write(std::size_t) {}
+
+const Watermarks& StreamHandler::watermarks() const noexcept {
+  static constexpr Watermarks defaults;
+  return watermarks_ ? *watermarks_ : defaults;
+}
+
+void StreamHandler::set_watermarks(const Watermarks& watermarks) noexcept {
+  if (!watermarks_) watermarks_.reset(new (std::nothrow) Watermarks);
+  if (!watermarks_) return fail(-ENOMEM);
+  *watermarks_ = watermarks;
+  set_filled(filled_);
+  queue_grew();
+}
+
+bool StreamHandler::accepts_output() noexcept {
+  start();
+  if (!live() || broken_) return false;
+  if (output_ending_) fail(code_of(Error::closing));
+  return !output_ending_;
+}
+
+bool StreamHandler::exceeds_limit(std::size_t more) noexcept {
+  const std::size_t limit = watermarks().limit;
+  if (more <= limit && queue_.capacity() <= limit - more) return false;
+  fail(code_of(Error::write_limit));
+  return true;
+}
+
+void StreamHandler::write(Buffer buffer) noexcept {
+  if (!accepts_output() || !buffer || exceeds_limit(buffer.capacity())) return;
+  proactor_.core().pool().turn_to_writing(buffer);
+  queue_.push(std::move(buffer));
+  queue_grew();
+}
+
+void StreamHandler::writev(const Bytes* pieces, std::size_t count) noexcept {
+  if (!accepts_output()) return;
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool nowhere = pieces[i].data == nullptr && pieces[i].size > 0;
+    if (nowhere || pieces[i].size > PTRDIFF_MAX - size) return fail(code_of(Error::bad_length));
+    size += pieces[i].size;
+  }
+  if (exceeds_limit(size)) return;
+  if (!queue_.push(pieces, count, proactor_.core().pool())) {
+    // In part is worse than not at all: the rest of the stream would be garbage.
+    output_over_ = true;
+    return fail(-ENOBUFS);
+  }
+  queue_grew();
+}
+
+void StreamHandler::queue_grew() noexcept {
+  if (queue_.capacity() > watermarks().high && !filled_) set_filled(true);
+  if (!send_.pending() && !queue_.empty()) proactor_.core().flush_later(*this);
+}
+
+void StreamHandler::set_filled(bool filled) noexcept {
+  filled_ = filled;
+  const bool pause = filled && watermarks().pause_reading;
+  if (pause == paused_) return;
+  paused_ = pause;
+  pause ? update_reading() : resume_held();
+}
+
+void StreamHandler::flush() noexcept {
+  if (state_ != State::open || !connected_ || !announced() || output_over_ || broken_ ||
+      send_.pending() || queue_.empty() || taken_ > 0) {
+    return;
+  }
+  if (queue_.first()->size == 0) return notify_later(notice_written);
+  send_.prepare(descriptor(), queue_.first());
+  if (const std::error_code error = proactor_.submit(send_)) fail(to_negative(error));
+}
+
+void StreamHandler::sent(const Result& result) {
+  if (closing()) return;
+  if (broken_) return queue_.clear();
+  taken_ += result.bytes;
+  if (timing_ && result.bytes > 0) timing_->sent_last = timing_->idle_since = system_now();
+  tell_written();
+  if (result.error && !closing()) broken(result.error);
+}
+
+// Takes what was sent off the queue, one on_write() at a time; an exception from one leaves the
+// rest for later.
+void StreamHandler::tell_written() {
+  struct Resume {
+    StreamHandler& stream;
+    bool done = false;
+    ~Resume() {
+      if (!done && stream.state_ == State::open) stream.notify_later(notice_written);
+    }
+  } resume{*this};
+  for (bool told = false; !queue_.empty(); told = true) {
+    // Writes of nothing that follow themselves must leave others their turn (R8).
+    if (told && taken_ == 0 && queue_.first()->size == 0) break;
+    bool write_ended = false;
+    const std::size_t part = queue_.consume(taken_, write_ended);
+    taken_ -= part;
+    write_progress_ += part;
+    if (!write_ended) break;
+    on_write(std::exchange(write_progress_, 0));
+    if (closing()) break;
+  }
+  resume.done = true;
+  if (closing()) return;
+
+  const bool drained = filled_ && queue_.capacity() <= watermarks().low;
+  if (drained) set_filled(false);
+  if (!queue_.empty()) {
+    proactor_.core().flush_later(*this);
+  } else if (output_ending_ && !output_over_ && !send_.pending()) {
+    end_output();
+  }
+  if (drained && !closing()) on_drained();
+}
+
+}  // namespace proa

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <proa/stream_handler.hpp>
+
+namespace proa {
+
+/// A stream's timeouts; made when the first one is asked for. One timer serves all: it is looked at
+/// when it fires, and the times of the last bytes say whether anything is really due. They are read
+/// from the clock, because the time of the round may be long past when others held it up (R7).
+struct StreamHandler::Timing {
+  explicit Timing(StreamHandler& stream) : timer(stream) {}
+
+  On<Timer, &StreamHandler::timer_expired> timer;
+  Duration read = Duration::max();
+  Duration idle = Duration::max();
+  Duration linger = Duration::max();
+  TimePoint silent_since;  // reading is on, and nothing came
+  TimePoint idle_since;    // nothing moved
+  TimePoint sent_last;     // or finish() was called
+};
+
+}  // namespace proa

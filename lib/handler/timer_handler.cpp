@@ -1,0 +1,78 @@
+// A timer is one Timer operation; the handler is open while that is armed. Everything is settled
+// before on_timer() is called, so that the callback may do anything, destroying the timer included.
+// Upholds R7: deadlines are counted from a clock read at the start (the round's time is older, and
+// would make them early), periods from the first one.
+#include <cerrno>
+#include <proa/timer_handler.hpp>
+#include <utility>
+
+#include "core.hpp"
+#include "error_code.hpp"
+
+namespace proa {
+
+TimerHandler::~TimerHandler() {
+  if (open()) misused("destroyed while it was armed or closing");
+}
+
+void TimerHandler::start(Duration delay) noexcept {
+  arm(after(proactor().system().now(), delay), Duration::zero());
+}
+
+void TimerHandler::start_at(TimePoint deadline) noexcept { arm(deadline, Duration::zero()); }
+
+void TimerHandler::start_every(Duration period) noexcept {
+  if (period > Duration::zero()) {
+    arm(after(proactor().system().now(), period), period);
+    return;
+  }
+  stop();
+  Handler::start();
+  refuse(-EINVAL);
+}
+
+void TimerHandler::arm(TimePoint deadline, Duration period) noexcept {
+  Handler::start();
+  if (closing()) return;
+  due_ = deadline;
+  period_ = period;
+  error_ = 0;  // of an earlier start: only the last one counts
+  notices_ &= static_cast<std::uint16_t>(~notice_notified);
+  if (!proactor().core().arm(timer_, deadline)) refuse(-ENOMEM);
+}
+
+// Told from the loop by dispatch(); until then the handler stays open.
+void TimerHandler::refuse(std::int32_t error) noexcept {
+  if (closing()) return;
+  error_ = error;
+  notify_later(notice_notified);
+}
+
+void TimerHandler::stop() noexcept {
+  proactor().core().check_thread("a handler's verb");
+  if (!open() || closing()) return;
+  proactor().core().disarm(timer_);
+  rest();
+}
+
+void TimerHandler::fired(const Result&) {
+  std::uint64_t expirations = 1;
+  if (period_ > Duration::zero()) {
+    expirations += static_cast<std::uint64_t>((proactor().now() - due_) / period_);
+    due_ += period_ * static_cast<std::int64_t>(expirations);
+    if (!proactor().core().arm(timer_, due_)) refuse(-ENOMEM);
+  } else {
+    rest();
+  }
+  on_timer(expirations);
+}
+
+void TimerHandler::dispatch(Notice) {
+  const std::error_code error = to_error_code(std::exchange(error_, 0));
+  if (!timer_.pending()) rest();
+  on_error(error);
+}
+
+void TimerHandler::closing_down() noexcept { proactor().core().disarm(timer_); }
+
+}  // namespace proa

@@ -1,0 +1,69 @@
+#pragma once
+
+// Lists of objects that carry a ListHook: Boost.Intrusive over a hook of our own, so that public
+// headers do not need Boost. A hook that is in no list has null links, which makes "is it queued?"
+// a question to the object itself.
+
+#include <boost/intrusive/circular_list_algorithms.hpp>
+#include <cstddef>
+#include <proa/operation.hpp>
+#include <utility>
+
+namespace proa {
+
+struct HookTraits {
+  using node = ListHook;
+  using node_ptr = ListHook*;
+  using const_node_ptr = const ListHook*;
+  static node_ptr get_next(const_node_ptr n) noexcept { return n->next; }
+  static void set_next(node_ptr n, node_ptr next) noexcept { n->next = next; }
+  static node_ptr get_previous(const_node_ptr n) noexcept { return n->previous; }
+  static void set_previous(node_ptr n, node_ptr previous) noexcept { n->previous = previous; }
+};
+
+using HookAlgorithms = boost::intrusive::circular_list_algorithms<HookTraits>;
+
+/// First in, first out; removal from anywhere in O(1). `Access` turns objects into hooks and back.
+template <class Object, class Access>
+class List {
+ public:
+  List() noexcept { HookAlgorithms::init_header(&head_); }
+  List(const List&) = delete;
+  List& operator=(const List&) = delete;
+
+  bool empty() const noexcept { return head_.next == &head_; }
+  void push_back(Object& object) noexcept {
+    HookAlgorithms::link_before(&head_, &Access::hook(object));
+  }
+  void push_front(Object& object) noexcept {
+    HookAlgorithms::link_after(&head_, &Access::hook(object));
+  }
+  Object* front() noexcept { return empty() ? nullptr : &Access::from_hook(*head_.next); }
+  /// The one behind `object`, or nullptr.
+  Object* after(Object& object) noexcept {
+    ListHook* const next = Access::hook(object).next;
+    return next == &head_ ? nullptr : &Access::from_hook(*next);
+  }
+  Object* pop_front() noexcept {
+    Object* const object = front();
+    if (object) remove(*object);
+    return object;
+  }
+  /// Takes an object out of whichever list it is in.
+  static void remove(Object& object) noexcept {
+    ListHook& hook = Access::hook(object);
+    HookAlgorithms::unlink(&hook);
+    hook = {};
+  }
+  static bool linked(Object& object) noexcept { return Access::hook(object).linked(); }
+  /// Moves everything of `other` behind what is here.
+  void splice(List& other) noexcept {
+    if (other.empty()) return;
+    HookAlgorithms::transfer(&head_, other.head_.next, &other.head_);
+  }
+
+ private:
+  ListHook head_;
+};
+
+}  // namespace proa

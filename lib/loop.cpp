@@ -1,0 +1,281 @@
+// The turns of the loop: wait, then completions, timers, posts and notices, each within the round's
+// budget. Upholds R1 (callbacks from here alone, on a fresh stack), R7 (timers are compared with a
+// clock read after the wait) and R8 (budgets).
+#include <algorithm>
+
+#include "core.hpp"
+#include "error_code.hpp"
+#include "misuse.hpp"
+#include "sys/sys.hpp"
+
+namespace proa {
+
+namespace {
+
+/// When blocks could not be had for want of memory.
+constexpr Duration memory_retry = std::chrono::milliseconds(10);
+
+/// True while a callback runs, also when it leaves by an exception.
+class CallbackScope {
+ public:
+  explicit CallbackScope(bool& flag) noexcept : flag_(flag) { flag_ = true; }
+  ~CallbackScope() { flag_ = false; }
+  CallbackScope(const CallbackScope&) = delete;
+  CallbackScope& operator=(const CallbackScope&) = delete;
+
+ private:
+  bool& flag_;
+};
+
+}  // namespace
+
+void Core::bind(const char* verb) noexcept {
+  check_thread(verb);
+  if (in_callback_) {
+    misuse("Proactor %p: %s inside a callback", static_cast<const void*>(this), verb);
+  }
+  if (thread_.load(std::memory_order_relaxed) == std::thread::id()) {
+    thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+    pool_->bind(std::this_thread::get_id());
+    if (sigpipe_kept_away_) sys::sigpipe_block();
+  }
+}
+
+bool Core::work_waits() const noexcept {
+  return more_ || !finished_.empty() || !noticed_.empty() || !posts_.empty() ||
+         notified_.load(std::memory_order_acquire) != nullptr;
+}
+
+bool Core::alive() const noexcept {
+  return keeping_count_ > 0 || pending_ > 0 || kept_alive_ > 0 || work_waits();
+}
+
+std::size_t Core::round(TimePoint until) {
+  flush();
+  ++counters_.rounds;
+  pool_->retry_missed();
+  if (pool_->out_of_memory()) until = std::min(until, after(now_, memory_retry));
+  backend_->wait(work_waits() ? now_ : std::min(until, timers_.next()));
+  untold_ = false;
+  now_ = system().now();
+  bool more = false;
+  more_ = true;  // stands if a callback throws
+  // Each kind has its turn, and the budget, in every round: one that always has more must not
+  // starve the others.
+  std::size_t delivered = deliver_completions(more);
+  if (!stopping()) delivered += fire_timers(more);
+  if (!stopping()) delivered += run_posts();
+  collect_notified();
+  if (!stopping()) delivered += run_notices();
+  more_ = more;
+  return delivered;
+}
+
+std::size_t Core::deliver_completions(bool& more) {
+  for (std::size_t delivered = 0; delivered < options_.round_budget;) {
+    // In turns, so that neither side starves the other.
+    backend_turn_ = !backend_turn_;
+    Operation* operation = backend_turn_ ? backend_->next() : finished_.pop_front();
+    if (!operation) operation = backend_turn_ ? finished_.pop_front() : backend_->next();
+    if (!operation) return delivered;
+    {
+      const CallbackScope scope(in_callback_);
+      deliver(*operation);
+    }
+    flush();
+    ++delivered;
+    if (stopping()) {
+      more = true;
+      return delivered;
+    }
+  }
+  more = true;
+  return options_.round_budget;
+}
+
+std::size_t Core::fire_timers(bool& more) {
+  const std::uint64_t armed_before = timers_.mark();
+  std::size_t fired = 0;
+  while (Operation* const operation = timers_.due(now_, armed_before)) {
+    timers_.remove(operation->timer_);
+    if (operation->opcode_ != Opcode::timer) {
+      end(*operation, Operation::Reason::deadline);
+      continue;
+    }
+    ++counters_.timers;
+    {
+      const CallbackScope scope(in_callback_);
+      deliver(*operation);
+    }
+    flush();
+    if (++fired == options_.round_budget || stopping()) {
+      more = true;
+      break;
+    }
+  }
+  return fired;
+}
+
+std::size_t Core::run_posts() {
+  std::size_t run = 0;
+  while (run < options_.round_budget && !stopping()) {
+    Post* const post = posts_.pop();
+    if (!post) return run;
+    ++run;
+    ++counters_.posts;
+    {
+      const CallbackScope scope(in_callback_);
+      PostQueue::run(*post);
+    }
+    flush();
+  }
+  return run;
+}
+
+std::size_t Core::run_notices() {
+  std::size_t run = 0;
+  // A handler that is noticed again waits behind this one for the next round.
+  List<Handler, NoticeHook> batch;
+  batch.splice(noticed_);
+  struct PutBack {
+    List<Handler, NoticeHook>& from;
+    List<Handler, NoticeHook>& to;
+    ~PutBack() {
+      from.splice(to);
+      to.splice(from);
+    }
+  } const put_back{batch, noticed_};
+  while (run < options_.round_budget && !stopping()) {
+    Handler* const handler = batch.pop_front();
+    if (!handler) break;
+    dispatch(*handler);
+    flush();
+    ++run;
+  }
+  return run;
+}
+
+void Core::dispatch(Handler& handler) {
+  unsigned notice = handler.notices_ & ~(handler.notices_ - 1u);
+  if (handler.state_ == Handler::State::closing) notice = handler.notices_ & Handler::notice_closed;
+  if (notice == 0) return;
+  handler.notices_ = static_cast<std::uint16_t>(handler.notices_ & ~notice);
+  if (handler.notices_ != 0) notify_later(handler);
+
+  const CallbackScope scope(in_callback_);
+  switch (notice) {
+    case Handler::notice_error:
+      handler.on_error(to_error_code(std::exchange(handler.error_, 0)));
+      break;
+    case Handler::notice_drain:
+      handler.on_drain();
+      break;
+    case Handler::notice_closed:
+      handler.became_closed();
+      break;
+    default:
+      handler.dispatch(static_cast<Handler::Notice>(notice));
+  }
+}
+
+void Core::flush() noexcept {
+  while (Handler* const handler = unflushed_.pop_front()) handler->flush();
+}
+
+std::size_t Core::run() {
+  bind("run");
+  std::size_t delivered = 0;
+  while (!stopping() && alive()) delivered += round(never);
+  stop_.store(false, std::memory_order_relaxed);
+  return delivered;
+}
+
+std::size_t Core::run_once(Duration timeout) {
+  bind("run_once");
+  now_ = system().now();
+  const TimePoint until = after(now_, timeout);
+  std::size_t delivered = 0;
+  while (!stopping() && alive() && delivered == 0) {
+    delivered = round(until);
+    if (now_ >= until) break;
+  }
+  stop_.store(false, std::memory_order_relaxed);
+  return delivered;
+}
+
+std::size_t Core::poll() {
+  bind("poll");
+  now_ = system().now();
+  // Until a round has nothing to deliver: then all that was submitted is flushed, and the kernel
+  // tells of the rest.
+  std::size_t delivered = 0;
+  while (!stopping() && delivered < options_.round_budget) {
+    const std::size_t now_delivered = round(now_);
+    if (now_delivered == 0) break;
+    delivered += now_delivered;
+    more_ = true;
+  }
+  stop_.store(false, std::memory_order_relaxed);
+  return delivered;
+}
+
+void Core::stop() noexcept {
+  stop_.store(true, std::memory_order_relaxed);
+  backend_->wake();
+}
+
+std::size_t Core::shutdown(Duration limit) {
+  bind("shutdown");
+  shut_down_ = true;
+  posts_.close();
+  const TimePoint until = after(system().now(), limit);
+  for (;;) {
+    cancel_everything();
+    stop_.store(false, std::memory_order_relaxed);
+    if (left() == 0 && !work_waits()) {
+      pool_->bind({});  // what is still lent may come home from any thread while the pool ends
+      return 0;
+    }
+    round(until);
+    if (now_ >= until) return left();
+  }
+}
+
+bool Core::post(Post& post) noexcept {
+  const PostQueue::Pushed pushed = posts_.push(post);
+  if (pushed == PostQueue::Pushed::first &&
+      thread_.load(std::memory_order_relaxed) != std::this_thread::get_id()) {
+    backend_->wake();
+  }
+  return pushed != PostQueue::Pushed::refused;
+}
+
+void Core::notified(Notifier& notifier) noexcept {
+  Notifier* head = notified_.load(std::memory_order_relaxed);
+  do {
+    notifier.next_notified_ = head;
+  } while (!notified_.compare_exchange_weak(head, &notifier, std::memory_order_release,
+                                            std::memory_order_relaxed));
+  if (head == nullptr) backend_->wake();
+}
+
+void Core::collect_notified() noexcept {
+  if (notified_.load(std::memory_order_relaxed) == nullptr) return;
+  Notifier* notifier = notified_.exchange(nullptr, std::memory_order_acquire);
+  while (notifier) {
+    Notifier* const next = notifier->next_notified_;
+    // An exchange, so that what was written before a notify() that found it set is seen.
+    notifier->notified_.exchange(false, std::memory_order_acq_rel);
+    notifier->notices_ |= Handler::notice_notified;
+    notify_later(*notifier);
+    notifier = next;
+  }
+}
+
+TimePoint Core::next_deadline() const noexcept {
+  if (work_waits() || untold_ || !unflushed_.empty() || pool_->wanted()) return now_;
+  const TimePoint next = std::min(timers_.next(), backend_->next_deadline());
+  return pool_->out_of_memory() ? std::min(next, after(now_, memory_retry)) : next;
+}
+
+}  // namespace proa

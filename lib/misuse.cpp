@@ -1,0 +1,33 @@
+// Misuse ends the process in every build, because going on would corrupt memory; the hook exists so
+// that a program can say so in its own log first. No allocation: memory may be what is broken.
+#include "misuse.hpp"
+
+#include <atomic>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <proa/misuse.hpp>
+
+namespace proa {
+
+namespace {
+std::atomic<MisuseHook> installed{nullptr};
+}
+
+MisuseHook set_misuse_hook(MisuseHook hook) noexcept { return installed.exchange(hook); }
+
+void misuse(const char* what, ...) noexcept {
+  char message[512];
+  va_list arguments;
+  va_start(arguments, what);
+  std::vsnprintf(message, sizeof message, what, arguments);
+  va_end(arguments);
+  if (const MisuseHook hook = installed.load()) {
+    hook(message);
+  } else {
+    std::fprintf(stderr, "proa: %s\n", message);
+  }
+  std::abort();
+}
+
+}  // namespace proa

@@ -1,0 +1,260 @@
+// Blocks come from slabs of a mebibyte that are mapped when needed and kept: a block that was used
+// once stays warm on a last-in, first-out list. Upholds R9 (a Buffer may be destroyed anywhere) and
+// R10 (no allocation in steady state).
+#include "pool.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "sys/sys.hpp"
+
+namespace proa {
+
+using detail::Block;
+using detail::Segment;
+
+namespace {
+
+constexpr std::size_t blocks_per_slab = 64;
+constexpr std::size_t segments_per_slab = 64;
+
+std::size_t aligned(std::size_t block_size) noexcept {
+  constexpr std::size_t line = 64;
+  return (block_size + line - 1) & ~(line - 1);
+}
+
+}  // namespace
+
+Pool::Pool(std::size_t block_size, std::size_t maximum, Counters& counters) noexcept
+    : block_size_(aligned(block_size)),
+      maximum_(maximum),
+      counters_(&counters),
+      // Not a power of two: else the first bytes of all blocks share a few sets of the cache.
+      stride_(block_size_ + Block::header_size) {}
+
+Pool::~Pool() {
+  for (void* const slab : slabs_) {
+    auto* const bytes = static_cast<char*>(slab);
+    for (std::size_t i = 0; i < blocks_per_slab; ++i) {
+      reinterpret_cast<Block*>(bytes + i * stride_)->~Block();
+    }
+    sys::unmap(slab, stride_ * blocks_per_slab);
+  }
+  for (void* const slab : segment_slabs_) ::operator delete(slab);
+}
+
+bool Pool::on_owner() const noexcept {
+  return owner_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+}
+
+bool Pool::may_share() const noexcept {
+  return on_owner() || owner_.load(std::memory_order_relaxed) == std::thread::id();
+}
+
+bool Pool::grow() noexcept {
+  void* memory = nullptr;
+  if (sys::map(stride_ * blocks_per_slab, &memory) < 0) return false;
+  try {
+    slabs_.push_back(memory);
+  } catch (const std::bad_alloc&) {
+    sys::unmap(memory, stride_ * blocks_per_slab);
+    return false;
+  }
+  // From the last to the first, so that they are taken in the order of their addresses.
+  for (std::size_t i = blocks_per_slab; i-- > 0;) {
+    auto* const block = new (static_cast<char*>(memory) + i * stride_) Block;
+    block->pool = this;
+    block->capacity = static_cast<std::uint32_t>(block_capacity());
+    block->next_free = free_blocks_;
+    free_blocks_ = block;
+  }
+  return true;
+}
+
+bool Pool::grow_segments() noexcept {
+  void* const memory = ::operator new(sizeof(Segment) * segments_per_slab, std::nothrow);
+  if (!memory) return false;
+  try {
+    segment_slabs_.push_back(memory);
+  } catch (const std::bad_alloc&) {
+    ::operator delete(memory);
+    return false;
+  }
+  auto* const segments = static_cast<Segment*>(memory);
+  for (std::size_t i = 0; i < segments_per_slab; ++i) {
+    auto* const segment = new (segments + i) Segment;
+    segment->next = free_segments_;
+    free_segments_ = segment;
+  }
+  return true;
+}
+
+Block* Pool::take_block() noexcept {
+  if (!free_blocks_ && !collect_foreign() && !grow()) return nullptr;
+  if (!free_blocks_) return nullptr;
+  Block* const block = free_blocks_;
+  free_blocks_ = block->next_free;
+  block->references.store(1, std::memory_order_relaxed);
+  block->own = {nullptr, block, block->payload(), 0, false, false};
+  block->for_receiving = false;
+  ++lent_;
+  return block;
+}
+
+// Says so only if the memory is there too, else who waits for a block would try again and again.
+bool Pool::available() noexcept {
+  if (receiving_ >= maximum_) collect_foreign();
+  return receiving_ < maximum_ && (free_blocks_ || collect_foreign() || grow());
+}
+
+Buffer Pool::take() noexcept {
+  if (!available()) {
+    // From here on another thread that gives one back wakes the loop; so look once more.
+    missed_.store(true);
+    if (!available()) {
+      ++counters_->buffers_missed;
+      return {};
+    }
+  }
+  Block* const block = take_block();
+  if (missed_.load(std::memory_order_relaxed)) missed_.store(false, std::memory_order_relaxed);
+  block->for_receiving = true;
+  ++receiving_;
+  return Buffer(&block->own);
+}
+
+Buffer Pool::take_for_writing() noexcept {
+  Block* const block = take_block();
+  return block ? Buffer(&block->own) : Buffer();
+}
+
+void Pool::turn_to_writing(Buffer& buffer) noexcept {
+  Segment* const segment = buffer.detach();
+  // A block of another proactor's stays counted there.
+  if (segment->block->pool == this && std::exchange(segment->block->for_receiving, false)) {
+    --receiving_;
+  }
+  buffer = Buffer(segment);
+}
+
+void Pool::fill(Buffer& buffer, std::size_t size) noexcept {
+  Segment* const segment = buffer.detach();
+  segment->size = static_cast<std::uint32_t>(size);
+  buffer = Buffer(segment);
+}
+
+Segment* Pool::share(Segment* segment) noexcept {
+  if (!free_segments_ && !grow_segments()) return nullptr;
+  Segment* const second = free_segments_;
+  free_segments_ = second->next;
+  *second = {nullptr, segment->block, segment->data, segment->size, false, false};
+  segment->block->references.fetch_add(1, std::memory_order_relaxed);
+  return second;
+}
+
+// The owner's thread, or whoever holds the mutex of an orphan.
+void Pool::give_back(Segment* segment) noexcept {
+  Block* const block = segment->block;
+  if (segment != &block->own) {
+    segment->next = free_segments_;
+    free_segments_ = segment;
+  }
+  if (block->references.load(std::memory_order_acquire) != 1 &&
+      block->references.fetch_sub(1, std::memory_order_acq_rel) != 1) {
+    return;
+  }
+  block->next_free = free_blocks_;
+  free_blocks_ = block;
+  --lent_;
+  if (block->for_receiving) --receiving_;
+}
+
+void Pool::release(Segment* segment) noexcept {
+  if (on_owner()) {
+    give_back(segment);
+  } else {
+    release_elsewhere(segment);
+  }
+}
+
+void Pool::release_elsewhere(Segment* segment) noexcept {
+  bool last = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (orphaned_) {
+      give_back(segment);
+      last = lent_ == 0;
+    } else {
+      segment->next = foreign_;
+      foreign_ = segment;
+      foreign_waiting_.store(true);
+      if (backend_ && missed_.load()) backend_->wake();
+    }
+  }
+  if (last) delete this;
+}
+
+bool Pool::collect_foreign() noexcept {
+  if (!foreign_waiting_.load()) return false;
+  Segment* segments = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    std::swap(segments, foreign_);
+    foreign_waiting_.store(false, std::memory_order_relaxed);
+  }
+  while (segments) {
+    Segment* const next = segments->next;
+    give_back(segments);
+    segments = next;
+  }
+  return free_blocks_ != nullptr;
+}
+
+void Pool::orphan() noexcept {
+  bool last = false;
+  {
+    const std::lock_guard lock(mutex_);
+    orphaned_ = true;
+    while (foreign_) {
+      Segment* const next = foreign_->next;
+      give_back(foreign_);
+      foreign_ = next;
+    }
+    last = lent_ == 0;
+  }
+  if (last) delete this;
+}
+
+namespace detail {
+
+void release(Segment* segment) noexcept { segment->block->pool->release(segment); }
+Segment* share(Segment* segment) noexcept { return segment->block->pool->share(segment); }
+std::size_t capacity_of(const Segment* segment) noexcept { return segment->block->capacity; }
+
+}  // namespace detail
+
+void Buffer::remove_prefix(std::size_t count) noexcept {
+  if (!segment_) return;
+  const auto dropped = static_cast<std::uint32_t>(std::min<std::size_t>(count, segment_->size));
+  segment_->data += dropped;
+  segment_->size -= dropped;
+}
+
+void Buffer::truncate(std::size_t size) noexcept {
+  if (segment_ && size < segment_->size) segment_->size = static_cast<std::uint32_t>(size);
+}
+
+std::size_t Buffer::append(Bytes bytes) noexcept {
+  if (!segment_ || segment_->block->references.load(std::memory_order_acquire) != 1) return 0;
+  Block& block = *segment_->block;
+  char* const end = segment_->data + segment_->size;
+  const auto room = static_cast<std::size_t>(block.payload() + block.capacity - end);
+  const std::size_t count = std::min(room, bytes.size);
+  if (count > 0) std::memcpy(end, bytes.data, count);
+  segment_->size += static_cast<std::uint32_t>(count);
+  return count;
+}
+
+}  // namespace proa

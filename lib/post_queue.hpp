@@ -1,0 +1,37 @@
+#pragma once
+
+// Work posted from any thread: producers push onto a lock-free stack, the proactor's thread takes
+// the whole of it and turns it round, which keeps the order of each producer (R9).
+
+#include <atomic>
+#include <cstddef>
+#include <proa/post.hpp>
+
+namespace proa {
+
+class PostQueue {
+ public:
+  enum class Pushed { first, more, refused };
+
+  /// Any thread. `first` means that the consumer may be asleep.
+  Pushed push(Post& post) noexcept;
+  /// The consumer's thread: the oldest one, no longer queued, or nullptr.
+  Post* pop() noexcept;
+  /// Pending work, as the consumer sees it.
+  bool empty() const noexcept {
+    const Post* const head = head_.load(std::memory_order_acquire);
+    return taken_ == nullptr && (head == nullptr || head == closed());
+  }
+  /// From now on push() refuses; what is queued is dropped unrun.
+  void close() noexcept;
+  static void run(Post& post) { post.run_(post); }
+
+ private:
+  static Post* closed() noexcept { return reinterpret_cast<Post*>(1); }
+  static void drop(Post* post) noexcept;
+
+  std::atomic<Post*> head_{nullptr};
+  Post* taken_ = nullptr;
+};
+
+}  // namespace proa

@@ -1,0 +1,84 @@
+// The public face of Core: nothing but forwarding, and the ways to make one.
+#include <new>
+#include <proa/proactor.hpp>
+
+#include "core.hpp"
+
+namespace proa {
+
+namespace {
+
+/// A callable that was posted; owns itself.
+class PostedWork final : public Post {
+ public:
+  explicit PostedWork(std::function<void()> work) noexcept
+      : Post(&PostedWork::run, &PostedWork::discard), work_(std::move(work)) {}
+
+ private:
+  static void run(Post& post) {
+    const std::unique_ptr<PostedWork> self(static_cast<PostedWork*>(&post));
+    self->work_();
+  }
+  static void discard(Post& post) { delete static_cast<PostedWork*>(&post); }
+
+  std::function<void()> work_;
+};
+
+std::unique_ptr<Core> create_or_throw(const Options& options) {
+  std::error_code error;
+  std::string detail;
+  auto core = Core::create(options, error, &detail);
+  if (!core) throw std::system_error(error, detail);
+  return core;
+}
+
+}  // namespace
+
+Proactor::Proactor(const Options& options) : core_(create_or_throw(options)) {}
+Proactor::Proactor(std::unique_ptr<Core> core) noexcept : core_(std::move(core)) {}
+Proactor::~Proactor() = default;
+
+std::unique_ptr<Proactor> Proactor::create(const Options& options, std::error_code& error,
+                                           std::string* detail) {
+  auto core = Core::create(options, error, detail);
+  if (!core) return nullptr;
+  std::unique_ptr<Proactor> made(new (std::nothrow) Proactor(std::move(core)));
+  if (!made) error = std::make_error_code(std::errc::not_enough_memory);
+  return made;
+}
+
+std::error_code Proactor::submit(Operation& operation, TimePoint deadline) noexcept {
+  return core_->submit(operation, deadline);
+}
+void Proactor::cancel(Operation& operation) noexcept { core_->cancel(operation); }
+std::size_t Proactor::run() { return core_->run(); }
+std::size_t Proactor::run_once(Duration timeout) { return core_->run_once(timeout); }
+std::size_t Proactor::poll() { return core_->poll(); }
+void Proactor::stop() noexcept { core_->stop(); }
+std::size_t Proactor::shutdown(Duration limit) { return core_->shutdown(limit); }
+bool Proactor::post(Post& post) noexcept { return core_->post(post); }
+
+bool Proactor::post(std::function<void()> work) noexcept {
+  auto* const post = new (std::nothrow) PostedWork(std::move(work));
+  if (!post) return false;
+  if (core_->post(*post)) return true;
+  delete post;
+  return false;
+}
+
+Buffer Proactor::take_buffer() noexcept { return core_->pool().take_for_writing(); }
+int Proactor::native_handle() const noexcept { return core_->backend().native_handle(); }
+TimePoint Proactor::next_deadline() const noexcept { return core_->next_deadline(); }
+bool Proactor::shutting_down() const noexcept { return core_->shutting_down(); }
+TimePoint Proactor::now() const noexcept { return core_->now(); }
+System& Proactor::system() noexcept { return core_->system(); }
+const Options& Proactor::options() const noexcept { return core_->options(); }
+const BackendReport& Proactor::backend() const noexcept { return core_->report(); }
+const Counters& Proactor::counters() const noexcept { return core_->counters(); }
+
+KeepAlive::KeepAlive(Proactor& proactor) noexcept : proactor_(proactor) {
+  proactor_.core().keep_alive(1);
+}
+KeepAlive::~KeepAlive() { proactor_.core().keep_alive(-1); }
+
+}  // namespace proa

@@ -1,0 +1,232 @@
+// Listeners, the live handlers and the limit on them. Listeners and handlers own themselves; the
+// server holds pointers to its listeners, and live handlers point back to it, so that either side
+// may go first. Upholds R1: what a closing handler makes room for is started from the loop, not
+// from inside its end, where an exception of the factory would cost it its on_closed().
+#include "server_core.hpp"
+
+#include <algorithm>
+#include <new>
+#include <proa/error.hpp>
+#include <utility>
+
+#include "core.hpp"
+#include "misuse.hpp"
+
+namespace proa {
+
+class ServerCore::Listener final : public AcceptHandler {
+ public:
+  explicit Listener(ServerCore& server) noexcept
+      : AcceptHandler(server.proactor()), core_(&server) {}
+  ~Listener() override = default;
+
+  /// The server is gone.
+  void leave() noexcept {
+    core_ = nullptr;
+    close();
+  }
+
+ private:
+  // Never called after close(), hence never without a server.
+  void on_accept(Socket socket, const Address& peer) override {
+    core_->accepted(std::move(socket), peer);
+  }
+  void on_paused(std::error_code error) override { core_->trouble(address(), error); }
+  void on_error(std::error_code error) override {
+    const Address where = address();
+    close();
+    core_->trouble(where, error);
+  }
+  void on_closed() override {
+    if (core_) core_->forget(*this);
+    delete this;
+  }
+
+  ServerCore* core_;
+};
+
+ServerCore::ServerCore(Proactor& proactor, Make make)
+    : Handler(proactor, Kind::server), make_(std::move(make)) {
+  if (!make_) misuse("Server %p made with an empty factory", static_cast<const void*>(this));
+  keeps_running_ = false;
+}
+
+// Touches the proactor only if something is left there: it may be gone if nothing is.
+ServerCore::~ServerCore() {
+  if (open()) {
+    proactor().core().disarm(deadline_);
+    rest();
+  }
+  for (Listener* const listener : listeners_) listener->leave();
+  if (live_ == 0) return;
+  proactor().core().each_open([this](Handler& handler) {
+    if (handler.server_ == this) handler.server_ = nullptr;
+  });
+}
+
+std::error_code ServerCore::listen(std::string_view text, std::string* detail,
+                                   const ListenOptions& options) {
+  std::error_code error;
+  const Address address = Address::parse(text, error, detail);
+  if (error) return error;
+  start();
+  if (draining_ || closing()) {
+    if (detail) *detail = "cannot listen on " + address.to_string() + ": the server has drained";
+    return Error::closing;
+  }
+  listeners_.reserve(listeners_.size() + 1);
+  auto* const listener = new Listener(*this);
+  error = listener->listen(address, options, detail);
+  if (error) {
+    delete listener;
+    return error;
+  }
+  listeners_.push_back(listener);
+  if (paused_) listener->pause();
+  return {};
+}
+
+std::vector<Address> ServerCore::addresses() const {
+  std::vector<Address> addresses;
+  for (const Listener* const listener : listeners_) {
+    if (!listener->closing()) addresses.push_back(listener->address());
+  }
+  return addresses;
+}
+
+void ServerCore::accepted(Socket socket, const Address& peer) {
+  if (live_ < limit_ && held_.empty()) {
+    start_one({std::move(socket), peer});
+    return;
+  }
+  try {
+    held_.push_back({std::move(socket), peer});
+  } catch (const std::bad_alloc&) {
+    ++refused_;
+  }
+  pause_or_resume();
+}
+
+void ServerCore::start_one(Connection connection) {
+  Handler* const handler = make_(std::move(connection.socket), connection.peer);
+  if (!handler) {
+    ++refused_;
+  } else if (handler->open()) {
+    if (handler->server_) handler->misused("returned by a factory twice");
+    handler->server_ = this;
+    ++live_;
+    if (draining_) handler->notify_later(notice_drain);
+  }
+  pause_or_resume();
+}
+
+void ServerCore::gone() noexcept {
+  --live_;
+  if (paused_ && open()) notify_later(notice_room);
+  tell_if_drained();
+}
+
+void ServerCore::set_limit(std::size_t limit) noexcept {
+  limit_ = limit;
+  pause_or_resume();
+  if (!held_.empty()) notify_later(notice_room);
+}
+
+void ServerCore::pause_or_resume() noexcept {
+  const bool full = live_ >= limit_ || !held_.empty();
+  if (full == paused_) return;
+  paused_ = full;
+  for (Listener* const listener : listeners_) full ? listener->pause() : listener->resume();
+}
+
+void ServerCore::drain(Duration deadline, std::function<void()> drained) {
+  start();
+  if (closing()) return;
+  if (drained) on_drained_ = std::move(drained);
+  Core& core = proactor().core();
+  const bool armed = core.arm(deadline_, after(proactor().system().now(), deadline));
+  if (!draining_) {
+    draining_ = true;
+    held_.clear();
+    for (Listener* const listener : listeners_) listener->close();
+    core.each_open([this](Handler& handler) {
+      if (handler.server_ == this) handler.notify_later(notice_drain);
+    });
+  }
+  if (!armed) deadline_passed({});
+  tell_if_drained();
+}
+
+void ServerCore::deadline_passed(const Result&) {
+  proactor().core().each_open([this](Handler& handler) {
+    if (handler.server_ == this) handler.close();
+  });
+}
+
+void ServerCore::tell_if_drained() noexcept {
+  if (draining_ && live_ == 0 && listeners_.empty() && open()) notify_later(notice_empty);
+}
+
+void ServerCore::dispatch(Notice notice) {
+  if (notice == notice_empty) {
+    proactor().core().disarm(deadline_);
+    // The callback may destroy the server.
+    if (const auto drained = std::exchange(on_drained_, nullptr)) drained();
+  } else if (!held_.empty() && live_ < limit_) {
+    Connection connection = std::move(held_.front());
+    held_.pop_front();
+    if (!held_.empty()) notify_later(notice_room);
+    start_one(std::move(connection));
+  } else {
+    pause_or_resume();
+  }
+}
+
+void ServerCore::trouble(const Address& address, std::error_code error) {
+  ++errors_;
+  // A copy, because it may be replaced or destroyed by itself.
+  if (const auto callback = on_trouble_) callback(address, error);
+}
+
+void ServerCore::forget(Listener& listener) noexcept {
+  listeners_.erase(std::find(listeners_.begin(), listeners_.end(), &listener));
+  tell_if_drained();
+}
+
+// The proactor shuts down.
+void ServerCore::closing_down() noexcept {
+  proactor().core().disarm(deadline_);
+  held_.clear();
+}
+
+ServerBase::ServerBase(Proactor& proactor, Make make)
+    : core_(std::make_unique<ServerCore>(proactor, std::move(make))) {}
+
+ServerBase::ServerBase(Proactor& proactor, Make make, std::string_view address)
+    : ServerBase(proactor, std::move(make)) {
+  const Address where = Address::parse(address);
+  if (const std::error_code error = core_->listen(address, nullptr, {})) {
+    throw std::system_error(error, "cannot listen on " + where.to_string());
+  }
+}
+
+ServerBase::~ServerBase() = default;
+
+std::error_code ServerBase::listen(std::string_view address, std::string* detail,
+                                   const ListenOptions& options) {
+  return core_->listen(address, detail, options);
+}
+std::vector<Address> ServerBase::addresses() const { return core_->addresses(); }
+std::size_t ServerBase::live() const noexcept { return core_->live(); }
+void ServerBase::set_limit(std::size_t connections) noexcept { core_->set_limit(connections); }
+std::size_t ServerBase::limit() const noexcept { return core_->limit(); }
+std::uint64_t ServerBase::refused() const noexcept { return core_->refused(); }
+void ServerBase::drain(Duration deadline, std::function<void()> drained) {
+  core_->drain(deadline, std::move(drained));
+}
+void ServerBase::set_error_callback(std::function<void(const Address&, std::error_code)> callback) {
+  core_->set_error_callback(std::move(callback));
+}
+std::uint64_t ServerBase::errors() const noexcept { return core_->errors(); }
+
+}  // namespace proa

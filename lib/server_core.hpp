@@ -1,0 +1,68 @@
+#pragma once
+
+// The part of a Server that does not depend on the type of its handlers. A handler itself, so that
+// the loop can call it: it starts what was held and tells of the end of a drain from there.
+
+#include <deque>
+#include <proa/server.hpp>
+
+namespace proa {
+
+class ServerCore final : public Handler {
+ public:
+  using Make = std::function<Handler*(Socket, const Address&)>;
+
+  ServerCore(Proactor& proactor, Make make);
+  ~ServerCore() override;
+
+  // ServerBase's own methods; see there.
+  std::error_code listen(std::string_view text, std::string* detail, const ListenOptions& options);
+  std::vector<Address> addresses() const;
+  std::size_t live() const noexcept { return live_; }
+  void set_limit(std::size_t limit) noexcept;
+  std::size_t limit() const noexcept { return limit_; }
+  std::uint64_t refused() const noexcept { return refused_; }
+  void drain(Duration deadline, std::function<void()> drained);
+  void set_error_callback(std::function<void(const Address&, std::error_code)> callback) {
+    on_trouble_ = std::move(callback);
+  }
+  std::uint64_t errors() const noexcept { return errors_; }
+
+  /// A live handler is closed; on_closed() follows.
+  void gone() noexcept;
+
+ private:
+  class Listener;
+  struct Connection {
+    Socket socket;
+    Address peer;
+  };
+  // What dispatch() is asked for, in the terms of Handler.
+  static constexpr Notice notice_room = notice_open;
+  static constexpr Notice notice_empty = notice_read;
+
+  void accepted(Socket socket, const Address& peer);
+  void start_one(Connection connection);
+  void trouble(const Address& address, std::error_code error);
+  void forget(Listener& listener) noexcept;
+  void pause_or_resume() noexcept;
+  void tell_if_drained() noexcept;
+  void deadline_passed(const Result& result);
+  void dispatch(Notice notice) override;
+  void closing_down() noexcept override;
+
+  const Make make_;
+  std::function<void(const Address&, std::error_code)> on_trouble_;
+  std::function<void()> on_drained_;
+  On<Timer, &ServerCore::deadline_passed> deadline_{*this};
+  std::vector<Listener*> listeners_;  // they delete themselves when they are closed
+  std::deque<Connection> held_;       // accepted beyond the limit
+  std::size_t live_ = 0;
+  std::size_t limit_ = ServerBase::unlimited;
+  std::uint64_t refused_ = 0;
+  std::uint64_t errors_ = 0;
+  bool paused_ = false;
+  bool draining_ = false;
+};
+
+}  // namespace proa

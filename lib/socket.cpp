@@ -1,0 +1,79 @@
+// An owned descriptor; every call goes to the System that made it.
+#include <cerrno>
+#include <proa/proactor.hpp>
+#include <proa/socket.hpp>
+
+#include "error_code.hpp"
+
+namespace proa {
+
+namespace {
+
+std::error_code told(long result) noexcept { return to_error_code(static_cast<int>(result)); }
+
+}  // namespace
+
+Socket Socket::open(Proactor& proactor, Address::Family family, Transport transport,
+                    std::error_code& error) noexcept {
+  Descriptor descriptor;
+  System& system = proactor.system();
+  const long result = system.open_socket(family, transport, descriptor);
+  error = to_error_code(static_cast<int>(result));
+  return result < 0 ? Socket() : Socket(system, descriptor);
+}
+
+Socket Socket::borrow(Proactor& proactor, int number, std::error_code& error) noexcept {
+  Descriptor descriptor;
+  bool reopened = false;
+  System& system = proactor.system();
+  const long result = system.borrow(number, descriptor, reopened);
+  error = to_error_code(static_cast<int>(result));
+  if (result < 0) return {};
+  Socket socket(system, descriptor);
+  socket.borrowed_ = !reopened;
+  return socket;
+}
+
+std::error_code Socket::bind(const Address& address) noexcept {
+  return told(valid() ? system_->bind(descriptor_, address) : -EBADF);
+}
+
+std::error_code Socket::listen(int backlog) noexcept {
+  return told(valid() ? system_->listen(descriptor_, backlog) : -EBADF);
+}
+
+std::error_code Socket::shutdown(ShutdownSide side) noexcept {
+  return told(valid() ? system_->shutdown(descriptor_, side) : -EBADF);
+}
+
+std::error_code Socket::set_option(SocketOption option, int value) noexcept {
+  return told(valid() ? system_->set_option(descriptor_, option, value) : -EBADF);
+}
+
+std::error_code Socket::get_option(SocketOption option, int& value) const noexcept {
+  return told(valid() ? system_->get_option(descriptor_, option, value) : -EBADF);
+}
+
+Address Socket::local_address() const noexcept {
+  Address address;
+  if (valid()) system_->local_address(descriptor_, address);
+  return address;
+}
+
+Address Socket::peer_address() const noexcept {
+  Address address;
+  if (valid()) system_->peer_address(descriptor_, address);
+  return address;
+}
+
+void Socket::close() noexcept {
+  if (!valid()) return;
+  const Descriptor descriptor = std::exchange(descriptor_, Descriptor());
+  if (borrowed_) {
+    system_->forget(descriptor);
+  } else {
+    system_->close(descriptor);
+  }
+}
+
+}  // namespace proa

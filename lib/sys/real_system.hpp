@@ -1,0 +1,32 @@
+#pragma once
+
+#include <proa/system.hpp>
+
+namespace proa {
+
+/// The operating system itself. Backends derive from it where they must forget a descriptor before
+/// it is closed.
+class RealSystem : public System {
+ public:
+  TimePoint now() noexcept override;
+  long entropy(MutableBytes bytes) noexcept override;
+  long open_socket(Address::Family family, Transport transport,
+                   Descriptor& opened) noexcept override;
+  long bind(Descriptor socket, const Address& address) noexcept override;
+  long listen(Descriptor socket, int backlog) noexcept override;
+  long connect(Descriptor socket, const Address& address) noexcept override;
+  long accept(Descriptor listener, Descriptor& accepted, Address* peer) noexcept override;
+  long recv(Descriptor from, MutableBytes bytes) noexcept override;
+  long send(Descriptor to, Bytes bytes) noexcept override;
+  long send_urgent(Descriptor to, Bytes bytes) noexcept override;
+  long shutdown(Descriptor socket, ShutdownSide side) noexcept override;
+  long set_option(Descriptor socket, SocketOption option, int value) noexcept override;
+  long get_option(Descriptor socket, SocketOption option, int& value) noexcept override;
+  long local_address(Descriptor socket, Address& address) noexcept override;
+  long peer_address(Descriptor socket, Address& address) noexcept override;
+  long borrow(int number, Descriptor& borrowed, bool& reopened) noexcept override;
+  long close(Descriptor descriptor) noexcept override;
+  void forget(Descriptor descriptor) noexcept override;
+};
+
+}  // namespace proa

@@ -1,0 +1,138 @@
+// The chain of what is to be sent. A block's capacity is counted where its last queued segment is,
+// because that one lets go of it.
+#include <algorithm>
+#include <cstring>
+#include <proa/write_queue.hpp>
+
+#include "pool.hpp"
+
+namespace proa {
+
+using detail::Block;
+using detail::Segment;
+
+void WriteQueue::link(Segment* segment) noexcept {
+  segment->next = nullptr;
+  segment->holds_block = true;
+  if (last_ && last_->block == segment->block && last_->holds_block) {
+    last_->holds_block = false;
+  } else {
+    capacity_ += segment->block->capacity;
+  }
+  (last_ ? last_->next : first_) = segment;
+  last_ = segment;
+  size_ += segment->size;
+}
+
+void WriteQueue::unlink_first() noexcept {
+  Segment* const segment = first_;
+  first_ = segment->next;
+  if (!first_) last_ = nullptr;
+  if (segment->holds_block) capacity_ -= segment->block->capacity;
+  segment->next = nullptr;
+}
+
+// A block of a proactor on another thread is not ours to refer to twice.
+bool WriteQueue::extensible() const noexcept {
+  return last_ && last_is_ours_ && last_->block->pool->may_share();
+}
+
+// Bytes that can be added behind the last segment, in its block.
+std::size_t WriteQueue::room() const noexcept {
+  if (!extensible()) return 0;
+  const char* const end = last_->data + last_->size;
+  return static_cast<std::size_t>(last_->block->payload() + last_->block->capacity - end);
+}
+
+// A segment over the room behind the last one, filled with what fits; nullptr if there is no such
+// room.
+Segment* WriteQueue::append_to_last(Bytes bytes, std::size_t& taken) noexcept {
+  taken = std::min(room(), bytes.size);
+  if (!extensible() || (taken == 0 && bytes.size > 0)) return nullptr;
+  Segment* const segment = detail::share(last_);
+  if (!segment) return nullptr;
+  segment->data = last_->data + last_->size;
+  segment->size = static_cast<std::uint32_t>(taken);
+  if (taken > 0) std::memcpy(segment->data, bytes.data, taken);
+  return segment;
+}
+
+void WriteQueue::push(Buffer buffer) noexcept {
+  if (!buffer) return;
+  Segment* segment = nullptr;
+  if (buffer.size() < buffer.capacity() / 4 && room() >= buffer.size()) {
+    std::size_t taken = 0;
+    segment = append_to_last(buffer.bytes(), taken);
+  }
+  if (!segment) {
+    segment = buffer.detach();
+    last_is_ours_ = segment->block->references.load(std::memory_order_acquire) == 1;
+  }
+  segment->ends_write = true;
+  link(segment);
+}
+
+bool WriteQueue::copy(Bytes bytes, Pool& pool) noexcept {
+  do {
+    std::size_t taken = 0;
+    Segment* segment = append_to_last(bytes, taken);
+    if (!segment) {
+      Buffer block = pool.take_for_writing();
+      if (!block) return false;
+      taken = block.append(bytes);
+      segment = block.detach();
+      last_is_ours_ = true;
+    }
+    link(segment);
+    bytes = {static_cast<const char*>(bytes.data) + taken, bytes.size - taken};
+  } while (bytes.size > 0);
+  return true;
+}
+
+bool WriteQueue::push(const Bytes* pieces, std::size_t count, Pool& pool) noexcept {
+  const Segment* const before = last_;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (pieces[i].size > 0 && !copy(pieces[i], pool)) return false;
+  }
+  // A write of nothing has its place in the order too.
+  if (last_ == before && !copy({}, pool)) return false;
+  last_->ends_write = true;
+  return true;
+}
+
+std::size_t WriteQueue::consume(std::size_t bytes, bool& write_ended) noexcept {
+  write_ended = false;
+  std::size_t consumed = 0;
+  while (first_ && !write_ended) {
+    const std::size_t part = std::min<std::size_t>(bytes - consumed, first_->size);
+    first_->data += part;
+    first_->size -= static_cast<std::uint32_t>(part);
+    consumed += part;
+    if (first_->size > 0) break;
+    write_ended = first_->ends_write;
+    Segment* const done = first_;
+    unlink_first();
+    detail::release(done);
+  }
+  size_ -= consumed;
+  return consumed;
+}
+
+void WriteQueue::clear() noexcept {
+  while (first_) {
+    Segment* const segment = first_;
+    unlink_first();
+    detail::release(segment);
+  }
+  size_ = 0;
+}
+
+Buffer WriteQueue::pop() noexcept {
+  Segment* const segment = first_;
+  if (!segment) return {};
+  size_ -= segment->size;
+  unlink_first();
+  return Buffer(segment);
+}
+
+}  // namespace proa

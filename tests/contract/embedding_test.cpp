@@ -1,0 +1,127 @@
+// Inside another event loop: poll(2) on native_handle() until next_deadline(), then poll().
+#include <poll.h>
+
+#include <algorithm>
+#include <proa/stream_handler.hpp>
+#include <thread>
+
+#include "support/patterns.hpp"
+#include "support/world.hpp"
+
+namespace {
+
+using namespace proa_test;
+
+proa::Options embedded() {
+  proa::Options with = options();
+  with.embedded = true;
+  return with;
+}
+
+/// A foreign loop: it knows a descriptor and a time, and nothing else of the proactor.
+class ForeignLoop {
+ public:
+  explicit ForeignLoop(World& world) : world_(world) {}
+
+  /// Sleeps until the descriptor or the deadline says so, at most until `limit`.
+  void turn(proa::TimePoint limit) {
+    const proa::TimePoint until = std::min(world_->next_deadline(), limit);
+    const auto left = until - world_.system().now();
+    const auto whole = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+    pollfd wanted{world_->native_handle(), POLLIN, 0};
+    ::poll(&wanted, 1, static_cast<int>(std::max<long>(whole, 0)));
+    ++sleeps;
+    world_->poll();
+  }
+  void run_until(const char* what, const std::function<bool()>& holds) {
+    const proa::TimePoint limit = world_.in(5s);
+    world_->poll();
+    while (!holds()) {
+      INFO("waited for: " << what);
+      REQUIRE(world_.system().now() < limit);
+      turn(limit);
+    }
+  }
+  std::size_t sleeps = 0;
+
+ private:
+  World& world_;
+};
+
+struct Echo : proa::StreamHandler {
+  using StreamHandler::StreamHandler;
+  void on_read(proa::Buffer& data) override { write(std::move(data)); }
+  void on_closed() override { closed = true; }
+  bool closed = false;
+};
+
+TEST_CASE("a foreign loop that polls the descriptor serves a stream", "[embedding]") {
+  std::unique_ptr<Echo> echo;
+  World world(embedded());
+  REQUIRE(world->native_handle() >= 0);
+  const Connection line = world.pair();
+  echo = std::make_unique<Echo>(*world, std::move(line.near));
+  ForeignLoop loop(world);
+
+  // The peer lives on a thread of its own, so that nothing but the descriptor wakes the loop.
+  std::string returned;
+  std::thread client([&line, &returned] {
+    for (int i = 0; i < 50; ++i) {
+      line.far.send("ping");
+      const auto limit = std::chrono::steady_clock::now() + 5s;
+      while (line.far.received_bytes() < static_cast<std::size_t>(i + 1) * 4 &&
+             std::chrono::steady_clock::now() < limit) {
+        line.far.turn();
+      }
+    }
+    returned = line.far.received();
+    line.far.close();
+  });
+  loop.run_until("the stream has ended", [&] { return echo->closed; });
+  client.join();
+  CHECK(returned.size() == 200);
+  CHECK(loop.sleeps >= 10);
+}
+
+TEST_CASE("next_deadline() is the next timer's, and now when something waits", "[embedding][R7]") {
+  Timing timer;
+  World world(embedded());
+  world->poll();
+  CHECK(world->next_deadline() == proa::never);
+  const proa::TimePoint due = world.in(20ms);
+  world.submit(timer.request, due);
+  CHECK(world->next_deadline() == due);
+  ForeignLoop loop(world);
+  loop.run_until("the timer fired", [&] { return timer.done(); });
+  CHECK(world.system().now() >= due);
+  REQUIRE(world->post([] {}));
+  CHECK(world->next_deadline() <= world.system().now());
+}
+
+TEST_CASE("a post from another thread ends the foreign loop's sleep", "[embedding][thread]") {
+  World world(embedded());
+  const proa::KeepAlive alive(*world);
+  world->poll();
+  bool ran = false;
+  std::thread other([&world, &ran] { REQUIRE(world->post([&ran] { ran = true; })); });
+  ForeignLoop loop(world);
+  loop.run_until("the post ran", [&] { return ran; });
+  other.join();
+}
+
+TEST_CASE("poll() never blocks and flushes what was submitted", "[embedding][C09]") {
+  Read read;
+  Sending send;
+  World world(embedded());
+  const Connection line = world.pair();
+  world.submit(read.from(line.descriptor()));
+  const auto began = world.system().now();
+  CHECK(world->poll() == 0);
+  CHECK(world.system().now() - began < 1s);
+  world.submit(send.to(line.descriptor(), "out"));
+  world->poll();
+  line.far.turn();
+  world.run_until("the bytes are out", [&] { return line.far.received() == "out"; });
+}
+
+}  // namespace

@@ -1,0 +1,189 @@
+// Misuse aborts in every build, through the hook, and names the object.
+#include <unistd.h>
+
+#include <cstdio>
+#include <optional>
+#include <proa/misuse.hpp>
+#include <proa/notifier.hpp>
+#include <thread>
+
+#include "support/death.hpp"
+#include "support/world.hpp"
+
+namespace {
+
+using namespace proa_test;
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+#define CHECK_SAYS(message, part)   \
+  do {                              \
+    INFO("it says: " << (message)); \
+    CHECK(contains(message, part)); \
+  } while (false)
+
+std::string address_of(const void* object) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%p", object);
+  return text;
+}
+
+TEST_CASE("X04: use from a foreign thread", "[R9][X04]") {
+  Timing timer;
+  const auto tried_elsewhere = [&](const std::function<void(proa::Proactor&)>& use) {
+    return message_of([&] {
+      auto proactor = make_proactor();
+      if (proactor->submit(timer.request, proactor->system().now() + 1h)) return;
+      proactor->poll();
+      std::thread([&] { use(*proactor); }).join();
+    });
+  };
+  Timing other;
+  const std::string submitted = tried_elsewhere([&](proa::Proactor& proactor) {
+    if (proactor.submit(other.request, proa::never)) return;
+  });
+  CHECK_SAYS(submitted, "Proactor 0x");
+  CHECK_SAYS(submitted, "submit on a foreign thread");
+  CHECK_SAYS(tried_elsewhere([&](proa::Proactor& p) { p.cancel(timer.request); }),
+             "cancel on a foreign thread");
+  CHECK_SAYS(tried_elsewhere([&](proa::Proactor& p) { p.run(); }), "run on a foreign thread");
+  CHECK_SAYS(tried_elsewhere([&](proa::Proactor& p) { p.run_once(0ns); }),
+             "run_once on a foreign thread");
+  CHECK_SAYS(tried_elsewhere([&](proa::Proactor& p) { p.poll(); }), "poll on a foreign thread");
+  CHECK_SAYS(tried_elsewhere([&](proa::Proactor& p) { p.shutdown(1s); }),
+             "shutdown on a foreign thread");
+}
+
+TEST_CASE("a proactor destroyed on a foreign thread without shutdown", "[R9]") {
+  const std::string message = message_of([] {
+    auto proactor = make_proactor();
+    proactor->poll();
+    std::thread([&] { proactor.reset(); }).join();
+  });
+  CHECK_SAYS(message, "Proactor 0x");
+  CHECK_SAYS(message, "foreign thread");
+}
+
+TEST_CASE("a pending request submitted or changed again", "[R3]") {
+  Timing timer;
+  const std::string submitted = message_of([&] {
+    auto proactor = make_proactor();
+    for (int i = 0; i < 2; ++i) {
+      if (proactor->submit(timer.request, proactor->system().now() + 1h)) return;
+    }
+  });
+  CHECK_SAYS(submitted, "Timer " + address_of(&timer.request));
+  CHECK_SAYS(submitted, "submit while it was pending");
+
+  Read read;
+  const std::string prepared = message_of([&] {
+    auto proactor = make_proactor();
+    std::error_code error;
+    proa::Socket socket =
+        proa::Socket::open(*proactor, proa::Address::Family::local, proa::Transport::stream, error);
+    if (proactor->submit(read.from(socket.descriptor()))) return;
+    read.from(socket.descriptor());
+  });
+  CHECK_SAYS(prepared, "Recv " + address_of(&read.request));
+  CHECK_SAYS(prepared, "prepare while it was pending");
+}
+
+TEST_CASE("a pending request destroyed", "[R6]") {
+  const std::string message = message_of([] {
+    auto proactor = make_proactor();
+    std::optional<Timing> timer(std::in_place);
+    if (proactor->submit(timer->request, proactor->system().now() + 1h)) return;
+    timer.reset();
+  });
+  CHECK_SAYS(message, "Timer 0x");
+  CHECK_SAYS(message, "destroyed while it was pending");
+}
+
+TEST_CASE("a request without a callback", "[R2]") {
+  const std::string message = message_of([] {
+    auto proactor = make_proactor();
+    proa::Timer timer;
+    if (proactor->submit(timer, proactor->system().now())) return;
+  });
+  CHECK_SAYS(message, "submitted without a callback");
+}
+
+struct Bell : proa::Notifier {
+  using Notifier::Notifier;
+  ~Bell() override = default;
+  void on_notify() override {}
+};
+
+TEST_CASE("a live handler destroyed", "[R6]") {
+  const std::string opened = message_of([] {
+    auto proactor = make_proactor();
+    Bell bell(*proactor);
+    bell.start();
+  });
+  CHECK_SAYS(opened, "Notifier 0x");
+  CHECK_SAYS(opened, "destroyed before on_closed()");
+  const std::string closing = message_of([] {
+    auto proactor = make_proactor();
+    Bell bell(*proactor);
+    bell.start();
+    bell.close();
+  });
+  CHECK_SAYS(closing, "destroyed before on_closed()");
+}
+
+TEST_CASE("a handler that never started anything may just be destroyed", "[R6]") {
+  World world;
+  const Bell bell(*world);
+  CHECK(!bell.open());
+}
+
+TEST_CASE("the loop entered again from a callback", "[R1]") {
+  const auto entered_again = [](const std::function<void(proa::Proactor&)>& use) {
+    return message_of([&] {
+      auto proactor = make_proactor();
+      if (!proactor->post([&] { use(*proactor); })) return;
+      proactor->run();
+    });
+  };
+  const std::string message = entered_again([](proa::Proactor& p) { p.run(); });
+  CHECK_SAYS(message, "Proactor 0x");
+  CHECK_SAYS(message, "run inside a callback");
+  CHECK_SAYS(entered_again([](proa::Proactor& p) { p.run_once(0ns); }), "inside a callback");
+  CHECK_SAYS(entered_again([](proa::Proactor& p) { p.poll(); }), "inside a callback");
+  CHECK_SAYS(entered_again([](proa::Proactor& p) { p.shutdown(1s); }), "inside a callback");
+}
+
+struct Posted {
+  void run() {}
+  proa::OnPost<&Posted::run> post{*this};
+};
+
+TEST_CASE("a queued post posted again or destroyed", "[R9]") {
+  CHECK_SAYS(message_of([] {
+               auto proactor = make_proactor();
+               Posted posted;
+               if (proactor->post(posted.post) && proactor->post(posted.post)) return;
+             }),
+             "posted while it was queued");
+  CHECK_SAYS(message_of([] {
+               auto proactor = make_proactor();
+               Posted posted;
+               if (proactor->post(posted.post)) return;
+             }),
+             "destroyed while it was queued");
+}
+
+TEST_CASE("without a hook the process is aborted all the same", "[R6]") {
+  const std::string message = message_of([] {
+    proa::set_misuse_hook(nullptr);
+    ::close(2);
+    auto proactor = make_proactor();
+    Bell bell(*proactor);
+    bell.start();
+  });
+  CHECK_SAYS(message, "died: ");
+}
+
+}  // namespace

@@ -1,0 +1,182 @@
+// Descriptors on which a short read is not the end of what is there: an edge-triggered
+// backend that takes it for the end hangs.
+#include <pty.h>
+#include <sys/socket.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "raw.hpp"
+
+namespace {
+
+using namespace proa_test;
+using proa::Socket;
+
+// Bytes with a descriptor beside them: a receive of a UNIX stream ends where such a message begins.
+void send_with_descriptor(int socket, std::string_view text) {
+  iovec piece = {const_cast<char*>(text.data()), text.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message = {};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  const int passed = STDERR_FILENO;
+  std::memcpy(CMSG_DATA(header), &passed, sizeof passed);
+  REQUIRE(::sendmsg(socket, &message, 0) == static_cast<ssize_t>(text.size()));
+}
+
+// What came, by single receives or by a continuous one.
+struct Reading {
+  Read read;
+  Recording<proa::RecvBuffers> stream;
+  std::string all;
+  bool ended = false;
+
+  Reading() {
+    read.then = [this] {
+      all += read.text();
+      ended = !read.error() && read.bytes() == 0;
+    };
+    stream.then = [this] {
+      all += stream.request.buffer().text();
+      ended = !stream.error() && stream.bytes() == 0;
+    };
+  }
+};
+
+// One receive waits, then `arrive` makes everything come at once; receives follow one by one, or
+// the continuous one goes on, until `expected` is there, and the end if it `ends`.
+void check_all_comes(World& world, Reading& reading, proa::Descriptor from,
+                     const std::function<void()>& arrive, const std::string& expected, bool ends) {
+  const bool continuous = GENERATE(false, true);
+  const proa::Operation& pending =
+      continuous ? static_cast<proa::Operation&>(reading.stream.request) : reading.read.request;
+  if (continuous) {
+    reading.stream.request.prepare(from);
+    world.submit(reading.stream.request);
+  } else {
+    world.submit(reading.read.from(from));
+  }
+  for (int i = 0; i < 3; ++i) world.turn();
+  REQUIRE(reading.all.empty());
+  REQUIRE(pending.pending());
+  arrive();
+  world.run_until("all came", [&] {
+    const bool complete = reading.all == expected && (reading.ended || !ends);
+    if (!complete && !continuous && !pending.pending()) world.submit(reading.read.from(from));
+    return complete;
+  });
+  world->cancel(reading.read.request);
+  world->cancel(reading.stream.request);
+  world.run_until("it ended", [&] { return !pending.pending(); });
+}
+
+TEST_CASE("a receive that stops at passed descriptors is not the end of what is there",
+          "[R2][readiness]") {
+  Reading reading;
+  World world;
+  const Connection line = world.pair(Link::path);
+  const int far = line.far.descriptor().number;
+  check_all_comes(
+      world, reading, line.descriptor(),
+      [&] {
+        line.far.send("plain");
+        line.far.turn();
+        send_with_descriptor(far, "passed");
+        line.far.send("behind");
+        line.far.turn();
+      },
+      "plainpassedbehind", false);
+}
+
+TEST_CASE("T28: nor one that stops at an urgent byte", "[R2][readiness][T28]") {
+  Reading reading;
+  World world;
+  const Connection line = world.pair();
+  check_all_comes(
+      world, reading, line.descriptor(),
+      [&] {
+        line.far.send("before");
+        line.far.turn();
+        REQUIRE(line.far.urgent('!') == 1);
+        line.far.send("behind");
+        line.far.turn();
+      },
+      "beforebehind", false);
+}
+
+TEST_CASE("T28: an urgent byte alone completes nothing and does not spin", "[R2][readiness][T28]") {
+  Read read;
+  World world;
+  const Connection line = world.pair();
+  world.submit(read.from(line.descriptor()));
+  world.turn();
+  REQUIRE(line.far.urgent('!') == 1);
+  const std::uint64_t rounds = world->counters().rounds;
+  CHECK(world->run_once(50ms) == 0);
+  CHECK(world->counters().rounds - rounds < 10);
+  line.far.send("x");
+  world.run_until("the byte behind it came", [&] { return read.done(); });
+  CHECK(read.text() == "x");
+}
+
+TEST_CASE("data and the end of the stream, both there before the receive", "[R2][readiness]") {
+  Reading reading;
+  World world;
+  const Link kind = GENERATE(Link::tcp4, Link::path);
+  const Connection line = world.pair(kind);
+  check_all_comes(
+      world, reading, line.descriptor(),
+      [&] {
+        line.far.send("last words");
+        line.far.half_close();
+        line.far.turn();
+      },
+      "last words", true);
+}
+
+TEST_CASE("a tty that gives a line at a time", "[R2][readiness]") {
+  Reading reading;
+  World world;
+  int master = -1;
+  int slave = -1;
+  if (::openpty(&master, &slave, nullptr, nullptr, nullptr) != 0) {
+    return skip("no pseudo-terminals here: openpty failed");
+  }
+  const Raw outside(master);
+  const Raw inside(slave);
+  Socket& tty = borrow(world, inside);
+  check_all_comes(
+      world, reading, tty.descriptor(), [&] { outside.write("first line\nsecond\n"); },
+      "first line\nsecond\n", false);
+  CHECK((inside.flags() & O_NONBLOCK) == 0);
+  tty.close();
+}
+
+TEST_CASE("a pipe in packet mode", "[R2][readiness]") {
+  Reading reading;
+  World world;
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_DIRECT | O_CLOEXEC) == 0);
+  const Raw inside(ends[0]);
+  const Raw outside(ends[1]);
+  Socket& pipe = borrow(world, inside);
+  check_all_comes(
+      world, reading, pipe.descriptor(),
+      [&] {
+        outside.write("packet");
+        outside.write("another");
+        outside.write("third");
+      },
+      "packetanotherthird", false);
+  CHECK((inside.flags() & O_NONBLOCK) == 0);
+}
+
+}  // namespace

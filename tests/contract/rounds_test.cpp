@@ -1,0 +1,218 @@
+// What one round delivers: nothing starves (R8), and a foreign loop can drive it.
+#include <poll.h>
+
+#include <list>
+#include <thread>
+
+#include "support/patterns.hpp"
+#include "support/world.hpp"
+
+namespace {
+
+using namespace proa_test;
+
+// Posts itself again and again.
+struct Flood {
+  void again() {
+    ++runs;
+    if (!stopped) posted = proactor->post(post);
+  }
+  proa::Proactor* proactor = nullptr;
+  std::size_t runs = 0;
+  bool stopped = false;
+  bool posted = false;
+  proa::OnPost<&Flood::again> post{*this};
+};
+
+TEST_CASE("M04: nothing starves: data, 0-delay timers and posts all go on", "[R8][M04]") {
+  Read chatty(16);
+  Read quiet;
+  Timing timer;
+  std::size_t timer_fired = 0;
+  std::size_t chatted = 0;
+  bool stopped = false;
+  proa::Options small = options();
+  small.round_budget = 4;
+  Flood flood;
+  World world(small);
+  flood.proactor = &*world;
+  const Connection busy = world.pair();
+  const Connection line = world.pair();
+  chatty.then = [&] {
+    chatted += chatty.bytes();
+    if (!stopped) world.submit(chatty.from(busy.descriptor()));
+  };
+  timer.then = [&] {
+    ++timer_fired;
+    if (!stopped) world.submit(timer.request, proa::TimePoint());
+  };
+  busy.far.send_pattern(1, std::size_t{64} << 20);
+  world.submit(chatty.from(busy.descriptor()));
+  world.submit(timer.request, world.system().now());
+  REQUIRE(world->post(flood.post));
+  world.run_until("the flood is on", [&] { return chatted > 1000 && timer_fired > 50; });
+
+  // In the midst of it, one byte for the quiet one: it comes within a few rounds.
+  world.submit(quiet.from(line.descriptor()));
+  world.turn();
+  line.far.send("q");
+  line.far.turn();
+  const std::uint64_t rounds = world->counters().rounds;
+  world.run_until("the quiet one was served", [&] { return quiet.done(); });
+  CHECK(world->counters().rounds - rounds < 50);
+  CHECK(timer_fired > 50);
+  CHECK(flood.runs > 50);
+  CHECK(chatted > 1000);
+  stopped = true;
+  flood.stopped = true;
+  busy.far.close();
+  world.run_until("the flood is over",
+                  [&] { return !chatty.request.pending() && !timer.request.pending(); });
+  world->poll();
+}
+
+TEST_CASE("M04: a 0-delay timer fires at most once per round", "[R8][M04]") {
+  Timing timer;
+  World world;
+  std::size_t fired = 0;
+  // In the past, hence due in the very round that it is submitted in.
+  timer.then = [&] {
+    if (++fired < 20) world.submit(timer.request, proa::TimePoint());
+  };
+  world.submit(timer.request, proa::TimePoint());
+  const std::uint64_t before = world->counters().rounds;
+  CHECK(world->run() == 20);
+  CHECK(world->counters().rounds - before >= 20);
+}
+
+TEST_CASE("a round delivers at most its budget", "[R8]") {
+  std::list<Timing> timers;
+  std::size_t fired = 0;
+  proa::Options small = options();
+  small.round_budget = 8;
+  World world(small);
+  const proa::TimePoint now = world.system().now();
+  for (int i = 0; i < 100; ++i) {
+    Timing& timer = timers.emplace_back();
+    timer.then = [&] { ++fired; };
+    world.submit(timer.request, now);
+  }
+  std::size_t before = 0;
+  while (fired < 100) {
+    CHECK(world->run_once(0ns) <= 8);
+    REQUIRE(fired > before);
+    before = fired;
+  }
+}
+
+TEST_CASE("a foreign loop drives it by descriptor and deadline", "[R1]") {
+  Read read(1);
+  Timing timer;
+  std::size_t received = 0;
+  bool fired = false;
+  proa::Options embedded = options();
+  embedded.embedded = true;
+  World world(embedded);
+  const int handle = world->native_handle();
+  REQUIRE(handle >= 0);
+  const Connection line = world.pair();
+  // Until our descriptor says so, or until the next deadline; at most 5 s.
+  const auto wait = [&] {
+    const proa::TimePoint deadline = world->next_deadline();
+    const auto left =
+        deadline == proa::never
+            ? 5000ms
+            : std::chrono::ceil<std::chrono::milliseconds>(deadline - world.system().now());
+    pollfd readable = {handle, POLLIN, 0};
+    const int timeout = static_cast<int>(std::clamp<long>(left.count(), 0, 5000));
+    return ::poll(&readable, 1, timeout);
+  };
+  read.then = [&] {
+    if (++received < 100) world.submit(read.from(line.descriptor()));
+  };
+  timer.then = [&] { fired = true; };
+  world.submit(read.from(line.descriptor()));
+  world.submit(timer.request, world.in(30ms));
+  world->poll();
+  while (!fired) {
+    wait();
+    world->poll();
+  }
+  for (std::size_t i = 0; i < 100; ++i) {
+    line.far.send("x");
+    line.far.turn();
+    for (int tries = 0; received == i && tries < 10; ++tries) {
+      REQUIRE(wait() == 1);
+      world->poll();
+    }
+    REQUIRE(received == i + 1);
+  }
+  CHECK(world->next_deadline() == proa::never);
+}
+
+TEST_CASE("a foreign loop is woken by stop() and posts of other threads", "[R9][thread]") {
+  proa::Options embedded = options();
+  embedded.embedded = true;
+  World world(embedded);
+  bool ran = false;
+  world->poll();
+  std::thread other([&] {
+    if (!world->post([&] { ran = true; })) std::abort();
+  });
+  pollfd readable = {world->native_handle(), POLLIN, 0};
+  CHECK(::poll(&readable, 1, 5000) == 1);
+  other.join();
+  const proa::TimePoint until = world.in(5s);
+  while (!ran && world.system().now() < until) world->poll();
+  CHECK(ran);
+}
+
+TEST_CASE("M01: equal deadlines fire in the order in which they were set", "[R7][M01]") {
+  std::list<Timing> timers;
+  std::vector<int> order;
+  World world;
+  const proa::TimePoint when = world.in(5ms);
+  for (int i = 0; i < 500; ++i) {
+    Timing& timer = timers.emplace_back();
+    timer.then = [&order, i] { order.push_back(i); };
+    world.submit(timer.request, when);
+  }
+  world.run_until("all fired", [&] { return order.size() == 500; });
+  CHECK(std::is_sorted(order.begin(), order.end()));
+}
+
+TEST_CASE("M05: no timer fires early", "[R7][M05]") {
+  std::list<Timing> timers;
+  World world;
+  std::size_t fired = 0;
+  std::size_t early = 0;
+  for (int i = 0; i < 300; ++i) {
+    Timing& timer = timers.emplace_back();
+    const proa::TimePoint when = world.in(std::chrono::microseconds((i * 7919) % 30000));
+    timer.then = [&, when] {
+      ++fired;
+      if (world.system().now() < when || world->now() < when) ++early;
+    };
+    world.submit(timer.request, when);
+  }
+  CHECK(world->run() == 300);
+  CHECK(fired == 300);
+  CHECK(early == 0);
+}
+
+TEST_CASE("M07: a timer cancelled by one of the same batch is cancelled only", "[R4][R7][M07]") {
+  Timing first;
+  Timing second;
+  Timing third;
+  World world;
+  const proa::TimePoint when = world.in(2ms);
+  first.then = [&] { world->cancel(second.request); };
+  for (Timing* timer : {&first, &second, &third}) world.submit(timer->request, when);
+  world->run();
+  CHECK(!first.error());
+  REQUIRE(second.results.size() == 1);
+  CHECK(second.error() == std::errc::operation_canceled);
+  CHECK(!third.error());
+}
+
+}  // namespace

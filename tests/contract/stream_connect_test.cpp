@@ -1,0 +1,275 @@
+// StreamHandler::connect(): opened or told why not, once; given up at the deadline or by close().
+#include "contract/stream_rig.hpp"
+
+namespace {
+
+using namespace proa_test;
+using proa::Address;
+using proa::Buffer;
+using proa::Error;
+
+// A client of a listener, and who was accepted.
+struct Meeting {
+  Meeting(Streams& streams, World& made, Link kind = Link::tcp4)
+      : world(made), listener(made.listen(kind)), client(streams.add(*made)) {}
+  Peer& accept() {
+    proa::Descriptor accepted;
+    world.run_until("a connection came", [&] {
+      return world.system().accept(listener.descriptor(), accepted, nullptr) == 0;
+    });
+    return world.peer(proa::Socket(world.system(), accepted));
+  }
+  World& world;
+  proa::Socket& listener;
+  Stream& client;
+};
+
+// Where nobody listens.
+Address closed_port(World& world) {
+  proa::Socket& listener = world.listen();
+  const Address address = listener.local_address();
+  listener.close();
+  return address;
+}
+
+// A listener whose queue is full, so that nobody answers.
+Address full_listener(World& world) {
+  const Address address = world.listen(Link::tcp4, 1).local_address();
+  for (int i = 0; i < 4; ++i) world.peer().connect(address);
+  turns(world, 20);
+  return address;
+}
+
+TEST_CASE("connect() opens the stream; what was written before goes first", "[R1][R2]") {
+  Streams streams;
+  World world;
+  const Link kind = GENERATE(Link::tcp4, Link::tcp6, Link::path, Link::abstract);
+  Meeting meeting(streams, world, kind);
+  Stream& client = meeting.client;
+  client.opened = [&] {
+    client.start_reading();
+    client.write("and behind");
+  };
+  client.write("before, ");
+  client.write("");
+  client.connect(meeting.listener.local_address());
+  client.write("between, ");
+  CHECK(client.events.empty());
+  CHECK(!client.connected());
+  Peer& far = meeting.accept();
+  far.send("hello");
+  far.half_close();
+  wait_ended(world, far);
+  wait_closed(world, client);
+  CHECK(far.received() == "before, between, and behind");
+  CHECK(client.received == "hello");
+  CHECK(client.events.front() == "open");
+  CHECK(client.writes == std::vector<std::size_t>{8, 0, 9, 10});
+  CHECK(!client.error);
+}
+
+TEST_CASE("start_reading() and finish() before the connection is there", "[R1]") {
+  Streams streams;
+  World world;
+  Meeting meeting(streams, world);
+  Stream& client = meeting.client;
+  client.opened = [] {};
+  SECTION("reading") {
+    client.start_reading();
+    client.connect(meeting.listener.local_address());
+    Peer& far = meeting.accept();
+    far.send("x");
+    world.run_until("it was read", [&] { return client.received == "x"; });
+    CHECK(client.events.front() == "open");
+  }
+  SECTION("the end, behind a write") {
+    client.write("all there is");
+    client.connect(meeting.listener.local_address());
+    client.finish();
+    Peer& far = meeting.accept();
+    wait_ended(world, far);
+    CHECK(far.received() == "all there is");
+    far.half_close();
+    wait_closed(world, client);
+    CHECK(client.events == Events{"open", "write", "closed"});
+  }
+  SECTION("the end alone") {
+    client.connect(meeting.listener.local_address());
+    client.finish();
+    Peer& far = meeting.accept();
+    wait_ended(world, far);
+    far.half_close();
+    wait_closed(world, client);
+    CHECK(!client.error);
+  }
+}
+
+TEST_CASE("T01: a stream that nobody accepts is told so, once", "[R2][T01]") {
+  Streams streams;
+  World world;
+  Stream& client = streams.add(*world);
+  const Address address = closed_port(world);
+  SECTION("the default closes") {
+    client.connect(address);
+    wait_closed(world, client);
+    CHECK(client.events == Events{"error", "closed"});
+  }
+  SECTION("a handler that stays is open until it is closed") {
+    client.failed = [](std::error_code) {};
+    client.connect(address);
+    world.run_until("it was told", [&] { return client.saw("error"); });
+    turns(world, 10);
+    CHECK(client.events == Events{"error"});
+    CHECK(client.open());
+    client.close();
+    wait_closed(world, client);
+  }
+  CHECK(client.error == std::errc::connection_refused);
+}
+
+TEST_CASE("connect() again, from on_error()", "[R2]") {
+  Streams streams;
+  World world;
+  Stream& client = streams.add(*world);
+  const Address nobody = closed_port(world);
+  proa::Socket& listener = world.listen();
+  int attempts = 1;
+  client.failed = [&](std::error_code) {
+    ++attempts;
+    client.connect(attempts < 4 ? nobody : listener.local_address());
+  };
+  client.write("at last");
+  client.connect(nobody);
+  Peer* far = nullptr;
+  world.run_until("a connection came", [&] {
+    proa::Descriptor accepted;
+    if (world.system().accept(listener.descriptor(), accepted, nullptr) < 0) return false;
+    far = &world.peer(proa::Socket(world.system(), accepted));
+    return true;
+  });
+  wait_received(world, *far, 7);
+  CHECK(far->received() == "at last");
+  CHECK(client.events == Events{"error", "error", "error", "open", "write"});
+}
+
+TEST_CASE("after on_closed() a stream is as new: it may connect again", "[R6]") {
+  Streams streams;
+  World world;
+  Meeting meeting(streams, world);
+  Stream& client = meeting.client;
+  int left = 4;
+  client.closed = [&] {
+    if (--left == 0) return;
+    CHECK(!client.open());
+    client.connect(meeting.listener.local_address());
+    client.write("again");
+  };
+  client.set_watermarks({0, 0, 5});
+  client.connect(meeting.listener.local_address());
+  client.write("first");
+  for (int i = 0; i < 4; ++i) {
+    Peer& far = meeting.accept();
+    wait_received(world, far, 5);
+    CHECK(far.received() == (i == 0 ? "first" : "again"));
+    // All the ways to end.
+    if (i % 2 == 0) far.half_close();
+    if (i == 1) far.reset();
+    if (i == 3) client.finish();
+    if (i != 1) wait_ended(world, far);
+    if (i == 3) far.half_close();
+  }
+  world.run_until("it was closed for good", [&] { return left == 0; });
+  CHECK(client.count("open") == 4);
+  CHECK(client.count("closed") == 4);
+  CHECK(client.count("error") == 1);
+}
+
+TEST_CASE("T02: close() while connecting: on_closed alone follows", "[R6][T02]") {
+  Streams streams;
+  World world;
+  Stream& client = streams.add(*world);
+  bool answered = GENERATE(true, false);
+  client.connect(answered ? world.listen().local_address() : full_listener(world));
+  SECTION("at once") {}
+  SECTION("a turn later") { turns(world, answered ? 0 : 2); }
+  SECTION("by finish()") { client.finish(); }
+  client.close();
+  CHECK(client.events.empty());
+  wait_closed(world, client);
+  turns(world, 5);
+  CHECK(client.events == Events{"closed"});
+}
+
+TEST_CASE("T03: a connect that nobody answers ends at its deadline", "[R7][T03]") {
+  Streams streams;
+  World world;
+  Stream& client = streams.add(*world);
+  const Address address = full_listener(world);
+  const proa::TimePoint deadline = world.in(30ms);
+  proa::TimePoint told;
+  client.failed = [&](std::error_code) { told = world.system().now(); };
+  client.connect(address, deadline);
+  world.run_until("it was told", [&] { return client.saw("error"); });
+  CHECK(told >= deadline);
+  CHECK(client.error == Error::deadline);
+  turns(world, 5);
+  CHECK(client.events == Events{"error"});
+}
+
+TEST_CASE("the linger time bounds a finish() that waits for the connection", "[T13]") {
+  Streams streams;
+  proa::Options with = options();
+  with.linger = 30ms;
+  World world(with);
+  Stream& client = streams.add(*world);
+  client.connect(full_listener(world));
+  client.write("x");
+  client.finish();
+  wait_closed(world, client);
+  CHECK(client.events == Events{"closed"});
+}
+
+TEST_CASE("connect() where there is nothing to connect to, or a second time", "[R2][P01]") {
+  Streams streams;
+  World world;
+  Meeting meeting(streams, world);
+  Stream& client = meeting.client;
+  SECTION("an unset address") {
+    client.connect(Address());
+    wait_closed(world, client);
+    CHECK(client.error == Error::bad_address);
+  }
+  SECTION("a path that is not there") {
+    client.connect(Address::parse("unix:/nonexistent/proa"));
+    wait_closed(world, client);
+    CHECK(client.error == std::errc::no_such_file_or_directory);
+  }
+  SECTION("twice") {
+    client.failed = [](std::error_code) {};
+    client.connect(meeting.listener.local_address());
+    client.connect(meeting.listener.local_address());
+    world.run_until("both were told", [&] { return client.events.size() == 2; });
+    CHECK(client.saw("open"));
+    CHECK(client.error == std::errc::connection_already_in_progress);
+    client.connect(meeting.listener.local_address());
+    world.run_until("it was told", [&] { return client.events.size() == 3; });
+    CHECK(client.error == std::errc::already_connected);
+    client.write("still works");
+    wait_received(world, meeting.accept(), 11);
+  }
+  SECTION("after the shutdown") {
+    world->shutdown(1s);
+    client.connect(meeting.listener.local_address());
+    client.start_reading();
+    client.write("x");
+    client.half_close();
+    client.set_idle_timeout(1ms);
+    client.finish();
+    CHECK(world->shutdown(1s) == 0);
+    // Nothing came of it: it may be destroyed.
+    CHECK(!client.open());
+    CHECK(!client.descriptor().valid());
+  }
+}
+
+}  // namespace

@@ -1,0 +1,180 @@
+// finish(): the gentle end. The peer gets all that was written, then the end; and there is a limit
+// to how long that may take.
+#include "contract/stream_rig.hpp"
+
+namespace {
+
+using namespace proa_test;
+using proa::Buffer;
+using proa::Bytes;
+using proa::Duration;
+
+constexpr std::size_t mib = std::size_t{1} << 20;
+
+TEST_CASE("T13: finish() sends what is queued, then the end", "[T13]") {
+  Streams streams;
+  World world;
+  const Link kind = GENERATE(Link::tcp4, Link::path);
+  auto [stream, far] = line(streams, world, kind);
+  far.expect_pattern(1);
+  stream.set_watermarks({2 * mib, mib, 4 * mib});
+  SECTION("at once, before on_open") {
+    stream.write(Bytes(pattern(1, mib)));
+    stream.finish();
+  }
+  SECTION("in on_open") {
+    stream.opened = [&s = stream] {
+      s.write(Bytes(pattern(1, mib)));
+      s.finish();
+    };
+  }
+  SECTION("twice (T14)") {
+    stream.write(Bytes(pattern(1, mib)));
+    stream.finish();
+    stream.finish();
+    stream.written = [&s = stream](std::size_t) { s.finish(); };
+  }
+  SECTION("while reading is stopped") {
+    stream.opened = [] {};
+    stream.write(Bytes(pattern(1, mib)));
+    wait_open(world, stream);
+    stream.finish();
+  }
+  SECTION("while the peer goes on sending, which nobody reads any more") {
+    wait_open(world, stream);
+    stream.write(Bytes(pattern(1, mib)));
+    stream.finish();
+    far.send_pattern(2, 4 * mib);
+  }
+  wait_ended(world, far);
+  CHECK(far.error() == 0);
+  CHECK(far.received_bytes() == mib);
+  CHECK(far.difference() == no_difference);
+  world.run_until("the peer has sent all", [&f = far] { return f.sent(); });
+  CHECK(!stream.is_closed());  // it waits for the peer's end
+  far.half_close();
+  wait_closed(world, stream);
+  CHECK(stream.events == Events{"open", "write", "closed"});
+  CHECK(stream.writes == std::vector<std::size_t>{mib});
+  CHECK(stream.received.empty());
+}
+
+TEST_CASE("finish() with nothing to send", "[T13]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world);
+  SECTION("before on_open") { stream.finish(); }
+  SECTION("later") {
+    wait_open(world, stream);
+    stream.finish();
+  }
+  SECTION("behind the peer's end") {
+    stream.ended = [] {};
+    far.half_close();
+    world.run_until("the end came", [&s = stream] { return s.saw("end"); });
+    stream.finish();
+  }
+  wait_ended(world, far);
+  far.half_close();
+  wait_closed(world, stream);
+  CHECK(far.error() == 0);
+  CHECK(!stream.error);
+}
+
+TEST_CASE("finish() of a stream that never connected closes it", "[T13]") {
+  Streams streams;
+  World world;
+  Stream& stream = streams.add(*world);
+  stream.finish();
+  CHECK(stream.events.empty());
+  wait_closed(world, stream);
+  CHECK(stream.events == Events{"closed"});
+}
+
+TEST_CASE("1 MiB echoed to a peer that half-closes and reads slowly arrives whole", "[T13]") {
+  Streams streams;
+  World world;
+  const Link kind = GENERATE(Link::tcp4, Link::path);
+  auto [stream, far] = line(streams, world, kind);
+  stream.echoes = true;
+  far.expect_pattern(3);
+  far.send_pattern(3, mib);
+  far.half_close();
+  far.read_slowly(3001);
+  world.run_until(
+      "the peer saw the end", [&f = far] { return f.ended() || f.error() != 0; }, 20s);
+  CHECK(far.error() == 0);
+  CHECK(far.received_bytes() == mib);
+  CHECK(far.difference() == no_difference);
+  wait_closed(world, stream);
+  CHECK(!stream.error);
+}
+
+TEST_CASE("what finish() waits for is bounded by the linger time", "[T13]") {
+  Streams streams;
+  proa::Options with = options();
+  with.linger = 50ms;
+  World world(with);
+  auto [stream, far] = narrow_line(streams, world);
+  wait_open(world, stream);
+  far.read(false);
+  SECTION("a peer that never reads") {
+    stream.write(Bytes(std::string(8 * mib, 'x')));
+    turns(world, 10);
+  }
+  SECTION("a peer that never ends") {}
+  SECTION("a peer that sends all the time and never reads") {
+    stream.write(Bytes(std::string(8 * mib, 'x')));
+    far.send_pattern(1, 64 * mib);
+    turns(world, 10);
+  }
+  SECTION("with a handler that shrugs at its idle timeout") {
+    stream.failed = [](std::error_code) {};
+    stream.set_idle_timeout(10ms);
+  }
+  const proa::TimePoint began = world.system().now();
+  stream.finish();
+  wait_closed(world, stream);
+  const Duration took = world.system().now() - began;
+  CHECK(took >= 50ms);
+  CHECK(took < 2s);
+}
+
+TEST_CASE("the linger time begins again with every byte that is taken", "[T13]") {
+  Streams streams;
+  proa::Options with = options();
+  with.linger = 500ms;
+  World world(with);
+  auto [stream, far] = narrow_line(streams, world, Link::path);
+  far.expect_pattern(4);
+  stream.write(Bytes(pattern(4, mib)));
+  stream.finish();
+  far.read_slowly(16384);
+  const proa::TimePoint began = world.system().now();
+  while (!far.ended()) {
+    far.read(true);
+    far.turn();
+    far.read(false);
+    pass(world, 10ms);
+    if (far.error() != 0) FAIL("the stream was cut");
+  }
+  CHECK(world.system().now() - began > 550ms);
+  CHECK(far.received_bytes() == mib);
+  CHECK(far.difference() == no_difference);
+}
+
+TEST_CASE("the peer's end while finish() is sending closes behind the last byte", "[T13]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world);
+  far.expect_pattern(5);
+  stream.write(Bytes(pattern(5, 4 * mib)));
+  stream.finish();
+  far.half_close();
+  wait_ended(world, far);
+  wait_closed(world, stream);
+  CHECK(far.received_bytes() == 4 * mib);
+  CHECK(far.difference() == no_difference);
+}
+
+}  // namespace

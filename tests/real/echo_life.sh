@@ -1,0 +1,133 @@
+#!/bin/bash
+# The life of proa-echo: what it prints, how it ends, what it says when it cannot begin.
+. "$(dirname "$0")/lib.sh"
+need socat ss awk cmp
+
+echo_tool() { timeout 20 "$tools/proa-echo" --backend "$backend" --strict "$@"; }
+
+# expect STATUS TEXT COMMAND...: the status, and a text in what it writes to standard error.
+expect() {
+  local wanted=$1 text=$2 status=0
+  shift 2
+  "$@" >out 2>err || status=$?
+  cat err
+  [ $status -eq "$wanted" ]
+  grep -qF -- "$text" err
+}
+
+prints_where() {
+  start_echo 127.0.0.1:0 '[::1]:0' unix:where.sock "unix:@proa-where-$$-$backend"
+  cat echo.log
+  grep -qxE "listening on 127\.0\.0\.1:[1-9][0-9]+ \($backend\)" echo.log
+  grep -qxE "listening on \[::1\]:[1-9][0-9]+ \($backend\)" echo.log
+  grep -qxF "listening on unix:where.sock ($backend)" echo.log
+  grep -qxF "listening on unix:@proa-where-$$-$backend ($backend)" echo.log
+  stop_echo
+}
+
+ends_cleanly() {
+  start_echo 127.0.0.1:0 unix:end.sock
+  [ -S end.sock ]
+  exec 5<>"/dev/tcp/127.0.0.1/$(port_of "${addresses[0]}")"
+  echo hello >&5
+  read -r -t 20 line <&5
+  kill "-$1" "$pid"
+  # The connection is ended by the server, not reset; then the server ends, since nobody is left.
+  ! read -r -t 20 line <&5
+  exec 5>&-
+  wait "$pid"
+  [ ! -e end.sock ]
+}
+
+# What was received before the signal comes back, then the end: no reset takes anything away.
+drains() {
+  start_echo 127.0.0.1:0
+  random_bytes 20000000 >in
+  mkfifo late
+  exec 5<>late
+  socat -t 60 - "TCP:${addresses[0]},rcvbuf=4096" <in >late 5>&- &
+  local client=$!
+  wait_for stalled $client
+  kill -TERM "$pid"
+  wait_for refuses "$(port_of "${addresses[0]}")"
+  timeout 60 cat <late >out 5>&- &
+  local reader=$!
+  exec 5>&-
+  wait $client
+  wait "$pid"
+  wait $reader
+  local size
+  size=$(stat -c %s out)
+  echo "$size bytes came back"
+  [ "$size" -gt 0 ]
+  cmp -n "$size" in out
+}
+
+second_signal() {
+  "$tools/proa-echo" --backend "$backend" --drain 60 --listen 127.0.0.1:0 >echo.log &
+  pid=$!
+  wait_for has_lines echo.log 1
+  port=$(sed -n 's/.*:\([0-9]*\) (.*/\1/p' echo.log)
+  exec 5<>"/dev/tcp/127.0.0.1/$port"
+  echo hello >&5
+  read -r -t 20 _ <&5
+  # It does not read, so that what is queued keeps the server draining.
+  (head -c 50000000 /dev/zero >&5) 2>/dev/null &
+  wait_for sends_nothing "$pid"
+  kill -TERM "$pid"
+  wait_for refuses "$port"
+  kill -0 "$pid"
+  local start=$SECONDS
+  kill -TERM "$pid"
+  wait "$pid"
+  [ $((SECONDS - start)) -le 2 ]  # finish() alone would give it Options::linger, 5 s
+}
+refuses() { ! (exec 6<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+# Its connection has bytes that the kernel could not pass on.
+sends_nothing() { [ -n "$(ss -Htn "sport = :$port" | awk '$3 > 0')" ]; }
+
+keeps_foreign_path() {
+  start_echo unix:mine.sock
+  rm mine.sock
+  echo precious >mine.sock
+  stop_echo
+  grep -qx precious mine.sock
+  rm mine.sock
+
+  start_echo unix:mine.sock
+  expect 1 "unix:mine.sock" echo_tool --listen unix:mine.sock
+  [ -S mine.sock ]
+  stop_echo
+}
+
+bad_usage() {
+  expect 2 "70000" echo_tool --listen 127.0.0.1:70000
+  expect 2 "localhost:80" echo_tool --listen localhost:80
+  expect 2 "no address" echo_tool
+  expect 2 "unexpected" echo_tool --listen 127.0.0.1:0 more
+  expect 2 "--nonsense" echo_tool --nonsense
+  expect 2 "nosuch" timeout 20 "$tools/proa-echo" --backend nosuch --listen 127.0.0.1:0
+  expect 2 "drain" echo_tool --listen 127.0.0.1:0 --drain soon
+  expect 2 "$(printf '%0108d' 0)" echo_tool --listen "unix:$(printf '%0108d' 0)"
+  expect 1 "no/such/folder" echo_tool --listen unix:no/such/folder
+  expect 1 "$backend: excluded" echo_tool --exclude "$backend" --listen 127.0.0.1:0
+  echo_tool --help | grep -q -- --listen
+}
+
+address_in_use() {
+  start_echo 127.0.0.1:0
+  expect 1 "${addresses[0]}" echo_tool --listen "${addresses[0]}"
+  stop_echo
+  start_echo "${addresses[0]}"  # free again at once
+  stop_echo
+}
+
+check "prints where it listens" prints_where
+check "ends cleanly on SIGTERM" ends_cleanly TERM
+check "ends cleanly on SIGINT" ends_cleanly INT
+check "drains what is under way" drains
+check "a second signal ends it at once" second_signal
+check "removes no path but its own" keeps_foreign_path
+check "bad usage and failures are named" bad_usage
+check "an address in use" address_in_use
+finish

@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""The rules that a program can check, one TAP line each. Arguments: source root, C++ compiler command."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+root = pathlib.Path(sys.argv[1])
+compiler = sys.argv[2:]
+required = os.environ.get("CI", "") not in ("", "false")
+cases = 0
+
+
+def report(name, problems, skip=""):
+    global cases
+    cases += 1
+    for problem in problems:
+        print(f"{name}: {problem}", file=sys.stderr)
+    status = "not ok" if problems else "ok"
+    print(f"{status} {cases} - style: {name}" + (f" # SKIP {skip}" if skip else ""), flush=True)
+    return not problems
+
+
+def files(*patterns):
+    folders = ["include", "lib", "tests", "bench", "tools"]
+    return sorted(p for f in folders for x in patterns for p in (root / f).rglob(x) if p.is_file())
+
+
+def lines(path):
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def each_line(paths, pattern):
+    """file:line for each line that matches."""
+    expression = re.compile(pattern)
+    return [f"{p.relative_to(root)}:{n}: {line.strip()}" for p in paths
+            for n, line in enumerate(lines(p), 1) if expression.search(line)]
+
+
+def run(command):
+    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+
+
+cpp = files("*.cpp", "*.hpp", "*.h")
+scripts = files("*.py", "*.sh", "meson.build") + [root / "meson.build"]
+headers = sorted((root / "include/proa").rglob("*.hpp"))
+ok = True
+
+ok &= report("no file over 700 lines",
+             [f"{p.relative_to(root)}: {len(lines(p))} lines" for p in cpp if len(lines(p)) > 700])
+
+ok &= report("no unfinished work", each_line(cpp + scripts, r"\b(TO" r"DO|FIX" r"ME|X" r"XX)\b"))
+
+formatter = shutil.which("clang-format")
+if formatter:
+    result = run([formatter, "--dry-run", "--Werror", *map(str, cpp)])
+    dirty = [line for line in result.stdout.splitlines() if "error:" in line]
+    ok &= report("formatted", dirty if result.returncode else [])
+else:
+    ok &= report("formatted", ["clang-format is required"] if required else [],
+                 "" if required else "clang-format is not installed")
+
+included = re.compile(r"\s*#\s*include\s*([<\"])([^>\"]+)[>\"]")
+ok &= report("public headers include the standard library and proa only", [
+    f"{p.relative_to(root)}:{n}: {line}" for p in headers for n, line in enumerate(lines(p), 1)
+    for match in [included.match(line)] if match and not (
+        match[1] == "<" and (re.fullmatch(r"[a-z_]+", match[2]) or match[2].startswith("proa/")))])
+
+meson_list = (root / "include/meson.build").read_text(encoding="utf-8")
+ok &= report("public headers are installed", [
+    f"{p.relative_to(root)} is not in include/meson.build" for p in headers
+    if f"'{p.relative_to(root / 'include')}'" not in meson_list])
+
+
+def compiles(job):
+    header, standard = job
+    unit = f"#include <{header.relative_to(root / 'include')}>\n"
+    result = subprocess.run(
+        [*compiler, "-x", "c++", f"-std={standard}", "-fno-exceptions", "-fno-rtti", "-Wall",
+         "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror", "-fsyntax-only",
+         "-I", str(root / "include"), "-"],
+        input=unit, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if result.returncode == 0:
+        return None
+    return f"{header.relative_to(root)} with -std={standard}:\n{result.stdout}"
+
+
+jobs = [(h, s) for h in headers for s in ("c++17", "c++20", "c++2b")]
+with ThreadPoolExecutor(os.cpu_count()) as pool:
+    broken = [problem for problem in pool.map(compiles, jobs) if problem]
+ok &= report("public headers compile alone, as C++17, 20 and 23, without exceptions and RTTI", broken)
+
+library = [p for p in cpp if (root / "lib" in p.parents or root / "include" in p.parents)
+           and root / "lib/sys" not in p.parents]
+comment_or_string = re.compile(r'//.*|"[^"]*"')
+ok &= report("errno only in lib/sys", [
+    f"{p.relative_to(root)}:{n}: {line.strip()}" for p in library for n, line in enumerate(lines(p), 1)
+    if re.search(r"\berrno\b(?!\.h)", comment_or_string.sub("", line))])
+
+ok &= report("each source of the library opens with a comment", [
+    str(p.relative_to(root)) for p in sorted((root / "lib").rglob("*.cpp"))
+    if not (lines(p) or [""])[0].startswith("//")])
+
+print(f"1..{cases}")
+sys.exit(0 if ok else 1)

@@ -1,0 +1,68 @@
+// The configurations that the contract is tested on.
+#include "support/configuration.hpp"
+
+#include <stdexcept>
+#include <system_error>
+
+#include "support/catch.hpp"
+
+namespace proa_test {
+
+namespace {
+
+// Said by main() before the first test: why the configuration that was asked for cannot run here,
+// or nothing.
+std::string why_not() {
+  if (settings().configuration.empty()) return {};
+  const proa::Options with = options();
+  try {
+    make_proactor(with);
+    return {};
+  } catch (const std::system_error& thrown) {
+    return configuration() + ": " + thrown.what();
+  }
+}
+
+[[maybe_unused]] const bool registered = (set_precondition(why_not), true);
+
+}  // namespace
+
+const std::vector<std::string>& configurations() {
+  static const std::vector<std::string> names = {
+#ifdef PROA_HAVE_URING
+      "uring", "uring-5.19", "uring-5.11",
+#endif
+      "epoll"};
+  return names;
+}
+
+const std::string& configuration() {
+  return settings().configuration.empty() ? configurations().front() : settings().configuration;
+}
+
+bool over_uring() { return configuration().rfind("uring", 0) == 0; }
+
+proa::Options options(const std::string& name) {
+  proa::Options made;
+  const std::size_t dash = name.find('-');
+  made.backend = name.substr(0, dash);
+  if (dash != std::string::npos) made.uring_release = name.substr(dash + 1);
+  if (made.backend != "uring" && made.backend != "epoll") {
+    throw std::invalid_argument("no configuration is named " + name);
+  }
+  made.fallback = false;
+  made.uring_entries = 64;
+  made.buffer_size = 4096;
+  made.buffers = 64;
+  return made;
+}
+
+std::unique_ptr<proa::Proactor> make_proactor(const proa::Options& with) {
+  std::error_code error;
+  std::string detail;
+  auto made = proa::Proactor::create(with, error, &detail);
+  if (!made) throw std::system_error(error, detail);
+  return made;
+}
+
+}  // namespace proa_test

@@ -1,0 +1,95 @@
+// A wrapper around every entry of the table of system calls.
+#include "support/ledger.hpp"
+
+#ifdef PROA_HAVE_URING
+#include <liburing.h>
+#endif
+
+#include "support/catch.hpp"
+#include "support/peer.hpp"
+
+namespace proa_test {
+
+namespace {
+Ledger* current = nullptr;
+}
+
+struct LedgerCalls {
+  static void note(Call call) noexcept {
+    if (!PeerAtWork::now()) ++current->counts_[static_cast<unsigned>(call)];
+  }
+
+#define PROA_TEST_WRAP(name, parameters, arguments) \
+  static long name parameters noexcept {            \
+    note(Call::name);                               \
+    return current->below_.name arguments;          \
+  }
+  PROA_SYS_CALLS(PROA_TEST_WRAP)
+#undef PROA_TEST_WRAP
+
+#ifdef PROA_HAVE_URING
+  static long looked_submit(io_uring* ring, unsigned want, const timespec* timeout) noexcept {
+    Ledger::Submitted& seen = current->submitted_;
+    for (unsigned i = ring->sq.sqe_head; i != ring->sq.sqe_tail; ++i) {
+      const io_uring_sqe& sqe = ring->sq.sqes[i & *ring->sq.kring_mask];
+      seen.opcodes.insert(sqe.opcode);
+      seen.sqe_flags |= sqe.flags;
+      if (sqe.opcode == IORING_OP_ACCEPT) seen.accept_priorities.insert(sqe.ioprio);
+      if (sqe.opcode == IORING_OP_RECV) seen.recv_priorities.insert(sqe.ioprio);
+      ++seen.number;
+    }
+    return uring_submit_and_wait(ring, want, timeout);
+  }
+  static long looked_register(int fd, unsigned opcode, void* argument, unsigned count) noexcept {
+    current->registered_.insert(opcode);
+    return uring_register(fd, opcode, argument, count);
+  }
+  static long looked_setup(unsigned entries, io_uring* ring, io_uring_params* parameters) noexcept {
+    const unsigned flags = parameters->flags;
+    const long result = uring_setup(entries, ring, parameters);
+    if (result >= 0) current->setup_flags_ = flags;
+    return result;
+  }
+#endif
+
+  static proa::sys::Table table() {
+    proa::sys::Table wrapped;
+#define PROA_TEST_ENTRY(name, parameters, arguments) wrapped.name = LedgerCalls::name;
+    PROA_SYS_CALLS(PROA_TEST_ENTRY)
+#undef PROA_TEST_ENTRY
+#ifdef PROA_HAVE_URING
+    wrapped.uring_submit_and_wait = looked_submit;
+    wrapped.uring_register = looked_register;
+    wrapped.uring_setup = looked_setup;
+#endif
+    return wrapped;
+  }
+};
+
+Ledger::Ledger() : below_(proa::sys::table) {
+  REQUIRE(current == nullptr);
+  current = this;
+  proa::sys::table = LedgerCalls::table();
+}
+
+Ledger::~Ledger() {
+  proa::sys::table = below_;
+  current = nullptr;
+}
+
+std::uint64_t Ledger::count(Call call) const { return counts_[static_cast<unsigned>(call)].load(); }
+
+std::uint64_t Ledger::total() const {
+  std::uint64_t sum = 0;
+  for (const auto& count : counts_) sum += count.load();
+  return sum;
+}
+
+void Ledger::clear() {
+  for (auto& count : counts_) count.store(0);
+  submitted_ = {};
+  registered_.clear();
+  setup_flags_ = 0;
+}
+
+}  // namespace proa_test

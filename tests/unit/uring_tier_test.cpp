@@ -1,0 +1,413 @@
+// The tiers of the uring backend: what each uses, that the kernel refuses the rest, and what the
+// probe says where io_uring does not work well or at all.
+#include <liburing.h>
+
+#include <algorithm>
+
+#include "backend/uring/features.hpp"
+#include "support/death.hpp"
+#include "support/ledger.hpp"
+#include "uring_rig.hpp"
+
+using namespace proa_test;
+
+namespace {
+
+// Every kind of operation once.
+void use_everything(UringRig& rig) {
+  Listener listener;
+  File client(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  proa::Accept accept(true);
+  proa::Connect connect;
+  accept.prepare(listener.file.tcp());
+  connect.prepare(client.tcp(), listener.address);
+  proa::Socket accepted;
+  proa::RecvBuffers stream;
+  std::string received;
+  rig.delivered = [&](proa::Operation& operation, const Outcome& outcome) {
+    if (outcome.error != 0) return;
+    if (&operation == &accept) accepted = std::move(accept.socket());
+    if (&operation == &stream) received += stream.buffer().text();
+  };
+  rig.submit(accept);
+  rig.submit(connect);
+  CHECK(rig.result(connect).error == 0);
+  REQUIRE(rig.until([&] { return accepted.valid(); }));
+
+  stream.prepare(accepted.descriptor());
+  rig.submit(stream);
+  const proa::Bytes pieces[] = {"one ", "two "};
+  proa::Send send;
+  send.prepare(client.tcp(), pieces, 2);
+  rig.submit(send);
+  CHECK(rig.result(send).error == 0);
+  proa::Buffer buffer = rig.pool->take_for_writing();
+  buffer.append("three");
+  proa::detail::Segment* const segment = buffer.detach();
+  proa::SendBuffers send_buffers;
+  send_buffers.prepare(client.tcp(), segment);
+  rig.submit(send_buffers);
+  CHECK(rig.result(send_buffers).error == 0);
+  proa::detail::release(segment);
+  CHECK(rig.until([&] { return received == "one two three"; }));
+  rig.cancel(stream);
+  CHECK(rig.finish(stream));
+  rig.cancel(accept);
+  CHECK(rig.finish(accept));
+
+  Pipe pipe;
+  char memory[16];
+  proa::Recv recv;
+  recv.prepare(pipe.out->as(proa::DescriptorKind::pipe), {memory, sizeof memory});
+  rig.submit(recv);
+  send.prepare(pipe.in->as(proa::DescriptorKind::pipe), pieces, 2);
+  rig.submit(send);
+  CHECK(rig.result(send).error == 0);
+  CHECK(rig.result(recv).error == 0);
+  for (proa::Operation* const operation :
+       {static_cast<proa::Operation*>(&accept), static_cast<proa::Operation*>(&connect),
+        static_cast<proa::Operation*>(&stream), static_cast<proa::Operation*>(&send),
+        static_cast<proa::Operation*>(&send_buffers), static_cast<proa::Operation*>(&recv)}) {
+    rig.in_flight.erase(operation);
+    rig.outcomes_of.erase(operation);
+  }
+  rig.delivered = {};
+}
+
+bool has_feature(const proa::Backend& backend, const std::string& name) {
+  const auto names = backend.features();
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+proa::uring::Release highest(proa::uring::Sort sort, const std::set<unsigned>& values) {
+  proa::uring::Release newest = 0;
+  for (const unsigned value : values) newest = std::max(newest, proa::uring::since(sort, value));
+  return newest;
+}
+
+std::set<unsigned> bits(unsigned flags) {
+  std::set<unsigned> single;
+  for (unsigned bit = 1; bit != 0; bit <<= 1) {
+    if ((flags & bit) != 0) single.insert(bit);
+  }
+  return single;
+}
+
+}  // namespace
+
+TEST_CASE("uring: a tier uses nothing that is younger than its release") {
+  using proa::uring::release;
+  using proa::uring::Sort;
+  const auto [name, limit] = GENERATE(table<std::string, unsigned>(
+      {{"", release(6, 1)}, {"5.19", release(5, 19)}, {"5.11", release(5, 11)}}));
+  Ledger ledger;
+  UringRig rig(name, [](proa::Options& options) { options.embedded = true; });
+  use_everything(rig);
+  const Ledger::Submitted& submitted = ledger.submitted();
+  CHECK(submitted.number >= 10);
+  CHECK(highest(Sort::opcode, submitted.opcodes) <= limit);
+  CHECK(highest(Sort::sqe_flag, bits(submitted.sqe_flags)) <= limit);
+  CHECK(highest(Sort::register_call, ledger.registered()) <= limit);
+  CHECK(highest(Sort::setup_flag, bits(ledger.setup_flags())) <= limit);
+
+  const bool full = name.empty();
+  const bool middle = name == "5.19";
+  CHECK(submitted.accept_priorities.count(IORING_ACCEPT_MULTISHOT) == (full || middle ? 1u : 0u));
+  CHECK(submitted.recv_priorities.count(IORING_RECV_MULTISHOT) == (full ? 1u : 0u));
+  CHECK((submitted.sqe_flags == IOSQE_BUFFER_SELECT) == (full || middle));
+  CHECK(has_feature(*rig.backend, "multishot receive") == full);
+  CHECK(has_feature(*rig.backend, "deferred task work") == full);
+  CHECK(has_feature(*rig.backend, "buffer ring") == (full || middle));
+}
+
+namespace {
+
+// What the kernel answered to an SQE that the backend would never have made.
+int smuggled_result = 0;
+unsigned smuggled_opcode = 0;
+unsigned smuggled_flags = 0;
+constexpr std::uint64_t smuggled_tag = std::uint64_t{15} << 32 | 77;  // as an answer to a cancel
+
+long smuggle(io_uring* ring, unsigned, const timespec*) noexcept {
+  io_uring_sqe* const sqe = io_uring_get_sqe(ring);
+  io_uring_prep_nop(sqe);
+  sqe->opcode = static_cast<std::uint8_t>(smuggled_opcode);
+  sqe->flags = static_cast<std::uint8_t>(smuggled_flags);
+  sqe->user_data = smuggled_tag;
+  const long result = proa::sys::direct::uring_submit_and_wait(ring, 1, nullptr);
+  for (unsigned i = *ring->cq.khead; i != *ring->cq.ktail; ++i) {
+    const io_uring_cqe& cqe = ring->cq.cqes[i & ring->cq.ring_mask];
+    if (cqe.user_data == smuggled_tag) smuggled_result = cqe.res;
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("uring: the kernel refuses what a tier must not use") {
+  const auto [release, opcode, flags, expected] =
+      GENERATE(table<std::string, unsigned, unsigned, int>({
+          {"", IORING_OP_NOP, 0, -EACCES},
+          {"", IORING_OP_OPENAT, 0, -EACCES},
+          {"5.11", IORING_OP_NOP, 0, -EACCES},
+          {"5.11", IORING_OP_RECV, IOSQE_BUFFER_SELECT, -EACCES},
+          {"5.11", IORING_OP_POLL_ADD, IOSQE_ASYNC, -EACCES},
+          {"5.19", IORING_OP_SEND_ZC, 0, -EACCES},
+          {"5.19", IORING_OP_RECV, IOSQE_BUFFER_SELECT, -EBADF},  // allowed, but of no socket
+      }));
+  UringRig rig(release);
+  rig.turn(0ms);
+  smuggled_result = 0;
+  smuggled_opcode = opcode;
+  smuggled_flags = flags;
+  {
+    const Replaced seam(proa::sys::table.uring_submit_and_wait, smuggle);
+    rig.turn(0ms);
+  }
+  CHECK((smuggled_result == expected || (expected == -EBADF && smuggled_result == -ENOTSOCK)));
+}
+
+namespace {
+
+long setup_error = 0;
+unsigned largest_setup = 0;
+long failing_setup(unsigned entries, io_uring* ring, io_uring_params* parameters) noexcept {
+  if (setup_error == 0 && entries <= largest_setup) {
+    return proa::sys::direct::uring_setup(entries, ring, parameters);
+  }
+  return setup_error == 0 ? -ENOMEM : setup_error;
+}
+
+unsigned missing_opcode = 0;
+long forgetful_probe(int fd, unsigned call, void* argument, unsigned count) noexcept {
+  const long result = proa::sys::direct::uring_register(fd, call, argument, count);
+  if (call == IORING_REGISTER_PROBE)
+    static_cast<io_uring_probe*>(argument)->ops[missing_opcode].flags = 0;
+  return result;
+}
+
+std::string probe(bool by_name, const std::string& release = {}) {
+  proa::Options options;
+  options.uring_release = release;
+  return proa::uring_backend().probe(options, by_name);
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("uring: the probe says why io_uring is refused") {
+  CHECK(probe(true) == "");
+  CHECK(probe(false) == "");
+  const Replaced seam(proa::sys::table.uring_setup, failing_setup);
+  setup_error = -EPERM;
+  CHECK(contains(probe(true), "io_uring_setup: EPERM"));
+  setup_error = -ENOSYS;
+  CHECK(contains(probe(true), "io_uring_setup: ENOSYS"));
+  setup_error = -ENOMEM;
+  CHECK(contains(probe(true), "RLIMIT_MEMLOCK"));
+  setup_error = -EINVAL;
+  CHECK(contains(probe(true), "kernel older than 5.11"));
+  setup_error = 0;
+}
+
+TEST_CASE("uring: the probe names the opcode that is missing") {
+  const Replaced seam(proa::sys::table.uring_register, forgetful_probe);
+  missing_opcode = IORING_OP_CONNECT;
+  CHECK(probe(true) == "io_uring lacks CONNECT (kernel 5.5)");
+  missing_opcode = IORING_OP_URING_CMD;  // not in use
+  CHECK(probe(true) == "");
+}
+
+TEST_CASE("uring: auto wants multishot receive, by name the lowest tier will do") {
+  for (const char* const release : {"5.11", "5.19"}) {
+    CHECK(probe(true, release) == "");
+    CHECK(contains(probe(false, release), "multishot receive (kernel 6.0)"));
+  }
+  CHECK(probe(false, "6.1") == "");
+  for (const char* const wrong : {"5.10", "abc", "5.", "6", "5.19x", "-5.19", "5.-19", " 5.19"}) {
+    INFO(wrong);
+    CHECK(contains(probe(true, wrong), std::string("\"") + wrong + "\""));
+  }
+}
+
+TEST_CASE("uring: a ring that does not fit into the memory limit is made smaller") {
+  const Replaced seam(proa::sys::table.uring_setup, failing_setup);
+  setup_error = 0;
+  largest_setup = 16;
+  UringRig rig(any_release(), [](proa::Options& options) { options.uring_entries = 2048; });
+  use_everything(rig);
+}
+
+namespace {
+
+long losing_enter(io_uring*, unsigned, const timespec*) noexcept { return -EBADR; }
+
+int busy = 0;
+long busy_enter(io_uring* ring, unsigned want, const timespec* timeout) noexcept {
+  return ++busy % 2 == 1 ? -EBUSY : proa::sys::direct::uring_submit_and_wait(ring, want, timeout);
+}
+
+}  // namespace
+
+TEST_CASE("uring: a completion that the kernel lost is fatal, never silent") {
+  const std::string message = message_of([] {
+    proa::Options options;
+    proa::Counters counters;
+    auto* const pool = new proa::Pool(4096, 4, counters);
+    std::string why_not;
+    auto backend = proa::uring_backend().create({options, *pool, counters}, why_not);
+    proa::sys::table.uring_submit_and_wait = losing_enter;
+    backend->wait(backend->system().now());
+  });
+  CHECK(contains(message, "a completion was lost (EBADR)"));
+}
+
+TEST_CASE("uring: a kernel that is busy with completions is asked again") {
+  UringRig rig(any_release());
+  const Replaced seam(proa::sys::table.uring_submit_and_wait, busy_enter);
+  use_everything(rig);
+}
+
+TEST_CASE("uring: nothing stays open") {
+  const auto open_descriptors = [] {
+    int count = 0;
+    for (int fd = 0; fd < 1000; ++fd) count += ::fcntl(fd, F_GETFD) >= 0;
+    return count;
+  };
+  const int before = open_descriptors();
+  {
+    UringRig rig(any_release(), [](proa::Options& options) { options.embedded = true; });
+    use_everything(rig);
+  }
+  probe(true);
+  CHECK(open_descriptors() == before);
+}
+
+namespace {
+
+int refuse_enters = 0;
+long refusing_enter(io_uring* ring, unsigned want, const timespec* timeout) noexcept {
+  return refuse_enters-- > 0 ? -EBUSY
+                             : proa::sys::direct::uring_submit_and_wait(ring, want, timeout);
+}
+
+}  // namespace
+
+TEST_CASE("uring: what the kernel has not taken yet is not overwritten") {
+  UringRig rig(any_release());
+  SocketPair first;
+  SocketPair second;
+  rig.turn(0ms);
+  const Replaced seam(proa::sys::table.uring_submit_and_wait, refusing_enter);
+  const proa::Bytes pieces[] = {"fi", "rst"};
+  proa::Send send;
+  send.prepare(first.ours->socket(), pieces, 2);
+  rig.submit(send);
+  refuse_enters = 1;
+  rig.turn(0ms);
+  CHECK(refuse_enters == 0);
+  const proa::Bytes others[] = {"sec", "ond"};
+  proa::Send other;
+  other.prepare(second.ours->socket(), others, 2);
+  rig.submit(other);
+  CHECK(rig.result(send).error == 0);
+  CHECK(rig.result(other).error == 0);
+  char got[16] = {};
+  CHECK(::read(first.peer->fd, got, sizeof got) == 5);
+  CHECK(std::string(got) == "first");
+}
+
+namespace {
+
+// Turns data that was received into an interruption that used up a buffer all the same.
+bool interrupt_receive = false;
+long interrupting_enter(io_uring* ring, unsigned want, const timespec* timeout) noexcept {
+  const unsigned before = *ring->cq.ktail;
+  const long result = proa::sys::direct::uring_submit_and_wait(ring, want, timeout);
+  for (unsigned i = before; i != *ring->cq.ktail; ++i) {
+    io_uring_cqe& cqe = ring->cq.cqes[i & ring->cq.ring_mask];
+    if (!interrupt_receive || (cqe.flags & IORING_CQE_F_BUFFER) == 0) continue;
+    cqe.res = -EINTR;
+    interrupt_receive = false;
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("uring: a failed receive that used up a buffer gives it back") {
+  UringRig rig("5.19");  // one-shot: the completion is the last one
+  const Replaced seam(proa::sys::table.uring_submit_and_wait, interrupting_enter);
+  SocketPair pair;
+  proa::RecvBuffers recv;
+  recv.prepare(pair.ours->socket());
+  rig.submit(recv);
+  for (int i = 0; i < 200; ++i) {  // more often than there are buffers
+    interrupt_receive = true;
+    REQUIRE(::write(pair.peer->fd, "x", 1) == 1);
+    REQUIRE(rig.until([&] { return !interrupt_receive; }));
+  }
+  REQUIRE(::write(pair.peer->fd, "y", 1) == 1);
+  CHECK(rig.until([&] { return !rig.outcomes_of[&recv].empty(); }));
+  CHECK(recv.buffer().text() == "y");
+  CHECK(rig.counters.buffers_missed == 0);
+  rig.end();
+}
+
+namespace {
+
+// Gives the next completion of that opcode another generation, as if its operation were gone.
+int outdate_opcode = -1;
+
+long outdating_enter(io_uring* ring, unsigned want, const timespec* timeout) noexcept {
+  const unsigned before = *ring->cq.ktail;
+  const long result = proa::sys::direct::uring_submit_and_wait(ring, want, timeout);
+  for (unsigned i = before; i != *ring->cq.ktail; ++i) {
+    io_uring_cqe& cqe = ring->cq.cqes[i & ring->cq.ring_mask];
+    const auto kind = static_cast<int>(cqe.user_data >> 32 & 15);
+    if (kind != outdate_opcode || cqe.res < 0) continue;
+    cqe.user_data += std::uint64_t{1000} << 36;
+    outdate_opcode = -1;
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("uring: a completion of something that is gone leaks nothing") {
+  UringRig rig;
+  const Replaced seam(proa::sys::table.uring_submit_and_wait, outdating_enter);
+  Listener listener;
+  proa::Accept accept(true);
+  accept.prepare(listener.file.tcp());
+  rig.submit(accept);
+  outdate_opcode = static_cast<int>(proa::Opcode::accept);
+  const File client = listener.connect();
+  REQUIRE(rig.until([&] { return rig.counters.stale_events == 1; }));
+  char byte = 0;
+  CHECK(::recv(client.fd, &byte, 1, 0) == 0);  // closed
+  CHECK(rig.outcomes_of[&accept].empty());
+  const File second = listener.connect();
+  CHECK(rig.until([&] { return rig.outcomes_of[&accept].size() == 1; }));
+
+  SocketPair pair;
+  proa::RecvBuffers recv;
+  recv.prepare(pair.ours->socket());
+  rig.submit(recv);
+  for (unsigned i = 0; i < 200; ++i) {  // more often than there are buffers
+    outdate_opcode = static_cast<int>(proa::Opcode::recv_buffers);
+    REQUIRE(::write(pair.peer->fd, "x", 1) == 1);
+    REQUIRE(rig.until([&] { return rig.counters.stale_events == 2 + i; }));
+  }
+  REQUIRE(::write(pair.peer->fd, "y", 1) == 1);
+  CHECK(rig.until([&] { return !rig.outcomes_of[&recv].empty(); }));
+  CHECK(recv.buffer().text() == "y");
+  accept.socket().close();
+  rig.cancel(accept);
+  CHECK(rig.finish(accept));
+  rig.cancel(recv);
+  CHECK(rig.finish(recv));
+}
