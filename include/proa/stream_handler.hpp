@@ -119,6 +119,9 @@ class StreamHandler : public Handler {
   void set_filled(bool filled) noexcept;
   void resume_held() noexcept;
   const Watermarks& watermarks() const noexcept;
+  void output_failed(const std::error_code& error);
+  void last_input();
+  Buffer take_last_input() noexcept;
   void broken(std::error_code error);
   void end_output() noexcept;
   void release_resources() noexcept override;
@@ -146,6 +149,8 @@ class StreamHandler : public Handler {
   std::size_t taken_ = 0;                   // by the kernel, not yet off the queue
   std::size_t write_progress_ = 0;          // of the write at the front
   std::int32_t input_error_ = 0;
+  std::int32_t output_error_ = 0;  // told when what had arrived before it was read
+  std::uint32_t last_reads_ = 0;   // behind it
   bool connected_ = false;
   bool wants_input_ = false;
   bool filled_ = false;      // above the high mark, and not down to the low one since

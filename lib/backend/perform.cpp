@@ -62,7 +62,7 @@ int gather(const Send& operation, std::size_t skip, iovec* pieces, int limit,
       continue;
     }
     piece.data = static_cast<const char*>(piece.data) + skip;
-    piece.size = std::min(piece.size - skip, max_transfer - bytes);
+    piece.size = std::min(piece.size - skip, fair_share - bytes);
     skip = 0;
     if (piece.size == 0) break;
     pieces[count++] = {const_cast<void*>(piece.data), piece.size};
@@ -75,7 +75,7 @@ int gather(const SendBuffers& operation, iovec* pieces, int limit, std::size_t& 
   int count = 0;
   bytes = 0;
   for (const detail::Segment* s = operation.first(); s; s = s->next) {
-    if (s->size > max_transfer - bytes) break;
+    if (count > 0 && bytes + s->size > fair_share) break;
     if (count > 0 &&
         static_cast<char*>(pieces[count - 1].iov_base) + pieces[count - 1].iov_len == s->data) {
       pieces[count - 1].iov_len += s->size;

@@ -37,11 +37,14 @@ class Performer {
   BufferSource& buffers_;
 };
 
+/// What one call sends at most: the kernel copies it in one go, and the loop stands still (R8).
+inline constexpr std::size_t fair_share = std::size_t{1} << 20;
+
 /// True for what accept(2) reports of a connection that died before it was accepted.
 bool died_in_queue(long result) noexcept;
 
-/// The pieces of a Send behind the first `skip` bytes, at most `limit` of them and max_transfer
-/// bytes.
+/// The pieces of a Send behind the first `skip` bytes, at most `limit` of them and
+/// fair_share bytes.
 int gather(const Send& operation, std::size_t skip, iovec* pieces, int limit,
            std::size_t& bytes) noexcept;
 /// The queued segments as pieces; neighbours in memory are merged.

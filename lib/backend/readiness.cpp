@@ -14,8 +14,6 @@ namespace {
 
 enum Phase : std::uint8_t { phase_working, phase_connecting, phase_finished };
 
-constexpr std::size_t fair_share = std::size_t{1}
-                                   << 20;  // bytes one send moves before others have a turn
 constexpr auto retry_delay = std::chrono::milliseconds(2);
 
 std::size_t side(const Operation& operation) noexcept {

@@ -88,7 +88,7 @@ void StreamHandler::stop_reading() noexcept {
 // Brings the receive at the backend in line with what is wanted of it.
 void StreamHandler::update_reading() noexcept {
   const bool wanted = connected_ && announced() && !input_over_ && !broken_ && live() &&
-                      (finishing_ || (reads() && held_.empty()));
+                      output_error_ == 0 && (finishing_ || (reads() && held_.empty()));
   if (wanted == recv_.pending()) return;
   if (!wanted) return proactor_.core().cancel(recv_);
   recv_.prepare(descriptor());
@@ -105,6 +105,10 @@ void StreamHandler::received(RecvBuffers& request, const Result& result) {
     return on_read(buffer);
   }
   if (request.pending()) return;
+  if (output_error_ != 0) {
+    input_over_ = result.error != std::errc::operation_canceled;
+    return notify_later(notice_read);
+  }
   // A cancel can only have been our own.
   if (result.error == std::errc::operation_canceled) return update_reading();
   input_over_ = true;
@@ -117,6 +121,40 @@ void StreamHandler::tell_end() {
   if (std::exchange(end_told_, true)) return;
   if (input_error_ != 0) return broken(to_error_code(input_error_));
   on_end();
+}
+
+// A send failed. The answer of a peer that has gone may still be unread ("too large", and a reset
+// behind it), so what has arrived is read before the error is told.
+void StreamHandler::output_failed(const std::error_code& error) {
+  output_over_ = true;
+  queue_.clear();
+  taken_ = 0;
+  output_error_ = to_negative(error);
+  if (filled_) set_filled(false);
+  proactor_.core().cancel(recv_);
+  if (!closing()) notify_later(notice_read);
+}
+
+void StreamHandler::last_input() {
+  if (recv_.pending()) return;  // its end comes back here
+  Buffer buffer = take_last_input();
+  if (!buffer) return broken(to_error_code(output_error_));
+  notify_later(notice_read);
+  on_read(buffer);
+}
+
+Buffer StreamHandler::take_last_input() noexcept {
+  constexpr std::uint32_t most =
+      4096;  // a peer that never stops must not put the error off for ever
+  if (!reads()) return {};
+  if (!held_.empty()) return held_.pop();
+  if (input_over_ || ++last_reads_ > most) return {};
+  Buffer buffer = proactor_.core().pool().take();
+  if (!buffer) return {};
+  const long size = proactor_.system().recv(descriptor(), {buffer.data(), buffer.capacity()});
+  if (size <= 0) return {};
+  proactor_.core().pool().fill(buffer, static_cast<std::size_t>(size));
+  return buffer;
 }
 
 void StreamHandler::broken(std::error_code error) {
@@ -140,6 +178,7 @@ void StreamHandler::dispatch(Notice notice) {
     default:
       return;
   }
+  if (output_error_ != 0 && !broken_) return last_input();
   if (!reads() || broken_) return;
   if (held_.empty()) {
     if (input_over_) tell_end();
@@ -165,7 +204,7 @@ void StreamHandler::finish() noexcept {
   if (!live() || finishing_) return;
   finishing_ = output_ending_ = true;
   held_.clear();
-  if (broken_ || (!connected_ && !connecting_)) return close();
+  if (broken_ || output_error_ != 0 || (!connected_ && !connecting_)) return close();
   if (Timing* const timing = this->timing()) {
     timing->linger = proactor_.options().linger;
     timing->sent_last = system_now();
@@ -194,7 +233,8 @@ void StreamHandler::release_resources() noexcept {
   timing_.reset();
   watermarks_.reset();
   taken_ = write_progress_ = 0;
-  input_error_ = 0;
+  input_error_ = output_error_ = 0;
+  last_reads_ = 0;
   connected_ = wants_input_ = filled_ = paused_ = input_over_ = end_told_ = false;
   finishing_ = output_ending_ = output_over_ = broken_ = false;
 }

@@ -28,7 +28,7 @@ void StreamHandler::set_watermarks(const Watermarks& watermarks) noexcept {
 
 bool StreamHandler::accepts_output() noexcept {
   start();
-  if (!live() || broken_) return false;
+  if (!live() || broken_ || output_error_ != 0) return false;
   if (output_ending_) fail(code_of(Error::closing));
   return !output_ending_;
 }
@@ -93,7 +93,7 @@ void StreamHandler::sent(const Result& result) {
   taken_ += result.bytes;
   if (timing_ && result.bytes > 0) timing_->sent_last = timing_->idle_since = system_now();
   tell_written();
-  if (result.error && !closing()) broken(result.error);
+  if (result.error && !closing()) output_failed(result.error);
 }
 
 // Takes what was sent off the queue, one on_write() at a time; an exception from one leaves the

@@ -177,4 +177,40 @@ TEST_CASE("the peer's end while finish() is sending closes behind the last byte"
   CHECK(far.difference() == no_difference);
 }
 
+TEST_CASE("a send that fails first does not take the peer's last words", "[R2][T11]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world);
+  const std::size_t size = 64 * 1024;
+  stream.expect_pattern(3);
+  far.send_pattern(3, size);
+  while (!far.sent()) far.turn();
+  far.reset();
+  bool wants_more = true;
+  std::size_t expected = size;
+  stream.opened = [&s = stream] {
+    s.start_reading();
+    s.write(Bytes("too late"));
+  };
+  SECTION("all of them are read") {}
+  SECTION("unless they are not wanted any more") {
+    stream.read = [&s = stream, &wants_more](proa::Buffer&) {
+      if (std::exchange(wants_more, false)) s.stop_reading();
+    };
+    expected = 0;
+  }
+  SECTION("finish() drops them") {
+    stream.read = [&s = stream](proa::Buffer&) { s.finish(); };
+    expected = 0;
+  }
+  wait_closed(world, stream);
+  CHECK(stream.difference == no_difference);
+  CHECK(stream.received_bytes >= expected);
+  CHECK(stream.count("closed") == 1);
+  if (expected == size) {
+    CHECK(stream.received_bytes == size);
+    CHECK(stream.events == Events{"open", "read", "error", "closed"});
+  }
+}
+
 }  // namespace

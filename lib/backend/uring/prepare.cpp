@@ -22,7 +22,7 @@ constexpr __kernel_timespec backlog_retry = {0, 5000000};  // nanoseconds
 
 void prepare_send(Descriptor to, const void* data, std::size_t size, unsigned flags,
                   io_uring_sqe* sqe) noexcept {
-  size = std::min(size, max_transfer);
+  size = std::min(size, fair_share);
   if (to.is_socket()) {
     io_uring_prep_send(sqe, to.number, data, size, static_cast<int>(MSG_NOSIGNAL | flags));
   } else {
@@ -128,7 +128,7 @@ io_uring_sqe* UringBackend::fill(Operation& operation) noexcept {
   return nullptr;
 }
 
-// What is still to be sent, up to what one call takes. The kernel goes on after short sends itself.
+// What is still to be sent, up to a fair share. The kernel goes on after short sends itself.
 io_uring_sqe* UringBackend::fill_send(Send& send) noexcept {
   const std::size_t moved = BackendSide::moved(send);
   if (send.count() == 1) {
