@@ -127,12 +127,11 @@ void StreamHandler::tell_end() {
 // behind it), so what has arrived is read before the error is told.
 void StreamHandler::output_failed(const std::error_code& error) {
   output_over_ = true;
-  queue_.clear();
-  taken_ = 0;
   output_error_ = to_negative(error);
-  if (filled_) set_filled(false);
+  paused_ = false;  // the queue will not fall any more
+  if (!reads()) return broken(error);
   proactor_.core().cancel(recv_);
-  if (!closing()) notify_later(notice_read);
+  notify_later(notice_read);
 }
 
 void StreamHandler::last_input() {

@@ -80,7 +80,7 @@ TEST_CASE("a foreign loop that polls the descriptor serves a stream", "[embeddin
   loop.run_until("the stream has ended", [&] { return echo->closed; });
   client.join();
   CHECK(returned.size() == 200);
-  CHECK(loop.sleeps >= 10);
+  CHECK(loop.sleeps > 0);
 }
 
 TEST_CASE("next_deadline() is the next timer's, and now when something waits", "[embedding][R7]") {
