@@ -6,10 +6,14 @@
 #include <algorithm>
 #include <boost/intrusive/parent_from_member.hpp>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
+#include <proa/file_requests.hpp>
+#include <proa/worker_pool.hpp>
 
 #include "backend/select.hpp"
 #include "error_code.hpp"
+#include "file/file_calls.hpp"
 #include "misuse.hpp"
 #include "options.hpp"
 #include "sys/sys.hpp"
@@ -39,7 +43,10 @@ std::size_t side(const Operation& operation) noexcept {
 Core::Core(const Options& options)
     : options_(options),
       pool_(new Pool(options.buffer_size, options.buffers, counters_)),
-      now_(TimePoint()) {}
+      files_("proa-file", options.workers, SIZE_MAX, &perform_file),
+      now_(TimePoint()) {
+  workers_.push_back(files_);
+}
 
 std::unique_ptr<Core> Core::create(const Options& options, std::error_code& error,
                                    std::string* detail) {
@@ -54,7 +61,7 @@ std::unique_ptr<Core> Core::create(const Options& options, std::error_code& erro
       return nullptr;
     }
     core.reset(new Core(options));
-    const BackendContext context{core->options_, *core->pool_, core->counters_};
+    const BackendContext context{core->options_, *core->pool_, *core, core->counters_};
     core->backend_ = select_backend(context, core->report_, error, reason);
   } catch (const std::bad_alloc&) {
     error = to_error_code(-ENOMEM);
@@ -63,6 +70,7 @@ std::unique_ptr<Core> Core::create(const Options& options, std::error_code& erro
   if (core && core->backend_) {
     core->now_ = core->system().now();
     core->pool_->set_backend(core->backend_.get());
+    core->files_.set_backend(core->backend_.get());
     return core;
   }
   if (detail) *detail = std::move(reason);
@@ -88,21 +96,88 @@ void Core::check_thread(const char* verb) const noexcept {
   }
 }
 
+namespace {
+
+int refusal_of_send(const Send& send) noexcept {
+  switch (send.fault()) {
+    case Pieces<Bytes>::Fault::none:
+      return 0;
+    case Pieces<Bytes>::Fault::out_of_memory:
+      return -ENOMEM;
+    default:
+      return code_of(Error::bad_length);
+  }
+}
+
+bool closes(const Operation& operation) noexcept {
+  return operation.opcode() == Opcode::file_call &&
+         static_cast<const FileCall&>(operation).verb() == FileVerb::close;
+}
+
+bool opens(const Operation& operation) noexcept {
+  return operation.opcode() == Opcode::file_call &&
+         static_cast<const FileCall&>(operation).verb() == FileVerb::open;
+}
+
+bool empty(Operation& operation) noexcept {
+  switch (operation.opcode()) {
+    case Opcode::recv:
+      return static_cast<Recv&>(operation).memory().size == 0;
+    case Opcode::send:
+      return static_cast<Send&>(operation).size() == 0;
+    case Opcode::read_at:
+      return static_cast<ReadAt&>(operation).pieces().size() == 0;
+    case Opcode::write_at:
+      return static_cast<WriteAt&>(operation).pieces().size() == 0;
+    case Opcode::send_file:
+      return static_cast<SendFile&>(operation).length() == 0;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+// What the request itself says against it, or 0.
+int Core::refusal_of_inputs(Operation& operation) noexcept {
+  if (operation.opcode_ == Opcode::file_call) return static_cast<FileCall&>(operation).refusal();
+  if (operation.opcode_ == Opcode::work) {
+    return static_cast<Work&>(operation).workers_->ready() ? 0 : -EAGAIN;
+  }
+  if (operation.descriptor_ < 0) return -EBADF;
+  switch (operation.opcode_) {
+    case Opcode::send:
+      return refusal_of_send(static_cast<Send&>(operation));
+    case Opcode::recv: {
+      const MutableBytes memory = static_cast<Recv&>(operation).memory();
+      return memory.data == nullptr && memory.size > 0 ? code_of(Error::bad_length) : 0;
+    }
+    case Opcode::read_at:
+      return static_cast<ReadAt&>(operation).refusal();
+    case Opcode::write_at:
+      return static_cast<WriteAt&>(operation).refusal();
+    case Opcode::send_file: {
+      const SendFile& send = static_cast<SendFile&>(operation);
+      if (!send.file().valid()) return -EBADF;
+      return send.offset() > INT64_MAX || send.length() > INT64_MAX - send.offset()
+                 ? code_of(Error::bad_offset)
+                 : 0;
+    }
+    default:
+      return 0;
+  }
+}
+
 // Why the operation cannot be taken on, or 0.
 int Core::refusal(Operation& operation, Channel*& channel) noexcept {
   if (shut_down_) return code_of(Error::closing);
   if (operation.opcode_ == Opcode::timer) return 0;
-  if (operation.descriptor_ < 0) return -EBADF;
-  if (operation.opcode_ == Opcode::send && !static_cast<Send&>(operation).acceptable()) {
-    return static_cast<Send&>(operation).out_of_memory() ? -ENOMEM : code_of(Error::bad_length);
-  }
-  if (operation.opcode_ == Opcode::recv) {
-    const MutableBytes memory = static_cast<Recv&>(operation).memory();
-    if (memory.data == nullptr && memory.size > 0) return code_of(Error::bad_length);
-  }
+  if (const int error = refusal_of_inputs(operation)) return error;
+  if (operation.descriptor_ < 0) return 0;
   channel = channels_.at(operation.descriptor_);
   if (!channel) return -ENOMEM;
   if (channel->closing) return code_of(Error::closing);
+  if (closes(operation) && channel->pending > 0) return -EBUSY;
   if (operation.direction_ == Direction::in && channel->continuous > 0) {
     return code_of(Error::reading_is_on);
   }
@@ -114,6 +189,11 @@ std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept 
   if (operation.pending()) operation.busy("submit");
   if (!operation.deliver_) {
     misuse("Operation %p submitted without a callback: use On<>", static_cast<void*>(&operation));
+  }
+  if (operation.opcode_ == Opcode::work &&
+      (!static_cast<Work&>(operation).workers_ || !static_cast<Work&>(operation).function_)) {
+    misuse("Work %p submitted without prepare(), or not through WorkerPool::run()",
+           static_cast<void*>(&operation));
   }
   Channel* channel = nullptr;
   if (const int error = refusal(operation, channel)) return to_error_code(error);
@@ -132,36 +212,45 @@ std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept 
   operation.state_ = State::submitted;
   ++pending_;
   ++counters_.submitted;
-  if (!channel) return {};
+  if (operation.opcode_ == Opcode::timer) return {};
 
-  ++channel->pending;
+  if (channel) ++channel->pending;
+  if (operation.direction_ == Direction::none) {
+    start(operation);
+    return {};
+  }
   if (operation.opcode_ == Opcode::recv_buffers) ++channel->continuous;
   if (channel->active[side(operation)]) {
     operation.state_ = State::waiting;
     channel->waiting[side(operation)].push_back(operation);
   } else {
-    start(*channel, operation);
+    channel->active[side(operation)] = &operation;
+    start(operation);
   }
   return {};
 }
 
-void Core::start(Channel& channel, Operation& operation) noexcept {
-  if (operation.direction_ == Direction::out && !operation.descriptor().is_socket()) {
-    sigpipe_kept_away_ = true;
-    sys::sigpipe_block();
+void Core::start(Operation& operation) noexcept {
+  const bool writes =
+      operation.direction_ == Direction::out || operation.opcode_ == Opcode::write_at;
+  if (writes && !write_signals_blocked_ && !operation.descriptor().is_socket()) {
+    write_signals_blocked_ = true;
+    sys::block_write_signals();
   }
-  channel.active[side(operation)] = &operation;
-  const bool empty =
-      (operation.opcode_ == Opcode::recv && static_cast<Recv&>(operation).memory().size == 0) ||
-      (operation.opcode_ == Opcode::send && static_cast<Send&>(operation).size() == 0);
   if (operation.reason_ != Reason::none) {
     finish(operation, -ECANCELED);  // close() came while it waited
-  } else if (empty) {
+  } else if (empty(operation)) {
     finish(operation, 0);
   } else {
     operation.state_ = State::submitted;
     untold_ = true;
-    backend_->submit(operation);
+    if (closes(operation)) system().forget(operation.descriptor());
+    if (operation.opcode_ == Opcode::work) {
+      operation.at_workers_ = true;
+      static_cast<Work&>(operation).workers_->submit(operation);
+    } else {
+      backend_->submit(operation);
+    }
   }
 }
 
@@ -179,6 +268,9 @@ void Core::end(Operation& operation, Reason reason) noexcept {
   operation.reason_ = reason;
   if (operation.opcode_ == Opcode::timer) {
     timers_.remove(operation.timer_);
+  } else if (operation.at_workers_) {
+    if (!workers_of(operation).cancel(operation)) return;  // too late
+    operation.at_workers_ = false;
   } else if (operation.state_ == State::submitted) {
     untold_ = true;
     backend_->cancel(operation);
@@ -196,7 +288,7 @@ void Core::retire(Operation& operation) noexcept {
   ++counters_.completed;
   operation.state_ = State::idle;
   operation.slot_ = Operation::no_index;
-  if (operation.opcode_ == Opcode::timer) return;
+  if (operation.descriptor_ < 0) return;
 
   Channel& channel = *channels_.find(operation.descriptor_);
   --channel.pending;
@@ -204,7 +296,8 @@ void Core::retire(Operation& operation) noexcept {
   if (channel.active[side(operation)] == &operation) {
     channel.active[side(operation)] = nullptr;
     if (Operation* const next = channel.waiting[side(operation)].pop_front()) {
-      start(channel, *next);
+      channel.active[side(operation)] = next;
+      start(*next);
     }
   }
   if (channel.pending == 0 && channel.closing) {
@@ -224,8 +317,17 @@ void Core::deliver(Operation& operation) {
     if (more) return;
     operation.error_ = -ECANCELED;
   }
+  if (operation.error_ == 0 && opens(operation) && operation.reason_ == Reason::close) {
+    static_cast<Open&>(operation).file().close();
+    operation.error_ = -ECANCELED;
+  }
   if (operation.error_ != 0) {
-    if (operation.error_ == -EPIPE && sigpipe_kept_away_) sys::sigpipe_take();
+    if ((operation.error_ == -EPIPE || operation.error_ == -EFBIG) && write_signals_blocked_) {
+      sys::take_write_signals();
+    }
+    if (operation.error_ == -EINVAL && misaligned(operation)) {
+      operation.error_ = code_of(Error::misaligned);
+    }
     // An error of the connection that ends continuous reading is told: the socket will not repeat
     // it.
     const bool named =
@@ -242,6 +344,10 @@ void Core::deliver(Operation& operation) {
   // What an earlier result brought and nobody took does not come with this one.
   if (operation.opcode_ == Opcode::accept && result.error) {
     static_cast<Accept&>(operation).socket().close();
+  }
+  if (opens(operation) && result.error) static_cast<Open&>(operation).file().close();
+  if (closes(operation) && result.error != std::errc::operation_canceled) {
+    static_cast<CloseFile&>(operation).file().release();
   }
   if (operation.opcode_ == Opcode::recv_buffers && result.bytes == 0) {
     static_cast<RecvBuffers&>(operation).buffer().reset();
@@ -301,6 +407,7 @@ void Core::close(Handler& handler) noexcept {
     return;
   }
   end_all(*channel);
+  withdraw(files_, handler.descriptor().number);
 }
 
 // Those that wait end behind the one they wait for, in their order (R5): start() sees the reason.
@@ -319,6 +426,7 @@ void Core::cancel_everything() noexcept {
     handler->close();
   }
   channels_.each([this](Channel& channel) { end_all(channel); });
+  for (Workers* each = workers_.front(); each; each = workers_.after(*each)) withdraw(*each, -1);
   timers_.each([this](Operation& operation) {
     if (operation.opcode_ == Opcode::timer) end(operation, Reason::close);
   });

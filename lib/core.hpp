@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "descriptor_table.hpp"
+#include "file/workers.hpp"
 #include "operation_list.hpp"
 #include "pool.hpp"
 #include "post_queue.hpp"
@@ -34,6 +35,11 @@ struct UnflushedHook {
   static Handler& from_hook(ListHook& hook) noexcept;
 };
 
+struct WorkersHook {
+  static ListHook& hook(Workers& workers) noexcept { return workers.hook(); }
+  static Workers& from_hook(ListHook& hook) noexcept;
+};
+
 /// One descriptor's operations: per direction the one at the backend and those behind it (R5).
 struct Channel {
   std::array<Operation*, 2> active{};
@@ -43,7 +49,7 @@ struct Channel {
   std::uint32_t continuous = 0;  // RecvBuffers among them
 };
 
-class Core {
+class Core final : private BlockingCalls {
  public:
   using Reason = Operation::Reason;
 
@@ -87,6 +93,11 @@ class Core {
   bool arm(Operation& timer, TimePoint deadline) noexcept;
   void disarm(Operation& timer) noexcept;
 
+  void add_workers(Workers& workers) noexcept;
+  void remove_workers(Workers& workers) noexcept;
+  /// What the workers of a WorkerPool do.
+  static long perform_work(Operation& operation) noexcept;
+
   Pool& pool() noexcept { return *pool_; }
   Backend& backend() noexcept { return *backend_; }
   System& system() noexcept { return backend_->system(); }
@@ -101,8 +112,14 @@ class Core {
 
   explicit Core(const Options& options);
   int refusal(Operation& operation, Channel*& channel) noexcept;
-  void start(Channel& channel, Operation& operation) noexcept;
+  static int refusal_of_inputs(Operation& operation) noexcept;
+  void start(Operation& operation) noexcept;
+  bool misaligned(Operation& operation) noexcept;
   void end(Operation& operation, Operation::Reason reason) noexcept;
+  void take(Operation& operation) noexcept override;
+  Workers& workers_of(Operation& operation) noexcept;
+  void withdraw(Workers& workers, int descriptor) noexcept;
+  void collect_worked() noexcept;
   void end_all(Channel& channel) noexcept;
   void finish(Operation& operation, long result) noexcept;
   void retire(Operation& operation) noexcept;
@@ -130,6 +147,8 @@ class Core {
   std::unique_ptr<Pool, PoolRelease> pool_;
   std::unique_ptr<Backend> backend_;
 
+  Workers files_;
+  List<Workers, WorkersHook> workers_;
   Timers timers_;
   DescriptorTable<Channel> channels_;
   OperationList finished_;  // ended here, without the backend
@@ -148,7 +167,7 @@ class Core {
   bool untold_ = false;  // the backend was given something since its last wait()
   bool more_ = false;    // the last round ended by its budget
   bool shut_down_ = false;
-  bool sigpipe_kept_away_ = false;  // something was written to a pipe (R11)
+  bool write_signals_blocked_ = false;  // something was written to a pipe or a file (R11)
   std::atomic<bool> stop_{false};
   std::atomic<Notifier*> notified_{nullptr};
   std::atomic<std::thread::id> thread_{};

@@ -20,7 +20,7 @@ constexpr Entry entries[] = {
     {Error::bad_address, std::errc::invalid_argument, "not a valid address"},
     {Error::port_out_of_range, std::errc::invalid_argument, "port above 65535"},
     {Error::path_too_long, std::errc::filename_too_long, "UNIX socket path too long"},
-    {Error::path_has_nul, std::errc::invalid_argument, "UNIX socket path contains a NUL byte"},
+    {Error::path_has_nul, std::errc::invalid_argument, "the path contains a NUL byte"},
     {Error::bad_length, std::errc::invalid_argument, "length is zero or too large"},
     {Error::reading_is_on, std::errc::device_or_resource_busy, "continuous reading is on"},
     {Error::no_such_backend, std::errc::invalid_argument, "no backend of this name"},
@@ -29,6 +29,10 @@ constexpr Entry entries[] = {
     {Error::backend_refused, std::errc::operation_not_supported,
      "the backend does not work on this system"},
     {Error::write_limit, std::errc::no_buffer_space, "the queue of writes is at its hard limit"},
+    {Error::misaligned, std::errc::invalid_argument,
+     "memory, offset or length are not aligned as direct I/O on this file needs"},
+    {Error::end_of_file, std::errc::io_error, "the file ended before all of it was read"},
+    {Error::bad_offset, std::errc::invalid_argument, "offset and length reach beyond 2^63 - 1"},
 };
 
 const Entry* find(int value) noexcept {

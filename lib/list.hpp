@@ -39,6 +39,10 @@ class List {
     HookAlgorithms::link_after(&head_, &Access::hook(object));
   }
   Object* front() noexcept { return empty() ? nullptr : &Access::from_hook(*head_.next); }
+  const Object* front() const noexcept { return const_cast<List*>(this)->front(); }
+  const Object* after(const Object& object) const noexcept {
+    return const_cast<List*>(this)->after(const_cast<Object&>(object));
+  }
   /// The one behind `object`, or nullptr.
   Object* after(Object& object) noexcept {
     ListHook* const next = Access::hook(object).next;

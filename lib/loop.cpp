@@ -37,11 +37,14 @@ void Core::bind(const char* verb) noexcept {
   if (thread_.load(std::memory_order_relaxed) == std::thread::id()) {
     thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
     pool_->bind(std::this_thread::get_id());
-    if (sigpipe_kept_away_) sys::sigpipe_block();
+    if (write_signals_blocked_) sys::block_write_signals();
   }
 }
 
 bool Core::work_waits() const noexcept {
+  for (const Workers* each = workers_.front(); each; each = workers_.after(*each)) {
+    if (each->waits()) return true;
+  }
   return more_ || !finished_.empty() || !noticed_.empty() || !posts_.empty() ||
          notified_.load(std::memory_order_acquire) != nullptr;
 }
@@ -52,12 +55,14 @@ bool Core::alive() const noexcept {
 
 std::size_t Core::round(TimePoint until) {
   flush();
+  for (Workers* each = workers_.front(); each; each = workers_.after(*each)) each->flush();
   ++counters_.rounds;
   pool_->retry_missed();
   if (pool_->out_of_memory()) until = std::min(until, after(now_, memory_retry));
   backend_->wait(work_waits() ? now_ : std::min(until, timers_.next()));
   untold_ = false;
   now_ = system().now();
+  collect_worked();
   bool more = false;
   more_ = true;  // stands if a callback throws
   // Each kind has its turn, and the budget, in every round: one that always has more must not

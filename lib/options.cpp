@@ -20,6 +20,7 @@ std::string complaint(const Options& options) {
   if (text.empty()) text = outside("buffers", options.buffers, 2, many);
   if (text.empty()) text = outside("round_budget", options.round_budget, 1, many);
   if (text.empty()) text = outside("uring_entries", options.uring_entries, 1, 32768);
+  if (text.empty()) text = outside("workers", options.workers, 0, 1024);
   if (text.empty() && options.linger < Duration::zero()) {
     text = fmt::format("Options::linger {} ns is negative", options.linger.count());
   }

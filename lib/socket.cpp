@@ -29,9 +29,7 @@ Socket Socket::borrow(Proactor& proactor, int number, std::error_code& error) no
   const long result = system.borrow(number, descriptor, reopened);
   error = to_error_code(static_cast<int>(result));
   if (result < 0) return {};
-  Socket socket(system, descriptor);
-  socket.borrowed_ = !reopened;
-  return socket;
+  return Socket(system, descriptor, !reopened);
 }
 
 std::error_code Socket::bind(const Address& address) noexcept {
@@ -64,16 +62,6 @@ Address Socket::peer_address() const noexcept {
   Address address;
   if (valid()) system_->peer_address(descriptor_, address);
   return address;
-}
-
-void Socket::close() noexcept {
-  if (!valid()) return;
-  const Descriptor descriptor = std::exchange(descriptor_, Descriptor());
-  if (borrowed_) {
-    system_->forget(descriptor);
-  } else {
-    system_->close(descriptor);
-  }
 }
 
 }  // namespace proa

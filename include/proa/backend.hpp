@@ -31,13 +31,25 @@ class BufferSource {
   ~BufferSource() = default;
 };
 
+/// Where a backend passes on what the system can only do by blocking: to the threads that the
+/// proactor keeps for files (Options::workers). The proactor's thread.
+class BlockingCalls {
+ public:
+  /// Takes an operation off the backend's hands: a worker performs it, or goes on with what is left
+  /// of it (BackendSide::moved()), and the proactor delivers it. It does not come out of next().
+  virtual void take(Operation& operation) noexcept = 0;
+
+ protected:
+  ~BlockingCalls() = default;
+};
+
 /// The boundary to the operating system. One thread calls it, the one that is bound by the first
 /// wait(); before that, submit() and cancel() may come from another one. Only wake() is for every
 /// thread.
 ///
-/// Per descriptor and direction there is one operation at the backend at a time; the proactor keeps
-/// the rest. The objects belong to their owners and stay where they are until next() has returned
-/// them for the last time (R3, R6).
+/// Per descriptor and direction of a socket there is one operation at the backend at a time; the
+/// proactor keeps the rest. The objects belong to their owners and stay where they are until next()
+/// has returned them for the last time (R3, R6).
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -108,6 +120,7 @@ class BackendSide {
 struct BackendContext {
   const Options& options;
   BufferSource& buffers;
+  BlockingCalls& blocking;
   Counters& counters;
 };
 

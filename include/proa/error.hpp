@@ -34,7 +34,7 @@ enum class Error {
   /// The UNIX path or abstract name does not fit into sockaddr_un; it is never cut.
   /// [filename_too_long]
   path_too_long,
-  /// The UNIX path contains a NUL byte, at which the system would cut it. [invalid_argument]
+  /// The path contains a NUL byte, at which the system would cut it. [invalid_argument]
   path_has_nul,
   /// A length is zero, or above what one operation can move. [invalid_argument]
   bad_length,
@@ -49,6 +49,13 @@ enum class Error {
   backend_refused,
   /// The queue of writes reached its hard limit. [no_buffer_space]
   write_limit,
+  /// The file was opened with OpenFlags::direct, and memory, offset or length are not multiples of
+  /// what File::alignment() says. [invalid_argument]
+  misaligned,
+  /// The file ended before all was read that had to be (ReadAt::prepare_exactly). [io_error]
+  end_of_file,
+  /// An offset, or its sum with the length, is above 2^63 - 1. [invalid_argument]
+  bad_offset,
 };
 
 /// The category of all codes made from Error; its name is "proa". Lives as long as the program.

@@ -22,9 +22,23 @@ struct ListHook {
   bool linked() const noexcept { return next != nullptr; }
 };
 
-enum class Opcode : std::uint8_t { recv, send, recv_buffers, send_buffers, accept, connect, timer };
+enum class Opcode : std::uint8_t {
+  recv,
+  send,
+  recv_buffers,
+  send_buffers,
+  accept,
+  connect,
+  timer,
+  read_at,
+  write_at,
+  file_call,
+  send_file,
+  work,
+};
 
-/// Operations of one direction on one descriptor run first in, first out (R5).
+/// Operations of one direction on one descriptor run first in, first out (R5); those of files have
+/// none.
 enum class Direction : std::uint8_t { in, out, none };
 
 /// One request to the operating system: a small object that its owner (nearly always a handler, as
@@ -94,7 +108,8 @@ class Operation {
   Reason reason_ = Reason::none;  // the first that asked for its end
   bool repeating_ = false;        // yields many results, the last one without `more_`
   bool more_ = false;
-  std::uint8_t phase_ = 0;  // the backend's own
+  bool at_workers_ = false;  // a worker has it, or it waits for one; the backend has not
+  std::uint8_t phase_ = 0;   // the backend's own
 };
 
 }  // namespace proa

@@ -36,6 +36,12 @@ struct Options {
                                ///< writing; beyond, receiving waits (R11)
   std::size_t round_budget =
       512;  ///< completions, timers and posts that one round delivers of each at most (R8)
+  unsigned workers = 4;  ///< threads for file operations that would block, at most 1024; none are
+                         ///< begun before they are needed. 0: such operations end with
+                         ///< errc::operation_not_supported
+  /// False: file operations go to those threads, even where io_uring or kernel AIO could do them:
+  /// for file systems that get it wrong.
+  bool native_files = true;
   Duration linger = std::chrono::seconds(5);  ///< how long StreamHandler::finish() may take
   /// True: native_handle() can be polled by a foreign event loop. Costs io_uring a notification per
   /// completion.

@@ -10,12 +10,16 @@
 #include <proa/bytes.hpp>
 #include <proa/descriptor.hpp>
 #include <proa/error.hpp>
+#include <proa/file.hpp>
+#include <proa/file_requests.hpp>
 #include <proa/handler.hpp>
 #include <proa/misuse.hpp>
 #include <proa/notifier.hpp>
 #include <proa/on.hpp>
 #include <proa/operation.hpp>
 #include <proa/options.hpp>
+#include <proa/owned_descriptor.hpp>
+#include <proa/pieces.hpp>
 #include <proa/post.hpp>
 #include <proa/proactor.hpp>
 #include <proa/requests.hpp>
@@ -27,3 +31,4 @@
 #include <proa/time.hpp>
 #include <proa/timer_handler.hpp>
 #include <proa/version.hpp>
+#include <proa/worker_pool.hpp>

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
-#include <memory>
 #include <proa/address.hpp>
 #include <proa/buffer.hpp>
 #include <proa/bytes.hpp>
 #include <proa/operation.hpp>
+#include <proa/pieces.hpp>
 #include <proa/socket.hpp>
 #include <proa/time.hpp>
 
@@ -40,31 +39,27 @@ class Recv : public Operation {
 /// than `inline_pieces` pieces cost an allocation the first time. sendmsg(2), writev(2).
 class Send : public Operation {
  public:
-  static constexpr std::size_t inline_pieces = 4;
+  static constexpr std::size_t inline_pieces = Pieces<Bytes>::inline_count;
 
   Send() noexcept : Operation(Opcode::send, Direction::out) {}
 
   void prepare(Descriptor to, Bytes bytes) noexcept { prepare(to, &bytes, 1); }
   /// No pieces at all, a nullptr with a length, or lengths whose sum overflows are refused by
   /// submit() (bad_length).
-  void prepare(Descriptor to, const Bytes* pieces, std::size_t count) noexcept;
-
-  const Bytes* pieces() const noexcept {
-    return count_ > inline_pieces ? many_.get() : few_.data();
+  void prepare(Descriptor to, const Bytes* pieces, std::size_t count) noexcept {
+    check_idle("prepare");
+    set_descriptor(to);
+    fault_ = pieces_.assign(pieces, count);
   }
-  std::size_t count() const noexcept { return count_; }
-  std::size_t size() const noexcept { return size_; }
-  bool acceptable() const noexcept { return acceptable_; }
-  bool out_of_memory() const noexcept { return out_of_memory_; }
+
+  const Bytes* pieces() const noexcept { return pieces_.data(); }
+  std::size_t count() const noexcept { return pieces_.count(); }
+  std::size_t size() const noexcept { return pieces_.size(); }
+  Pieces<Bytes>::Fault fault() const noexcept { return fault_; }
 
  private:
-  std::array<Bytes, inline_pieces> few_;
-  std::unique_ptr<Bytes[]> many_;
-  std::size_t many_capacity_ = 0;
-  std::size_t count_ = 0;
-  std::size_t size_ = 0;
-  bool acceptable_ = false;
-  bool out_of_memory_ = false;
+  Pieces<Bytes> pieces_;
+  Pieces<Bytes>::Fault fault_ = Pieces<Bytes>::Fault::bad_length;
 };
 
 /// Receives continuously into buffers of the pool, until the end, an error or a cancel: one

@@ -1,37 +1,20 @@
 #pragma once
 
 #include <proa/address.hpp>
-#include <proa/descriptor.hpp>
+#include <proa/owned_descriptor.hpp>
 #include <proa/system.hpp>
 #include <system_error>
-#include <utility>
 
 namespace proa {
 
 class Proactor;
 
-/// Owns one open descriptor of a System: closes it when destroyed. Move-only. It must not outlive
-/// its proactor, and no operation may be in flight on it when it is closed; a handler that was
-/// given a socket sees to both.
-class Socket {
+/// Owns one open socket, or another descriptor that is used like one. Move-only. It must not
+/// outlive its proactor, and no operation may be in flight on it when it is closed; a handler that
+/// was given a socket sees to both.
+class Socket : public OwnedDescriptor {
  public:
-  Socket() noexcept = default;
-  Socket(System& system, Descriptor descriptor) noexcept
-      : system_(&system), descriptor_(descriptor) {}
-  Socket(Socket&& other) noexcept
-      : system_(other.system_),
-        descriptor_(std::exchange(other.descriptor_, Descriptor())),
-        borrowed_(other.borrowed_) {}
-  Socket& operator=(Socket&& other) noexcept {
-    if (this != &other) {
-      close();
-      system_ = other.system_;
-      descriptor_ = std::exchange(other.descriptor_, Descriptor());
-      borrowed_ = other.borrowed_;
-    }
-    return *this;
-  }
-  ~Socket() { close(); }
+  using OwnedDescriptor::OwnedDescriptor;
 
   /// A new socket of the proactor's system, unbound; invalid and `error` set when there is none to
   /// be had (EMFILE, ...).
@@ -44,9 +27,6 @@ class Socket {
   /// errc::bad_file_descriptor if it is not open.
   static Socket borrow(Proactor& proactor, int number, std::error_code& error) noexcept;
 
-  bool valid() const noexcept { return descriptor_.valid(); }
-  Descriptor descriptor() const noexcept { return descriptor_; }
-
   std::error_code bind(const Address& address) noexcept;
   /// `backlog` of 0 asks for the system's maximum (listen(2)).
   std::error_code listen(int backlog = 0) noexcept;
@@ -56,14 +36,6 @@ class Socket {
   /// Unset where the system knows none (a peer that is gone).
   Address local_address() const noexcept;
   Address peer_address() const noexcept;
-
-  /// Closes now; the descriptor of a borrowed socket is only forgotten.
-  void close() noexcept;
-
- private:
-  System* system_ = nullptr;
-  Descriptor descriptor_;
-  bool borrowed_ = false;
 };
 
 }  // namespace proa

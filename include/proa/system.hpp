@@ -8,6 +8,8 @@
 
 namespace proa {
 
+struct FileAlignment;
+enum class OpenFlags : unsigned;
 enum class Transport : unsigned char { stream, datagram };
 enum class SocketOption : unsigned char {
   reuse_address,
@@ -61,6 +63,14 @@ class System {
   /// Finds out what a descriptor of the program's is. A tty is opened anew, so that only our copy
   /// is non-blocking: `reopened` says that `borrowed` is ours to close.
   virtual long borrow(int number, Descriptor& borrowed, bool& reopened) noexcept = 0;
+
+  /// openat(2) in the calling thread, from the working directory; may wait for a disk.
+  virtual long open_file(const char* path, OpenFlags flags, unsigned mode,
+                         Descriptor& opened) noexcept;
+  /// Whether a descriptor is open, and of which type; any that is not a socket may be used as a
+  /// file.
+  virtual long adopt_file(int number, Descriptor& adopted) noexcept;
+  virtual long file_alignment(Descriptor file, FileAlignment& alignment) noexcept;
 
   /// Forgets what the backend knew of the descriptor, then close(2). No operation may be in flight
   /// on it.

@@ -118,7 +118,7 @@ bool ReadinessAdapter::perform(Entry& entry, Operation& operation) noexcept {
       return settle_send(entry, static_cast<Send&>(operation));
     case Opcode::connect:
       return settle_connect(entry, static_cast<Connect&>(operation));
-    case Opcode::timer:
+    default:
       break;
   }
   BackendSide::finish(operation, -EOPNOTSUPP);

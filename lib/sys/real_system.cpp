@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <proa/requests.hpp>
 
+#include "file/file_calls.hpp"
 #include "sys/sys.hpp"
 
 namespace proa {
@@ -194,6 +195,37 @@ long RealSystem::borrow(int number, Descriptor& borrowed, bool& reopened) noexce
     if (opened < 0) return opened;
     borrowed = {static_cast<int>(opened), DescriptorKind::pipe};
     reopened = true;
+  }
+  return 0;
+}
+
+long RealSystem::open_file(const char* path, OpenFlags flags, unsigned mode,
+                           Descriptor& opened) noexcept {
+  const long result = sys::openat(AT_FDCWD, path, open_flags(flags), mode);
+  if (result < 0) return result;
+  opened = {static_cast<int>(result), DescriptorKind::file};
+  sys::set_blocking(opened.number);
+  return 0;
+}
+
+long RealSystem::adopt_file(int number, Descriptor& adopted) noexcept {
+  struct stat status {};
+  const long result = sys::fstat(number, &status);
+  if (result < 0) return result;
+  if (S_ISSOCK(status.st_mode)) return -ESPIPE;
+  adopted = {number, DescriptorKind::file};
+  return 0;
+}
+
+long RealSystem::file_alignment(Descriptor file, FileAlignment& alignment) noexcept {
+  struct statx raw {};
+  const long result =
+      sys::statx(file.number, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_DIOALIGN, &raw);
+  if (result < 0) return result;
+  alignment.reported = (raw.stx_mask & STATX_DIOALIGN) != 0 && raw.stx_dio_offset_align != 0;
+  if (alignment.reported) {
+    alignment.memory = raw.stx_dio_mem_align;
+    alignment.offset = raw.stx_dio_offset_align;
   }
   return 0;
 }

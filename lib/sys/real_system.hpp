@@ -25,6 +25,10 @@ class RealSystem : public System {
   long local_address(Descriptor socket, Address& address) noexcept override;
   long peer_address(Descriptor socket, Address& address) noexcept override;
   long borrow(int number, Descriptor& borrowed, bool& reopened) noexcept override;
+  long open_file(const char* path, OpenFlags flags, unsigned mode,
+                 Descriptor& opened) noexcept override;
+  long adopt_file(int number, Descriptor& adopted) noexcept override;
+  long file_alignment(Descriptor file, FileAlignment& alignment) noexcept override;
   long close(Descriptor descriptor) noexcept override;
   void forget(Descriptor descriptor) noexcept override;
 };

@@ -2,12 +2,15 @@
 // so that the rest of the library has one kind of error (R11: EINTR ends here).
 #include "sys/sys.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -15,9 +18,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <cstdio>
+#include <cstring>
 
 #ifdef PROA_HAVE_URING
 #include <liburing.h>
+#endif
+#ifdef PROA_HAVE_AIO
+#include <libaio.h>
 #endif
 
 namespace proa::sys {
@@ -116,6 +124,71 @@ long close(int fd) noexcept {
 long open(const char* path, int flags) noexcept {
   return retried([&] { return ::open(path, flags | O_CLOEXEC); });
 }
+long openat(int at, const char* path, int flags, unsigned mode) noexcept {
+  return retried([&] { return ::openat(at, path, flags | O_CLOEXEC, mode); });
+}
+long set_blocking(int fd) noexcept {
+  const long flags = checked(::fcntl(fd, F_GETFL));
+  if (flags < 0 || (flags & O_NONBLOCK) == 0) return flags;
+  return checked(::fcntl(fd, F_SETFL, static_cast<int>(flags) & ~O_NONBLOCK));
+}
+long is_direct(int fd) noexcept {
+  const long flags = checked(::fcntl(fd, F_GETFL));
+  return flags < 0 ? flags : (flags & O_DIRECT) != 0;
+}
+long fsync(int fd) noexcept {
+  return retried([&] { return ::fsync(fd); });
+}
+long fdatasync(int fd) noexcept {
+  return retried([&] { return ::fdatasync(fd); });
+}
+long statx(int at, const char* path, int flags, unsigned mask, struct statx* status) noexcept {
+  return retried([&] { return ::statx(at, path, flags, mask, status); });
+}
+long ftruncate(int fd, std::int64_t size) noexcept {
+  return retried([&] { return ::ftruncate(fd, size); });
+}
+long fallocate(int fd, std::int64_t offset, std::int64_t length) noexcept {
+  return retried([&] { return ::fallocate(fd, 0, offset, length); });
+}
+long unlinkat(int at, const char* path, int flags) noexcept {
+  return retried([&] { return ::unlinkat(at, path, flags); });
+}
+long renameat(int at, const char* from, const char* to) noexcept {
+  return retried([&] { return ::renameat(at, from, at, to); });
+}
+long mkdirat(int at, const char* path, unsigned mode) noexcept {
+  return retried([&] { return ::mkdirat(at, path, mode); });
+}
+long readlinkat(int at, const char* path, char* target, std::size_t size) noexcept {
+  return retried([&] { return ::readlinkat(at, path, target, size); });
+}
+long open_directory(int at, const char* path, void** directory) noexcept {
+  const long fd = openat(at, path, O_RDONLY | O_DIRECTORY, 0);
+  if (fd < 0) return fd;
+  *directory = ::fdopendir(static_cast<int>(fd));
+  if (*directory) return 0;
+  const long error = -errno;
+  ::close(static_cast<int>(fd));
+  return error;
+}
+long next_entry(void* directory, const char** name, unsigned* mode) noexcept {
+  errno = 0;
+  const dirent* const entry = ::readdir(static_cast<DIR*>(directory));
+  if (!entry) return -errno;
+  *name = entry->d_name;
+  *mode = static_cast<unsigned>(DTTOIF(entry->d_type));
+  return 1;
+}
+long close_directory(void* directory) noexcept {
+  return checked(::closedir(static_cast<DIR*>(directory)));
+}
+long sendfile(int to, int from, std::int64_t offset, std::size_t size) noexcept {
+  return retried([&] {
+    off_t at = offset;
+    return ::sendfile(to, from, &at, size);
+  });
+}
 long fstat(int fd, struct stat* status) noexcept { return checked(::fstat(fd, status)); }
 long is_tty(int fd) noexcept { return ::isatty(fd); }
 long eventfd(int flags) noexcept { return checked(::eventfd(0, flags)); }
@@ -162,23 +235,63 @@ long sigaction(int number, const struct sigaction* action, struct sigaction* pre
   return checked(::sigaction(number, action, previous));
 }
 
+long block_signals(sigset_t* before) noexcept {
+  sigset_t all;
+  sigfillset(&all);
+  return -::pthread_sigmask(SIG_SETMASK, &all, before);
+}
+long restore_signals(const sigset_t* before) noexcept {
+  return -::pthread_sigmask(SIG_SETMASK, before, nullptr);
+}
+long name_thread(const char* name) noexcept {
+  char cut[16] = {};
+  std::strncpy(cut, name, sizeof cut - 1);
+  return -::pthread_setname_np(::pthread_self(), cut);
+}
+
 namespace {
-sigset_t only_sigpipe() noexcept {
+sigset_t write_signals() noexcept {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGPIPE);
+  sigaddset(&set, SIGXFSZ);
   return set;
 }
 }  // namespace
-long sigpipe_block() noexcept {
-  const sigset_t set = only_sigpipe();
+long block_write_signals() noexcept {
+  const sigset_t set = write_signals();
   return -::pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
-long sigpipe_take() noexcept {
-  const sigset_t set = only_sigpipe();
+long take_write_signals() noexcept {
+  const sigset_t set = write_signals();
   const timespec at_once{};
   return retried([&] { return ::sigtimedwait(&set, nullptr, &at_once); });
 }
+
+// libaio returns -errno by itself.
+#ifdef PROA_HAVE_AIO
+long aio_setup(unsigned entries, void** context) noexcept {
+  io_context_t made = nullptr;
+  const long result = ::io_setup(static_cast<int>(entries), &made);
+  *context = made;
+  return result;
+}
+long aio_destroy(void* context) noexcept {
+  return ::io_destroy(static_cast<io_context_t>(context));
+}
+long aio_submit(void* context, long count, iocb** blocks) noexcept {
+  return ::io_submit(static_cast<io_context_t>(context), count, blocks);
+}
+long aio_events(void* context, long least, long most, io_event* events) noexcept {
+  timespec at_once{};
+  return ::io_getevents(static_cast<io_context_t>(context), least, most, events, &at_once);
+}
+#else
+long aio_setup(unsigned, void**) noexcept { return -ENOSYS; }
+long aio_destroy(void*) noexcept { return -ENOSYS; }
+long aio_submit(void*, long, iocb**) noexcept { return -ENOSYS; }
+long aio_events(void*, long, long, io_event*) noexcept { return -ENOSYS; }
+#endif
 
 #ifdef PROA_HAVE_URING
 long uring_setup(unsigned entries, io_uring* ring, io_uring_params* parameters) noexcept {

@@ -30,9 +30,9 @@ std::string why_not() {
 const std::vector<std::string>& configurations() {
   static const std::vector<std::string> names = {
 #ifdef PROA_HAVE_URING
-      "uring", "uring-5.19", "uring-5.11",
+      "uring", "uring-5.19", "uring-5.11", "uring-pool",
 #endif
-      "epoll"};
+      "epoll", "epoll-pool"};
   return names;
 }
 
@@ -46,7 +46,9 @@ proa::Options options(const std::string& name) {
   proa::Options made;
   const std::size_t dash = name.find('-');
   made.backend = name.substr(0, dash);
-  if (dash != std::string::npos) made.uring_release = name.substr(dash + 1);
+  const std::string tier = dash == std::string::npos ? "" : name.substr(dash + 1);
+  made.native_files = tier != "pool";
+  if (tier != "pool") made.uring_release = tier;
   if (made.backend != "uring" && made.backend != "epoll") {
     throw std::invalid_argument("no configuration is named " + name);
   }

@@ -56,6 +56,15 @@ struct Outcome {
   bool more = false;
 };
 
+// For a rig without operations on files.
+inline proa::BlockingCalls& no_workers() {
+  struct NoWorkers final : proa::BlockingCalls {
+    void take(proa::Operation&) noexcept override {}
+  };
+  static NoWorkers none;
+  return none;
+}
+
 struct UringRig {
   explicit UringRig(const std::string& release = {},
                     const std::function<void(proa::Options&)>& adjust = {}) {
@@ -67,7 +76,7 @@ struct UringRig {
     if (adjust) adjust(options);
     pool = new proa::Pool(options.buffer_size, options.buffers, counters);
     std::string why_not;
-    backend = proa::uring_backend().create({options, *pool, counters}, why_not);
+    backend = proa::uring_backend().create({options, *pool, no_workers(), counters}, why_not);
     INFO(why_not);
     REQUIRE(backend != nullptr);
     pool->set_backend(backend.get());

@@ -258,7 +258,7 @@ TEST_CASE("uring: a completion that the kernel lost is fatal, never silent") {
     proa::Counters counters;
     auto* const pool = new proa::Pool(4096, 4, counters);
     std::string why_not;
-    auto backend = proa::uring_backend().create({options, *pool, counters}, why_not);
+    auto backend = proa::uring_backend().create({options, *pool, no_workers(), counters}, why_not);
     proa::sys::table.uring_submit_and_wait = losing_enter;
     backend->wait(backend->system().now());
   });

@@ -22,7 +22,9 @@ constexpr std::uint64_t wake_token = ~std::uint64_t{0};
 class EpollBackend final : public Backend, private Poller {
  public:
   explicit EpollBackend(const BackendContext& context) noexcept
-      : adapter_(*this, context.buffers, context.counters), counters_(context.counters) {}
+      : adapter_(*this, context.buffers, context.counters),
+        blocking_(context.blocking),
+        counters_(context.counters) {}
 
   ~EpollBackend() override {
     if (event_ >= 0) sys::close(event_);
@@ -40,7 +42,9 @@ class EpollBackend final : public Backend, private Poller {
     return sys::epoll_ctl(epoll_, EPOLL_CTL_ADD, event_, &wanted);
   }
 
-  void submit(Operation& operation) noexcept override { adapter_.submit(operation); }
+  void submit(Operation& operation) noexcept override {
+    operation.opcode() >= Opcode::read_at ? blocking_.take(operation) : adapter_.submit(operation);
+  }
   void cancel(Operation& operation) noexcept override { adapter_.cancel(operation); }
 
   void wait(TimePoint until) noexcept override {
@@ -115,6 +119,7 @@ class EpollBackend final : public Backend, private Poller {
   }
 
   ReadinessAdapter adapter_;
+  BlockingCalls& blocking_;
   Counters& counters_;
   int epoll_ = -1;
   int event_ = -1;

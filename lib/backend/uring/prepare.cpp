@@ -122,8 +122,8 @@ io_uring_sqe* UringBackend::fill(Operation& operation) noexcept {
                             static_cast<socklen_t>(address.size()));
       return sqe;
     }
-    case Opcode::timer:
-      break;  // stays with the proactor
+    default:
+      break;  // timers stay with the proactor
   }
   return nullptr;
 }

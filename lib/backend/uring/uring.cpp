@@ -21,8 +21,11 @@ std::string probe(const Options& options, bool by_name) {
     bool available() noexcept override { return false; }
     void fill(Buffer&, std::size_t) noexcept override {}
   } no_buffers;
+  struct NoWorkers final : BlockingCalls {
+    void take(Operation&) noexcept override {}
+  } no_workers;
   Counters counters;
-  uring::UringBackend backend({small, no_buffers, counters});
+  uring::UringBackend backend({small, no_buffers, no_workers, counters});
   std::string why_not = backend.open();
   if (!why_not.empty() || by_name) return why_not;
   const std::vector<std::string> features = backend.features();

@@ -37,6 +37,7 @@ timespec to_timespec(Duration duration) noexcept {
 UringBackend::UringBackend(const BackendContext& context) noexcept
     : options_(context.options),
       source_(context.buffers),
+      blocking_(context.blocking),
       counters_(context.counters),
       buffers_(context.buffers) {}
 
@@ -93,6 +94,7 @@ std::vector<std::string> UringBackend::features() const {
 }
 
 void UringBackend::submit(Operation& operation) noexcept {
+  if (operation.opcode() >= Opcode::read_at) return blocking_.take(operation);
   phase(operation) = outside;
   BackendSide::slot(operation) = Slots::none;
   if (operation.opcode() == Opcode::recv_buffers) {

@@ -107,6 +107,7 @@ class UringBackend final : public Backend {
 
   const Options& options_;
   BufferSource& source_;
+  BlockingCalls& blocking_;
   Counters& counters_;
   RealSystem system_;
 

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <proa/descriptor.hpp>
+#include <proa/system.hpp>
+#include <utility>
+
+namespace proa {
+
+/// Owns one open descriptor of a System: closes it when destroyed. Move-only. It must not outlive
+/// its proactor, and no operation may be in flight on it when it is closed; a handler that was
+/// given it sees to both. What Socket and File have in common.
+class OwnedDescriptor {
+ public:
+  OwnedDescriptor() noexcept = default;
+  OwnedDescriptor(System& system, Descriptor descriptor, bool borrowed = false) noexcept
+      : system_(&system), descriptor_(descriptor), borrowed_(borrowed) {}
+  OwnedDescriptor(OwnedDescriptor&& other) noexcept
+      : system_(other.system_),
+        descriptor_(std::exchange(other.descriptor_, Descriptor())),
+        borrowed_(other.borrowed_) {}
+  OwnedDescriptor& operator=(OwnedDescriptor&& other) noexcept {
+    if (this != &other) {
+      close();
+      system_ = other.system_;
+      descriptor_ = std::exchange(other.descriptor_, Descriptor());
+      borrowed_ = other.borrowed_;
+    }
+    return *this;
+  }
+  ~OwnedDescriptor() { close(); }
+
+  bool valid() const noexcept { return descriptor_.valid(); }
+  Descriptor descriptor() const noexcept { return descriptor_; }
+
+  /// Gives the descriptor up, open as it is: it is the caller's to close.
+  Descriptor release() noexcept {
+    if (valid()) system_->forget(descriptor_);
+    return std::exchange(descriptor_, Descriptor());
+  }
+  /// Closes now, with close(2); one that is borrowed is only forgotten.
+  void close() noexcept {
+    if (!valid()) return;
+    const Descriptor descriptor = std::exchange(descriptor_, Descriptor());
+    borrowed_ ? system_->forget(descriptor) : (void)system_->close(descriptor);
+  }
+
+ protected:
+  System* system_ = nullptr;
+  Descriptor descriptor_;
+  bool borrowed_ = false;
+};
+
+}  // namespace proa

@@ -1,0 +1,111 @@
+// Where operations meet the threads that wait for them: files that a backend passes on, and work of
+// the program's own. Upholds R2 (what was taken is delivered once) and R4 (what no worker has begun
+// can be taken back).
+#include <boost/intrusive/parent_from_member.hpp>
+#include <cerrno>
+#include <cstdint>
+#include <proa/file_requests.hpp>
+#include <proa/worker_pool.hpp>
+
+#include "core.hpp"
+#include "file/file_calls.hpp"
+#include "misuse.hpp"
+#include "sys/sys.hpp"
+
+namespace proa {
+
+namespace {
+
+template <class Request>
+bool aligned(const Request& request, const FileAlignment& needed) noexcept {
+  if (request.offset() % needed.offset != 0) return false;
+  for (std::size_t i = 0; i < request.pieces().count(); ++i) {
+    const auto& piece = request.pieces().data()[i];
+    if (piece.size % needed.offset != 0) return false;
+    if (reinterpret_cast<std::uintptr_t>(piece.data) % needed.memory != 0) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Workers& WorkersHook::from_hook(ListHook& hook) noexcept { return Workers::from_hook(hook); }
+
+void Core::add_workers(Workers& workers) noexcept {
+  check_thread("a WorkerPool");
+  workers.set_backend(backend_.get());
+  workers_.push_back(workers);
+}
+
+void Core::remove_workers(Workers& workers) noexcept {
+  check_thread("~WorkerPool");
+  if (workers.pending() > 0) {
+    misuse("WorkerPool \"%s\" destroyed while work is pending", workers.name().c_str());
+  }
+  List<Workers, WorkersHook>::remove(workers);
+}
+
+long Core::perform_work(Operation& operation) noexcept {
+  const Work& work = static_cast<Work&>(operation);
+  work.function_(work.object_);
+  return 0;
+}
+
+Workers& Core::workers_of(Operation& operation) noexcept {
+  return operation.opcode_ == Opcode::work ? *static_cast<Work&>(operation).workers_ : files_;
+}
+
+// A backend passes it on.
+void Core::take(Operation& operation) noexcept {
+  if (operation.reason_ != Reason::none) return finish(operation, -ECANCELED);
+  if (!files_.ready()) return finish(operation, options_.workers == 0 ? -EOPNOTSUPP : -EAGAIN);
+  operation.at_workers_ = true;
+  files_.submit(operation);
+}
+
+// Takes back what no worker has begun: close() and shutdown() do not wait for it.
+void Core::withdraw(Workers& workers, int descriptor) noexcept {
+  OperationList taken;
+  workers.withdraw(descriptor, taken);
+  while (Operation* const operation = taken.pop_front()) {
+    operation->at_workers_ = false;
+    if (operation->reason_ == Reason::none) operation->reason_ = Reason::close;
+    finish(*operation, -ECANCELED);
+  }
+}
+
+void Core::collect_worked() noexcept {
+  OperationList done;
+  for (Workers* each = workers_.front(); each; each = workers_.after(*each)) each->collect(done);
+  while (Operation* const operation = done.pop_front()) {
+    operation->at_workers_ = false;
+    if (operation->opcode_ == Opcode::send_file && operation->error_ == -EAGAIN) {
+      if (operation->reason_ != Reason::none) {
+        finish(*operation, -ECANCELED);
+      } else {
+        untold_ = true;
+        backend_->submit(*operation);  // until the socket has room
+      }
+      continue;
+    }
+    if (operation->opcode_ == Opcode::file_call && operation->error_ == 0 &&
+        static_cast<FileCall&>(*operation).verb() == FileVerb::open) {
+      const long descriptor = static_cast<long>(std::exchange(operation->bytes_, 0));
+      adopt_opened(static_cast<Open&>(*operation), descriptor, system());
+    }
+    operation->state_ = State::finished;
+    finished_.push_back(*operation);
+  }
+}
+
+bool Core::misaligned(Operation& operation) noexcept {
+  const bool reads = operation.opcode_ == Opcode::read_at;
+  if (!reads && operation.opcode_ != Opcode::write_at) return false;
+  if (sys::is_direct(operation.descriptor_) <= 0) return false;
+  FileAlignment needed;
+  system().file_alignment(operation.descriptor(), needed);
+  return reads ? !aligned(static_cast<ReadAt&>(operation), needed)
+               : !aligned(static_cast<WriteAt&>(operation), needed);
+}
+
+}  // namespace proa

@@ -1,0 +1,123 @@
+// An owned file, and the inputs of the requests on files. Upholds R3: paths and lists are copied.
+#include <cerrno>
+#include <limits>
+#include <new>
+#include <proa/file_requests.hpp>
+#include <proa/proactor.hpp>
+#include <proa/requests.hpp>
+
+#include "error_code.hpp"
+
+namespace proa {
+
+namespace {
+
+constexpr std::uint64_t last_offset = std::numeric_limits<std::int64_t>::max();
+
+std::error_code told(long result) noexcept { return to_error_code(static_cast<int>(result)); }
+
+template <class Piece>
+std::int32_t refuse(typename Pieces<Piece>::Fault fault, std::uint64_t offset,
+                    std::size_t size) noexcept {
+  if (fault == Pieces<Piece>::Fault::out_of_memory) return -ENOMEM;
+  if (fault == Pieces<Piece>::Fault::bad_length) return code_of(Error::bad_length);
+  return offset > last_offset || size > last_offset - offset ? code_of(Error::bad_offset) : 0;
+}
+
+}  // namespace
+
+long System::open_file(const char*, OpenFlags, unsigned, Descriptor&) noexcept {
+  return -EOPNOTSUPP;
+}
+long System::adopt_file(int, Descriptor&) noexcept { return -EOPNOTSUPP; }
+long System::file_alignment(Descriptor, FileAlignment&) noexcept { return -EOPNOTSUPP; }
+
+File File::open(Proactor& proactor, const std::string& path, OpenFlags flags, unsigned mode,
+                std::error_code& error) noexcept {
+  if (path.find('\0') != std::string::npos) {
+    error = Error::path_has_nul;
+    return {};
+  }
+  Descriptor opened;
+  System& system = proactor.system();
+  const long result = system.open_file(path.c_str(), flags, mode, opened);
+  error = told(result);
+  return result < 0 ? File() : File(system, opened);
+}
+
+File File::adopt(Proactor& proactor, int number, std::error_code& error) noexcept {
+  Descriptor adopted;
+  System& system = proactor.system();
+  const long result = system.adopt_file(number, adopted);
+  error = told(result);
+  return result < 0 ? File() : File(system, adopted);
+}
+
+File File::borrow(Proactor& proactor, int number, std::error_code& error) noexcept {
+  File file = adopt(proactor, number, error);
+  file.borrowed_ = true;
+  return file;
+}
+
+FileAlignment File::alignment() const noexcept {
+  FileAlignment alignment;
+  if (valid()) system_->file_alignment(descriptor_, alignment);
+  return alignment;
+}
+
+void ReadAt::prepare(Descriptor file, std::uint64_t offset, const MutableBytes* pieces,
+                     std::size_t count) noexcept {
+  check_idle("prepare");
+  set_descriptor(file);
+  offset_ = offset;
+  exactly_ = false;
+  const auto fault = pieces_.assign(pieces, count);
+  refusal_ = refuse<MutableBytes>(fault, offset, pieces_.size());
+}
+
+void WriteAt::prepare(Descriptor file, std::uint64_t offset, const Bytes* pieces,
+                      std::size_t count) noexcept {
+  check_idle("prepare");
+  set_descriptor(file);
+  offset_ = offset;
+  append_ = false;
+  const auto fault = pieces_.assign(pieces, count);
+  refusal_ = refuse<Bytes>(fault, offset, pieces_.size());
+}
+
+void FileCall::prepare_file(Descriptor file, std::uint64_t offset, std::uint64_t length) noexcept {
+  check_idle("prepare");
+  set_descriptor(file);
+  offset_ = offset;
+  length_ = length;
+  path_.clear();
+  refusal_ = file.valid() ? 0 : -EBADF;
+  if (offset > last_offset || length > last_offset - offset) refusal_ = code_of(Error::bad_offset);
+}
+
+void FileCall::prepare_path(Descriptor at, const char* path, std::size_t size) noexcept {
+  check_idle("prepare");
+  set_descriptor(at);
+  offset_ = length_ = 0;
+  refusal_ = 0;
+  copy(path_, path, size);
+}
+
+void FileCall::prepare_second(const char* path, std::size_t size) noexcept {
+  copy(second_path_, path, size);
+}
+
+void FileCall::copy(std::string& to, const char* path, std::size_t size) noexcept {
+  if (refusal_ != 0) return;
+  if (std::string_view(path, size).find('\0') != std::string_view::npos) {
+    refusal_ = code_of(Error::path_has_nul);
+    return;
+  }
+  try {
+    to.assign(path, size);
+  } catch (const std::bad_alloc&) {
+    refusal_ = -ENOMEM;
+  }
+}
+
+}  // namespace proa

@@ -1,0 +1,295 @@
+// What file operations are in terms of system calls, for a worker to wait in, and the rules that
+// all backends share: what a short result means, and where a request ends.
+#include "file/file_calls.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+#include <proa/backend.hpp>
+#include <proa/requests.hpp>
+
+#include "error_code.hpp"
+#include "sys/sys.hpp"
+
+namespace proa {
+
+namespace {
+
+constexpr int most_pieces = 64;
+constexpr unsigned sector = 512;
+/// What one worker's turn sends, so that a fast reader does not keep it to itself.
+constexpr std::uint64_t sending_share = std::uint64_t{4} << 20;
+
+template <class Piece>
+int gather_pieces(const Pieces<Piece>& from, std::size_t skip, std::size_t most, iovec* pieces,
+                  int limit) noexcept {
+  int count = 0;
+  std::size_t position = 0;
+  for (std::size_t i = 0; i < from.count() && count < limit && position < most; ++i) {
+    const Piece& piece = from.data()[i];
+    const std::size_t begin = std::max(position, skip);
+    const std::size_t end = std::min(position + piece.size, most);
+    if (begin < end) {
+      const char* const data = static_cast<const char*>(piece.data) + (begin - position);
+      pieces[count++] = {const_cast<char*>(data), end - begin};
+    }
+    position += piece.size;
+  }
+  return count;
+}
+
+long end_of_file(const ReadAt& read) noexcept {
+  return read.exactly() && BackendSide::moved(read) < wanted(read) ? code_of(Error::end_of_file)
+                                                                   : 0;
+}
+
+template <class Request>
+long perform_transfer(Request& request, long (*some)(Request&, int) noexcept) noexcept {
+  for (;;) {
+    long result = some(request, 0);
+    if (result == -EAGAIN) result = some(request, 0);  // some file systems do so once
+    if (step_ends(request, result)) return result;
+  }
+}
+
+long perform_send(SendFile& send) noexcept {
+  for (std::uint64_t share = 0; share < sending_share;) {
+    const std::size_t moved = BackendSide::moved(send);
+    const std::uint64_t left = send.length() - moved;
+    if (left == 0) return 0;
+    const long sent =
+        sys::sendfile(send.descriptor().number, send.file().number,
+                      static_cast<std::int64_t>(send.offset() + moved),
+                      static_cast<std::size_t>(std::min<std::uint64_t>(left, sending_share)));
+    if (sent <= 0) return sent;
+    BackendSide::advance(send, static_cast<std::size_t>(sent));
+    share += static_cast<std::uint64_t>(sent);
+  }
+  return -EAGAIN;
+}
+
+FileType type_of(unsigned mode) noexcept {
+  switch (mode & S_IFMT) {
+    case S_IFREG:
+      return FileType::regular;
+    case S_IFDIR:
+      return FileType::directory;
+    case S_IFLNK:
+      return FileType::symbolic_link;
+    case S_IFIFO:
+      return FileType::pipe;
+    case S_IFSOCK:
+      return FileType::socket;
+    case S_IFCHR:
+      return FileType::character_device;
+    case S_IFBLK:
+      return FileType::block_device;
+    default:
+      return FileType::unknown;
+  }
+}
+
+long perform_status(Status& call) noexcept {
+  struct statx raw {};
+  const bool by_path = !call.path().empty();
+  const long result =
+      sys::statx(directory_of(call), call.path().c_str(),
+                 (has(call.flags(), OpenFlags::no_follow) ? AT_SYMLINK_NOFOLLOW : 0) |
+                     (by_path || !call.descriptor().valid() ? 0 : AT_EMPTY_PATH),
+                 STATX_BASIC_STATS, &raw);
+  if (result == 0) call.status() = to_status(raw);
+  return result;
+}
+
+long perform_read_link(ReadLink& call) noexcept {
+  char target[4096];
+  const long size = sys::readlinkat(directory_of(call), call.path().c_str(), target, sizeof target);
+  if (size < 0) return size;
+  try {
+    call.target().assign(target, static_cast<std::size_t>(size));
+  } catch (const std::bad_alloc&) {
+    return -ENOMEM;
+  }
+  return 0;
+}
+
+long perform_list(ListDirectory& call) noexcept {
+  call.entries().clear();
+  void* directory = nullptr;
+  long result = sys::open_directory(directory_of(call), call.path().c_str(), &directory);
+  if (result < 0) return result;
+  const char* name = nullptr;
+  unsigned mode = 0;
+  try {
+    while ((result = sys::next_entry(directory, &name, &mode)) > 0) {
+      const std::string_view text = name;
+      if (text != "." && text != "..") call.entries().push_back({std::string(text), type_of(mode)});
+    }
+  } catch (const std::bad_alloc&) {
+    result = -ENOMEM;
+  }
+  sys::close_directory(directory);
+  return result;
+}
+
+long perform_open(Open& call) noexcept {
+  return sys::openat(directory_of(call), call.path().c_str(), open_flags(call.flags()),
+                     call.mode());
+}
+
+long perform_call(FileCall& call) noexcept {
+  const int file = call.descriptor().number;
+  const int directory = directory_of(call);
+  const char* const path = call.path().c_str();
+  switch (call.verb()) {
+    case FileVerb::open:
+      return perform_open(static_cast<Open&>(call));
+    case FileVerb::close:
+      return sys::close(file);
+    case FileVerb::sync:
+      return sys::fsync(file);
+    case FileVerb::data_sync:
+      return sys::fdatasync(file);
+    case FileVerb::status:
+      return perform_status(static_cast<Status&>(call));
+    case FileVerb::truncate:
+      return sys::ftruncate(file, static_cast<std::int64_t>(call.offset()));
+    case FileVerb::allocate:
+      return sys::fallocate(file, static_cast<std::int64_t>(call.offset()),
+                            static_cast<std::int64_t>(call.length()));
+    case FileVerb::unlink:
+      return sys::unlinkat(directory, path,
+                           has(call.flags(), OpenFlags::directory) ? AT_REMOVEDIR : 0);
+    case FileVerb::rename:
+      return sys::renameat(directory, path, call.second_path().c_str());
+    case FileVerb::make_directory:
+      return sys::mkdirat(directory, path, call.mode());
+    case FileVerb::read_link:
+      return perform_read_link(static_cast<ReadLink&>(call));
+    case FileVerb::list_directory:
+      return perform_list(static_cast<ListDirectory&>(call));
+  }
+  return -EOPNOTSUPP;
+}
+
+}  // namespace
+
+long perform_file(Operation& operation) noexcept {
+  switch (operation.opcode()) {
+    case Opcode::read_at:
+      return perform_transfer(static_cast<ReadAt&>(operation), &read_some);
+    case Opcode::write_at:
+      return perform_transfer(static_cast<WriteAt&>(operation), &write_some);
+    case Opcode::file_call:
+      return perform_call(static_cast<FileCall&>(operation));
+    case Opcode::send_file:
+      return perform_send(static_cast<SendFile&>(operation));
+    default:
+      return -EOPNOTSUPP;
+  }
+}
+
+std::size_t wanted(const ReadAt& read) noexcept {
+  return std::min(read.pieces().size(), max_transfer);
+}
+std::size_t wanted(const WriteAt& write) noexcept {
+  return std::min(write.pieces().size(), max_transfer);
+}
+
+int gather(const ReadAt& read, std::size_t skip, iovec* pieces, int limit) noexcept {
+  return gather_pieces(read.pieces(), skip, wanted(read), pieces, limit);
+}
+int gather(const WriteAt& write, std::size_t skip, iovec* pieces, int limit) noexcept {
+  return gather_pieces(write.pieces(), skip, wanted(write), pieces, limit);
+}
+
+long read_some(ReadAt& read, int flags) noexcept {
+  iovec pieces[most_pieces];
+  const std::size_t moved = BackendSide::moved(read);
+  const int count = gather(read, moved, pieces, most_pieces);
+  return sys::preadv2(read.descriptor().number, pieces, count,
+                      static_cast<std::int64_t>(read.offset() + moved), flags);
+}
+
+long write_some(WriteAt& write, int flags) noexcept {
+  iovec pieces[most_pieces];
+  const std::size_t moved = BackendSide::moved(write);
+  const int count = gather(write, moved, pieces, most_pieces);
+  if (write.append()) flags |= RWF_APPEND;
+  return sys::pwritev2(write.descriptor().number, pieces, count,
+                       static_cast<std::int64_t>(write.offset() + moved), flags);
+}
+
+bool step_ends(ReadAt& read, long& result) noexcept {
+  // Behind the odd end of a file that is read directly nothing is aligned any more.
+  if (result == -EINVAL && BackendSide::moved(read) % sector != 0) result = 0;
+  if (result < 0) return true;
+  const bool over =
+      result == 0 || BackendSide::advance(read, static_cast<std::size_t>(result)) >= wanted(read);
+  if (over) result = end_of_file(read);
+  return over;
+}
+
+bool step_ends(WriteAt& write, long& result) noexcept {
+  if (result == 0) result = -EIO;  // would go on for ever
+  if (result < 0) return true;
+  const bool over = BackendSide::advance(write, static_cast<std::size_t>(result)) >= wanted(write);
+  if (over) result = 0;
+  return over;
+}
+
+int open_flags(OpenFlags flags) noexcept {
+  const bool read = has(flags, OpenFlags::read);
+  const bool write = has(flags, OpenFlags::write) || has(flags, OpenFlags::append);
+  int raw = write ? (read ? O_RDWR : O_WRONLY) : O_RDONLY;
+  const struct {
+    OpenFlags flag;
+    int raw;
+  } pairs[] = {{OpenFlags::append, O_APPEND},       {OpenFlags::create, O_CREAT},
+               {OpenFlags::exclusive, O_EXCL},      {OpenFlags::truncate, O_TRUNC},
+               {OpenFlags::direct, O_DIRECT},       {OpenFlags::data_sync, O_DSYNC},
+               {OpenFlags::directory, O_DIRECTORY}, {OpenFlags::no_follow, O_NOFOLLOW}};
+  for (const auto& pair : pairs) {
+    if (has(flags, pair.flag)) raw |= pair.raw;
+  }
+  return raw | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+}
+
+long adopt_opened(Open& open, long descriptor, System& system) noexcept {
+  if (descriptor < 0) return descriptor;
+  const int number = static_cast<int>(descriptor);
+  // On a file it means that io_uring must not wait.
+  sys::set_blocking(number);
+  open.file() = File(system, {number, DescriptorKind::file});
+  return 0;
+}
+
+FileStatus to_status(const struct statx& raw) noexcept {
+  const auto time = [](const statx_timestamp& from) {
+    return std::chrono::seconds(from.tv_sec) + std::chrono::nanoseconds(from.tv_nsec);
+  };
+  FileStatus status;
+  status.type = type_of(raw.stx_mode);
+  status.size = raw.stx_size;
+  status.occupied = raw.stx_blocks * sector;
+  status.inode = raw.stx_ino;
+  status.device = std::uint64_t{raw.stx_dev_major} << 32 | raw.stx_dev_minor;
+  status.links = raw.stx_nlink;
+  status.permissions = raw.stx_mode & 07777u;
+  status.user = raw.stx_uid;
+  status.group = raw.stx_gid;
+  status.modified = time(raw.stx_mtime);
+  status.changed = time(raw.stx_ctime);
+  status.accessed = time(raw.stx_atime);
+  return status;
+}
+
+int directory_of(const FileCall& call) noexcept {
+  return call.descriptor().valid() ? call.descriptor().number : AT_FDCWD;
+}
+
+}  // namespace proa

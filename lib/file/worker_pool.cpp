@@ -1,0 +1,35 @@
+// Work of the program's own: a Workers that the core looks after beside the one for files.
+#include <cerrno>
+#include <proa/worker_pool.hpp>
+
+#include "core.hpp"
+#include "error_code.hpp"
+#include "misuse.hpp"
+
+namespace proa {
+
+namespace {
+
+// The name of the function that Work runs is Work's alone; see Workers::Perform.
+std::string cut(const std::string& name) { return name.substr(0, 15); }
+
+}  // namespace
+
+WorkerPool::WorkerPool(Proactor& proactor, const Options& options)
+    : proactor_(proactor),
+      workers_(std::make_unique<Workers>(cut(options.name), options.threads, options.queue,
+                                         &Core::perform_work)) {
+  proactor_.core().add_workers(*workers_);
+}
+
+WorkerPool::~WorkerPool() { proactor_.core().remove_workers(*workers_); }
+
+std::error_code WorkerPool::run(Work& work, TimePoint deadline) noexcept {
+  if (!work.pending()) work.workers_ = workers_.get();
+  return proactor_.submit(work, deadline);
+}
+
+std::size_t WorkerPool::queued() const noexcept { return workers_->queued(); }
+unsigned WorkerPool::threads() const noexcept { return workers_->threads(); }
+
+}  // namespace proa

@@ -1,0 +1,146 @@
+// A queue, some threads, and the way back. Upholds R2 (an operation leaves once: done, or taken
+// back before a worker began) and R9 (its owner hears of it on the loop's thread).
+#include "file/workers.hpp"
+
+#include <algorithm>
+#include <boost/intrusive/parent_from_member.hpp>
+#include <csignal>
+#include <proa/backend.hpp>
+#include <system_error>
+#include <utility>
+
+#include "sys/sys.hpp"
+
+namespace proa {
+
+namespace {
+
+// With a worker or done; what may still be taken back has `queued`.
+enum Phase : std::uint8_t { phase_fresh, phase_queued, phase_begun };
+
+}  // namespace
+
+Workers& Workers::from_hook(ListHook& hook) noexcept {
+  return *boost::intrusive::get_parent_from_member<Workers>(&hook, &Workers::hook_);
+}
+
+Workers::Workers(std::string name, unsigned most, std::size_t limit, Perform perform)
+    : name_(std::move(name)), most_(most), limit_(limit), perform_(perform) {
+  threads_.reserve(most);
+}
+
+Workers::~Workers() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  some_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+bool Workers::ready() noexcept {
+  return queued() < limit_ && (!threads_.empty() || begin_thread());
+}
+
+bool Workers::begin_thread() noexcept {
+  if (threads_.size() >= most_) return false;
+  // No signal of the program's is handled here, and RLIMIT_FSIZE ends no process.
+  sigset_t before;
+  sys::block_signals(&before);
+  bool begun = true;
+  try {
+    threads_.emplace_back([this] { work(); });
+  } catch (const std::system_error&) {
+    begun = false;
+  }
+  sys::restore_signals(&before);
+  return begun;
+}
+
+void Workers::submit(Operation& operation) noexcept {
+  BackendSide::phase(operation) = phase_fresh;
+  fresh_.push_back(operation);
+  ++fresh_count_;
+  ++pending_;
+}
+
+void Workers::flush() noexcept {
+  if (fresh_.empty()) return;
+  const std::size_t given = std::exchange(fresh_count_, 0);
+  for (Operation* one = fresh_.front(); one; one = fresh_.after(*one)) {
+    BackendSide::phase(*one) = phase_queued;
+  }
+  std::size_t free = 0;
+  std::size_t queued = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.splice(fresh_);
+    queued = count_.load(std::memory_order_relaxed) + given;
+    count_.store(queued, std::memory_order_relaxed);
+    free = threads_.size() - busy_;
+  }
+  for (std::size_t i = 0; i < std::min(free, queued); ++i) some_.notify_one();
+  while (free < queued && begin_thread()) ++free;
+}
+
+bool Workers::cancel(Operation& operation) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (BackendSide::phase(operation) == phase_fresh) {
+    OperationList::remove(operation);
+    --fresh_count_;
+    --pending_;
+    return true;
+  }
+  if (BackendSide::phase(operation) != phase_queued) return false;
+  OperationList::remove(operation);
+  count_.fetch_sub(1, std::memory_order_relaxed);
+  --pending_;
+  return true;
+}
+
+void Workers::withdraw(int descriptor, OperationList& taken) noexcept {
+  flush();
+  const std::lock_guard lock(mutex_);
+  for (Operation* one = queue_.front(); one;) {
+    Operation* const next = queue_.after(*one);
+    if (descriptor < 0 || one->descriptor().number == descriptor) {
+      OperationList::remove(*one);
+      count_.fetch_sub(1, std::memory_order_relaxed);
+      taken.push_back(*one);
+      --pending_;
+    }
+    one = next;
+  }
+}
+
+void Workers::collect(OperationList& done) noexcept {
+  if (!any_done_.load(std::memory_order_acquire)) return;
+  const std::lock_guard lock(mutex_);
+  any_done_.store(false, std::memory_order_relaxed);
+  for (Operation* one = done_.front(); one; one = done_.after(*one)) --pending_;
+  done.splice(done_);
+}
+
+void Workers::work() noexcept {
+  sys::name_thread(name_.c_str());
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    while (queue_.empty() && !ending_) some_.wait(lock);
+    if (queue_.empty()) return;
+    Operation& operation = *queue_.pop_front();
+    count_.fetch_sub(1, std::memory_order_relaxed);
+    BackendSide::phase(operation) = phase_begun;
+    ++busy_;
+    lock.unlock();
+    BackendSide::finish(operation, perform_(operation));
+    lock.lock();
+    --busy_;
+    const bool first = done_.empty();
+    done_.push_back(operation);
+    any_done_.store(true, std::memory_order_release);
+    // Under the lock: behind it the loop could have taken the operation and ended.
+    if (first) backend_->wake();
+  }
+}
+
+}  // namespace proa
