@@ -43,6 +43,7 @@ std::size_t side(const Operation& operation) noexcept {
 Core::Core(const Options& options)
     : options_(options),
       pool_(new Pool(options.buffer_size, options.buffers, counters_)),
+      paged_pool_(new Pool(Pool::Paged(), options.buffer_size, counters_)),
       files_("proa-file", options.workers, SIZE_MAX, &perform_file),
       now_(TimePoint()) {
   workers_.push_back(files_);

@@ -99,6 +99,7 @@ class Core final : private BlockingCalls {
   static long perform_work(Operation& operation) noexcept;
 
   Pool& pool() noexcept { return *pool_; }
+  Pool& paged_pool() noexcept { return *paged_pool_; }
   Backend& backend() noexcept { return *backend_; }
   System& system() noexcept { return backend_->system(); }
   const Options& options() const noexcept { return options_; }
@@ -145,6 +146,7 @@ class Core final : private BlockingCalls {
     void operator()(Pool* pool) const noexcept { pool->orphan(); }
   };
   std::unique_ptr<Pool, PoolRelease> pool_;
+  std::unique_ptr<Pool, PoolRelease> paged_pool_;  // for direct I/O
   std::unique_ptr<Backend> backend_;
 
   Workers files_;

@@ -37,6 +37,7 @@ void Core::bind(const char* verb) noexcept {
   if (thread_.load(std::memory_order_relaxed) == std::thread::id()) {
     thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
     pool_->bind(std::this_thread::get_id());
+    paged_pool_->bind(std::this_thread::get_id());
     if (write_signals_blocked_) sys::block_write_signals();
   }
 }
@@ -238,6 +239,7 @@ std::size_t Core::shutdown(Duration limit) {
     cancel_everything();
     stop_.store(false, std::memory_order_relaxed);
     if (left() == 0 && !work_waits()) {
+      paged_pool_->bind({});
       pool_->bind({});  // what is still lent may come home from any thread while the pool ends
       return 0;
     }

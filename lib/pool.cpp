@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t blocks_per_slab = 64;
 constexpr std::size_t segments_per_slab = 64;
+constexpr std::size_t page = 4096;
 
 std::size_t aligned(std::size_t block_size) noexcept {
   constexpr std::size_t line = 64;
@@ -34,11 +35,18 @@ Pool::Pool(std::size_t block_size, std::size_t maximum, Counters& counters) noex
       // Not a power of two: else the first bytes of all blocks share a few sets of the cache.
       stride_(block_size_ + Block::header_size) {}
 
+Pool::Pool(Paged, std::size_t block_size, Counters& counters) noexcept
+    : block_size_((block_size + page - 1) / page * page + Block::header_size),
+      maximum_(0),
+      counters_(&counters),
+      stride_(block_size_ - Block::header_size + page),
+      lead_(page - Block::header_size) {}
+
 Pool::~Pool() {
   for (void* const slab : slabs_) {
     auto* const bytes = static_cast<char*>(slab);
     for (std::size_t i = 0; i < blocks_per_slab; ++i) {
-      reinterpret_cast<Block*>(bytes + i * stride_)->~Block();
+      reinterpret_cast<Block*>(bytes + lead_ + i * stride_)->~Block();
     }
     sys::unmap(slab, stride_ * blocks_per_slab);
   }
@@ -64,7 +72,7 @@ bool Pool::grow() noexcept {
   }
   // From the last to the first, so that they are taken in the order of their addresses.
   for (std::size_t i = blocks_per_slab; i-- > 0;) {
-    auto* const block = new (static_cast<char*>(memory) + i * stride_) Block;
+    auto* const block = new (static_cast<char*>(memory) + lead_ + i * stride_) Block;
     block->pool = this;
     block->capacity = static_cast<std::uint32_t>(block_capacity());
     block->next_free = free_blocks_;
@@ -246,14 +254,22 @@ void Buffer::truncate(std::size_t size) noexcept {
   if (segment_ && size < segment_->size) segment_->size = static_cast<std::uint32_t>(size);
 }
 
-std::size_t Buffer::append(Bytes bytes) noexcept {
+std::size_t Buffer::room() const noexcept {
   if (!segment_ || segment_->block->references.load(std::memory_order_acquire) != 1) return 0;
   Block& block = *segment_->block;
-  char* const end = segment_->data + segment_->size;
-  const auto room = static_cast<std::size_t>(block.payload() + block.capacity - end);
-  const std::size_t count = std::min(room, bytes.size);
-  if (count > 0) std::memcpy(end, bytes.data, count);
-  segment_->size += static_cast<std::uint32_t>(count);
+  return static_cast<std::size_t>(block.payload() + block.capacity -
+                                  (segment_->data + segment_->size));
+}
+
+void Buffer::extend(std::size_t count) noexcept {
+  if (segment_) segment_->size += static_cast<std::uint32_t>(std::min(count, room()));
+}
+
+std::size_t Buffer::append(Bytes bytes) noexcept {
+  const std::size_t count = std::min(room(), bytes.size);
+  if (count == 0) return 0;
+  std::memcpy(segment_->data + segment_->size, bytes.data, count);
+  extend(count);
   return count;
 }
 

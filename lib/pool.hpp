@@ -39,6 +39,10 @@ class Pool final : public BufferSource {
   /// never waits for a block that only reading would free, nor does a slow reader's queue keep
   /// others from receiving.
   Pool(std::size_t block_size, std::size_t maximum, Counters& counters) noexcept;
+  /// For direct I/O: payloads begin at whole pages and are whole pages, of block_size bytes or
+  /// more.
+  struct Paged {};
+  Pool(Paged, std::size_t block_size, Counters& counters) noexcept;
 
   Buffer take() noexcept override;
   bool available() noexcept override;
@@ -97,6 +101,7 @@ class Pool final : public BufferSource {
   std::vector<void*> slabs_;
   std::vector<void*> segment_slabs_;
   const std::size_t stride_;
+  const std::size_t lead_ = 0;  // in a slab, before the first block
 
   std::atomic<std::thread::id> owner_{};
   std::mutex mutex_;

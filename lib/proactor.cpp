@@ -67,6 +67,7 @@ bool Proactor::post(std::function<void()> work) noexcept {
 }
 
 Buffer Proactor::take_buffer() noexcept { return core_->pool().take_for_writing(); }
+Buffer Proactor::take_direct_buffer() noexcept { return core_->paged_pool().take_for_writing(); }
 int Proactor::native_handle() const noexcept { return core_->backend().native_handle(); }
 TimePoint Proactor::next_deadline() const noexcept { return core_->next_deadline(); }
 bool Proactor::shutting_down() const noexcept { return core_->shutting_down(); }

@@ -56,6 +56,11 @@ class Buffer {
   /// Bytes of the block that this buffer pins, used or not; what queued() and watermarks count.
   std::size_t capacity() const noexcept { return segment_ ? detail::capacity_of(segment_) : 0; }
 
+  /// Bytes that have room behind the last one; 0 for a shared buffer. A request may be given
+  /// data() + size() and as many bytes; then extend().
+  std::size_t room() const noexcept;
+  /// Counts bytes behind the last one in that something else has written there; room() at most.
+  void extend(std::size_t count) noexcept;
   /// Drops bytes at the front; all of them if `count` is more than size().
   void remove_prefix(std::size_t count) noexcept;
   /// Cuts at the end; no effect if the buffer is shorter already.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace proa {
@@ -13,6 +14,7 @@ struct Bytes {
   constexpr Bytes() noexcept = default;
   constexpr Bytes(const void* start, std::size_t length) noexcept : data(start), size(length) {}
   constexpr Bytes(std::string_view text) noexcept : data(text.data()), size(text.size()) {}
+  Bytes(const std::string& text) noexcept : data(text.data()), size(text.size()) {}
   constexpr Bytes(const char* text) noexcept : Bytes(std::string_view(text)) {}
 
   std::string_view text() const noexcept { return {static_cast<const char*>(data), size}; }

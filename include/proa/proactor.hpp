@@ -106,6 +106,8 @@ class Proactor {
 
   /// An empty buffer to write into with append(); an empty one if memory is short.
   Buffer take_buffer() noexcept;
+  /// The same for direct I/O (OpenFlags::direct): data() and room() are multiples of 4096.
+  Buffer take_direct_buffer() noexcept;
 
   /// To live inside another loop (Options::embedded): poll this descriptor for reading until
   /// next_deadline(), then call poll().

@@ -92,4 +92,35 @@ TEST_CASE("hundreds of requests on one file, all at once", "[file][R2]") {
   CHECK(back == bytes);
 }
 
+TEST_CASE("F07: direct I/O with buffers of the pool", "[file][R2][F07]") {
+  const Folder folder;
+  Recording<proa::WriteAt> write;
+  Recording<proa::ReadAt> read;
+  World world;
+  const proa::File file =
+      open_file(world, folder.path("a"),
+                OpenFlags::read | OpenFlags::write | OpenFlags::create | OpenFlags::direct);
+  const proa::FileAlignment needed = file.alignment();
+  CHECK(needed.offset >= 512);
+  CHECK(needed.memory >= 1);
+  for (std::size_t i = 0; i < 100; ++i) {
+    proa::Buffer out = world->take_direct_buffer();
+    proa::Buffer in = world->take_direct_buffer();
+    REQUIRE(out.room() % 4096 == 0);
+    REQUIRE(reinterpret_cast<std::uintptr_t>(out.data()) % 4096 == 0);
+    REQUIRE(out.append(pattern(9, 4096)) == 4096);
+    write.request.prepare(file.descriptor(), i * 4096, out.bytes());
+    perform(world, write);
+    CHECK(!write.error());
+    read.request.prepare(file.descriptor(), i * 4096, {in.data(), in.room()});
+    perform(world, read);
+    CHECK(!read.error());
+    in.extend(read.bytes());
+    CHECK(in.text() == pattern(9, 4096));
+  }
+  read.request.prepare(file.descriptor(), 100, {world->take_direct_buffer().data(), 512});
+  perform(world, read);
+  CHECK(read.error() == Error::misaligned);
+}
+
 }  // namespace
