@@ -1,7 +1,8 @@
 // Try, park, try again. What makes it correct is when `ready` may be cleared: after EAGAIN always;
 // after a short read only on a TCP socket whose last event spoke of plain bytes alone (epoll(7)
-// stays silent otherwise and the socket hangs). Upholds R2 (each operation leaves through
-// finished() or perform_next() once), R4 (a cancel is an unlink) and R11.
+// stays silent otherwise and the socket hangs). A SendFile is only waited for here; a worker
+// performs it. Upholds R2 (each operation leaves through finished() or perform_next() once), R4 (a
+// cancel is an unlink) and R11.
 #include "backend/readiness.hpp"
 
 #include <algorithm>
@@ -13,6 +14,9 @@ namespace proa {
 namespace {
 
 enum Phase : std::uint8_t { phase_working, phase_connecting, phase_finished };
+
+/// In the slot of a SendFile that has been with a worker.
+constexpr std::uint32_t slot_passed = 1;
 
 constexpr auto retry_delay = std::chrono::milliseconds(2);
 
@@ -37,6 +41,7 @@ void ReadinessAdapter::submit(Operation& operation) noexcept {
   Entry* const entry = entries_.at(operation.descriptor().number);
   if (!entry) return finish(operation, -ENOMEM);
   if (operation.descriptor().kind == DescriptorKind::file) entry->unpollable = true;
+  if (operation.opcode() == Opcode::send_file) return submit_send_file(*entry, operation);
   if (entry->ready[side(operation)] || entry->unpollable) {
     if (operation.direction() == Direction::in) return runnable_.push_back(operation);
   } else if (operation.direction() == Direction::in || entry->watched) {
@@ -47,6 +52,21 @@ void ReadinessAdapter::submit(Operation& operation) noexcept {
     BackendSide::phase(operation) = phase_finished;
     finished_.push_back(operation);
   }
+}
+
+// A worker that comes back has found no room, or has had its share. Which of them is for the kernel
+// to say: asked again, it tells whether there is room now.
+void ReadinessAdapter::submit_send_file(Entry& entry, Operation& operation) noexcept {
+  const bool again = BackendSide::slot(operation) == slot_passed;
+  if (entry.unpollable) return pass(operation);
+  if (again) entry.ready[1] = false;
+  if (again || (entry.watched && !entry.ready[1])) return park(entry, operation, again);
+  pass(operation);
+}
+
+void ReadinessAdapter::pass(Operation& operation) noexcept {
+  BackendSide::slot(operation) = slot_passed;
+  blocking_.take(operation);
 }
 
 void ReadinessAdapter::cancel(Operation& operation) noexcept {
@@ -61,10 +81,11 @@ void ReadinessAdapter::cancel(Operation& operation) noexcept {
   finish(operation, -ECANCELED);
 }
 
-void ReadinessAdapter::park(Entry& entry, Operation& operation) noexcept {
-  if (!entry.watched) {
+void ReadinessAdapter::park(Entry& entry, Operation& operation, bool again) noexcept {
+  if (!entry.watched || again) {
     const int descriptor = operation.descriptor().number;
-    const long result = poller_.watch(descriptor, token_of(descriptor, entry.generation));
+    const long result =
+        poller_.watch(descriptor, token_of(descriptor, entry.generation), entry.watched);
     if (result == -EPERM) {
       entry.unpollable = true;  // a regular file or its like: always ready
       return runnable_.push_back(operation);
@@ -118,6 +139,9 @@ bool ReadinessAdapter::perform(Entry& entry, Operation& operation) noexcept {
       return settle_send(entry, static_cast<Send&>(operation));
     case Opcode::connect:
       return settle_connect(entry, static_cast<Connect&>(operation));
+    case Opcode::send_file:
+      pass(operation);
+      return false;
     default:
       break;
   }
@@ -209,6 +233,7 @@ void ReadinessAdapter::before_wait(TimePoint now) noexcept {
 }
 
 void ReadinessAdapter::forget(Descriptor descriptor) noexcept {
+  poller_.forget(descriptor.number);
   Entry* const entry = entries_.find(descriptor.number);
   if (!entry) return;
   // Before the number can be used again; by hand, because a duplicate elsewhere would keep it

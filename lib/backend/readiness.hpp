@@ -25,9 +25,12 @@ struct Readiness {
 /// Registers descriptors with the kernel, edge-triggered, both directions at once.
 class Poller {
  public:
-  /// 0 or -errno. The token comes back with every event.
-  virtual long watch(int descriptor, std::uint64_t token) noexcept = 0;
+  /// 0 or -errno. The token comes back with every event. `again`: it is registered, and is to be
+  /// told anew what it is ready for.
+  virtual long watch(int descriptor, std::uint64_t token, bool again) noexcept = 0;
   virtual void unwatch(int descriptor) noexcept = 0;
+  /// The number will be another descriptor's.
+  virtual void forget(int) noexcept {}
 
  protected:
   ~Poller() = default;
@@ -35,8 +38,13 @@ class Poller {
 
 class ReadinessAdapter final : public RealSystem {
  public:
-  ReadinessAdapter(Poller& poller, BufferSource& buffers, Counters& counters) noexcept
-      : poller_(poller), buffers_(buffers), counters_(counters), performer_(*this, buffers) {}
+  ReadinessAdapter(Poller& poller, BufferSource& buffers, BlockingCalls& blocking,
+                   Counters& counters) noexcept
+      : poller_(poller),
+        buffers_(buffers),
+        blocking_(blocking),
+        counters_(counters),
+        performer_(*this, buffers) {}
 
   void submit(Operation& operation) noexcept;
   void cancel(Operation& operation) noexcept;
@@ -66,7 +74,9 @@ class ReadinessAdapter final : public RealSystem {
   };
 
   void finish(Operation& operation, long result) noexcept;
-  void park(Entry& entry, Operation& operation) noexcept;
+  void park(Entry& entry, Operation& operation, bool again = false) noexcept;
+  void submit_send_file(Entry& entry, Operation& operation) noexcept;
+  void pass(Operation& operation) noexcept;
   void unready(Entry& entry, Operation& operation) noexcept;
   void retry_later(Operation& operation) noexcept;
   bool perform(Entry& entry, Operation& operation) noexcept;
@@ -76,6 +86,7 @@ class ReadinessAdapter final : public RealSystem {
 
   Poller& poller_;
   BufferSource& buffers_;
+  BlockingCalls& blocking_;
   Counters& counters_;
   Performer performer_;
   DescriptorTable<Entry> entries_;

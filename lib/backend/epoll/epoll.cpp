@@ -1,5 +1,6 @@
 // The epoll backend: one epoll set, edge-triggered, an eventfd to wake it; all the rest is the
-// readiness adapter.
+// readiness adapter and, for files, the file engine. Upholds R8: events, sockets and files have
+// turns.
 #include "backend/epoll/epoll.hpp"
 
 #include <sys/epoll.h>
@@ -9,7 +10,9 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <proa/options.hpp>
 
+#include "backend/epoll/files.hpp"
 #include "backend/readiness.hpp"
 #include "sys/sys.hpp"
 
@@ -18,13 +21,16 @@ namespace proa {
 namespace {
 
 constexpr std::uint64_t wake_token = ~std::uint64_t{0};
+constexpr std::uint64_t aio_token = wake_token - 1;
 
 class EpollBackend final : public Backend, private Poller {
  public:
   explicit EpollBackend(const BackendContext& context) noexcept
-      : adapter_(*this, context.buffers, context.counters),
+      : adapter_(*this, context.buffers, context.blocking, context.counters),
+        files_(context.blocking, context.counters),
         blocking_(context.blocking),
-        counters_(context.counters) {}
+        counters_(context.counters),
+        native_files_(context.options.native_files) {}
 
   ~EpollBackend() override {
     if (event_ >= 0) sys::close(event_);
@@ -36,6 +42,7 @@ class EpollBackend final : public Backend, private Poller {
     if (epoll_ < 0) return epoll_;
     event_ = static_cast<int>(sys::eventfd(EFD_CLOEXEC | EFD_NONBLOCK));
     if (event_ < 0) return event_;
+    files_.aio().set_epoll(epoll_, aio_token);
     epoll_event wanted{};
     wanted.events = EPOLLIN | EPOLLET;
     wanted.data.u64 = wake_token;
@@ -43,11 +50,20 @@ class EpollBackend final : public Backend, private Poller {
   }
 
   void submit(Operation& operation) noexcept override {
-    operation.opcode() >= Opcode::read_at ? blocking_.take(operation) : adapter_.submit(operation);
+    if (transfers(operation)) {
+      native_files_ ? files_.submit(operation) : blocking_.take(operation);
+    } else if (operation.opcode() == Opcode::file_call) {
+      blocking_.take(operation);
+    } else {
+      adapter_.submit(operation);
+    }
   }
-  void cancel(Operation& operation) noexcept override { adapter_.cancel(operation); }
+  void cancel(Operation& operation) noexcept override {
+    transfers(operation) ? files_.cancel(operation) : adapter_.cancel(operation);
+  }
 
   void wait(TimePoint until) noexcept override {
+    files_.flush();
     if (next_event_ < event_count_) return;  // those of the last wait come first
     const TimePoint now = adapter_.now();
     adapter_.before_wait(now);
@@ -70,16 +86,20 @@ class EpollBackend final : public Backend, private Poller {
   Operation* next() noexcept override {
     for (;;) {
       if (Operation* const finished = adapter_.finished()) return finished;
-      // New events and old work in turns, so that neither starves the other.
-      if (next_event_ < event_count_ && (events_turn_ || !adapter_.has_runnable())) {
-        events_turn_ = false;
-        take(events_[next_event_++]);
-      } else if (adapter_.has_runnable()) {
-        events_turn_ = true;
-        if (Operation* const finished = adapter_.perform_next()) return finished;
-      } else {
-        return nullptr;
+      if (Operation* const finished = files_.finished()) return finished;
+      // New events, sockets and files in turns, so that none starves the others.
+      const std::array<bool, 3> due{next_event_ < event_count_, adapter_.has_runnable(),
+                                    files_.has_runnable()};
+      for (std::size_t i = 0; i < due.size(); ++i) {
+        turn_ = (turn_ + 1) % due.size();
+        if (due[turn_]) break;
       }
+      if (!due[turn_]) return nullptr;
+      Operation* finished = nullptr;
+      if (turn_ == 0) take(events_[next_event_++]);
+      if (turn_ == 1) finished = adapter_.perform_next();
+      if (turn_ == 2) finished = files_.perform_next();
+      if (finished) return finished;
     }
   }
 
@@ -89,15 +109,28 @@ class EpollBackend final : public Backend, private Poller {
     if (!woken_.exchange(true, std::memory_order_acq_rel)) sys::event_signal(event_);
   }
 
-  TimePoint next_deadline() const noexcept override { return adapter_.next_retry(); }
+  TimePoint next_deadline() const noexcept override {
+    return files_.ready() || files_.wants_flush() ? TimePoint() : adapter_.next_retry();
+  }
   int native_handle() const noexcept override { return epoll_; }
   System& system() noexcept override { return adapter_; }
-  std::vector<std::string> features() const override { return {"edge-triggered epoll"}; }
+  std::vector<std::string> features() const override {
+    std::vector<std::string> names = {"edge-triggered epoll"};
+    if (native_files_) names.push_back("cached reads without waiting");
+    if (native_files_ && files_.aio().usable()) names.push_back("kernel AIO for direct files");
+    return names;
+  }
 
  private:
-  bool ready() const noexcept { return adapter_.has_finished() || adapter_.has_runnable(); }
+  static bool transfers(const Operation& operation) noexcept {
+    return operation.opcode() == Opcode::read_at || operation.opcode() == Opcode::write_at;
+  }
+  bool ready() const noexcept {
+    return adapter_.has_finished() || adapter_.has_runnable() || files_.ready();
+  }
 
   void take(const epoll_event& event) noexcept {
+    if (event.data.u64 == aio_token) return files_.aio().event();
     if (event.data.u64 == wake_token) {
       woken_.exchange(false, std::memory_order_acq_rel);
       return;
@@ -107,18 +140,20 @@ class EpollBackend final : public Backend, private Poller {
                                     (bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) != 0});
   }
 
-  long watch(int descriptor, std::uint64_t token) noexcept override {
+  long watch(int descriptor, std::uint64_t token, bool again) noexcept override {
     epoll_event wanted{};
     wanted.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
     wanted.data.u64 = token;
-    return sys::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &wanted);
+    return sys::epoll_ctl(epoll_, again ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, descriptor, &wanted);
   }
   void unwatch(int descriptor) noexcept override {
     epoll_event ignored{};
     sys::epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, &ignored);
   }
+  void forget(int descriptor) noexcept override { files_.forget(descriptor); }
 
   ReadinessAdapter adapter_;
+  FileEngine files_;
   BlockingCalls& blocking_;
   Counters& counters_;
   int epoll_ = -1;
@@ -126,7 +161,8 @@ class EpollBackend final : public Backend, private Poller {
   std::array<epoll_event, 256> events_;
   std::size_t next_event_ = 0;
   std::size_t event_count_ = 0;
-  bool events_turn_ = true;
+  std::size_t turn_ = 0;
+  const bool native_files_;
   std::atomic<bool> woken_{false};
 };
 

@@ -1,0 +1,168 @@
+// Which way a read or write of a file goes, and what its steps mean. The loop's thread never waits
+// for a disk: a buffered file is touched with RWF_NOWAIT alone and never meets io_submit(2), which
+// would wait for it. Upholds R2, R4 (what the kernel does not have yet ends at once) and R11 (short
+// results and EAGAIN go on inside).
+#include "backend/epoll/files.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include <cerrno>
+
+#include "file/file_calls.hpp"
+#include "sys/sys.hpp"
+
+namespace proa {
+
+namespace {
+
+/// More than this is copied by a worker, cached or not: the loop has others to serve (R8).
+constexpr std::size_t longest_on_loop = std::size_t{1} << 20;
+
+bool unsupported(long result) noexcept { return result == -EOPNOTSUPP || result == -ENOTSUP; }
+
+// Linux 5.9 and 5.10 answer RWF_NOWAIT with 0 also before the end (preadv2(2), BUGS).
+bool at_end(const ReadAt& read) noexcept {
+  struct statx raw {};
+  const long result = sys::statx(read.descriptor().number, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+                                 STATX_SIZE, &raw);
+  return result == 0 && read.offset() + BackendSide::moved(read) >= raw.stx_size;
+}
+
+}  // namespace
+
+void FileEngine::finish(Operation& operation, long result) noexcept {
+  BackendSide::finish(operation, result);
+  set_phase(operation, FilePhase::finished);
+  finished_.push_back(operation);
+}
+
+void FileEngine::run(Operation& operation, FilePhase phase) noexcept {
+  set_phase(operation, phase);
+  runnable_.push_back(operation);
+}
+
+// Kernel AIO is for disks: it would wait for a pipe, and O_DIRECT means another thing there.
+FileEngine::Kind FileEngine::kind_of(int number) noexcept {
+  if (sys::is_direct(number) <= 0) return Kind::buffered;
+  struct statx raw {};
+  if (sys::statx(number, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &raw) < 0) {
+    return Kind::buffered;
+  }
+  return S_ISREG(raw.stx_mode) || S_ISBLK(raw.stx_mode) ? Kind::direct : Kind::buffered;
+}
+
+void FileEngine::submit(Operation& operation) noexcept {
+  const int number = operation.descriptor().number;
+  Traits* const traits = traits_.at(number);
+  if (!traits) return blocking_.take(operation);
+  if (traits->kind == Kind::unknown) traits->kind = kind_of(number);
+  if (traits->kind == Kind::direct) {
+    if (traits->no_aio || !aio_.usable()) return blocking_.take(operation);
+    return aio_.submit(operation);
+  }
+  const bool reads = operation.opcode() == Opcode::read_at;
+  if (reads ? traits->read_waits : traits->write_waits) return blocking_.take(operation);
+  const std::size_t size =
+      reads ? wanted(static_cast<ReadAt&>(operation)) : wanted(static_cast<WriteAt&>(operation));
+  if (size > longest_on_loop) return blocking_.take(operation);
+  run(operation, FilePhase::runnable);
+}
+
+void FileEngine::cancel(Operation& operation) noexcept {
+  const FilePhase phase = phase_of(operation);
+  if (phase == FilePhase::kernel || phase == FilePhase::finished) return;
+  OperationList::remove(operation);
+  finish(operation, -ECANCELED);
+}
+
+void FileEngine::flush() noexcept {
+  long error = 0;
+  while (Operation* const operation = aio_.flush(error)) refused(*operation, error);
+}
+
+// From wait(), where the workers would not hear of it before the loop has slept: so next() passes
+// it on.
+void FileEngine::refused(Operation& operation, long error) noexcept {
+  if (unsupported(error)) traits_.find(operation.descriptor().number)->no_aio = true;
+  run(operation, FilePhase::refused);
+}
+
+Operation* FileEngine::finished() noexcept {
+  if (Operation* const operation = finished_.pop_front()) return operation;
+  long result = 0;
+  while (Operation* const operation = aio_.next(result)) {
+    if (completed(*operation, result)) return operation;
+  }
+  return nullptr;
+}
+
+bool FileEngine::completed(Operation& operation, long result) noexcept {
+  if (result == -EAGAIN || unsupported(result)) {
+    pass(operation);
+    return false;
+  }
+  const bool over = operation.opcode() == Opcode::read_at
+                        ? step_ends(static_cast<ReadAt&>(operation), result)
+                        : step_ends(static_cast<WriteAt&>(operation), result);
+  if (over || BackendSide::cancelled(operation)) {
+    BackendSide::finish(operation, over ? result : -ECANCELED);
+    return true;
+  }
+  ++counters_.retries;
+  aio_.submit(operation);
+  return false;
+}
+
+Operation* FileEngine::perform_next() noexcept {
+  Operation* const operation = runnable_.pop_front();
+  if (!operation) return nullptr;
+  if (phase_of(*operation) == FilePhase::refused) return pass(*operation);
+  return operation->opcode() == Opcode::read_at ? perform_read(static_cast<ReadAt&>(*operation))
+                                                : perform_write(static_cast<WriteAt&>(*operation));
+}
+
+Operation* FileEngine::pass(Operation& operation) noexcept {
+  ++counters_.retries;
+  blocking_.take(operation);
+  return nullptr;
+}
+
+Operation* FileEngine::perform_read(ReadAt& read) noexcept {
+  Traits& traits = *traits_.find(read.descriptor().number);
+  if (traits.read_waits) return pass(read);
+  // A short step is a cold page or the end: only another one tells which.
+  for (int steps = 0; steps < 2; ++steps) {
+    long result = read_some(read, RWF_NOWAIT);
+    if (unsupported(result)) {
+      traits.read_waits = true;
+      return pass(read);
+    }
+    if (result == -EAGAIN || (result == 0 && !at_end(read))) return pass(read);
+    if (step_ends(read, result)) {
+      BackendSide::finish(read, result);
+      return &read;
+    }
+  }
+  return pass(read);
+}
+
+Operation* FileEngine::perform_write(WriteAt& write) noexcept {
+  Traits& traits = *traits_.find(write.descriptor().number);
+  if (traits.write_waits) return pass(write);
+  long result = write_some(write, RWF_NOWAIT);
+  if (unsupported(result) || result == -EINVAL) {  // EINVAL: of some file systems for RWF_NOWAIT
+    traits.write_waits = true;
+    return pass(write);
+  }
+  if (result == -EAGAIN || !step_ends(write, result)) return pass(write);
+  BackendSide::finish(write, result);
+  return &write;
+}
+
+void FileEngine::forget(int number) noexcept {
+  if (Traits* const traits = traits_.find(number)) *traits = {};
+}
+
+}  // namespace proa
