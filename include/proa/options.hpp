@@ -39,8 +39,8 @@ struct Options {
   unsigned workers = 4;  ///< threads for file operations that would block, at most 1024; none are
                          ///< begun before they are needed. 0: such operations end with
                          ///< errc::operation_not_supported
-  /// False: file operations go to those threads, even where io_uring or kernel AIO could do them:
-  /// for file systems that get it wrong.
+  /// False: file operations go to those threads, even where the backend could do them itself: for
+  /// file systems that get it wrong.
   bool native_files = true;
   Duration linger = std::chrono::seconds(5);  ///< how long StreamHandler::finish() may take
   /// True: native_handle() can be polled by a foreign event loop. Costs io_uring a notification per

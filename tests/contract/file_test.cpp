@@ -123,4 +123,60 @@ TEST_CASE("F07: direct I/O with buffers of the pool", "[file][R2][F07]") {
   CHECK(read.error() == Error::misaligned);
 }
 
+TEST_CASE("a stretch of a file is sent over a socket, in order with other sends", "[file][R5]") {
+  constexpr std::size_t size = std::size_t{6} << 20;
+  const Folder folder;
+  Recording<proa::SendFile> transfer;
+  Sending before;
+  Sending after;
+  World world;
+  const proa::File file = open_file(world, folder.file("a", "skipped" + pattern(4, size)));
+  const Connection line = world.pair(GENERATE(Link::tcp4, Link::path));
+  line.far.read_slowly(100000);
+  const auto done = [&] { return after.done() && transfer.done(); };
+  world.submit(before.to(line.descriptor(), "head"));
+  SECTION("all of it") {
+    transfer.request.prepare(line.descriptor(), file.descriptor(), 7, size);
+    world.submit(transfer.request);
+    world.submit(after.to(line.descriptor(), "tail"));
+    world.run_until("all is sent", done);
+    world.run_until("all has arrived", [&] { return line.far.received_bytes() == size + 8; });
+    CHECK(!transfer.error());
+    CHECK(transfer.bytes() == size);
+    CHECK(line.far.received() == "head" + pattern(4, size) + "tail");
+  }
+  SECTION("as much as there is") {
+    transfer.request.prepare(line.descriptor(), file.descriptor(), 7, 2 * size);
+    world.submit(transfer.request);
+    world.run_until("all is sent", [&] { return transfer.done(); });
+    CHECK(!transfer.error());
+    CHECK(transfer.bytes() == size);
+  }
+  SECTION("cancelled half-way, it says how much went out") {
+    line.far.read(false);
+    transfer.request.prepare(line.descriptor(), file.descriptor(), 7, size);
+    world.submit(transfer.request);
+    world.submit(after.to(line.descriptor(), "tail"));
+    const auto until = world.in(50ms);
+    world.run_until("the socket is full", [&] { return world.system().now() >= until; });
+    world->cancel(transfer.request);
+    line.far.read(true);
+    world.run_until("it ended", done);
+    if (transfer.error()) CHECK(transfer.error() == std::errc::operation_canceled);
+    const std::size_t sent = transfer.bytes();
+    world.run_until("all has arrived", [&] { return line.far.received_bytes() == sent + 8; });
+    CHECK(line.far.received() == "head" + pattern(4, size).substr(0, sent) + "tail");
+  }
+  SECTION("the peer goes away") {
+    transfer.request.prepare(line.descriptor(), file.descriptor(), 7, size);
+    world.submit(transfer.request);
+    world.turn();
+    line.far.close();
+    world.run_until("it ended", [&] { return transfer.done(); });
+    CHECK(transfer.results.size() == 1);
+    CHECK(transfer.bytes() < size);
+    CHECK(transfer.error());
+  }
+}
+
 }  // namespace

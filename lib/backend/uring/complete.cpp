@@ -73,6 +73,9 @@ Operation* UringBackend::polled(Operation& operation, long result) noexcept {
   clear(operation, polling);
   if (result < 0) {
     start_polling(operation);
+  } else if (operation.opcode() == Opcode::send_file) {
+    slots_.remove(BackendSide::slot(operation));
+    blocking_.take(operation);
   } else if (operation.opcode() == Opcode::recv_buffers && !from_ring(operation)) {
     read_into_block(static_cast<RecvBuffers&>(operation));
   } else {

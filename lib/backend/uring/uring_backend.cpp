@@ -94,9 +94,11 @@ std::vector<std::string> UringBackend::features() const {
 }
 
 void UringBackend::submit(Operation& operation) noexcept {
-  if (operation.opcode() >= Opcode::read_at) return blocking_.take(operation);
+  const bool sends_file = operation.opcode() == Opcode::send_file;
+  if (operation.opcode() >= Opcode::read_at && !sends_file) return blocking_.take(operation);
   phase(operation) = outside;
   BackendSide::slot(operation) = Slots::none;
+  if (sends_file) set(operation, polling);  // until the socket has room; a worker does the rest
   if (operation.opcode() == Opcode::recv_buffers) {
     if (from_ring(operation)) {
       buffers_in_use_ = true;
