@@ -1,5 +1,5 @@
-// compare: the command line. What is measured and how is in measure.cpp, compare_tcp.cpp and
-// compare_memory.cpp.
+// compare: the command line. What is measured and how is in measure.cpp, compare_tcp.cpp,
+// compare_memory.cpp, and, with a command line of its own, compare_files.cpp.
 #include "compare.hpp"
 
 #include <getopt.h>
@@ -19,6 +19,7 @@ using namespace bench;
 
 constexpr char kHelp[] = R"(usage: compare tcp [options] [NAME=COMMAND ...]
        compare memory [-n N] [NAME=COMMAND ...]
+       compare files [options]
 
 tcp: what a request costs echo servers, as ratios to the first one. All are alive at once on one
 processor, a load on another talks to them in turns. Without commands: tcp_server against the floors
@@ -33,7 +34,10 @@ memory: resident memory of each server per idle connection that has echoed 64 by
 
 COMMAND is run by the shell, with a free port of 127.0.0.1 for each %p:
   compare tcp a='./a -p %p' b='./b --port %p'
-Exit status: 0; 1 when a server failed or answered wrong; 2 when the self-check failed, so that the
+
+files: what file_io makes of a file, as ratios to fio or to bare calls; compare files --help.
+
+Exit status: 0; 1 when a program failed or answered wrong; 2 when the self-check failed, so that the
 numbers are not to be believed; 64 for bad usage.
 )";
 
@@ -100,14 +104,6 @@ Arguments parse(int argc, char** argv) {
   return result;
 }
 
-/// The folder that this program was built into; the servers are beside it.
-std::string own_folder() {
-  char path[4096];
-  const ssize_t length = readlink("/proc/self/exe", path, sizeof path);
-  const std::string whole(path, length > 0 ? static_cast<std::size_t>(length) : 0);
-  return whole.substr(0, whole.rfind('/'));
-}
-
 std::vector<std::vector<Contender>> default_groups() {
   const std::string folder = own_folder();
   std::vector<std::vector<Contender>> groups;
@@ -133,16 +129,14 @@ std::string processor_model() {
 }
 
 void print_machine(const Processors& processors) {
-  utsname kernel{};
-  uname(&kernel);
-  std::printf("kernel %s, %s, servers on processor %d, load on %d\n", kernel.release,
-              processor_model().c_str(), processors.server, processors.load);
+  std::printf("%s, servers on processor %d, load on %d\n", machine().c_str(), processors.server,
+              processors.load);
 }
 
 int run(Arguments arguments) {
   const bool tcp = arguments.subcommand == "tcp";
   if (!tcp && arguments.subcommand != "memory") {
-    bad_usage("subcommand '" + arguments.subcommand + "' is neither 'tcp' nor 'memory'");
+    bad_usage("subcommand '" + arguments.subcommand + "' is not one of 'tcp', 'memory', 'files'");
   }
   auto groups = arguments.contenders.empty()
                     ? default_groups()
@@ -162,8 +156,22 @@ int run(Arguments arguments) {
 
 }  // namespace
 
+std::string bench::own_folder() {
+  char path[4096];
+  const ssize_t length = readlink("/proc/self/exe", path, sizeof path);
+  const std::string whole(path, length > 0 ? static_cast<std::size_t>(length) : 0);
+  return whole.substr(0, whole.rfind('/'));
+}
+
+std::string bench::machine() {
+  utsname kernel{};
+  uname(&kernel);
+  return std::string("kernel ") + kernel.release + ", " + processor_model();
+}
+
 int main(int argc, char** argv) {
   try {
+    if (argc > 1 && std::string(argv[1]) == "files") return compare_files(argc - 1, argv + 1);
     return run(parse(argc, argv));
   } catch (const std::exception& error) {
     std::fflush(stdout);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "measure.hpp"
@@ -10,7 +11,7 @@ namespace bench {
 
 /// Exit statuses of `compare`, besides EX_USAGE.
 constexpr int kFine = 0;
-constexpr int kFailed = 1;         ///< errors in the load, or a server that does not run
+constexpr int kFailed = 1;         ///< errors in the load, or a program that does not run
 constexpr int kNotBelievable = 2;  ///< the self-check failed twice
 
 /// Each group is measured by itself; its first contender is what the others are divided by.
@@ -20,5 +21,14 @@ int compare_tcp(const std::vector<std::vector<Contender>>& groups,
 /// Holds `connections` to each server in turn, which runs on `processor`; prints what they cost it.
 int compare_memory(const std::vector<Contender>& contenders, std::size_t connections,
                    int processor);
+
+/// Programs that read and write files, in turns, on the command line of `compare files`.
+int compare_files(int argc, char** argv);
+extern const char kFilesHelp[];
+
+/// The folder that this program was built into; the others are beside it.
+std::string own_folder();
+/// Kernel and processor: no number says anything without them.
+std::string machine();
 
 }  // namespace bench

@@ -17,6 +17,14 @@ class Histogram {
     if (value > max_) max_ = value;
   }
 
+  void add(const Histogram& other) {
+    for (std::size_t index = 0; index < counts_.size(); ++index) {
+      counts_[index] += other.counts_[index];
+    }
+    count_ += other.count_;
+    if (other.max_ > max_) max_ = other.max_;
+  }
+
   std::uint64_t count() const { return count_; }
   std::uint64_t max() const { return max_; }
 

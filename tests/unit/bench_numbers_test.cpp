@@ -18,6 +18,20 @@ TEST_CASE("histogram: small values are exact", "[bench]") {
   CHECK(histogram.max() == 200);
 }
 
+TEST_CASE("histogram: two added are as one that recorded everything", "[bench]") {
+  bench::Histogram low;
+  bench::Histogram high;
+  for (std::uint64_t value = 1; value <= 100; ++value) {
+    low.record(value);
+    high.record(100 + value);
+  }
+  low.add(high);
+  CHECK(low.count() == 200);
+  CHECK(low.percentile(50) == 100);
+  CHECK(low.percentile(99) == 198);
+  CHECK(low.max() == 200);
+}
+
 TEST_CASE("histogram: nothing recorded is 0", "[bench]") {
   const bench::Histogram histogram;
   CHECK(histogram.percentile(50) == 0);
