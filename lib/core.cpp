@@ -301,10 +301,7 @@ void Core::retire(Operation& operation) noexcept {
       start(*next);
     }
   }
-  if (channel.pending == 0 && channel.closing) {
-    channel.closing->notices_ |= Handler::notice_closed;
-    notify_later(*channel.closing);
-  }
+  if (channel.closing) close_when_settled(*channel.closing);
 }
 
 void Core::deliver(Operation& operation) {
@@ -401,14 +398,27 @@ void Core::flush_later(Handler& handler) noexcept {
 
 void Core::close(Handler& handler) noexcept {
   Channel* const channel = channels_.at(handler.descriptor().number);
-  if (channel) channel->closing = &handler;
-  if (!channel || channel->pending == 0) {
-    handler.notices_ |= Handler::notice_closed;
-    notify_later(handler);
-    return;
+  if (channel) {
+    channel->closing = &handler;
+    if (channel->pending > 0) {
+      end_all(*channel);
+      withdraw(files_, handler.descriptor().number);
+    }
   }
-  end_all(*channel);
-  withdraw(files_, handler.descriptor().number);
+  close_when_settled(handler);
+}
+
+void Core::ended_elsewhere(Handler& handler) noexcept {
+  --handler.elsewhere_;
+  if (handler.closing()) close_when_settled(handler);
+}
+
+// The last notice waits for the last operation, wherever that is (R6).
+void Core::close_when_settled(Handler& handler) noexcept {
+  const Channel* const channel = channels_.find(handler.descriptor().number);
+  if ((channel && channel->pending > 0) || handler.elsewhere_ > 0) return;
+  handler.notices_ |= Handler::notice_closed;
+  notify_later(handler);
 }
 
 // Those that wait end behind the one they wait for, in their order (R5): start() sees the reason.

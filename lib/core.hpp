@@ -78,6 +78,8 @@ class Core final : private BlockingCalls {
   /// completion.
   void close(Handler& handler) noexcept;
   void closed(Handler& handler) noexcept;
+  /// An operation that a handler has in flight on no descriptor, or on another's, has ended.
+  void ended_elsewhere(Handler& handler) noexcept;
   template <class Visit>
   void each_open(Visit visit) {
     for (Handler* h = open_.front(); h; h = open_.after(*h)) visit(*h);
@@ -122,6 +124,7 @@ class Core final : private BlockingCalls {
   void withdraw(Workers& workers, int descriptor) noexcept;
   void collect_worked() noexcept;
   void end_all(Channel& channel) noexcept;
+  void close_when_settled(Handler& handler) noexcept;
   void finish(Operation& operation, long result) noexcept;
   void retire(Operation& operation) noexcept;
   void deliver(Operation& operation);

@@ -99,6 +99,7 @@ class Handler {
   Socket socket_;
   std::int32_t error_ = 0;
   std::uint16_t notices_ = 0;
+  std::uint16_t elsewhere_ = 0;  // operations of its own on no descriptor, or on another's
   State state_ = State::idle;
   Kind kind_;
   bool keeps_running_ = true;
