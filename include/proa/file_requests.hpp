@@ -219,9 +219,13 @@ class Status : public FileCall {
   }
   /// In the callback, beside no error. Backends put it here.
   FileStatus& status() noexcept { return status_; }
+  static constexpr std::size_t memory_size = 256;
+  /// For backends: room for what the system writes, a struct statx.
+  void* memory() noexcept { return memory_; }
 
  private:
   FileStatus status_;
+  alignas(8) unsigned char memory_[memory_size];
 };
 
 /// Cuts a file, or lengthens it with a hole. ftruncate(2).

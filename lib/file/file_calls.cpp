@@ -95,12 +95,8 @@ FileType type_of(unsigned mode) noexcept {
 
 long perform_status(Status& call) noexcept {
   struct statx raw {};
-  const bool by_path = !call.path().empty();
-  const long result =
-      sys::statx(directory_of(call), call.path().c_str(),
-                 (has(call.flags(), OpenFlags::no_follow) ? AT_SYMLINK_NOFOLLOW : 0) |
-                     (by_path || !call.descriptor().valid() ? 0 : AT_EMPTY_PATH),
-                 STATX_BASIC_STATS, &raw);
+  const long result = sys::statx(directory_of(call), call.path().c_str(), status_flags(call),
+                                 STATX_BASIC_STATS, &raw);
   if (result == 0) call.status() = to_status(raw);
   return result;
 }
@@ -266,6 +262,12 @@ long adopt_opened(Open& open, long descriptor, System& system) noexcept {
   sys::set_blocking(number);
   open.file() = File(system, {number, DescriptorKind::file});
   return 0;
+}
+
+int status_flags(const Status& call) noexcept {
+  const bool by_path = !call.path().empty();
+  return (has(call.flags(), OpenFlags::no_follow) ? AT_SYMLINK_NOFOLLOW : 0) |
+         (by_path || !call.descriptor().valid() ? 0 : AT_EMPTY_PATH);
 }
 
 FileStatus to_status(const struct statx& raw) noexcept {

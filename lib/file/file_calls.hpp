@@ -32,6 +32,8 @@ std::size_t wanted(const WriteAt& write) noexcept;
 int open_flags(OpenFlags flags) noexcept;
 /// Makes a File of what was opened, in blocking mode again.
 long adopt_opened(Open& open, long descriptor, System& system) noexcept;
+/// The flags of statx(2).
+int status_flags(const Status& call) noexcept;
 FileStatus to_status(const struct statx& raw) noexcept;
 /// The directory that a path is looked up from.
 int directory_of(const FileCall& call) noexcept;

@@ -3,6 +3,7 @@
 #include <liburing.h>
 
 #include <algorithm>
+#include <proa/file_requests.hpp>
 
 #include "backend/uring/features.hpp"
 #include "support/death.hpp"
@@ -64,8 +65,21 @@ void use_everything(UringRig& rig) {
   rig.submit(send);
   CHECK(rig.result(send).error == 0);
   CHECK(rig.result(recv).error == 0);
+  proa::Open open;
+  open.prepare("/proc/self/exe", proa::OpenFlags::read);
+  rig.submit(open);
+  CHECK(rig.result(open).error == 0);
+  proa::ReadAt read;
+  read.prepare(open.file().descriptor(), 0, {memory, 4});
+  rig.submit(read);
+  CHECK(rig.result(read).bytes == 4);
+  CHECK(std::string(memory, 4) ==
+        "\x7f"
+        "ELF");
+
   for (proa::Operation* const operation :
-       {static_cast<proa::Operation*>(&accept), static_cast<proa::Operation*>(&connect),
+       {static_cast<proa::Operation*>(&open), static_cast<proa::Operation*>(&read),
+        static_cast<proa::Operation*>(&accept), static_cast<proa::Operation*>(&connect),
         static_cast<proa::Operation*>(&stream), static_cast<proa::Operation*>(&send),
         static_cast<proa::Operation*>(&send_buffers), static_cast<proa::Operation*>(&recv)}) {
     rig.in_flight.erase(operation);
@@ -81,7 +95,13 @@ bool has_feature(const proa::Backend& backend, const std::string& name) {
 
 proa::uring::Release highest(proa::uring::Sort sort, const std::set<unsigned>& values) {
   proa::uring::Release newest = 0;
-  for (const unsigned value : values) newest = std::max(newest, proa::uring::since(sort, value));
+  for (const unsigned value : values) {
+    proa::uring::Release release = proa::uring::since(sort, value);
+    if (sort == proa::uring::Sort::opcode) {
+      release = std::min(release, proa::uring::since(proa::uring::Sort::file_opcode, value));
+    }
+    newest = std::max(newest, release);
+  }
   return newest;
 }
 
@@ -114,7 +134,7 @@ TEST_CASE("uring: a tier uses nothing that is younger than its release") {
   const bool middle = name == "5.19";
   CHECK(submitted.accept_priorities.count(IORING_ACCEPT_MULTISHOT) == (full || middle ? 1u : 0u));
   CHECK(submitted.recv_priorities.count(IORING_RECV_MULTISHOT) == (full ? 1u : 0u));
-  CHECK((submitted.sqe_flags == IOSQE_BUFFER_SELECT) == (full || middle));
+  CHECK(submitted.sqe_flags == (full || middle ? IOSQE_ASYNC | IOSQE_BUFFER_SELECT : IOSQE_ASYNC));
   CHECK(has_feature(*rig.backend, "multishot receive") == full);
   CHECK(has_feature(*rig.backend, "deferred task work") == full);
   CHECK(has_feature(*rig.backend, "buffer ring") == (full || middle));
@@ -148,10 +168,11 @@ TEST_CASE("uring: the kernel refuses what a tier must not use") {
   const auto [release, opcode, flags, expected] =
       GENERATE(table<std::string, unsigned, unsigned, int>({
           {"", IORING_OP_NOP, 0, -EACCES},
-          {"", IORING_OP_OPENAT, 0, -EACCES},
+          {"", IORING_OP_SPLICE, 0, -EACCES},
           {"5.11", IORING_OP_NOP, 0, -EACCES},
           {"5.11", IORING_OP_RECV, IOSQE_BUFFER_SELECT, -EACCES},
-          {"5.11", IORING_OP_POLL_ADD, IOSQE_ASYNC, -EACCES},
+          {"5.11", IORING_OP_POLL_ADD, IOSQE_IO_LINK, -EACCES},
+          {"5.11", IORING_OP_MKDIRAT, 0, -EACCES},
           {"5.19", IORING_OP_SEND_ZC, 0, -EACCES},
           {"5.19", IORING_OP_RECV, IOSQE_BUFFER_SELECT, -EBADF},  // allowed, but of no socket
       }));

@@ -37,6 +37,10 @@ Operation* UringBackend::complete(const Completion& completion) noexcept {
       return sent(static_cast<Send&>(*operation), completion.result);
     case Opcode::connect:
       return connected(static_cast<Connect&>(*operation), completion.result);
+    case Opcode::read_at:
+    case Opcode::write_at:
+    case Opcode::file_call:
+      return file_done(*operation, completion.result);
     default:
       return go_on_or_end(*operation, completion.result);
   }
@@ -74,8 +78,7 @@ Operation* UringBackend::polled(Operation& operation, long result) noexcept {
   if (result < 0) {
     start_polling(operation);
   } else if (operation.opcode() == Opcode::send_file) {
-    slots_.remove(BackendSide::slot(operation));
-    blocking_.take(operation);
+    return pass(operation);
   } else if (operation.opcode() == Opcode::recv_buffers && !from_ring(operation)) {
     read_into_block(static_cast<RecvBuffers&>(operation));
   } else {

@@ -23,6 +23,15 @@ const Row table[] = {
     {Sort::opcode, IORING_OP_SEND, release(5, 6), "SEND"},
     {Sort::opcode, IORING_OP_RECV, release(5, 6), "RECV"},
 
+    {Sort::file_opcode, IORING_OP_READV, release(5, 1), "READV"},
+    {Sort::file_opcode, IORING_OP_FSYNC, release(5, 1), "FSYNC"},
+    {Sort::file_opcode, IORING_OP_OPENAT, release(5, 6), "OPENAT"},
+    {Sort::file_opcode, IORING_OP_STATX, release(5, 6), "STATX"},
+    {Sort::file_opcode, IORING_OP_FALLOCATE, release(5, 6), "FALLOCATE"},
+    {Sort::file_opcode, IORING_OP_UNLINKAT, release(5, 11), "UNLINKAT"},
+    {Sort::file_opcode, IORING_OP_RENAMEAT, release(5, 11), "RENAMEAT"},
+    {Sort::file_opcode, IORING_OP_MKDIRAT, release(5, 15), "MKDIRAT"},
+
     {Sort::marker, IORING_OP_UNLINKAT, release(5, 11), "UNLINKAT"},
     {Sort::marker, IORING_OP_LINKAT, release(5, 15), "LINKAT"},
     {Sort::marker, IORING_OP_MSG_RING, release(5, 18), "MSG_RING"},
@@ -36,6 +45,7 @@ const Row table[] = {
     {Sort::register_call, IORING_REGISTER_ENABLE_RINGS, release(5, 10), "REGISTER_ENABLE_RINGS"},
     {Sort::register_call, IORING_REGISTER_PBUF_RING, release(5, 19), "REGISTER_PBUF_RING"},
 
+    {Sort::sqe_flag, IOSQE_ASYNC, release(5, 6), "ASYNC"},
     // Older than that, but used together with buffer rings only.
     {Sort::sqe_flag, IOSQE_BUFFER_SELECT, release(5, 19), "BUFFER_SELECT"},
 

@@ -3,6 +3,7 @@
 // The one table of what the backend asks of io_uring, and from which kernel release on.
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace proa::uring {
@@ -15,6 +16,7 @@ inline constexpr Release any_release = ~0u;
 
 enum class Sort : unsigned char {
   opcode,         ///< an SQE opcode in use
+  file_opcode,    ///< the same, but where the kernel lacks it a worker does that
   marker,         ///< an opcode that is asked for only to learn the kernel's release
   register_call,  ///< io_uring_register(2), all before the ring is enabled
   sqe_flag,       ///< IOSQE_*
@@ -49,7 +51,9 @@ struct Features {
   bool multishot_accept = false;
   bool multishot_recv = false;
   bool poll_first = false;
+  std::uint64_t file_opcodes = 0;  ///< a bit for each that may be used
 
+  bool has_file_opcode(unsigned opcode) const noexcept { return (file_opcodes >> opcode & 1) != 0; }
   bool has(unsigned setup_flag) const noexcept { return (setup_flags & setup_flag) != 0; }
 };
 

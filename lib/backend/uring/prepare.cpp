@@ -122,6 +122,10 @@ io_uring_sqe* UringBackend::fill(Operation& operation) noexcept {
                             static_cast<socklen_t>(address.size()));
       return sqe;
     }
+    case Opcode::read_at:
+    case Opcode::write_at:
+    case Opcode::file_call:
+      return fill_file(operation);
     default:
       break;  // timers stay with the proactor
   }

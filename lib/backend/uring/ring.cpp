@@ -135,11 +135,14 @@ std::string Ring::ask(Release allowed) {
   Release kernel = lowest_release;
   for (std::size_t i = 0; i < table_size; ++i) {
     const Row& row = table[i];
-    if (row.sort != Sort::opcode && row.sort != Sort::marker) continue;
+    if (row.sort > Sort::marker) continue;
     const bool supported =
         row.value <= probe->last_op && (probe->ops[row.value].flags & IO_URING_OP_SUPPORTED) != 0;
     if (row.sort == Sort::marker) {
       if (supported) kernel = std::max(kernel, row.since);
+    } else if (row.sort == Sort::file_opcode) {
+      if (supported && row.since <= allowed)
+        features_.file_opcodes |= std::uint64_t{1} << row.value;
     } else if (!supported) {
       return std::string("io_uring lacks ") + row.name + " (kernel " + to_string(row.since) + ")";
     }
@@ -170,7 +173,10 @@ long Ring::restrict() noexcept {
     const Row& row = table[i];
     if (row.since > features_.release) continue;
     if (row.sort == Sort::sqe_flag) sqe_flags |= row.value;
-    if (row.sort != Sort::opcode) continue;  // no register call is needed once the ring is enabled
+    if (row.sort == Sort::file_opcode ? !features_.has_file_opcode(row.value)
+                                      : row.sort != Sort::opcode) {
+      continue;  // no register call is needed once the ring is enabled
+    }
     rules[count].opcode = IORING_RESTRICTION_SQE_OP;
     rules[count++].sqe_op = static_cast<std::uint8_t>(row.value);
   }

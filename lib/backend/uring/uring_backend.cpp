@@ -88,6 +88,7 @@ std::vector<std::string> UringBackend::features() const {
   if (in_use.multishot_accept) names.push_back("multishot accept");
   if (in_use.multishot_recv) names.push_back("multishot receive");
   if (in_use.buffer_ring) names.push_back("buffer ring");
+  if (options_.native_files) names.push_back("files");
   names.push_back("restricted ring");
   if (!options_.uring_release.empty()) names.push_back("limited to " + options_.uring_release);
   return names;
@@ -95,7 +96,9 @@ std::vector<std::string> UringBackend::features() const {
 
 void UringBackend::submit(Operation& operation) noexcept {
   const bool sends_file = operation.opcode() == Opcode::send_file;
-  if (operation.opcode() >= Opcode::read_at && !sends_file) return blocking_.take(operation);
+  if (operation.opcode() >= Opcode::read_at && !sends_file && !performs(operation)) {
+    return blocking_.take(operation);
+  }
   phase(operation) = outside;
   BackendSide::slot(operation) = Slots::none;
   if (sends_file) set(operation, polling);  // until the socket has room; a worker does the rest

@@ -7,16 +7,17 @@
 #include <atomic>
 #include <cstdint>
 #include <proa/backend.hpp>
+#include <proa/file_requests.hpp>
 #include <proa/proactor.hpp>
 #include <string>
 #include <vector>
 
 #include "backend/uring/arena.hpp"
 #include "backend/uring/buffer_ring.hpp"
+#include "backend/uring/file_system.hpp"
 #include "backend/uring/ring.hpp"
 #include "backend/uring/slots.hpp"
 #include "operation_list.hpp"
-#include "sys/real_system.hpp"
 
 namespace proa::uring {
 
@@ -93,6 +94,16 @@ class UringBackend final : public Backend {
     return buffers_.is_open() && operation.descriptor().is_socket();
   }
 
+  // files.cpp: both, for files.
+  bool performs(const Operation& operation) noexcept;
+  template <class Request>
+  io_uring_sqe* fill_transfer(Request& request, unsigned one, unsigned many) noexcept;
+  io_uring_sqe* fill_file(Operation& operation) noexcept;
+  io_uring_sqe* fill_call(FileCall& call) noexcept;
+  Operation* file_done(Operation& operation, long result) noexcept;
+  long called(Operation& operation, long result) noexcept;
+  Operation* pass(Operation& operation) noexcept;
+
   // complete.cpp: CQEs to results.
   Operation* complete(const Completion& completion) noexcept;
   Operation* polled(Operation& operation, long result) noexcept;
@@ -109,7 +120,7 @@ class UringBackend final : public Backend {
   BufferSource& source_;
   BlockingCalls& blocking_;
   Counters& counters_;
-  RealSystem system_;
+  FileSystem system_;
 
   // Destroyed from the last to the first: the ring before what it uses.
   BufferRing buffers_;

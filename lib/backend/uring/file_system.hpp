@@ -1,0 +1,22 @@
+#pragma once
+
+// The system under the ring, and what it remembers of open files until they are closed.
+
+#include "descriptor_table.hpp"
+#include "sys/real_system.hpp"
+
+namespace proa::uring {
+
+class FileSystem final : public RealSystem {
+ public:
+  /// Whether it has offsets, as files and block devices do; asked of the kernel once per file.
+  bool seekable(int number) noexcept;
+  void forget(Descriptor descriptor) noexcept override;
+
+ private:
+  enum class Kind : std::uint8_t { unknown, on_disk, other };
+
+  DescriptorTable<Kind> kinds_;
+};
+
+}  // namespace proa::uring

@@ -1,0 +1,206 @@
+// Files over io_uring: which requests it performs itself, as SQEs and from CQEs. What it cannot do,
+// or turns away, goes to a worker with what is left of it. Upholds R2, R3 (what an SQE points to
+// lives in the request, or in the arena until the kernel has taken it) and R11 (short transfers and
+// EAGAIN go on inside).
+//
+// What may wait for a disk is never tried in the loop's thread: reads and writes are, because the
+// kernel does not wait there (IOCB_NOWAIT); paths and long copies are not (IOSQE_ASYNC). close(2)
+// stays with the workers: IORING_OP_CLOSE may complete before the file is released, and then a
+// program that was written is still busy (ETXTBSY).
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "backend/uring/uring_backend.hpp"
+#include "file/file_calls.hpp"
+
+namespace proa::uring {
+
+namespace {
+
+/// More than this is copied by a thread of the kernel's, cached or not: the loop has others to
+/// serve (R8).
+constexpr std::size_t longest_inline = std::size_t{1} << 20;
+constexpr int most_pieces = 64;  // of one step
+
+constexpr unsigned no_opcode = IORING_OP_LAST;
+
+unsigned opcode_of(FileVerb verb) noexcept {
+  switch (verb) {
+    case FileVerb::open:
+      return IORING_OP_OPENAT;
+    case FileVerb::sync:
+    case FileVerb::data_sync:
+      return IORING_OP_FSYNC;
+    case FileVerb::status:
+      return IORING_OP_STATX;
+    case FileVerb::allocate:
+      return IORING_OP_FALLOCATE;
+    case FileVerb::unlink:
+      return IORING_OP_UNLINKAT;
+    case FileVerb::rename:
+      return IORING_OP_RENAMEAT;
+    case FileVerb::make_directory:
+      return IORING_OP_MKDIRAT;
+    default:
+      return no_opcode;
+  }
+}
+
+bool transfers(const Operation& operation) noexcept {
+  return operation.opcode() == Opcode::read_at || operation.opcode() == Opcode::write_at;
+}
+
+// Not an answer to the request: the kernel or the file system cannot do it this way.
+bool turned_away(long result) noexcept { return result == -EAGAIN || result == -EOPNOTSUPP; }
+
+}  // namespace
+
+void FileSystem::forget(Descriptor descriptor) noexcept {
+  if (Kind* const kind = kinds_.find(descriptor.number)) *kind = Kind::unknown;
+}
+
+// io_uring reads a FIFO whatever the offset, and waits; preadv(2) says ESPIPE.
+bool FileSystem::seekable(int number) noexcept {
+  Kind* const kind = kinds_.at(number);
+  if (!kind) return false;
+  if (*kind == Kind::unknown) {
+    struct statx raw {};
+    const long result =
+        sys::statx(number, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &raw);
+    const bool on_disk = result == 0 && (S_ISREG(raw.stx_mode) || S_ISBLK(raw.stx_mode));
+    *kind = on_disk ? Kind::on_disk : Kind::other;
+  }
+  return *kind == Kind::on_disk;
+}
+
+bool UringBackend::performs(const Operation& operation) noexcept {
+  if (!options_.native_files) return false;
+  const Features& features = ring_.features();
+  if (transfers(operation)) {
+    return features.has_file_opcode(IORING_OP_READV) &&
+           system_.seekable(operation.descriptor().number);
+  }
+  if (operation.opcode() != Opcode::file_call) return false;
+  const unsigned opcode = opcode_of(static_cast<const FileCall&>(operation).verb());
+  return opcode != no_opcode && features.has_file_opcode(opcode);
+}
+
+template <class Request>
+io_uring_sqe* UringBackend::fill_transfer(Request& request, unsigned one, unsigned many) noexcept {
+  const std::size_t moved = BackendSide::moved(request);
+  Message* const message =
+      arena_.take(std::min<std::size_t>(request.pieces().count(), most_pieces));
+  if (!message) return nullptr;
+  iovec* const pieces = message->pieces();
+  const int count = gather(request, moved, pieces, most_pieces);
+  io_uring_sqe* const sqe = ring_.take();
+  const int number = request.descriptor().number;
+  const std::uint64_t offset = request.offset() + moved;
+  if (count == 1) {
+    io_uring_prep_rw(static_cast<int>(one), sqe, number, pieces->iov_base,
+                     static_cast<unsigned>(pieces->iov_len), offset);
+    arena_.trim(message);
+  } else {
+    io_uring_prep_rw(static_cast<int>(many), sqe, number, pieces, static_cast<unsigned>(count),
+                     offset);
+    arena_.trim(pieces + count);
+  }
+  if (wanted(request) - moved > longest_inline) sqe->flags |= IOSQE_ASYNC;
+  return sqe;
+}
+
+io_uring_sqe* UringBackend::fill_file(Operation& operation) noexcept {
+  if (operation.opcode() == Opcode::read_at) {
+    return fill_transfer(static_cast<ReadAt&>(operation), IORING_OP_READ, IORING_OP_READV);
+  }
+  if (operation.opcode() == Opcode::write_at) {
+    WriteAt& write = static_cast<WriteAt&>(operation);
+    io_uring_sqe* const sqe = fill_transfer(write, IORING_OP_WRITE, IORING_OP_WRITEV);
+    if (sqe && write.append()) sqe->rw_flags = RWF_APPEND;
+    return sqe;
+  }
+  return fill_call(static_cast<FileCall&>(operation));
+}
+
+io_uring_sqe* UringBackend::fill_call(FileCall& call) noexcept {
+  io_uring_sqe* const sqe = ring_.take();
+  const int file = call.descriptor().number;
+  const int directory = directory_of(call);
+  const char* const path = call.path().c_str();
+  switch (call.verb()) {
+    case FileVerb::open:
+      io_uring_prep_openat(sqe, directory, path, open_flags(call.flags()), call.mode());
+      break;
+    case FileVerb::sync:
+      io_uring_prep_fsync(sqe, file, 0);
+      break;
+    case FileVerb::data_sync:
+      io_uring_prep_fsync(sqe, file, IORING_FSYNC_DATASYNC);
+      break;
+    case FileVerb::status: {
+      Status& status = static_cast<Status&>(call);
+      static_assert(sizeof(struct statx) <= Status::memory_size);
+      io_uring_prep_statx(sqe, directory, path, status_flags(status), STATX_BASIC_STATS,
+                          static_cast<struct statx*>(status.memory()));
+      break;
+    }
+    case FileVerb::allocate:
+      io_uring_prep_fallocate(sqe, file, 0, static_cast<off_t>(call.offset()),
+                              static_cast<off_t>(call.length()));
+      break;
+    case FileVerb::unlink:
+      io_uring_prep_unlinkat(sqe, directory, path,
+                             proa::has(call.flags(), OpenFlags::directory) ? AT_REMOVEDIR : 0);
+      break;
+    case FileVerb::rename:
+      io_uring_prep_renameat(sqe, directory, path, directory, call.second_path().c_str(), 0);
+      break;
+    default:
+      io_uring_prep_mkdirat(sqe, directory, path, call.mode());
+      break;
+  }
+  sqe->flags |= IOSQE_ASYNC;
+  return sqe;
+}
+
+Operation* UringBackend::file_done(Operation& operation, long result) noexcept {
+  if (result == -EINTR && !has(operation, ending)) {
+    start(operation);
+    return nullptr;
+  }
+  if (turned_away(result) && !has(operation, ending)) return pass(operation);
+  if (!transfers(operation)) return end(operation, called(operation, result));
+  const bool over = operation.opcode() == Opcode::read_at
+                        ? step_ends(static_cast<ReadAt&>(operation), result)
+                        : step_ends(static_cast<WriteAt&>(operation), result);
+  if (over) return end(operation, result);
+  if (has(operation, ending)) return end(operation, -ECANCELED);
+  ++counters_.retries;
+  start(operation);
+  return nullptr;
+}
+
+// What a call achieved, taken into the request.
+long UringBackend::called(Operation& operation, long result) noexcept {
+  if (result < 0) return result;
+  const FileVerb verb = static_cast<FileCall&>(operation).verb();
+  if (verb == FileVerb::open) return adopt_opened(static_cast<Open&>(operation), result, system_);
+  if (verb == FileVerb::status) {
+    Status& status = static_cast<Status&>(operation);
+    status.status() = to_status(*static_cast<const struct statx*>(status.memory()));
+  }
+  return 0;
+}
+
+Operation* UringBackend::pass(Operation& operation) noexcept {
+  ++counters_.retries;
+  slots_.remove(BackendSide::slot(operation));
+  blocking_.take(operation);
+  return nullptr;
+}
+
+}  // namespace proa::uring
