@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <list>
+#include <set>
 
 #include "contract/file_rig.hpp"
 #include "support/ledger.hpp"
@@ -117,20 +118,20 @@ TEST_CASE("a named pipe does not wait in the kernel for a byte", "[file][F10]") 
 unsigned refused_opcode = 0;
 int refusal = 0;
 std::uint64_t refusals = 0;
+std::set<std::uint64_t> refused_tags;
 
 long refusing_enter(io_uring* ring, unsigned want, const timespec* timeout) noexcept {
-  std::uint64_t tag = 0;
   for (unsigned i = ring->sq.sqe_head; i != ring->sq.sqe_tail; ++i) {
     io_uring_sqe& sqe = ring->sq.sqes[i & *ring->sq.kring_mask];
     if (sqe.opcode != refused_opcode) continue;
     sqe.fd = -1;  // so that it ends at once, and does nothing
     sqe.addr = 0;
-    tag = sqe.user_data;
+    refused_tags.insert(sqe.user_data);
   }
   const long result = proa::sys::direct::uring_submit_and_wait(ring, want, timeout);
   for (unsigned i = *ring->cq.khead; i != *ring->cq.ktail; ++i) {
     io_uring_cqe& cqe = ring->cq.cqes[i & *ring->cq.kring_mask];
-    if (tag == 0 || cqe.user_data != tag) continue;
+    if (refused_tags.erase(cqe.user_data) == 0) continue;
     cqe.res = refusal;
     ++refusals;
   }

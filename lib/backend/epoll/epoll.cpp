@@ -84,6 +84,8 @@ class EpollBackend final : public Backend, private Poller {
   }
 
   Operation* next() noexcept override {
+    // Kept back until the next wait(), they would make the disk idle while the loop works.
+    if (files_.wants_flush()) files_.flush();
     for (;;) {
       if (Operation* const finished = adapter_.finished()) return finished;
       if (Operation* const finished = files_.finished()) return finished;

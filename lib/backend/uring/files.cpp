@@ -72,9 +72,9 @@ bool FileSystem::seekable(int number) noexcept {
     const long result =
         sys::statx(number, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &raw);
     const bool on_disk = result == 0 && (S_ISREG(raw.stx_mode) || S_ISBLK(raw.stx_mode));
-    *kind = on_disk ? Kind::on_disk : Kind::other;
+    *kind = !on_disk ? Kind::other : sys::is_direct(number) > 0 ? Kind::direct : Kind::buffered;
   }
-  return *kind == Kind::on_disk;
+  return *kind != Kind::other;
 }
 
 bool UringBackend::performs(const Operation& operation) noexcept {
@@ -109,6 +109,9 @@ io_uring_sqe* UringBackend::fill_transfer(Request& request, unsigned one, unsign
                      offset);
     arena_.trim(pieces + count);
   }
+  // Kept back until the next wait() like the rest, they would make the disk idle while the loop
+  // works, and the other way round.
+  disk_waits_ = disk_waits_ || system_.direct(number);
   if (wanted(request) - moved > longest_inline) sqe->flags |= IOSQE_ASYNC;
   return sqe;
 }

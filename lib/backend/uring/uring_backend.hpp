@@ -139,6 +139,7 @@ class UringBackend final : public Backend {
   bool wake_armed_ = false;
   bool was_starved_ = false;     // in the last wait()
   bool buffers_in_use_ = false;  // the first receive fills the ring
+  bool disk_waits_ = false;      // for a direct transfer that was started since the last entry
   std::atomic<Loop> loop_{Loop::busy};
 };
 
