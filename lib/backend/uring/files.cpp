@@ -109,9 +109,7 @@ io_uring_sqe* UringBackend::fill_transfer(Request& request, unsigned one, unsign
                      offset);
     arena_.trim(pieces + count);
   }
-  // Kept back until the next wait() like the rest, they would make the disk idle while the loop
-  // works, and the other way round.
-  disk_waits_ = disk_waits_ || system_.direct(number);
+  if (system_.direct(number)) ++for_disk_;
   if (wanted(request) - moved > longest_inline) sqe->flags |= IOSQE_ASYNC;
   return sqe;
 }

@@ -154,7 +154,7 @@ Operation* UringBackend::next() noexcept {
   if (Operation* const operation = done_.front()) {
     return end(*operation, has(*operation, out_of_memory) ? -ENOMEM : -ECANCELED);
   }
-  if (disk_waits_) enter(0, nullptr);
+  if (for_disk_ >= enough_for_disk) enter(0, nullptr);
   Completion completion;
   bool hidden = false;
   while (ring_.pull(completion)) {
@@ -234,7 +234,7 @@ long UringBackend::enter(unsigned want, const timespec* timeout) noexcept {
       if (result < 0) give_up("io_uring_enter", result);
   }
   if (ring_.unsubmitted() == 0) arena_.reset();
-  disk_waits_ = false;
+  for_disk_ = 0;
   return result;
 }
 

@@ -139,7 +139,11 @@ class UringBackend final : public Backend {
   bool wake_armed_ = false;
   bool was_starved_ = false;     // in the last wait()
   bool buffers_in_use_ = false;  // the first receive fills the ring
-  bool disk_waits_ = false;      // for a direct transfer that was started since the last entry
+
+  /// So many direct transfers are not kept back until the next wait(), or disk and loop would take
+  /// turns to idle. Reads of 4 KiB, 32 in flight, beside fio: 1: 0.93, 2: 0.97, 4: 0.92, 8: 0.85.
+  static constexpr unsigned enough_for_disk = 2;
+  unsigned for_disk_ = 0;  // direct transfers since the last entry
   std::atomic<Loop> loop_{Loop::busy};
 };
 
