@@ -138,8 +138,11 @@ void Workers::work() noexcept {
     const bool first = done_.empty();
     done_.push_back(operation);
     any_done_.store(true, std::memory_order_release);
-    // Under the lock: behind it the loop could have taken the operation and ended.
-    if (first) backend_->wake();
+    if (!first) continue;
+    // Not under the lock, which the loop wants at once. The backend outlives the threads.
+    lock.unlock();
+    backend_->wake();
+    lock.lock();
   }
 }
 
