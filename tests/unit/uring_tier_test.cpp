@@ -169,6 +169,7 @@ TEST_CASE("uring: the kernel refuses what a tier must not use") {
       GENERATE(table<std::string, unsigned, unsigned, int>({
           {"", IORING_OP_NOP, 0, -EACCES},
           {"", IORING_OP_SPLICE, 0, -EACCES},
+          {"", IORING_OP_OPENAT, 0, -EACCES},  // without native files
           {"5.11", IORING_OP_NOP, 0, -EACCES},
           {"5.11", IORING_OP_RECV, IOSQE_BUFFER_SELECT, -EACCES},
           {"5.11", IORING_OP_POLL_ADD, IOSQE_IO_LINK, -EACCES},
@@ -176,7 +177,8 @@ TEST_CASE("uring: the kernel refuses what a tier must not use") {
           {"5.19", IORING_OP_SEND_ZC, 0, -EACCES},
           {"5.19", IORING_OP_RECV, IOSQE_BUFFER_SELECT, -EBADF},  // allowed, but of no socket
       }));
-  UringRig rig(release);
+  UringRig rig(release,
+               [&](proa::Options& options) { options.native_files = opcode != IORING_OP_OPENAT; });
   rig.turn(0ms);
   smuggled_result = 0;
   smuggled_opcode = opcode;

@@ -78,7 +78,6 @@ bool FileSystem::seekable(int number) noexcept {
 }
 
 bool UringBackend::performs(const Operation& operation) noexcept {
-  if (!options_.native_files) return false;
   const Features& features = ring_.features();
   if (transfers(operation)) {
     return features.has_file_opcode(IORING_OP_READV) &&

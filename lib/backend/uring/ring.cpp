@@ -89,9 +89,10 @@ std::string error_name(long error) {
   }
 }
 
-std::string Ring::open(unsigned entries, Release allowed) {
+std::string Ring::open(unsigned entries, Release allowed, bool files) {
   std::string why_not = setup(entries, allowed);
   if (why_not.empty()) why_not = ask(allowed);
+  if (!files) features_.file_opcodes = 0;
   if (!why_not.empty()) close();
   return why_not;
 }

@@ -32,7 +32,8 @@ class Ring {
   ~Ring() { close(); }
 
   /// Makes a disabled ring and finds out what it can; a sentence that says why not, or nothing.
-  std::string open(unsigned entries, Release allowed);
+  /// Without `files` none of their opcodes may be used.
+  std::string open(unsigned entries, Release allowed, bool files);
   void close() noexcept;
 
   /// io_uring_register(2), before enable().

@@ -53,7 +53,7 @@ std::string UringBackend::open() {
     return "Options::uring_release \"" + options_.uring_release +
            "\" is not a kernel release from " + to_string(lowest_release) + " on";
   }
-  std::string why_not = ring_.open(options_.uring_entries, allowed);
+  std::string why_not = ring_.open(options_.uring_entries, allowed, options_.native_files);
   if (!why_not.empty()) return why_not;
 
   if (ring_.features().buffer_ring) {
@@ -88,7 +88,7 @@ std::vector<std::string> UringBackend::features() const {
   if (in_use.multishot_accept) names.push_back("multishot accept");
   if (in_use.multishot_recv) names.push_back("multishot receive");
   if (in_use.buffer_ring) names.push_back("buffer ring");
-  if (options_.native_files) names.push_back("files");
+  if (in_use.file_opcodes != 0) names.push_back("files");
   names.push_back("restricted ring");
   if (!options_.uring_release.empty()) names.push_back("limited to " + options_.uring_release);
   return names;
