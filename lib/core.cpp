@@ -120,6 +120,22 @@ bool opens(const Operation& operation) noexcept {
          static_cast<const FileCall&>(operation).verb() == FileVerb::open;
 }
 
+// What went wrong is not told again: by the socket to the next read, by the disk to the next Sync.
+bool tells_once(const Operation& operation) noexcept {
+  switch (operation.opcode()) {
+    case Opcode::recv_buffers:
+    case Opcode::read_at:
+    case Opcode::write_at:
+    case Opcode::file_call:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// A cancel got there first, or the kernel had turned it away when it came.
+bool not_done(int error) noexcept { return error == -ECANCELED || error == -EOPNOTSUPP; }
+
 bool empty(Operation& operation) noexcept {
   switch (operation.opcode()) {
     case Opcode::recv:
@@ -169,6 +185,12 @@ int Core::refusal_of_inputs(Operation& operation) noexcept {
   }
 }
 
+// Once a worker is at it, the number may be handed out again any moment.
+bool Core::close_file_waits(const Channel& channel) noexcept {
+  return channel.close_file && channel.close_file->at_workers_ &&
+         !files_.begun(*channel.close_file);
+}
+
 // Why the operation cannot be taken on, or 0.
 int Core::refusal(Operation& operation, Channel*& channel) noexcept {
   if (shut_down_) return code_of(Error::closing);
@@ -178,6 +200,7 @@ int Core::refusal(Operation& operation, Channel*& channel) noexcept {
   channel = channels_.at(operation.descriptor_);
   if (!channel) return -ENOMEM;
   if (channel->closing) return code_of(Error::closing);
+  if (close_file_waits(*channel)) return code_of(Error::closing);
   if (closes(operation) && channel->pending > 0) return -EBUSY;
   if (operation.direction_ == Direction::in && channel->continuous > 0) {
     return code_of(Error::reading_is_on);
@@ -215,7 +238,11 @@ std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept 
   ++counters_.submitted;
   if (operation.opcode_ == Opcode::timer) return {};
 
-  if (channel) ++channel->pending;
+  if (channel && closes(operation)) {
+    channel->close_file = &operation;
+  } else if (channel) {
+    ++channel->pending;
+  }
   if (operation.direction_ == Direction::none) {
     start(operation);
     return {};
@@ -292,6 +319,10 @@ void Core::retire(Operation& operation) noexcept {
   if (operation.descriptor_ < 0) return;
 
   Channel& channel = *channels_.find(operation.descriptor_);
+  if (closes(operation)) {
+    if (channel.close_file == &operation) channel.close_file = nullptr;
+    return;
+  }
   --channel.pending;
   if (operation.opcode_ == Opcode::recv_buffers) --channel.continuous;
   if (channel.active[side(operation)] == &operation) {
@@ -315,9 +346,15 @@ void Core::deliver(Operation& operation) {
     if (more) return;
     operation.error_ = -ECANCELED;
   }
-  if (operation.error_ == 0 && opens(operation) && operation.reason_ == Reason::close) {
+  const bool over = operation.reason_ == Reason::close || shut_down_;
+  if (operation.error_ == 0 && opens(operation) && over) {
     static_cast<Open&>(operation).file().close();
     operation.error_ = -ECANCELED;
+  }
+  // A CloseFile that was not begun still has its file, except at the end of all.
+  if (closes(operation) && (operation.error_ != -ECANCELED || over)) {
+    CloseFile& call = static_cast<CloseFile&>(operation);
+    operation.error_ == -ECANCELED ? call.file().close() : call.closed();
   }
   if (operation.error_ != 0) {
     if ((operation.error_ == -EPIPE || operation.error_ == -EFBIG) && write_signals_blocked_) {
@@ -326,16 +363,11 @@ void Core::deliver(Operation& operation) {
     if (operation.error_ == -EINVAL && misaligned(operation)) {
       operation.error_ = code_of(Error::misaligned);
     }
-    // An error of the connection that ends continuous reading is told: the socket will not repeat
-    // it.
     const bool named =
-        operation.reason_ != Reason::none &&
-        (operation.opcode_ != Opcode::recv_buffers || operation.error_ == -ECANCELED);
+        operation.reason_ != Reason::none && (!tells_once(operation) || not_done(operation.error_));
     const bool late = named && operation.reason_ == Reason::deadline;
-    if (named) {
-      operation.error_ = late ? code_of(Error::deadline) : -ECANCELED;
-      ++counters_.cancelled;
-    }
+    if (named) operation.error_ = late ? code_of(Error::deadline) : -ECANCELED;
+    if (named || operation.error_ == -ECANCELED) ++counters_.cancelled;
     if (late) ++counters_.deadlines;
     result.error = to_error_code(operation.error_);
   }
@@ -344,9 +376,6 @@ void Core::deliver(Operation& operation) {
     static_cast<Accept&>(operation).socket().close();
   }
   if (opens(operation) && result.error) static_cast<Open&>(operation).file().close();
-  if (closes(operation) && result.error != std::errc::operation_canceled) {
-    static_cast<CloseFile&>(operation).file().release();
-  }
   if (operation.opcode_ == Opcode::recv_buffers && result.bytes == 0) {
     static_cast<RecvBuffers&>(operation).buffer().reset();
   }
@@ -402,6 +431,7 @@ void Core::close(Handler& handler) noexcept {
     channel->closing = &handler;
     if (channel->pending > 0) {
       end_all(*channel);
+      backend_->withdraw(handler.descriptor().number);
       withdraw(files_, handler.descriptor().number);
     }
   }
@@ -437,6 +467,7 @@ void Core::cancel_everything() noexcept {
     handler->close();
   }
   channels_.each([this](Channel& channel) { end_all(channel); });
+  backend_->withdraw(-1);
   for (Workers* each = workers_.front(); each; each = workers_.after(*each)) withdraw(*each, -1);
   timers_.each([this](Operation& operation) {
     if (operation.opcode_ == Opcode::timer) end(operation, Reason::close);

@@ -45,6 +45,8 @@ struct Channel {
   std::array<Operation*, 2> active{};
   std::array<OperationList, 2> waiting;
   Handler* closing = nullptr;  // told when the last operation has ended
+  // Pending, but not among `pending`: behind it the number may be another file's.
+  Operation* close_file = nullptr;
   std::uint32_t pending = 0;
   std::uint32_t continuous = 0;  // RecvBuffers among them
 };
@@ -116,6 +118,7 @@ class Core final : private BlockingCalls {
   explicit Core(const Options& options);
   int refusal(Operation& operation, Channel*& channel) noexcept;
   static int refusal_of_inputs(Operation& operation) noexcept;
+  bool close_file_waits(const Channel& channel) noexcept;
   void start(Operation& operation) noexcept;
   bool misaligned(Operation& operation) noexcept;
   void end(Operation& operation, Operation::Reason reason) noexcept;

@@ -70,6 +70,11 @@ class Backend {
   /// Ends the current wait(), or the next one. Any thread, also from a signal handler.
   virtual void wake() noexcept = 0;
 
+  /// Cancels the operations on files (those without a direction) that wait in here and that the
+  /// system has not been given, of one descriptor or of all (-1): for close() and shutdown(). Those
+  /// that a backend gives to the system at once need none.
+  virtual void withdraw(int /*descriptor*/) noexcept {}
+
   /// When wait() would do something without being told to by the system; `never` if all it waits
   /// for is an event. For a foreign event loop.
   virtual TimePoint next_deadline() const noexcept { return never; }
@@ -114,6 +119,7 @@ class BackendSide {
   }
   static std::uint32_t& slot(Operation& operation) noexcept { return operation.slot_; }
   static std::uint8_t& phase(Operation& operation) noexcept { return operation.phase_; }
+  static std::uint8_t phase(const Operation& operation) noexcept { return operation.phase_; }
 };
 
 /// What a backend is made from. The references outlive the backend.

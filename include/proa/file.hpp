@@ -84,6 +84,11 @@ class File : public OwnedDescriptor {
   static File borrow(Proactor& proactor, int number, std::error_code& error) noexcept;
 
   FileAlignment alignment() const noexcept;
+
+ private:
+  friend class CloseFile;
+  /// Its number may be another's by now.
+  void drop() noexcept { descriptor_ = Descriptor(); }
 };
 
 }  // namespace proa

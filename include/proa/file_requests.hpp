@@ -115,6 +115,8 @@ class FileCall : public Operation {
  public:
   FileVerb verb() const noexcept { return verb_; }
   const std::string& path() const noexcept { return path_; }
+  /// Looked up by path(), be it empty (ENOENT), and not the descriptor's own file.
+  bool by_path() const noexcept { return by_path_; }
   const std::string& second_path() const noexcept { return second_path_; }
   std::uint64_t offset() const noexcept { return offset_; }
   std::uint64_t length() const noexcept { return length_; }
@@ -142,6 +144,7 @@ class FileCall : public Operation {
  private:
   void copy(std::string& to, const char* path, std::size_t size) noexcept;
 
+  bool by_path_ = false;
   std::int32_t refusal_ = 0;
   std::uint64_t offset_ = 0;
   std::uint64_t length_ = 0;
@@ -170,7 +173,10 @@ class Open : public FileCall {
 };
 
 /// Closes a file where close(2) may take long (NFS, FUSE), or to see its error (EIO, ENOSPC,
-/// EDQUOT). The descriptor is gone in any case; nothing else may be in flight on it.
+/// EDQUOT). The descriptor is gone in any case but one: a cancel or a deadline that came before a
+/// worker had begun leaves the file in here. shutdown() closes it. Refused by submit() while
+/// anything else is in flight on the file (EBUSY); from its submission on others are
+/// (Error::closing), until the number may be another file's.
 class CloseFile : public FileCall {
  public:
   CloseFile() noexcept : FileCall(FileVerb::close) {}
@@ -182,6 +188,8 @@ class CloseFile : public FileCall {
   }
   /// For backends: what to close.
   File& file() noexcept { return file_; }
+  /// For the proactor: it was closed.
+  void closed() noexcept { file_.drop(); }
 
  private:
   File file_;

@@ -90,6 +90,7 @@ void FileCall::prepare_file(Descriptor file, std::uint64_t offset, std::uint64_t
   set_descriptor(file);
   offset_ = offset;
   length_ = length;
+  by_path_ = false;
   path_.clear();
   refusal_ = file.valid() ? 0 : -EBADF;
   if (offset > last_offset || length > last_offset - offset) refusal_ = code_of(Error::bad_offset);
@@ -98,6 +99,7 @@ void FileCall::prepare_file(Descriptor file, std::uint64_t offset, std::uint64_t
 void FileCall::prepare_path(Descriptor at, const char* path, std::size_t size) noexcept {
   check_idle("prepare");
   set_descriptor(at);
+  by_path_ = true;
   offset_ = length_ = 0;
   refusal_ = 0;
   copy(path_, path, size);

@@ -21,6 +21,7 @@ namespace {
 
 constexpr int most_pieces = 64;
 constexpr unsigned sector = 512;
+constexpr int most_retries = 100;
 /// What one worker's turn sends, so that a fast reader does not keep it to itself.
 constexpr std::uint64_t sending_share = std::uint64_t{4} << 20;
 
@@ -51,7 +52,8 @@ template <class Request>
 long perform_transfer(Request& request, long (*some)(Request&, int) noexcept) noexcept {
   for (;;) {
     long result = some(request, 0);
-    if (result == -EAGAIN) result = some(request, 0);  // some file systems do so once
+    // Some file systems do so, and a descriptor that is not blocking, with nothing there.
+    for (int i = 0; i < most_retries && result == -EAGAIN; ++i) result = some(request, 0);
     if (step_ends(request, result)) return result;
   }
 }
@@ -220,9 +222,16 @@ long write_some(WriteAt& write, int flags) noexcept {
                        static_cast<std::int64_t>(write.offset() + moved), flags);
 }
 
+bool at_end(const ReadAt& read) noexcept {
+  struct statx raw {};
+  const long result = sys::statx(read.descriptor().number, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+                                 STATX_SIZE, &raw);
+  return result == 0 && read.offset() + BackendSide::moved(read) >= raw.stx_size;
+}
+
 bool step_ends(ReadAt& read, long& result) noexcept {
   // Behind the odd end of a file that is read directly nothing is aligned any more.
-  if (result == -EINVAL && BackendSide::moved(read) % sector != 0) result = 0;
+  if (result == -EINVAL && BackendSide::moved(read) > 0 && at_end(read)) result = 0;
   if (result < 0) return true;
   const bool over =
       result == 0 || BackendSide::advance(read, static_cast<std::size_t>(result)) >= wanted(read);
@@ -265,9 +274,9 @@ long adopt_opened(Open& open, long descriptor, System& system) noexcept {
 }
 
 int status_flags(const Status& call) noexcept {
-  const bool by_path = !call.path().empty();
+  const bool by_path = call.by_path() || !call.descriptor().valid();
   return (has(call.flags(), OpenFlags::no_follow) ? AT_SYMLINK_NOFOLLOW : 0) |
-         (by_path || !call.descriptor().valid() ? 0 : AT_EMPTY_PATH);
+         (by_path ? 0 : AT_EMPTY_PATH);
 }
 
 FileStatus to_status(const struct statx& raw) noexcept {

@@ -16,6 +16,9 @@ long perform_file(Operation& operation) noexcept;
 long read_some(ReadAt& read, int flags) noexcept;
 long write_some(WriteAt& write, int flags) noexcept;
 
+/// Whether the file ends where the next step would begin.
+bool at_end(const ReadAt& read) noexcept;
+
 /// What the step's result means: true if the operation is over, with `result` for finish(); false
 /// if there is more to do, and then the step was added to BackendSide::moved().
 bool step_ends(ReadAt& read, long& result) noexcept;

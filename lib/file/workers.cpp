@@ -98,6 +98,11 @@ bool Workers::cancel(Operation& operation) noexcept {
   return true;
 }
 
+bool Workers::begun(const Operation& operation) noexcept {
+  const std::lock_guard lock(mutex_);
+  return BackendSide::phase(operation) == phase_begun;
+}
+
 void Workers::withdraw(int descriptor, OperationList& taken) noexcept {
   flush();
   const std::lock_guard lock(mutex_);

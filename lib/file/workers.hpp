@@ -40,6 +40,8 @@ class Workers {
   void flush() noexcept;
   /// True if no worker had begun; then the operation is the caller's.
   bool cancel(Operation& operation) noexcept;
+  /// Whether a worker has taken it up; of one that was submitted here.
+  bool begun(const Operation& operation) noexcept;
   /// Takes what no worker has begun of one descriptor, or of all (-1).
   void withdraw(int descriptor, OperationList& taken) noexcept;
   /// Whether collect() would find something, or flush() has to be called.

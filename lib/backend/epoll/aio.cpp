@@ -180,7 +180,8 @@ Operation* AioContext::next(long& result) noexcept {
           sys::aio_events(context_, 0, static_cast<long>(most_events), storage_->events.data());
       next_ = 0;
       count_ = found > 0 ? static_cast<std::size_t>(found) : 0;
-      signalled_ = count_ == most_events;  // else another event will come
+      // Else another event will come.
+      signalled_ = count_ == most_events || found == -EINTR;
       if (count_ == 0) return nullptr;
     }
     event = storage_->events[next_++];

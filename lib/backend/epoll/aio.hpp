@@ -55,6 +55,8 @@ class AioContext {
     set_phase(operation, FilePhase::queued);
     queued_.push_back(operation);
   }
+  /// What the kernel does not have yet.
+  OperationList& queued() noexcept { return queued_; }
   /// Gives the kernel what was submitted, all with one call if it takes all. Returns an operation
   /// that it refuses, and why, and is to be called again; nullptr when it is through.
   Operation* flush(long& error) noexcept;
@@ -102,11 +104,15 @@ class AioContext {
   void set_epoll(int, std::uint64_t) noexcept {}
   bool usable() const noexcept { return false; }
   void submit(Operation&) noexcept {}
+  OperationList& queued() noexcept { return queued_; }
   Operation* flush(long&) noexcept { return nullptr; }
   bool wants_flush() const noexcept { return false; }
   void event() noexcept {}
   bool has_next() const noexcept { return false; }
   Operation* next(long&) noexcept { return nullptr; }
+
+ private:
+  OperationList queued_;
 };
 
 #endif

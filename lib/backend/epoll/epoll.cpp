@@ -62,6 +62,8 @@ class EpollBackend final : public Backend, private Poller {
     transfers(operation) ? files_.cancel(operation) : adapter_.cancel(operation);
   }
 
+  void withdraw(int descriptor) noexcept override { files_.withdraw(descriptor); }
+
   void wait(TimePoint until) noexcept override {
     files_.flush();
     if (next_event_ < event_count_) return;  // those of the last wait come first

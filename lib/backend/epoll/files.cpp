@@ -22,14 +22,6 @@ constexpr std::size_t longest_on_loop = std::size_t{1} << 20;
 
 bool unsupported(long result) noexcept { return result == -EOPNOTSUPP || result == -ENOTSUP; }
 
-// Linux 5.9 and 5.10 answer RWF_NOWAIT with 0 also before the end (preadv2(2), BUGS).
-bool at_end(const ReadAt& read) noexcept {
-  struct statx raw {};
-  const long result = sys::statx(read.descriptor().number, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
-                                 STATX_SIZE, &raw);
-  return result == 0 && read.offset() + BackendSide::moved(read) >= raw.stx_size;
-}
-
 }  // namespace
 
 void FileEngine::finish(Operation& operation, long result) noexcept {
@@ -75,6 +67,19 @@ void FileEngine::cancel(Operation& operation) noexcept {
   if (phase == FilePhase::kernel || phase == FilePhase::finished) return;
   OperationList::remove(operation);
   finish(operation, -ECANCELED);
+}
+
+void FileEngine::withdraw(int number) noexcept {
+  withdraw(runnable_, number);
+  withdraw(aio_.queued(), number);
+}
+
+void FileEngine::withdraw(OperationList& from, int number) noexcept {
+  for (Operation* one = from.front(); one;) {
+    Operation* const next = from.after(*one);
+    if (number < 0 || one->descriptor().number == number) cancel(*one);
+    one = next;
+  }
 }
 
 void FileEngine::flush() noexcept {
@@ -139,6 +144,7 @@ Operation* FileEngine::perform_read(ReadAt& read) noexcept {
       traits.read_waits = true;
       return pass(read);
     }
+    // Linux 5.9 and 5.10 answer RWF_NOWAIT with 0 also before the end (preadv2(2), BUGS).
     if (result == -EAGAIN || (result == 0 && !at_end(read))) return pass(read);
     if (step_ends(read, result)) {
       BackendSide::finish(read, result);

@@ -25,6 +25,8 @@ class FileEngine {
   /// A ReadAt or a WriteAt.
   void submit(Operation& operation) noexcept;
   void cancel(Operation& operation) noexcept;
+  /// Cancels what the kernel does not have, of one descriptor or of all (-1).
+  void withdraw(int number) noexcept;
   /// Before sleeping: gives the kernel what waits for that.
   void flush() noexcept;
   /// A finished operation, or nullptr.
@@ -50,6 +52,7 @@ class FileEngine {
   };
 
   void finish(Operation& operation, long result) noexcept;
+  void withdraw(OperationList& from, int number) noexcept;
   void run(Operation& operation, FilePhase phase) noexcept;
   static Kind kind_of(int number) noexcept;
   Operation* perform_read(ReadAt& read) noexcept;
