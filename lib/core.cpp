@@ -136,6 +136,9 @@ bool tells_once(const Operation& operation) noexcept {
 // A cancel got there first, or the kernel had turned it away when it came.
 bool not_done(int error) noexcept { return error == -ECANCELED || error == -EOPNOTSUPP; }
 
+// The same, or there was no thread for it.
+bool not_closed(int error) noexcept { return not_done(error) || error == -EAGAIN; }
+
 bool empty(Operation& operation) noexcept {
   switch (operation.opcode()) {
     case Opcode::recv:
@@ -201,7 +204,10 @@ int Core::refusal(Operation& operation, Channel*& channel) noexcept {
   if (!channel) return -ENOMEM;
   if (channel->closing) return code_of(Error::closing);
   if (close_file_waits(*channel)) return code_of(Error::closing);
-  if (closes(operation) && channel->pending > 0) return -EBUSY;
+  if (closes(operation)) {
+    if (!static_cast<CloseFile&>(operation).file().valid()) return -EBADF;  // closed already
+    if (channel->pending > 0) return -EBUSY;
+  }
   if (operation.direction_ == Direction::in && channel->continuous > 0) {
     return code_of(Error::reading_is_on);
   }
@@ -272,7 +278,11 @@ void Core::start(Operation& operation) noexcept {
   } else {
     operation.state_ = State::submitted;
     untold_ = true;
-    if (closes(operation)) system().forget(operation.descriptor());
+    if (closes(operation)) {
+      system().forget(operation.descriptor());
+      // Not ours to close.
+      if (static_cast<CloseFile&>(operation).file().borrowed()) return finish(operation, 0);
+    }
     if (operation.opcode_ == Opcode::work) {
       operation.at_workers_ = true;
       static_cast<Work&>(operation).workers_->submit(operation);
@@ -352,9 +362,9 @@ void Core::deliver(Operation& operation) {
     operation.error_ = -ECANCELED;
   }
   // A CloseFile that was not begun still has its file, except at the end of all.
-  if (closes(operation) && (operation.error_ != -ECANCELED || over)) {
+  if (closes(operation) && (!not_closed(operation.error_) || over)) {
     CloseFile& call = static_cast<CloseFile&>(operation);
-    operation.error_ == -ECANCELED ? call.file().close() : call.closed();
+    not_closed(operation.error_) ? call.file().close() : call.closed();
   }
   if (operation.error_ != 0) {
     if ((operation.error_ == -EPIPE || operation.error_ == -EFBIG) && write_signals_blocked_) {

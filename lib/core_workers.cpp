@@ -101,7 +101,7 @@ void Core::collect_worked() noexcept {
 bool Core::misaligned(Operation& operation) noexcept {
   const bool reads = operation.opcode_ == Opcode::read_at;
   if (!reads && operation.opcode_ != Opcode::write_at) return false;
-  if (sys::is_direct(operation.descriptor_) <= 0) return false;
+  if (!is_direct(operation.descriptor_)) return false;
   FileAlignment needed;
   system().file_alignment(operation.descriptor(), needed);
   return reads ? !aligned(static_cast<ReadAt&>(operation), needed)

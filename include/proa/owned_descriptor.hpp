@@ -31,6 +31,8 @@ class OwnedDescriptor {
 
   bool valid() const noexcept { return descriptor_.valid(); }
   Descriptor descriptor() const noexcept { return descriptor_; }
+  /// The program's own: it is forgotten, and never closed.
+  bool borrowed() const noexcept { return borrowed_; }
 
   /// Gives the descriptor up, open as it is: it is the caller's to close.
   Descriptor release() noexcept {

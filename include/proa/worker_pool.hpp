@@ -49,7 +49,9 @@ class Work : public Operation {
 };
 
 /// A bounded number of threads for blocking work, apart from those that the proactor keeps for
-/// files: name resolution that hangs does not hold up a disk. The proactor's thread, all of it.
+/// files: name resolution that hangs does not hold up a disk. No signal is handled by its threads:
+/// all are blocked there, and a process that work starts inherits that. The proactor's thread, all
+/// of it.
 class WorkerPool {
  public:
   struct Options {

@@ -59,10 +59,12 @@ long perform_transfer(Request& request, long (*some)(Request&, int) noexcept) no
 }
 
 long perform_send(SendFile& send) noexcept {
-  for (std::uint64_t share = 0; share < sending_share;) {
+  std::uint64_t share = 0;
+  for (;;) {
     const std::size_t moved = BackendSide::moved(send);
     const std::uint64_t left = send.length() - moved;
     if (left == 0) return 0;
+    if (share >= sending_share) return -EAGAIN;
     const long sent =
         sys::sendfile(send.descriptor().number, send.file().number,
                       static_cast<std::int64_t>(send.offset() + moved),
@@ -71,7 +73,6 @@ long perform_send(SendFile& send) noexcept {
     BackendSide::advance(send, static_cast<std::size_t>(sent));
     share += static_cast<std::uint64_t>(sent);
   }
-  return -EAGAIN;
 }
 
 FileType type_of(unsigned mode) noexcept {
@@ -247,6 +248,25 @@ bool step_ends(WriteAt& write, long& result) noexcept {
   return over;
 }
 
+FileKind kind_of(int number) noexcept {
+  struct statx raw {};
+  const long result = sys::statx(number, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &raw);
+  if (result < 0) return FileKind::unknown;
+  // O_DIRECT of a pipe means another thing.
+  if (!S_ISREG(raw.stx_mode) && !S_ISBLK(raw.stx_mode)) return FileKind::other;
+  return is_direct(number) ? FileKind::direct : FileKind::buffered;
+}
+
+bool is_direct(int number) noexcept {
+  const long flags = sys::file_flags(number);
+  return flags >= 0 && (flags & O_DIRECT) != 0;
+}
+
+bool is_synchronous(int number) noexcept {
+  const long flags = sys::file_flags(number);
+  return flags >= 0 && (flags & O_DSYNC) != 0;
+}
+
 int open_flags(OpenFlags flags) noexcept {
   const bool read = has(flags, OpenFlags::read);
   const bool write = has(flags, OpenFlags::write) || has(flags, OpenFlags::append);
@@ -267,6 +287,8 @@ int open_flags(OpenFlags flags) noexcept {
 long adopt_opened(Open& open, long descriptor, System& system) noexcept {
   if (descriptor < 0) return descriptor;
   const int number = static_cast<int>(descriptor);
+  // What was known of the number is another file's, if somebody else closed that.
+  system.forget({number, DescriptorKind::file});
   // On a file it means that io_uring must not wait.
   sys::set_blocking(number);
   open.file() = File(system, {number, DescriptorKind::file});

@@ -31,6 +31,19 @@ int gather(const WriteAt& write, std::size_t skip, iovec* pieces, int limit) noe
 std::size_t wanted(const ReadAt& read) noexcept;
 std::size_t wanted(const WriteAt& write) noexcept;
 
+/// What a backend has to know of an open file, asked of the system once.
+enum class FileKind : std::uint8_t {
+  unknown,
+  other,     ///< has no offsets: a pipe, a terminal, a socket
+  buffered,  ///< through the page cache
+  direct,    ///< past it, and the disk is one (O_DIRECT)
+};
+/// `unknown` if the system does not tell, which must not be remembered.
+FileKind kind_of(int number) noexcept;
+bool is_direct(int number) noexcept;
+/// Every write waits for the disk (O_DSYNC, O_SYNC).
+bool is_synchronous(int number) noexcept;
+
 /// The flags of open(2), close-on-exec and non-blocking among them: a FIFO must not block.
 int open_flags(OpenFlags flags) noexcept;
 /// Makes a File of what was opened, in blocking mode again.

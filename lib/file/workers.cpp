@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <boost/intrusive/parent_from_member.hpp>
 #include <csignal>
+#include <exception>
 #include <proa/backend.hpp>
-#include <system_error>
 #include <utility>
 
 #include "sys/sys.hpp"
@@ -50,7 +50,7 @@ bool Workers::begin_thread() noexcept {
   bool begun = true;
   try {
     threads_.emplace_back([this] { work(); });
-  } catch (const std::system_error&) {
+  } catch (const std::exception&) {  // no thread, or no memory for one
     begun = false;
   }
   sys::restore_signals(&before);

@@ -204,6 +204,7 @@ long RealSystem::open_file(const char* path, OpenFlags flags, unsigned mode,
   const long result = sys::openat(AT_FDCWD, path, open_flags(flags), mode);
   if (result < 0) return result;
   opened = {static_cast<int>(result), DescriptorKind::file};
+  forget(opened);  // what another file of that number left
   sys::set_blocking(opened.number);
   return 0;
 }

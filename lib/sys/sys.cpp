@@ -132,10 +132,7 @@ long set_blocking(int fd) noexcept {
   if (flags < 0 || (flags & O_NONBLOCK) == 0) return flags;
   return checked(::fcntl(fd, F_SETFL, static_cast<int>(flags) & ~O_NONBLOCK));
 }
-long is_direct(int fd) noexcept {
-  const long flags = checked(::fcntl(fd, F_GETFL));
-  return flags < 0 ? flags : (flags & O_DIRECT) != 0;
-}
+long file_flags(int fd) noexcept { return checked(::fcntl(fd, F_GETFL)); }
 long fsync(int fd) noexcept {
   return retried([&] { return ::fsync(fd); });
 }

@@ -51,7 +51,7 @@ struct statx;
   X(open, (const char* path, int flags), (path, flags))                                            \
   X(openat, (int at, const char* path, int flags, unsigned mode), (at, path, flags, mode))         \
   X(set_blocking, (int fd), (fd))                                                                  \
-  X(is_direct, (int fd), (fd))                                                                     \
+  X(file_flags, (int fd), (fd))                                                                    \
   X(fsync, (int fd), (fd))                                                                         \
   X(fdatasync, (int fd), (fd))                                                                     \
   X(statx, (int at, const char* path, int flags, unsigned mask, struct statx* status),             \

@@ -91,9 +91,9 @@ class EpollBackend final : public Backend, private Poller {
     for (;;) {
       if (Operation* const finished = adapter_.finished()) return finished;
       if (Operation* const finished = files_.finished()) return finished;
-      // New events, sockets and files in turns, so that none starves the others.
-      const std::array<bool, 3> due{next_event_ < event_count_, adapter_.has_runnable(),
-                                    files_.has_runnable()};
+      // New events, sockets, files and disks in turns, so that none starves the others.
+      const std::array<bool, 4> due{next_event_ < event_count_, adapter_.has_runnable(),
+                                    files_.has_runnable(), files_.has_completed()};
       for (std::size_t i = 0; i < due.size(); ++i) {
         turn_ = (turn_ + 1) % due.size();
         if (due[turn_]) break;
@@ -103,6 +103,7 @@ class EpollBackend final : public Backend, private Poller {
       if (turn_ == 0) take(events_[next_event_++]);
       if (turn_ == 1) finished = adapter_.perform_next();
       if (turn_ == 2) finished = files_.perform_next();
+      if (turn_ == 3) finished = files_.next_completed();
       if (finished) return finished;
     }
   }

@@ -19,6 +19,8 @@ namespace {
 
 /// More than this is copied by a worker, cached or not: the loop has others to serve (R8).
 constexpr std::size_t longest_on_loop = std::size_t{1} << 20;
+/// The kernel pins the pages of a direct transfer before it gives it to the disk.
+constexpr std::size_t longest_direct = std::size_t{256} << 10;
 
 bool unsupported(long result) noexcept { return result == -EOPNOTSUPP || result == -ENOTSUP; }
 
@@ -35,30 +37,27 @@ void FileEngine::run(Operation& operation, FilePhase phase) noexcept {
   runnable_.push_back(operation);
 }
 
-// Kernel AIO is for disks: it would wait for a pipe, and O_DIRECT means another thing there.
-FileEngine::Kind FileEngine::kind_of(int number) noexcept {
-  if (sys::is_direct(number) <= 0) return Kind::buffered;
-  struct statx raw {};
-  if (sys::statx(number, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &raw) < 0) {
-    return Kind::buffered;
-  }
-  return S_ISREG(raw.stx_mode) || S_ISBLK(raw.stx_mode) ? Kind::direct : Kind::buffered;
-}
-
 void FileEngine::submit(Operation& operation) noexcept {
   const int number = operation.descriptor().number;
   Traits* const traits = traits_.at(number);
   if (!traits) return blocking_.take(operation);
-  if (traits->kind == Kind::unknown) traits->kind = kind_of(number);
-  if (traits->kind == Kind::direct) {
-    if (traits->no_aio || !aio_.usable()) return blocking_.take(operation);
-    return aio_.submit(operation);
+  if (traits->kind == FileKind::unknown) {
+    traits->kind = kind_of(number);
+    traits->write_waits = is_synchronous(number);
   }
   const bool reads = operation.opcode() == Opcode::read_at;
-  if (reads ? traits->read_waits : traits->write_waits) return blocking_.take(operation);
   const std::size_t size =
       reads ? wanted(static_cast<ReadAt&>(operation)) : wanted(static_cast<WriteAt&>(operation));
-  if (size > longest_on_loop) return blocking_.take(operation);
+  if (traits->kind == FileKind::direct) {
+    if (traits->no_aio || !aio_.usable() || size > longest_direct) {
+      return blocking_.take(operation);
+    }
+    return aio_.submit(operation);
+  }
+  if (reads ? traits->read_waits : traits->write_waits) return blocking_.take(operation);
+  // Two that append at once must not each write a part of theirs first.
+  const bool appends = !reads && static_cast<WriteAt&>(operation).append();
+  if (appends || size > longest_on_loop) return blocking_.take(operation);
   run(operation, FilePhase::runnable);
 }
 
@@ -94,13 +93,10 @@ void FileEngine::refused(Operation& operation, long error) noexcept {
   run(operation, FilePhase::refused);
 }
 
-Operation* FileEngine::finished() noexcept {
-  if (Operation* const operation = finished_.pop_front()) return operation;
+Operation* FileEngine::next_completed() noexcept {
   long result = 0;
-  while (Operation* const operation = aio_.next(result)) {
-    if (completed(*operation, result)) return operation;
-  }
-  return nullptr;
+  Operation* const operation = aio_.next(result);
+  return operation && completed(*operation, result) ? operation : nullptr;
 }
 
 bool FileEngine::completed(Operation& operation, long result) noexcept {

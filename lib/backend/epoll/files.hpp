@@ -10,6 +10,7 @@
 
 #include "backend/epoll/aio.hpp"
 #include "descriptor_table.hpp"
+#include "file/file_calls.hpp"
 #include "operation_list.hpp"
 
 namespace proa {
@@ -29,10 +30,13 @@ class FileEngine {
   void withdraw(int number) noexcept;
   /// Before sleeping: gives the kernel what waits for that.
   void flush() noexcept;
-  /// A finished operation, or nullptr.
-  Operation* finished() noexcept;
+  /// An operation that finished here, or nullptr.
+  Operation* finished() noexcept { return finished_.pop_front(); }
+  /// Looks at one that the kernel has finished; returns it if there is no more to do for it.
+  Operation* next_completed() noexcept;
+  bool has_completed() const noexcept { return aio_.has_next(); }
   bool has_runnable() const noexcept { return !runnable_.empty(); }
-  /// Whether finished() or perform_next() has something to do.
+  /// Whether finished(), next_completed() or perform_next() has something to do.
   bool ready() const noexcept {
     return !runnable_.empty() || !finished_.empty() || aio_.has_next();
   }
@@ -43,9 +47,8 @@ class FileEngine {
   void forget(int number) noexcept;
 
  private:
-  enum class Kind : std::uint8_t { unknown, buffered, direct };
   struct Traits {
-    Kind kind = Kind::unknown;
+    FileKind kind = FileKind::unknown;
     bool read_waits = false;   // RWF_NOWAIT is refused
     bool write_waits = false;  // as well
     bool no_aio = false;       // kernel AIO is refused
@@ -54,7 +57,6 @@ class FileEngine {
   void finish(Operation& operation, long result) noexcept;
   void withdraw(OperationList& from, int number) noexcept;
   void run(Operation& operation, FilePhase phase) noexcept;
-  static Kind kind_of(int number) noexcept;
   Operation* perform_read(ReadAt& read) noexcept;
   Operation* perform_write(WriteAt& write) noexcept;
   Operation* pass(Operation& operation) noexcept;

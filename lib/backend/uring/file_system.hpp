@@ -3,22 +3,28 @@
 // The system under the ring, and what it remembers of open files until they are closed.
 
 #include "descriptor_table.hpp"
+#include "file/file_calls.hpp"
 #include "sys/real_system.hpp"
 
 namespace proa::uring {
 
 class FileSystem final : public RealSystem {
  public:
-  /// Whether it has offsets, as files and block devices do; asked of the kernel once per file.
+  /// Whether it has offsets, as files and block devices do; asked of the system once per file.
   bool seekable(int number) noexcept;
-  /// Past the page cache; after seekable() said so.
-  bool direct(int number) noexcept { return *kinds_.find(number) == Kind::direct; }
+  /// Past the page cache; after seekable() said so, as the next.
+  bool direct(int number) noexcept { return traits_.find(number)->kind == FileKind::direct; }
+  /// It would make the loop wait.
+  bool waits(int number) noexcept { return traits_.find(number)->waits; }
   void forget(Descriptor descriptor) noexcept override;
 
  private:
-  enum class Kind : std::uint8_t { unknown, buffered, direct, other };
+  struct Traits {
+    FileKind kind = FileKind::unknown;
+    bool waits = false;
+  };
 
-  DescriptorTable<Kind> kinds_;
+  DescriptorTable<Traits> traits_;
 };
 
 }  // namespace proa::uring

@@ -3,10 +3,10 @@
 // lives in the request, or in the arena until the kernel has taken it) and R11 (short transfers and
 // EAGAIN go on inside).
 //
-// What may wait for a disk is never tried in the loop's thread: reads and writes are, because the
-// kernel does not wait there (IOCB_NOWAIT); paths and long copies are not (IOSQE_ASYNC). close(2)
-// stays with the workers: IORING_OP_CLOSE may complete before the file is released, and then a
-// program that was written is still busy (ETXTBSY).
+// What may wait for a disk is never tried in the loop's thread: reads and writes are where the file
+// system can be told not to wait (IOCB_NOWAIT); paths and long copies are not (IOSQE_ASYNC).
+// close(2) stays with the workers: IORING_OP_CLOSE may complete before the file is released, and
+// then a program that was written is still busy (ETXTBSY).
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -24,6 +24,8 @@ namespace {
 /// More than this is copied by a thread of the kernel's, cached or not: the loop has others to
 /// serve (R8).
 constexpr std::size_t longest_inline = std::size_t{1} << 20;
+/// It pins the pages of a direct transfer before it gives it to the disk.
+constexpr std::size_t longest_direct = std::size_t{256} << 10;
 constexpr int most_pieces = 64;  // of one step
 
 constexpr unsigned no_opcode = IORING_OP_LAST;
@@ -54,27 +56,33 @@ bool transfers(const Operation& operation) noexcept {
   return operation.opcode() == Opcode::read_at || operation.opcode() == Opcode::write_at;
 }
 
+// Whether the file system can be told not to wait: of some that cannot (FUSE) io_uring believes
+// what poll(2) says, and waits in the loop. Asked with a read behind any end, which moves nothing.
+bool takes_no_wait(int number) noexcept {
+  char byte;
+  const iovec piece = {&byte, 1};
+  const long result = sys::preadv2(number, &piece, 1, INT64_MAX - 1, RWF_NOWAIT);
+  return result >= 0 || result == -EAGAIN || result == -EINVAL;  // EINVAL: direct, and misaligned
+}
+
 // Not an answer to the request: the kernel or the file system cannot do it this way.
 bool turned_away(long result) noexcept { return result == -EAGAIN || result == -EOPNOTSUPP; }
 
 }  // namespace
 
 void FileSystem::forget(Descriptor descriptor) noexcept {
-  if (Kind* const kind = kinds_.find(descriptor.number)) *kind = Kind::unknown;
+  if (Traits* const traits = traits_.find(descriptor.number)) *traits = {};
 }
 
 // io_uring reads a FIFO whatever the offset, and waits; preadv(2) says ESPIPE.
 bool FileSystem::seekable(int number) noexcept {
-  Kind* const kind = kinds_.at(number);
-  if (!kind) return false;
-  if (*kind == Kind::unknown) {
-    struct statx raw {};
-    const long result =
-        sys::statx(number, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &raw);
-    const bool on_disk = result == 0 && (S_ISREG(raw.stx_mode) || S_ISBLK(raw.stx_mode));
-    *kind = !on_disk ? Kind::other : sys::is_direct(number) > 0 ? Kind::direct : Kind::buffered;
+  Traits* const traits = traits_.at(number);
+  if (!traits) return false;
+  if (traits->kind == FileKind::unknown) {
+    traits->kind = kind_of(number);
+    traits->waits = !takes_no_wait(number) || is_synchronous(number);
   }
-  return *kind != Kind::other;
+  return traits->kind == FileKind::buffered || traits->kind == FileKind::direct;
 }
 
 bool UringBackend::performs(const Operation& operation) noexcept {
@@ -108,8 +116,10 @@ io_uring_sqe* UringBackend::fill_transfer(Request& request, unsigned one, unsign
                      offset);
     arena_.trim(pieces + count);
   }
-  if (system_.direct(number)) ++for_disk_;
-  if (wanted(request) - moved > longest_inline) sqe->flags |= IOSQE_ASYNC;
+  const bool direct = system_.direct(number);
+  if (direct) ++for_disk_;
+  const std::size_t longest = direct ? longest_direct : longest_inline;
+  if (system_.waits(number) || wanted(request) - moved > longest) sqe->flags |= IOSQE_ASYNC;
   return sqe;
 }
 
