@@ -104,6 +104,19 @@ TEST_CASE("what io_uring does itself needs no worker", "[file][cost]") {
   CHECK(ledger.submitted().opcodes.count(IORING_OP_READ) == 1);
 }
 
+TEST_CASE("a file system that cannot be told not to wait is read off the loop", "[file][R8]") {
+  if (!native_uring()) return;
+  const bool waits = GENERATE(false, true);
+  const Folder folder(waits ? "/dev/shm" : "");
+  ReadingAt read(5);
+  World world;
+  const proa::File file = open_file(world, folder.file("a", "bytes"));
+  const Ledger ledger;
+  perform(world, (read.from(file.descriptor()), read));
+  CHECK(read.text() == "bytes");
+  CHECK((ledger.submitted().sqe_flags & IOSQE_ASYNC) == (waits ? IOSQE_ASYNC : 0));
+}
+
 TEST_CASE("a named pipe does not wait in the kernel for a byte", "[file][F10]") {
   const Folder folder;
   REQUIRE(::mkfifo(folder.path("pipe").c_str(), 0600) == 0);
