@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <proa/file_handler.hpp>
 #include <proa/file_requests.hpp>
 #include <proa/worker_pool.hpp>
 
@@ -31,6 +32,10 @@ Handler& NoticeHook::from_hook(ListHook& hook) noexcept {
 Handler& UnflushedHook::from_hook(ListHook& hook) noexcept {
   return *get_parent_from_member<Handler>(&hook, &Handler::unflushed_hook_);
 }
+ListHook& StarvedHook::hook(FileHandler& handler) noexcept { return handler.starved_hook_; }
+FileHandler& StarvedHook::from_hook(ListHook& hook) noexcept {
+  return *get_parent_from_member<FileHandler>(&hook, &FileHandler::starved_hook_);
+}
 
 namespace {
 
@@ -43,7 +48,7 @@ std::size_t side(const Operation& operation) noexcept {
 Core::Core(const Options& options)
     : options_(options),
       pool_(new Pool(options.buffer_size, options.buffers, counters_)),
-      paged_pool_(new Pool(Pool::Paged(), options.buffer_size, counters_)),
+      paged_pool_(new Pool(Pool::Paged(), options.buffer_size, options.buffers, counters_)),
       files_("proa-file", options.workers, SIZE_MAX, &perform_file),
       now_(TimePoint()) {
   workers_.push_back(files_);
@@ -71,6 +76,7 @@ std::unique_ptr<Core> Core::create(const Options& options, std::error_code& erro
   if (core && core->backend_) {
     core->now_ = core->system().now();
     core->pool_->set_backend(core->backend_.get());
+    core->paged_pool_->set_backend(core->backend_.get());
     core->files_.set_backend(core->backend_.get());
     return core;
   }
@@ -88,6 +94,7 @@ Core::~Core() {
     }
   }
   pool_->set_backend(nullptr);
+  paged_pool_->set_backend(nullptr);
 }
 
 void Core::check_thread(const char* verb) const noexcept {
@@ -433,6 +440,18 @@ void Core::notify_later(Handler& handler) noexcept {
 
 void Core::flush_later(Handler& handler) noexcept {
   if (handler.open() && !UnflushedHook::hook(handler).linked()) unflushed_.push_back(handler);
+}
+
+void Core::await_buffer(FileHandler& handler, const Pool& pool) noexcept {
+  if (StarvedHook::hook(handler).linked()) return;
+  (&pool == pool_.get() ? starved_ : starved_paged_).push_back(handler);
+}
+
+void Core::retry_starved(Pool& pool, List<FileHandler, StarvedHook>& starved) noexcept {
+  if (starved.empty() || !pool.awaited()) return;
+  while (FileHandler* const handler = starved.pop_front()) {
+    static_cast<Handler&>(*handler).notify_later(Handler::notice_read);
+  }
 }
 
 void Core::close(Handler& handler) noexcept {

@@ -22,6 +22,8 @@
 
 namespace proa {
 
+class FileHandler;
+
 struct OpenHook {
   static ListHook& hook(Handler& handler) noexcept { return handler.open_hook_; }
   static Handler& from_hook(ListHook& hook) noexcept;
@@ -33,6 +35,11 @@ struct NoticeHook {
 struct UnflushedHook {
   static ListHook& hook(Handler& handler) noexcept { return handler.unflushed_hook_; }
   static Handler& from_hook(ListHook& hook) noexcept;
+};
+
+struct StarvedHook {
+  static ListHook& hook(FileHandler& handler) noexcept;
+  static FileHandler& from_hook(ListHook& hook) noexcept;
 };
 
 struct WorkersHook {
@@ -82,6 +89,8 @@ class Core final : private BlockingCalls {
   void closed(Handler& handler) noexcept;
   /// An operation that a handler has in flight on no descriptor, or on another's, has ended.
   void ended_elsewhere(Handler& handler) noexcept;
+  /// The handler is given notice_read when the pool, which had no block for it, has one (R11).
+  void await_buffer(FileHandler& handler, const Pool& pool) noexcept;
   template <class Visit>
   void each_open(Visit visit) {
     for (Handler* h = open_.front(); h; h = open_.after(*h)) visit(*h);
@@ -126,6 +135,10 @@ class Core final : private BlockingCalls {
   Workers& workers_of(Operation& operation) noexcept;
   void withdraw(Workers& workers, int descriptor) noexcept;
   void collect_worked() noexcept;
+  void retry_starved(Pool& pool, List<FileHandler, StarvedHook>& starved) noexcept;
+  bool short_of_memory() const noexcept {
+    return pool_->out_of_memory() || paged_pool_->out_of_memory();
+  }
   void end_all(Channel& channel) noexcept;
   void close_when_settled(Handler& handler) noexcept;
   void finish(Operation& operation, long result) noexcept;
@@ -163,6 +176,8 @@ class Core final : private BlockingCalls {
   List<Handler, OpenHook> open_;
   List<Handler, NoticeHook> noticed_;
   List<Handler, UnflushedHook> unflushed_;
+  List<FileHandler, StarvedHook> starved_;  // wait for a block of pool_
+  List<FileHandler, StarvedHook> starved_paged_;
   PostQueue posts_;
 
   TimePoint now_;

@@ -59,7 +59,10 @@ std::size_t Core::round(TimePoint until) {
   for (Workers* each = workers_.front(); each; each = workers_.after(*each)) each->flush();
   ++counters_.rounds;
   pool_->retry_missed();
-  if (pool_->out_of_memory()) until = std::min(until, after(now_, memory_retry));
+  paged_pool_->retry_missed();
+  retry_starved(*pool_, starved_);
+  retry_starved(*paged_pool_, starved_paged_);
+  if (short_of_memory()) until = std::min(until, after(now_, memory_retry));
   backend_->wait(work_waits() ? now_ : std::min(until, timers_.next()));
   untold_ = false;
   now_ = system().now();
@@ -280,9 +283,11 @@ void Core::collect_notified() noexcept {
 }
 
 TimePoint Core::next_deadline() const noexcept {
-  if (work_waits() || untold_ || !unflushed_.empty() || pool_->wanted()) return now_;
+  if (work_waits() || untold_ || !unflushed_.empty() || pool_->wanted() || paged_pool_->wanted()) {
+    return now_;
+  }
   const TimePoint next = std::min(timers_.next(), backend_->next_deadline());
-  return pool_->out_of_memory() ? std::min(next, after(now_, memory_retry)) : next;
+  return short_of_memory() ? std::min(next, after(now_, memory_retry)) : next;
 }
 
 }  // namespace proa

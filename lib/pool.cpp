@@ -35,9 +35,9 @@ Pool::Pool(std::size_t block_size, std::size_t maximum, Counters& counters) noex
       // Not a power of two: else the first bytes of all blocks share a few sets of the cache.
       stride_(block_size_ + Block::header_size) {}
 
-Pool::Pool(Paged, std::size_t block_size, Counters& counters) noexcept
+Pool::Pool(Paged, std::size_t block_size, std::size_t maximum, Counters& counters) noexcept
     : block_size_((block_size + page - 1) / page * page + Block::header_size),
-      maximum_(0),
+      maximum_(maximum),
       counters_(&counters),
       stride_(block_size_ - Block::header_size + page),
       lead_(page - Block::header_size) {}

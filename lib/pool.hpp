@@ -42,7 +42,7 @@ class Pool final : public BufferSource {
   /// For direct I/O: payloads begin at whole pages and are whole pages, of block_size bytes or
   /// more.
   struct Paged {};
-  Pool(Paged, std::size_t block_size, Counters& counters) noexcept;
+  Pool(Paged, std::size_t block_size, std::size_t maximum, Counters& counters) noexcept;
 
   Buffer take() noexcept override;
   bool available() noexcept override;
@@ -70,6 +70,13 @@ class Pool final : public BufferSource {
   /// They are about to try again: forget that they were waiting, if it would help.
   void retry_missed() noexcept {
     if (wanted()) missed_.store(false, std::memory_order_relaxed);
+  }
+  /// Whether take() would give a block now. If not, another thread that gives one back wakes the
+  /// loop.
+  bool awaited() noexcept {
+    if (available()) return true;
+    missed_.store(true);
+    return available();
   }
   /// Receives wait though fewer than `maximum` blocks are lent: memory is short.
   bool out_of_memory() const noexcept {

@@ -11,6 +11,7 @@
 #include <proa/descriptor.hpp>
 #include <proa/error.hpp>
 #include <proa/file.hpp>
+#include <proa/file_handler.hpp>
 #include <proa/file_requests.hpp>
 #include <proa/handler.hpp>
 #include <proa/misuse.hpp>

@@ -15,6 +15,8 @@ class Proactor;
 class Socket : public OwnedDescriptor {
  public:
   using OwnedDescriptor::OwnedDescriptor;
+  /// Takes over a descriptor of another kind, for a handler to keep.
+  explicit Socket(OwnedDescriptor&& other) noexcept : OwnedDescriptor(std::move(other)) {}
 
   /// A new socket of the proactor's system, unbound; invalid and `error` set when there is none to
   /// be had (EMFILE, ...).

@@ -10,23 +10,6 @@
 
 namespace proa {
 
-/// When a stream holds back. Counted in bytes of the blocks that its queued writes pin, not of
-/// payload.
-///
-/// A relay reads from one stream and writes to another. It sets `pause_reading` to false on both
-/// (or two relays that face each other may wait for one another), and holds back the stream that it
-/// reads from: stop_reading() on it when queued() of the other one is above `high`, start_reading()
-/// in the other one's on_drained().
-struct Watermarks {
-  std::size_t high = std::size_t{256} << 10;  ///< above it the stream stops reading by itself
-  std::size_t low = std::size_t{64}
-                    << 10;  ///< at or below it reading goes on and on_drained() is called
-  std::size_t limit = std::size_t{64}
-                      << 20;  ///< a write above it fails: on_error(Error::write_limit)
-  bool pause_reading =
-      true;  ///< false: reading goes on above `high`; on_drained() comes all the same
-};
-
 /// A connection of bytes: TCP, UNIX stream sockets, and pipes, ttys or files through
 /// Socket::borrow(). Subclass it.
 ///

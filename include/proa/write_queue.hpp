@@ -8,6 +8,23 @@ namespace proa {
 
 class Pool;
 
+/// When a stream holds back. Counted in bytes of the blocks that its queued writes pin, not of
+/// payload.
+///
+/// A relay reads from one stream and writes to another. It sets `pause_reading` to false on both
+/// (or two relays that face each other may wait for one another), and holds back the stream that it
+/// reads from: stop_reading() on it when queued() of the other one is above `high`, start_reading()
+/// in the other one's on_drained().
+struct Watermarks {
+  std::size_t high = std::size_t{256} << 10;  ///< above it the stream stops reading by itself
+  std::size_t low = std::size_t{64}
+                    << 10;  ///< at or below it reading goes on and on_drained() is called
+  std::size_t limit = std::size_t{64}
+                      << 20;  ///< a write above it fails: on_error(Error::write_limit)
+  bool pause_reading =
+      true;  ///< false: reading goes on above `high`; on_drained() comes all the same
+};
+
 /// What a stream has yet to send: a chain of segments of the pool's blocks, which carry the links
 /// themselves. For StreamHandler.
 class WriteQueue {

@@ -1,0 +1,266 @@
+// A file's handler: its opening, its end, and the file as a stream to read. Two reads are in flight
+// at most; they may complete in any order, and are told in the order of their offsets. Upholds R1
+// (verbs only note what to do), R6 and R11 (without a buffer it waits for one).
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <new>
+#include <proa/file_handler.hpp>
+
+#include "core.hpp"
+#include "error_code.hpp"
+#include "handler/file_marks.hpp"
+#include "sys/sys.hpp"
+
+namespace proa {
+
+FileHandler::FileHandler(Proactor& proactor) noexcept : Handler(proactor, Kind::file) {}
+
+FileHandler::FileHandler(Proactor& proactor, File file) noexcept : Handler(proactor, Kind::file) {
+  start();
+  if (!live()) return;
+  if (!file.valid()) {
+    fail(-EBADF);
+  } else {
+    take(std::move(file));
+    notify_later(notice_open);
+  }
+}
+
+FileHandler::~FileHandler() {
+  // The constructor of a derived class threw: nothing has begun yet.
+  if (state_ == State::open && (notices_ & notice_open) != 0) {
+    closing_down();
+    rest();
+  }
+  // Here, because a request that is destroyed first would only name itself.
+  if (state_ != State::idle) misused("destroyed before on_closed()");
+}
+
+void FileHandler::on_read(Buffer&) {}
+
+void FileHandler::take(File file) noexcept {
+  socket_ = Socket(std::move(file));
+  direct_ = sys::is_direct(descriptor().number) > 0;
+  offset_alignment_ = direct_ ? std::max<std::size_t>(alignment().offset, 1) : 1;
+}
+
+FileAlignment FileHandler::alignment() const noexcept {
+  FileAlignment needed;
+  if (descriptor().valid()) proactor_.system().file_alignment(descriptor(), needed);
+  return needed;
+}
+
+void FileHandler::open(const std::string& path, OpenFlags flags, unsigned mode,
+                       Descriptor at) noexcept {
+  start();
+  if (!live()) return;
+  if (opening_ || descriptor().valid()) return fail(-EBUSY);
+  opening_.reset(new (std::nothrow) On<Open, &FileHandler::open_ended>(*this));
+  if (!opening_) return fail(-ENOMEM);
+  opening_->prepare(path, flags, mode, at);
+  if (const std::error_code error = proactor_.submit(*opening_)) {
+    opening_.reset();
+    return fail(to_negative(error));
+  }
+  ++elsewhere_;
+}
+
+void FileHandler::open_ended(const Result& result) {
+  const auto request = std::move(opening_);
+  proactor_.core().ended_elsewhere(*this);
+  // A file that was opened all the same is closed with the request.
+  if (closing()) return;
+  if (result.error) {
+    notify_later(notice_written);  // finish() may wait for a file
+    return on_error(result.error);
+  }
+  take(std::move(request->file()));
+  proactor_.core().flush_later(*this);
+  read_ahead();
+  on_open();
+}
+
+void FileHandler::start_reading() noexcept {
+  start();
+  if (!live() || wants_input_ || finishing_) return;
+  restart_reading();
+}
+
+void FileHandler::start_reading(std::uint64_t offset) noexcept {
+  start();
+  if (!live() || finishing_) return;
+  read_position_ = offset;
+  drop_ahead();
+  restart_reading();
+}
+
+void FileHandler::restart_reading() noexcept {
+  wants_input_ = true;
+  read_ahead();
+}
+
+void FileHandler::stop_reading() noexcept {
+  wants_input_ = false;
+  drop_ahead();
+}
+
+void FileHandler::drop_ahead() noexcept {
+  for (Ahead& ahead : ahead_) {
+    if (ahead.request.pending()) {
+      ahead.stale = true;
+      proactor_.core().cancel(ahead.request);
+    } else {
+      ahead.done = false;
+      ahead.buffer.reset();
+    }
+  }
+  next_read_ = read_position_;
+  end_due_ = false;
+  input_error_ = 0;
+}
+
+void FileHandler::read_ahead() noexcept {
+  if (!reads() || !ready() || end_due_ || input_error_ != 0) return;
+  for (Ahead& ahead : ahead_) {
+    if (!ahead.busy() && !submit_read(ahead)) return;
+  }
+}
+
+bool FileHandler::submit_read(Ahead& ahead) noexcept {
+  constexpr std::uint64_t last_offset = INT64_MAX;
+  Core& core = proactor_.core();
+  Pool& pool = direct_ ? core.paged_pool() : core.pool();
+  // The second one is for speed alone: it is not worth waiting for, nor an error.
+  const bool second = ahead_[0].busy() || ahead_[1].busy();
+  if (second && (!pool.available() || next_read_ >= last_offset)) return false;
+  ahead.buffer = pool.take();
+  if (!ahead.buffer) {
+    core.await_buffer(*this, pool);
+    return false;
+  }
+  ahead.from = next_read_;
+  ahead.skip = static_cast<std::size_t>(next_read_ % offset_alignment_);
+  const std::uint64_t offset = next_read_ - ahead.skip;
+  ahead.length = ahead.buffer.capacity();
+  if (offset <= last_offset) {
+    ahead.length =
+        static_cast<std::size_t>(std::min<std::uint64_t>(ahead.length, last_offset - offset));
+  }
+  ahead.request.prepare(descriptor(), offset, {ahead.buffer.data(), ahead.length});
+  if (const std::error_code error = proactor_.submit(ahead.request)) {
+    ahead.buffer.reset();
+    input_error_ = to_negative(error);
+    notify_later(notice_read);
+    return false;
+  }
+  next_read_ = offset + ahead.length;
+  return true;
+}
+
+void FileHandler::read_ended(ReadAt& request, const Result& result) {
+  Ahead& ahead = ahead_[&request == &ahead_[0].request ? 0 : 1];
+  if (std::exchange(ahead.stale, false) || closing()) {
+    ahead.buffer.reset();
+    return read_ahead();
+  }
+  ahead.done = true;
+  ahead.bytes = result.bytes;
+  ahead.error = to_negative(result.error);
+  deliver_next();
+}
+
+FileHandler::Ahead* FileHandler::next_in_order() noexcept {
+  for (Ahead& ahead : ahead_) {
+    if (ahead.done && ahead.from == read_position_) return &ahead;
+  }
+  return nullptr;
+}
+
+// One callback at a time: what is behind it waits for a notice, and so outlives an exception.
+void FileHandler::deliver_next() {
+  if (!reads()) return;
+  if (input_error_ != 0) {
+    const std::error_code error = to_error_code(input_error_);
+    stop_reading();
+    return on_error(error);
+  }
+  if (end_due_) {
+    stop_reading();
+    return on_end();
+  }
+  Ahead* const ahead = next_in_order();
+  if (!ahead) return read_ahead();
+  Buffer data = std::move(ahead->buffer);
+  ahead->done = false;
+  proactor_.core().pool().fill(data, ahead->bytes);
+  data.remove_prefix(ahead->skip);
+  read_position_ += data.size();
+  // A short one has seen the end: what the other one found behind it came later.
+  if (ahead->error != 0 || ahead->bytes < ahead->length || ahead->bytes == 0) {
+    const std::int32_t error = ahead->error;
+    drop_ahead();
+    input_error_ = error;
+    end_due_ = error == 0;
+    if (data.empty()) return deliver_next();
+    notify_later(notice_read);
+  } else {
+    read_ahead();
+    if (next_in_order()) notify_later(notice_read);
+  }
+  on_read(data);
+}
+
+void FileHandler::dispatch(Notice notice) {
+  switch (notice) {
+    case notice_open:
+      proactor_.core().flush_later(*this);
+      read_ahead();
+      return on_open();
+    case notice_read:
+      return deliver_next();
+    case notice_written:
+      return tell_written();
+    default:
+      return;
+  }
+}
+
+void FileHandler::finish() noexcept {
+  start();
+  if (!live() || finishing_) return;
+  finishing_ = true;
+  stop_reading();
+  proactor_.core().flush_later(*this);
+  close_if_finished();
+}
+
+void FileHandler::close_if_finished() noexcept {
+  if (!finishing_ || !live() || opening_ || (notices_ & notice_open) != 0) return;
+  const bool waits = write_.pending() || (!output_over_ && (!queue_.empty() || syncs_wait()));
+  if (!descriptor().valid() || !waits) close();
+}
+
+void FileHandler::closing_down() noexcept {
+  if (opening_) proactor_.core().cancel(*opening_);
+  if (StarvedHook::hook(*this).linked()) List<FileHandler, StarvedHook>::remove(*this);
+}
+
+void FileHandler::release_resources() noexcept {
+  queue_.clear();
+  for (Ahead& ahead : ahead_) {
+    ahead.buffer.reset();
+    ahead.done = ahead.stale = false;
+  }
+  marks_.reset();
+  watermarks_.reset();
+  read_position_ = next_read_ = write_position_ = 0;
+  writes_queued_ = writes_told_ = 0;
+  taken_ = write_progress_ = 0;
+  offset_alignment_ = 1;
+  input_error_ = 0;
+  direct_ = wants_input_ = end_due_ = filled_ = paused_ = false;
+  finishing_ = output_failed_ = output_over_ = false;
+}
+
+}  // namespace proa

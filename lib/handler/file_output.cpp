@@ -1,0 +1,292 @@
+// A file as a stream to write: what is written in one callback is queued, then written gathered,
+// one WriteAt at a time, so that a position is all there is to know. Syncs begin when the writes
+// before them have completed and were told. Upholds R1, R2 (nothing is told that did not happen)
+// and R10.
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <new>
+#include <proa/error.hpp>
+#include <proa/file_handler.hpp>
+
+#include "core.hpp"
+#include "error_code.hpp"
+#include "handler/file_marks.hpp"
+
+namespace proa {
+
+namespace {
+
+/// Of one WriteAt; blocks that were filled behind one another count once.
+constexpr std::size_t most_pieces = 16;
+
+struct Gathered {
+  std::array<Bytes, most_pieces> pieces;
+  std::size_t count = 0;
+};
+
+/// The front of the queue, no more than so many writes of it.
+Gathered gather(const detail::Segment* segment, std::uint64_t writes) noexcept {
+  Gathered all;
+  for (; segment && writes > 0; segment = segment->next) {
+    Bytes* const last = all.count > 0 ? &all.pieces[all.count - 1] : nullptr;
+    if (last && static_cast<const char*>(last->data) + last->size == segment->data) {
+      last->size += segment->size;
+    } else if (segment->size > 0) {
+      if (all.count == most_pieces) break;
+      all.pieces[all.count++] = {segment->data, segment->size};
+    }
+    if (segment->ends_write) --writes;
+  }
+  return all;
+}
+
+}  // namespace
+
+void FileHandler::on_write(std::size_t) {}
+
+const Watermarks& FileHandler::watermarks() const noexcept {
+  static constexpr Watermarks defaults;
+  return watermarks_ ? *watermarks_ : defaults;
+}
+
+void FileHandler::set_watermarks(const Watermarks& watermarks) noexcept {
+  if (!watermarks_) watermarks_.reset(new (std::nothrow) Watermarks);
+  if (!watermarks_) return fail(-ENOMEM);
+  *watermarks_ = watermarks;
+  set_filled(filled_);
+  if (queue_.capacity() > watermarks.high) set_filled(true);
+}
+
+void FileHandler::set_filled(bool filled) noexcept {
+  filled_ = filled;
+  const bool pause = filled && watermarks().pause_reading;
+  if (pause == paused_) return;
+  paused_ = pause;
+  if (!pause && wants_input_) notify_later(notice_read);
+}
+
+bool FileHandler::accepts_output() noexcept {
+  start();
+  if (!live() || output_failed_ || output_over_) return false;
+  if (finishing_) fail(code_of(Error::closing));
+  return !finishing_;
+}
+
+void FileHandler::write(Buffer buffer) noexcept {
+  if (!accepts_output() || !buffer) return;
+  const std::size_t limit = watermarks().limit;
+  if (buffer.capacity() > limit || queue_.capacity() > limit - buffer.capacity()) {
+    return fail(code_of(Error::write_limit));
+  }
+  // Of whichever pool it is.
+  proactor_.core().pool().turn_to_writing(buffer);
+  proactor_.core().paged_pool().turn_to_writing(buffer);
+  queue_.push(std::move(buffer));
+  write_grew();
+}
+
+void FileHandler::writev(const Bytes* pieces, std::size_t count) noexcept {
+  if (!accepts_output()) return;
+  const std::size_t limit = watermarks().limit;
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool nowhere = pieces[i].data == nullptr && pieces[i].size > 0;
+    if (nowhere || pieces[i].size > PTRDIFF_MAX - size) return fail(code_of(Error::bad_length));
+    size += pieces[i].size;
+  }
+  if (size > limit || queue_.capacity() > limit - size) return fail(code_of(Error::write_limit));
+  if (!queue_.push(pieces, count, proactor_.core().pool())) {
+    // In part is worse than not at all: the rest of the file would be garbage.
+    output_over_ = true;
+    return fail(-ENOBUFS);
+  }
+  write_grew();
+}
+
+void FileHandler::write_grew() noexcept {
+  ++writes_queued_;
+  if (queue_.capacity() > watermarks().high && !filled_) set_filled(true);
+  if (!write_.pending()) proactor_.core().flush_later(*this);
+}
+
+FileHandler::Marks* FileHandler::marks() noexcept {
+  if (!marks_) {
+    marks_.reset(new (std::nothrow) Marks(*this));
+    if (!marks_) fail(-ENOMEM);
+  }
+  return marks_.get();
+}
+
+void FileHandler::set_write_position(std::uint64_t offset) noexcept {
+  start();
+  if (!live()) return;
+  output_failed_ = false;
+  if (queue_.empty() && (!marks_ || marks_->moves.empty())) {
+    write_position_ = offset;
+  } else if (marks() && !marks_->moves.push({writes_queued_, offset})) {
+    output_over_ = true;  // what follows would be written to the wrong place
+    fail(-ENOMEM);
+  }
+}
+
+void FileHandler::sync() noexcept {
+  if (!accepts_output() || !marks()) return;
+  MarkQueue<Marks::SyncMark>& syncs = marks_->syncs;
+  if (!syncs.empty() && syncs.back().behind == writes_queued_) {
+    ++syncs.back().calls;
+  } else if (!syncs.push({writes_queued_, 1})) {
+    return fail(-ENOMEM);
+  }
+  proactor_.core().flush_later(*this);
+}
+
+void FileHandler::flush() noexcept {
+  if (!ready() || output_failed_ || output_over_) return close_if_finished();
+  if (!write_.pending() && taken_ == 0 && !(marks_ && marks_->failed)) begin_write();
+  begin_sync();
+  close_if_finished();
+}
+
+void FileHandler::begin_write() noexcept {
+  std::uint64_t writes = UINT64_MAX;
+  while (marks_ && !marks_->moves.empty()) {
+    const Marks::Move& move = marks_->moves.front();
+    if ((writes = move.behind - writes_told_) > 0) break;
+    write_position_ = move.position;
+    marks_->moves.pop();
+    writes = UINT64_MAX;
+  }
+  if (queue_.empty()) return;
+  if (queue_.first()->size == 0) return notify_later(notice_written);
+  const Gathered all = gather(queue_.first(), writes);
+  write_.prepare(descriptor(), write_position_, all.pieces.data(), all.count);
+  if (const std::error_code error = proactor_.submit(write_)) refuse_output(error);
+}
+
+void FileHandler::begin_sync() noexcept {
+  if (!marks_ || marks_->request.pending() || marks_->failed || output_failed_) return;
+  while (!marks_->syncs.empty() && marks_->syncs.front().behind <= writes_told_) {
+    marks_->covered += marks_->syncs.front().calls;
+    marks_->syncs.pop();
+  }
+  if (marks_->covered == 0) return;
+  marks_->request.prepare(descriptor());
+  if (const std::error_code error = proactor_.submit(marks_->request)) {
+    marks_->covered = 0;
+    refuse_output(error);
+  }
+}
+
+void FileHandler::refuse_output(const std::error_code& error) noexcept {
+  output_failed_ = true;
+  if (!write_.pending()) drop_output();
+  fail(to_negative(error));
+}
+
+void FileHandler::write_ended(const Result& result) {
+  if (closing()) return;
+  taken_ += result.bytes;
+  write_position_ += result.bytes;
+  if (result.error) {
+    struct Fail {
+      FileHandler& handler;
+      std::int32_t error;
+      bool told = false;
+      // An exception of on_write(): the error is told by the loop.
+      ~Fail() {
+        if (!told && handler.live()) handler.refuse_output(to_error_code(error));
+      }
+    } fail{*this, to_negative(result.error)};
+    tell_writes();
+    fail.told = true;
+    if (!closing()) output_failed(result.error);
+    return;
+  }
+  tell_written();
+}
+
+void FileHandler::sync_ended(const Result& result) {
+  const std::uint64_t covered = std::exchange(marks_->covered, 0);
+  if (closing()) return;
+  if (!result.error) {
+    marks_->untold += covered;
+  } else if (!output_failed_) {
+    marks_->failed = result.error;
+    if (write_.pending()) return;  // the queue is the system's until then
+  }
+  tell_written();
+}
+
+void FileHandler::tell_written() {
+  struct Resume {
+    FileHandler& handler;
+    bool done = false;
+    ~Resume() {
+      if (!done && handler.live()) handler.notify_later(notice_written);
+    }
+  } resume{*this};
+  tell_writes();
+  if (!closing()) tell_syncs();
+  resume.done = true;
+  if (closing()) return;
+  if (marks_ && marks_->failed && !write_.pending()) {
+    return output_failed(std::exchange(marks_->failed, {}));
+  }
+  if (output_failed_ && !write_.pending()) drop_output();
+  const bool drained = filled_ && queue_.capacity() <= watermarks().low;
+  if (drained) set_filled(false);
+  proactor_.core().flush_later(*this);
+  if (drained) on_drained();
+}
+
+// Takes what was written off the queue, one on_write() at a time; an exception from one leaves the
+// rest for later.
+void FileHandler::tell_writes() {
+  for (bool told = false; !queue_.empty(); told = true) {
+    // Writes of nothing that follow themselves must leave others their turn (R8).
+    if (taken_ == 0 && (told || write_.pending() || queue_.first()->size > 0)) break;
+    bool write_ended = false;
+    const std::size_t part = queue_.consume(taken_, write_ended);
+    taken_ -= part;
+    write_progress_ += part;
+    if (!write_ended) break;
+    ++writes_told_;
+    on_write(std::exchange(write_progress_, 0));
+    if (closing()) break;
+  }
+}
+
+void FileHandler::tell_syncs() {
+  while (marks_ && marks_->untold > 0) {
+    --marks_->untold;
+    on_synced();
+    if (closing()) return;
+  }
+}
+
+void FileHandler::output_failed(const std::error_code& error) {
+  output_failed_ = true;
+  drop_output();
+  proactor_.core().flush_later(*this);  // finish() waits for nothing any more
+  on_error(error);
+}
+
+void FileHandler::drop_output() noexcept {
+  queue_.clear();
+  taken_ = write_progress_ = 0;
+  writes_told_ = writes_queued_;
+  if (marks_) {
+    marks_->failed.clear();  // one error is told
+    marks_->syncs.clear();
+    marks_->moves.clear();
+  }
+  if (filled_) set_filled(false);
+}
+
+bool FileHandler::syncs_wait() const noexcept {
+  return marks_ && (marks_->request.pending() || marks_->untold > 0 || !marks_->syncs.empty() ||
+                    marks_->failed);
+}
+
+}  // namespace proa
