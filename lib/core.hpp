@@ -106,6 +106,11 @@ class Core final : private BlockingCalls {
   bool arm(Operation& timer, TimePoint deadline) noexcept;
   void disarm(Operation& timer) noexcept;
 
+  /// Bytes that an operation has moved by now, or SIZE_MAX while a worker has it.
+  std::size_t moved(const Operation& operation) const noexcept {
+    return operation.at_workers_ ? SIZE_MAX : operation.bytes_;
+  }
+
   void add_workers(Workers& workers) noexcept;
   void remove_workers(Workers& workers) noexcept;
   /// What the workers of a WorkerPool do.

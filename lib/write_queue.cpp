@@ -2,6 +2,7 @@
 // because that one lets go of it.
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <proa/write_queue.hpp>
 
 #include "pool.hpp"
@@ -9,7 +10,21 @@
 namespace proa {
 
 using detail::Block;
+using detail::FileSegment;
 using detail::Segment;
+
+WriteQueue::~WriteQueue() {
+  clear();
+  delete spare_;
+}
+
+void WriteQueue::let_go(Segment* segment) noexcept {
+  if (FileSegment* const file = file_of(segment)) {
+    delete std::exchange(spare_, file);
+  } else {
+    detail::release(segment);
+  }
+}
 
 void WriteQueue::link(Segment* segment) noexcept {
   segment->next = nullptr;
@@ -100,29 +115,72 @@ bool WriteQueue::push(const Bytes* pieces, std::size_t count, Pool& pool) noexce
   return true;
 }
 
+bool WriteQueue::push(Descriptor file, std::uint64_t offset, std::uint64_t length) noexcept {
+  FileSegment* const segment =
+      spare_ ? std::exchange(spare_, nullptr) : new (std::nothrow) FileSegment;
+  if (!segment) return false;
+  static_cast<Segment&>(*segment) = Segment{};
+  segment->ends_write = true;
+  segment->file = file;
+  segment->offset = offset;
+  segment->left = length;
+  (last_ ? last_->next : first_) = segment;
+  last_ = segment;
+  last_is_ours_ = false;  // there is no block to fill
+  size_ += length;
+  return true;
+}
+
+void WriteQueue::push_front(Buffer buffer) noexcept {
+  if (!buffer) return;
+  if (!first_) return push(std::move(buffer));
+  Segment* const segment = buffer.detach();
+  segment->ends_write = true;
+  segment->holds_block = first_->block != segment->block;
+  if (segment->holds_block) capacity_ += segment->block->capacity;
+  segment->next = first_;
+  first_ = segment;
+  size_ += segment->size;
+}
+
 std::size_t WriteQueue::consume(std::size_t bytes, bool& write_ended) noexcept {
   write_ended = false;
   std::size_t consumed = 0;
   while (first_ && !write_ended) {
-    const std::size_t part = std::min<std::size_t>(bytes - consumed, first_->size);
-    first_->data += part;
-    first_->size -= static_cast<std::uint32_t>(part);
-    consumed += part;
-    if (first_->size > 0) break;
+    if (FileSegment* const file = file_of(first_)) {
+      const std::size_t part = std::min<std::uint64_t>(bytes - consumed, file->left);
+      file->offset += part;
+      file->left -= part;
+      consumed += part;
+      if (file->left > 0) break;
+    } else {
+      const std::size_t part = std::min<std::size_t>(bytes - consumed, first_->size);
+      first_->data += part;
+      first_->size -= static_cast<std::uint32_t>(part);
+      consumed += part;
+      if (first_->size > 0) break;
+    }
     write_ended = first_->ends_write;
     Segment* const done = first_;
     unlink_first();
-    detail::release(done);
+    let_go(done);
   }
   size_ -= consumed;
   return consumed;
+}
+
+void WriteQueue::advance_file(std::uint64_t bytes) noexcept {
+  FileSegment* const file = file_of(first_);
+  file->offset += bytes;
+  file->left -= bytes;
+  size_ -= bytes;
 }
 
 void WriteQueue::clear() noexcept {
   while (first_) {
     Segment* const segment = first_;
     unlink_first();
-    detail::release(segment);
+    let_go(segment);
   }
   size_ = 0;
 }

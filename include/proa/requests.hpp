@@ -89,8 +89,8 @@ class SendBuffers : public Operation {
 
   SendBuffers() noexcept : Operation(Opcode::send_buffers, Direction::out) {}
 
-  /// The chain is linked by `next` and ends with nullptr; it may grow at its end while the
-  /// operation is pending.
+  /// The chain is linked by `next` and ends with nullptr, or before a segment without a block,
+  /// which stands for a stretch of a file; it may grow at its end while the operation is pending.
   void prepare(Descriptor to, const detail::Segment* first) noexcept {
     check_idle("prepare");
     set_descriptor(to);

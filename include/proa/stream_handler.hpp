@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <proa/handler.hpp>
 #include <proa/on.hpp>
@@ -9,6 +10,8 @@
 #include <system_error>
 
 namespace proa {
+
+class SendFile;
 
 /// A connection of bytes: TCP, UNIX stream sockets, and pipes, ttys or files through
 /// Socket::borrow(). Subclass it.
@@ -43,6 +46,40 @@ class StreamHandler : public Handler {
   /// The same, gathered: one write, one on_write().
   void writev(const Bytes* pieces, std::size_t count) noexcept;
 
+  /// Sends `length` bytes of a file from `offset` on, without taking them through the program: a
+  /// write like the others, in order between those before and behind it, with one on_write() when
+  /// the last byte was taken by the kernel. The file stays yours, and open until then, or, after an
+  /// error, until on_closed(). A file that ends before is Error::end_of_file, through
+  /// on_error(), when all before it was sent: nothing that was written behind it is. Other errors
+  /// of the file are those of sendfile(2): EINVAL for what has no pages to map (directories, some
+  /// files of /proc). Disks are waited for by a worker. It pins no memory, whatever its length:
+  /// queued() does not count it, unsent() does. Refused through on_error(): an invalid descriptor,
+  /// Error::bad_offset.
+  void send_file(Descriptor file, std::uint64_t offset, std::uint64_t length) noexcept;
+
+  /// The next `length` bytes of input go into a file, at `offset` and behind, instead of to
+  /// on_read(); when the last one was written, on_received() is called, and on_read() goes on with
+  /// the byte behind it. Turns reading on; while it is turned off again, nothing is begun. Several
+  /// are served in their order. At most `file_backlog` bytes, and what one pass of the kernel
+  /// brings, wait in memory for the file; while it is slower than the peer, reading pauses. The
+  /// file stays yours, and open until on_received(), on_end() or on_closed().
+  ///
+  /// `received` is what on_read() was given and did not use (remove_prefix() what it did): the
+  /// input begins with it, and what is behind `length` bytes comes to on_read() again. It is only
+  /// for on_read() and on_received(), and only if no other receive_file() waits; else EALREADY.
+  ///
+  /// When the peer ends before, all that came is written, then on_end() or on_error() tells. An
+  /// error of the file (ENOSPC, EBADF, ...) is told by on_error() and is not one of the connection:
+  /// a handler that does not close() then may go on, and gets what was not written by on_read().
+  /// file_received() says how far it came. finish() ends it where it stands. Refused through
+  /// on_error(): an invalid descriptor, Error::bad_offset.
+  void receive_file(Descriptor file, std::uint64_t offset, std::uint64_t length,
+                    Buffer received = {}) noexcept;
+  static constexpr std::size_t file_backlog = std::size_t{256} << 10;
+  /// Bytes that the file of the receive_file() under way, or else of the last one, has taken; until
+  /// on_closed().
+  std::uint64_t file_received() const noexcept;
+
   /// The end of our side only: sends what is queued, then shuts the sending side down (where there
   /// is one: not for pipes, ttys and files). Reading goes on. Writing after it fails with
   /// Error::closing; no effect the second time, nor behind finish(), which may follow.
@@ -61,7 +98,8 @@ class StreamHandler : public Handler {
   void set_idle_timeout(Duration limit) noexcept;
   void set_watermarks(const Watermarks& watermarks) noexcept;
 
-  /// Bytes of the blocks that queued writes pin; what the watermarks are compared with.
+  /// Bytes of the blocks that queued writes pin; what the watermarks are compared with. A
+  /// send_file() pins none.
   std::size_t queued() const noexcept { return queue_.capacity(); }
   /// Payload bytes that were written and not yet taken by the kernel.
   std::size_t unsent() const noexcept { return queue_.size(); }
@@ -76,6 +114,8 @@ class StreamHandler : public Handler {
   virtual void on_read(Buffer& data) = 0;
   /// One write() was taken by the kernel whole; once per write, in order.
   virtual void on_write(std::size_t bytes);
+  /// All bytes of one receive_file() were taken by its file; once for each, in order.
+  virtual void on_received(std::uint64_t bytes);
   /// The queue has fallen to the low mark after it was above the high one.
   virtual void on_drained() {}
   /// The peer will send no more. The default sends what is queued and closes. If it is overridden,
@@ -86,11 +126,22 @@ class StreamHandler : public Handler {
 
  private:
   struct Timing;
+  struct Files;
 
   void received(RecvBuffers& request, const Result& result);
   void sent(const Result& result);
+  void file_sent(SendFile& request, const Result& result);
+  void file_written(const Result& result);
   void connect_ended(const Result& result);
   void timer_expired(const Result& result);
+
+  bool sending() const noexcept;
+  bool receiving_file() const noexcept;
+  Files* files() noexcept;
+  void send_file_part() noexcept;
+  void note_file_progress() noexcept;
+  void receive_file_part();
+  void drop_received_files() noexcept;
 
   void tell_end();
   void tell_written();
@@ -129,8 +180,9 @@ class StreamHandler : public Handler {
   std::unique_ptr<On<Connect, &StreamHandler::connect_ended>> connecting_;
   std::unique_ptr<Timing> timing_;
   std::unique_ptr<Watermarks> watermarks_;  // nullptr: the defaults
-  std::size_t taken_ = 0;                   // by the kernel, not yet off the queue
-  std::size_t write_progress_ = 0;          // of the write at the front
+  std::unique_ptr<Files> files_;
+  std::size_t taken_ = 0;           // by the kernel, not yet off the queue
+  std::size_t write_progress_ = 0;  // of the write at the front
   std::int32_t input_error_ = 0;
   std::int32_t output_error_ = 0;  // told when what had arrived before it was read
   std::uint32_t last_reads_ = 0;   // behind it

@@ -74,7 +74,7 @@ int gather(const Send& operation, std::size_t skip, iovec* pieces, int limit,
 int gather(const SendBuffers& operation, iovec* pieces, int limit, std::size_t& bytes) noexcept {
   int count = 0;
   bytes = 0;
-  for (const detail::Segment* s = operation.first(); s; s = s->next) {
+  for (const detail::Segment* s = operation.first(); s && s->block; s = s->next) {
     if (count > 0 && bytes + s->size > fair_share) break;
     if (count > 0 &&
         static_cast<char*>(pieces[count - 1].iov_base) + pieces[count - 1].iov_len == s->data) {

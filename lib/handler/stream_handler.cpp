@@ -1,6 +1,5 @@
-// A stream's life and its input: connecting, continuous reading, pausing without losing a byte, and
-// its timeouts. Upholds R1 (verbs only note what to do), R5, R6 and R7.
-#include <algorithm>
+// A stream's life and its input: connecting, continuous reading, pausing without losing a byte.
+// Upholds R1 (verbs only note what to do), R5 and R6.
 #include <cerrno>
 #include <new>
 #include <proa/error.hpp>
@@ -8,6 +7,7 @@
 
 #include "core.hpp"
 #include "error_code.hpp"
+#include "handler/stream_files.hpp"
 #include "handler/stream_timing.hpp"
 
 namespace proa {
@@ -57,7 +57,7 @@ void StreamHandler::connect_ended(const Result& result) {
   if (result.error) return on_error(result.error);
   connected_ = true;
   proactor_.core().flush_later(*this);
-  await_input();
+  resume_held();
   if (output_ending_ && queue_.empty()) end_output();
   if (!closing()) on_open();
 }
@@ -71,7 +71,7 @@ void StreamHandler::start_reading() noexcept {
 
 // What was kept while nothing was wanted comes first, then the end or new input.
 void StreamHandler::resume_held() noexcept {
-  if (!held_.empty() || (input_over_ && !end_told_)) notify_later(notice_read);
+  if (!held_.empty() || receiving_file() || (input_over_ && !end_told_)) notify_later(notice_read);
   await_input();
 }
 
@@ -87,8 +87,9 @@ void StreamHandler::stop_reading() noexcept {
 
 // Brings the receive at the backend in line with what is wanted of it.
 void StreamHandler::update_reading() noexcept {
+  const bool room = held_.empty() || (receiving_file() && held_.capacity() < file_backlog);
   const bool wanted = connected_ && announced() && !input_over_ && !broken_ && live() &&
-                      output_error_ == 0 && (finishing_ || (reads() && held_.empty()));
+                      output_error_ == 0 && (finishing_ || (reads() && room));
   if (wanted == recv_.pending()) return;
   if (!wanted) return proactor_.core().cancel(recv_);
   recv_.prepare(descriptor());
@@ -101,8 +102,10 @@ void StreamHandler::received(RecvBuffers& request, const Result& result) {
   if (buffer) {
     if (timing_) timing_->silent_since = timing_->idle_since = system_now();
     if (finishing_) return;
-    if (!reads() || !held_.empty()) return held_.push(std::move(buffer));
-    return on_read(buffer);
+    if (reads() && held_.empty() && !receiving_file()) return on_read(buffer);
+    held_.push(std::move(buffer));
+    if (receiving_file()) receive_file_part();
+    return;
   }
   if (request.pending()) return;
   if (output_error_ != 0) {
@@ -114,6 +117,7 @@ void StreamHandler::received(RecvBuffers& request, const Result& result) {
   input_over_ = true;
   input_error_ = to_negative(result.error);
   if (finishing_ && output_over_) return close();
+  if (receiving_file()) return notify_later(notice_read);
   if (held_.empty() && reads()) tell_end();
 }
 
@@ -136,10 +140,14 @@ void StreamHandler::output_failed(const std::error_code& error) {
 
 void StreamHandler::last_input() {
   if (recv_.pending()) return;  // its end comes back here
+  const bool into_file = reads() && receiving_file();
+  if (into_file && (!held_.empty() || files_->wanted.begins_with_nothing())) {
+    return receive_file_part();  // its end comes back here
+  }
   Buffer buffer = take_last_input();
   if (!buffer) return broken(to_error_code(output_error_));
   notify_later(notice_read);
-  on_read(buffer);
+  into_file ? held_.push(std::move(buffer)) : on_read(buffer);
 }
 
 Buffer StreamHandler::take_last_input() noexcept {
@@ -160,7 +168,8 @@ void StreamHandler::broken(std::error_code error) {
   if (std::exchange(broken_, true)) return;
   proactor_.core().cancel(recv_);
   proactor_.core().cancel(send_);
-  if (!send_.pending()) queue_.clear();
+  if (files_) proactor_.core().cancel(files_->send);
+  if (!sending()) queue_.clear();
   on_error(error);
 }
 
@@ -168,7 +177,7 @@ void StreamHandler::dispatch(Notice notice) {
   switch (notice) {
     case notice_open:
       proactor_.core().flush_later(*this);
-      await_input();
+      resume_held();
       return on_open();
     case notice_written:
       return tell_written();
@@ -179,6 +188,7 @@ void StreamHandler::dispatch(Notice notice) {
   }
   if (output_error_ != 0 && !broken_) return last_input();
   if (!reads() || broken_) return;
+  if (receiving_file()) return receive_file_part();
   if (held_.empty()) {
     if (input_over_) tell_end();
     return;
@@ -195,14 +205,14 @@ void StreamHandler::dispatch(Notice notice) {
 void StreamHandler::half_close() noexcept {
   start();
   if (!live() || broken_ || std::exchange(output_ending_, true)) return;
-  if (connected_ && queue_.empty() && !send_.pending()) end_output();
+  if (connected_ && queue_.empty() && !sending()) end_output();
 }
 
 void StreamHandler::finish() noexcept {
   start();
   if (!live() || finishing_) return;
   finishing_ = output_ending_ = true;
-  held_.clear();
+  drop_received_files();
   if (broken_ || output_error_ != 0 || (!connected_ && !connecting_)) return close();
   if (Timing* const timing = this->timing()) {
     timing->linger = proactor_.options().linger;
@@ -210,7 +220,7 @@ void StreamHandler::finish() noexcept {
     arm_timer();
   }
   update_reading();
-  if (connected_ && queue_.empty() && !send_.pending()) end_output();
+  if (connected_ && queue_.empty() && !sending()) end_output();
 }
 
 // Everything was sent. Behind finish() the peer's end is awaited, because closing with input unread
@@ -224,6 +234,7 @@ void StreamHandler::end_output() noexcept {
 
 void StreamHandler::closing_down() noexcept {
   if (timing_) proactor_.core().disarm(timing_->timer);
+  if (files_) proactor_.core().cancel(files_->write);  // on another descriptor: close() does not
 }
 
 void StreamHandler::release_resources() noexcept {
@@ -231,60 +242,12 @@ void StreamHandler::release_resources() noexcept {
   held_.clear();
   timing_.reset();
   watermarks_.reset();
+  files_.reset();
   taken_ = write_progress_ = 0;
   input_error_ = output_error_ = 0;
   last_reads_ = 0;
   connected_ = wants_input_ = filled_ = paused_ = input_over_ = end_told_ = false;
   finishing_ = output_ending_ = output_over_ = broken_ = false;
-}
-
-StreamHandler::Timing* StreamHandler::timing() noexcept {
-  if (!timing_) {
-    timing_.reset(new (std::nothrow) Timing(*this));
-    if (!timing_) fail(-ENOMEM);
-  }
-  return timing_.get();
-}
-
-void StreamHandler::set_read_timeout(Duration limit) noexcept {
-  start();
-  if (!live() || !timing()) return;
-  timing_->read = limit;
-  timing_->silent_since = system_now();
-  arm_timer();
-}
-
-void StreamHandler::set_idle_timeout(Duration limit) noexcept {
-  start();
-  if (!live() || !timing()) return;
-  timing_->idle = limit;
-  timing_->idle_since = system_now();
-  arm_timer();
-}
-
-TimePoint StreamHandler::system_now() const noexcept { return proactor_.system().now(); }
-
-// While nothing can arrive, because it is not wanted or has ended, the read timeout stands still.
-TimePoint StreamHandler::next_timeout() const noexcept {
-  const bool silent = connected_ && reads() && held_.empty() && !input_over_ && !broken_;
-  const TimePoint since = silent ? timing_->silent_since : proactor_.core().now();
-  return std::min({after(since, timing_->read), after(timing_->idle_since, timing_->idle),
-                   finishing_ ? after(timing_->sent_last, timing_->linger) : never});
-}
-
-void StreamHandler::arm_timer() noexcept {
-  const TimePoint next = next_timeout();
-  if (next == never) return proactor_.core().disarm(timing_->timer);
-  if (!proactor_.core().arm(timing_->timer, next)) fail(-ENOMEM);
-}
-
-void StreamHandler::timer_expired(const Result&) {
-  const TimePoint now = proactor_.core().now();
-  if (next_timeout() > now) return arm_timer();
-  if (finishing_ && after(timing_->sent_last, timing_->linger) <= now) return close();
-  timing_->silent_since = timing_->idle_since = now;
-  arm_timer();
-  on_error(Error::deadline);
 }
 
 }  // namespace proa

@@ -7,6 +7,7 @@
 
 #include "core.hpp"
 #include "error_code.hpp"
+#include "handler/stream_files.hpp"
 #include "handler/stream_timing.hpp"
 
 namespace proa {
@@ -66,7 +67,7 @@ void StreamHandler::writev(const Bytes* pieces, std::size_t count) noexcept {
 
 void StreamHandler::queue_grew() noexcept {
   if (queue_.capacity() > watermarks().high && !filled_) set_filled(true);
-  if (!send_.pending() && !queue_.empty()) proactor_.core().flush_later(*this);
+  if (!sending() && !queue_.empty()) proactor_.core().flush_later(*this);
 }
 
 void StreamHandler::set_filled(bool filled) noexcept {
@@ -79,10 +80,11 @@ void StreamHandler::set_filled(bool filled) noexcept {
 
 void StreamHandler::flush() noexcept {
   if (state_ != State::open || !connected_ || !announced() || output_over_ || broken_ ||
-      send_.pending() || queue_.empty() || taken_ > 0) {
+      sending() || queue_.empty() || taken_ > 0) {
     return;
   }
-  if (queue_.first()->size == 0) return notify_later(notice_written);
+  if (queue_.begins_with_nothing()) return notify_later(notice_written);
+  if (queue_.first_file()) return send_file_part();
   send_.prepare(descriptor(), queue_.first());
   if (const std::error_code error = proactor_.submit(send_)) fail(to_negative(error));
 }
@@ -108,7 +110,7 @@ void StreamHandler::tell_written() {
   } resume{*this};
   for (bool told = false; !queue_.empty(); told = true) {
     // Writes of nothing that follow themselves must leave others their turn (R8).
-    if (told && taken_ == 0 && queue_.first()->size == 0) break;
+    if (told && taken_ == 0 && queue_.begins_with_nothing()) break;
     bool write_ended = false;
     const std::size_t part = queue_.consume(taken_, write_ended);
     taken_ -= part;
@@ -124,7 +126,7 @@ void StreamHandler::tell_written() {
   if (drained) set_filled(false);
   if (!queue_.empty()) {
     proactor_.core().flush_later(*this);
-  } else if (output_ending_ && !output_over_ && !send_.pending()) {
+  } else if (output_ending_ && !output_over_ && !sending()) {
     end_output();
   }
   if (drained && !closing()) on_drained();

@@ -1,0 +1,148 @@
+// A stream to a file and back. Sending, a stretch of a file has its place in the queue of writes;
+// it goes out in parts, so that a long one tells of its progress. Receiving, the input is held as
+// when reading is stopped, and written from there, one gathered write at a time. Upholds R1 (verbs
+// only note what to do), R5 and R6 (close() waits for the write, which is on another descriptor).
+#include "handler/stream_files.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <new>
+#include <proa/error.hpp>
+#include <proa/stream_handler.hpp>
+
+#include "core.hpp"
+#include "error_code.hpp"
+#include "handler/stream_timing.hpp"
+
+namespace proa {
+
+namespace {
+
+/// What one SendFile asks for.
+constexpr std::uint64_t part_size = std::uint64_t{1} << 20;
+constexpr std::size_t most_pieces = 64;
+
+std::int32_t refusal(Descriptor file, std::uint64_t offset, std::uint64_t length) noexcept {
+  if (!file.valid()) return -EBADF;
+  return offset > INT64_MAX || length > INT64_MAX - offset ? code_of(Error::bad_offset) : 0;
+}
+
+}  // namespace
+
+void StreamHandler::on_received(std::uint64_t) {}
+
+StreamHandler::Files* StreamHandler::files() noexcept {
+  if (!files_) files_.reset(new (std::nothrow) Files(*this));
+  return files_.get();
+}
+
+bool StreamHandler::sending() const noexcept {
+  return send_.pending() || (files_ && files_->send.pending());
+}
+
+void StreamHandler::send_file(Descriptor file, std::uint64_t offset,
+                              std::uint64_t length) noexcept {
+  if (!accepts_output()) return;
+  if (const std::int32_t error = refusal(file, offset, length)) return fail(error);
+  if (!files() || !queue_.push(file, offset, length)) {
+    output_over_ = true;  // what follows makes no sense without it
+    return fail(-ENOMEM);
+  }
+  queue_grew();
+}
+
+void StreamHandler::send_file_part() noexcept {
+  const detail::FileSegment& next = *queue_.first_file();
+  files_->seen = 0;
+  files_->send.prepare(descriptor(), next.file, next.offset, std::min(next.left, part_size));
+  if (const std::error_code error = proactor_.submit(files_->send)) fail(to_negative(error));
+}
+
+void StreamHandler::file_sent(SendFile& request, const Result& result) {
+  Result told = result;
+  if (!result.error && result.bytes < request.length()) told.error = Error::end_of_file;
+  sent(told);
+}
+
+// A reader that is slow takes long for a part; the timeouts must not take that for a stall.
+void StreamHandler::note_file_progress() noexcept {
+  if (!files_ || !files_->send.pending()) return;
+  const std::size_t moved = proactor_.core().moved(files_->send);
+  if (moved == files_->seen) return;
+  if (moved != SIZE_MAX) files_->seen = moved;
+  timing_->sent_last = timing_->idle_since = system_now();
+}
+
+std::uint64_t StreamHandler::file_received() const noexcept {
+  return files_ ? files_->received : 0;
+}
+
+bool StreamHandler::receiving_file() const noexcept { return files_ && !files_->wanted.empty(); }
+
+void StreamHandler::receive_file(Descriptor file, std::uint64_t offset, std::uint64_t length,
+                                 Buffer received) noexcept {
+  start();
+  if (!live() || broken_ || finishing_) return;
+  if (const std::int32_t error = refusal(file, offset, length)) return fail(error);
+  const bool first = !receiving_file();
+  if (!first && !received.empty()) return fail(-EALREADY);
+  if (!files() || !files_->wanted.push(file, offset, length)) return fail(-ENOMEM);
+  if (first) files_->received = 0;
+  if (!received.empty()) held_.push_front(std::move(received));
+  start_reading();
+}
+
+// One step of the first receive_file(): told, or its next bytes on their way into the file.
+void StreamHandler::receive_file_part() {
+  if (!connected_ || !announced() || !reads() || files_->write.pending()) return update_reading();
+  const detail::FileSegment& next = *files_->wanted.first_file();
+  if (next.left == 0) {
+    bool ended = false;
+    files_->wanted.consume(0, ended);
+    const std::uint64_t total = files_->received;
+    if (receiving_file()) files_->received = 0;
+    resume_held();
+    return on_received(total);
+  }
+  if (held_.empty()) {
+    if (input_over_) return tell_end();
+    return update_reading();
+  }
+  std::array<Bytes, most_pieces> pieces;
+  std::size_t count = 0;
+  std::uint64_t left = next.left;
+  for (const detail::Segment* s = held_.first(); s && left > 0 && count < most_pieces;
+       s = s->next) {
+    pieces[count] = {s->data, static_cast<std::size_t>(std::min<std::uint64_t>(s->size, left))};
+    left -= pieces[count++].size;
+  }
+  files_->write.prepare(next.file, next.offset, pieces.data(), count);
+  if (const std::error_code error = proactor_.submit(files_->write)) {
+    files_->wanted.clear();
+    return on_error(error);
+  }
+  ++elsewhere_;
+  update_reading();
+}
+
+void StreamHandler::file_written(const Result& result) {
+  proactor_.core().ended_elsewhere(*this);
+  if (closing()) return;
+  if (finishing_ || broken_) return held_.clear();
+  if (timing_ && result.bytes > 0) timing_->idle_since = system_now();
+  bool ended = false;
+  for (std::size_t left = result.bytes; left > 0;) left -= held_.consume(left, ended);
+  files_->received += result.bytes;
+  files_->wanted.advance_file(result.bytes);
+  if (result.error) files_->wanted.clear();
+  resume_held();
+  if (result.error) on_error(result.error);
+}
+
+void StreamHandler::drop_received_files() noexcept {
+  if (files_) files_->wanted.clear();
+  if (!files_ || !files_->write.pending()) held_.clear();
+}
+
+}  // namespace proa
