@@ -1,12 +1,9 @@
 // proa-echo: sends back what it receives, on any number of addresses, and winds up cleanly when it
 // is told to end.
-#include <sys/resource.h>
-
 #include <chrono>
-#include <csignal>
 #include <vector>
 
-#include "tool.hpp"
+#include "serving.hpp"
 
 namespace {
 
@@ -32,67 +29,6 @@ class Echo final : public proa::StreamHandler {
   void on_read(proa::Buffer& data) override { write(std::move(data)); }
   void on_closed() override { delete this; }
 };
-
-class Interrupt final : public proa::SignalHandler {
- public:
-  Interrupt(proa::Proactor& proactor, proa::ServerBase& server, proa::Duration deadline)
-      : SignalHandler(proactor), server_(server), deadline_(deadline) {}
-
- private:
-  void on_signal(int, std::uint64_t count) override {
-    if (draining_ || count > 1) return proactor().stop();
-    draining_ = true;
-    server_.drain(deadline_);
-  }
-
-  proa::ServerBase& server_;
-  proa::Duration deadline_;
-  bool draining_ = false;
-};
-
-/// As many connections as the system lets this process have.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-int serve(const std::vector<std::string>& addresses, const proa::Options& options,
-          proa::Duration deadline) {
-  raise_descriptor_limit();
-  const auto proactor = tool::make_proactor(options);
-  proa::Server<Echo> server(*proactor);
-  server.set_error_callback([](const proa::Address& where, std::error_code error) {
-    tool::complain(where.to_string() + ": " + error.message());
-  });
-  Interrupt interrupt(*proactor, server, deadline);
-  std::string detail;
-  for (const int signal : {SIGINT, SIGTERM}) {
-    if (interrupt.start(signal, &detail)) tool::die(detail);
-  }
-
-  std::vector<tool::BoundPath> paths;
-  int status = 0;
-  for (const std::string& address : addresses) {
-    if (const std::error_code error = server.listen(address, &detail)) {
-      tool::complain(detail);
-      status = tool::failure;
-      break;
-    }
-    paths.emplace_back(server.addresses().back());
-  }
-  if (status == 0) {
-    for (const proa::Address& address : server.addresses()) {
-      std::printf("listening on %s (%s)\n", address.to_string().c_str(),
-                  proactor->backend().name.c_str());
-    }
-    std::fflush(stdout);
-    proactor->run();
-  }
-  proactor->shutdown(std::chrono::seconds(1));
-  return status;
-}
 
 }  // namespace
 
@@ -125,5 +61,7 @@ int main(int argc, char** argv) {
   }
   if (optind < argc) tool::bad_usage(std::string("unexpected argument \"") + argv[optind] + "\"");
   if (addresses.empty()) tool::bad_usage("no address to listen on");
-  return serve(addresses, options, deadline);
+  const auto proactor = tool::make_proactor(options);
+  proa::Server<Echo> server(*proactor);
+  return tool::serve(*proactor, server, addresses, deadline);
 }
