@@ -120,6 +120,7 @@ void StreamHandler::receive_file_part() {
   files_->write.prepare(next.file, next.offset, pieces.data(), count);
   if (const std::error_code error = proactor_.submit(files_->write)) {
     files_->wanted.clear();
+    resume_held();
     return on_error(error);
   }
   ++elsewhere_;
