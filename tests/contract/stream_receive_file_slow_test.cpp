@@ -1,0 +1,156 @@
+// Files that are slower than the stream which is received into them.
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+
+#include "contract/store_rig.hpp"
+#include "sys/sys.hpp"
+
+namespace {
+
+using namespace proa_test;
+
+constexpr std::size_t mib = std::size_t{1} << 20;
+
+Link any_link() { return GENERATE(Link::tcp4, Link::path); }
+
+// Until it is opened, a write that a worker has begun does not return. Declare it before the World.
+class Gate {
+ public:
+  Gate() {
+    shut_ = true;
+    arrived_ = false;
+    below_ = std::exchange(proa::sys::table.pwritev2, &pass);
+  }
+  ~Gate() {
+    open();
+    proa::sys::table.pwritev2 = below_;
+  }
+  void open() {
+    const std::lock_guard lock(mutex_);
+    shut_ = false;
+    opened_.notify_all();
+  }
+  bool arrived() const { return arrived_; }
+
+ private:
+  static long pass(int fd, const iovec* pieces, int count, std::int64_t offset,
+                   int flags) noexcept {
+    arrived_ = true;
+    {
+      std::unique_lock lock(mutex_);
+      while (shut_) opened_.wait(lock);
+    }
+    return below_(fd, pieces, count, offset, flags);
+  }
+  inline static decltype(proa::sys::table.pwritev2) below_ = nullptr;
+  inline static std::mutex mutex_;
+  inline static std::condition_variable opened_;
+  inline static std::atomic<bool> arrived_{false};
+  inline static bool shut_ = false;
+};
+
+TEST_CASE("the end of a stream waits for the write that has begun", "[file][R6]") {
+  const Folder folder;
+  Stores stores;
+  Gate gate;
+  proa::Options with = options();
+  with.native_files = false;  // workers write
+  World world(with);
+  const proa::File file = new_file(world, folder);
+  auto [stream, far] = store_line(stores, world, any_link());
+  stream.opened = [&, &s = stream] { s.receive_file(file.descriptor(), 0, mib); };
+  far.send_pattern(14, 1000);
+  world.run_until("a worker writes", [&] { return gate.arrived(); });
+  SECTION("close()") { stream.close(); }
+  SECTION("finish()") {
+    stream.finish();
+    far.close();
+  }
+  turns(world, 20);
+  CHECK(!stream.is_closed());
+  CHECK(contents(folder.path("a")).empty());
+  gate.open();
+  wait_closed(world, stream);
+  CHECK(stream.events == Events{"open", "closed"});
+  CHECK(first_difference(14, contents(folder.path("a"))) == no_difference);
+  CHECK(!contents(folder.path("a")).empty());
+}
+
+// Keeps the only worker: it sends a file to a pipe that blocks, and that nobody reads for now.
+class Occupied {
+ public:
+  Occupied(World& world, const Folder& folder)
+      : world_(world), file_(open_file(world, folder.file("occupying", pattern(1, mib)))) {
+    REQUIRE(::pipe2(ends_, O_CLOEXEC) == 0);
+    ::fcntl(ends_[0], F_SETFL, O_NONBLOCK);
+    std::error_code error;
+    pipe_ = proa::Socket::borrow(*world, ends_[1], error);
+    REQUIRE(!error);
+    transfer_.request.prepare(pipe_.descriptor(), file_.descriptor(), 0, mib);
+    world.submit(transfer_.request);
+    world.run_until("the pipe is full", [this] {
+      int size = 0;
+      return ::ioctl(ends_[0], FIONREAD, &size) == 0 && size >= 65536;
+    });
+  }
+  ~Occupied() {
+    ::close(ends_[0]);
+    while (!transfer_.done()) world_.turn();  // EPIPE, where a test failed half-way
+    pipe_.close();
+    ::close(ends_[1]);
+  }
+  void release() {
+    std::string bytes(mib, '?');
+    world_.run_until("the pipe was read", [&] {
+      while (::read(ends_[0], bytes.data(), bytes.size()) > 0) continue;
+      return transfer_.done();
+    });
+  }
+
+ private:
+  World& world_;
+  proa::File file_;
+  int ends_[2];
+  proa::Socket pipe_;
+  Recording<proa::SendFile> transfer_;
+};
+
+TEST_CASE("a peer that is faster than the file waits, and memory is bounded", "[file]") {
+  const Folder folder;
+  Stores stores;
+  proa::Options with = options();
+  with.native_files = false;
+  with.workers = 1;
+  with.buffers = 4096;  // they are not what bounds it
+  World world(with);
+  Occupied worker(world, folder);
+  const proa::File file = new_file(world, folder);
+  auto [stream, far] = store_line(stores, world, Link::path);
+  constexpr std::size_t size = 4 * mib;
+  stream.opened = [&, &s = stream] { s.receive_file(file.descriptor(), 0, size); };
+  far.send_pattern(13, size);
+  stream.set_read_timeout(100ms);
+  pass(world, 300ms);
+  CHECK(!far.sent());
+  CHECK(stream.file_received() == 0);
+  const bool closes = GENERATE(false, true);
+  if (closes) {
+    stream.close();  // what no worker has begun is not waited for
+    wait_closed(world, stream);
+    worker.release();
+    CHECK(contents(folder.path("a")).empty());
+    return;
+  }
+  worker.release();
+  wait_stored(world, stream);
+  CHECK(!stream.saw("error"));  // it was not the peer who was silent
+  CHECK(contents(folder.path("a")).size() == size);
+  CHECK(first_difference(13, contents(folder.path("a"))) == no_difference);
+}
+
+}  // namespace
