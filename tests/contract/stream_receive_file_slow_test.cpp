@@ -74,6 +74,9 @@ TEST_CASE("the end of a stream waits for the write that has begun", "[file][R6]"
   turns(world, 20);
   CHECK(!stream.is_closed());
   CHECK(contents(folder.path("a")).empty());
+  // What it writes is not lent to others meanwhile.
+  const std::string others(20000, '!');
+  for (int i = 0; i < 3; ++i) world->take_buffer().append(proa::Bytes(others));
   gate.open();
   wait_closed(world, stream);
   CHECK(stream.events == Events{"open", "closed"});
