@@ -9,6 +9,7 @@
 
 #include "core.hpp"
 #include "error_code.hpp"
+#include "file/file_calls.hpp"
 #include "handler/file_marks.hpp"
 #include "sys/sys.hpp"
 
@@ -41,7 +42,7 @@ void FileHandler::on_read(Buffer&) {}
 
 void FileHandler::take(File file) noexcept {
   socket_ = Socket(std::move(file));
-  direct_ = sys::is_direct(descriptor().number) > 0;
+  direct_ = is_direct(descriptor().number);
   offset_alignment_ = direct_ ? std::max<std::size_t>(alignment().offset, 1) : 1;
 }
 
