@@ -1,6 +1,4 @@
-// The faults, as wrappers in the table of system calls; those of io_uring as changes to the two
-// queues on the way in and out of the kernel. What they are lives as long as the program: a worker
-// may be inside a wrapper when a test is over.
+// The faults, as wrappers in the table of system calls.
 #include "support/faults.hpp"
 
 #include <sys/epoll.h>
@@ -9,45 +7,25 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
-#include <mutex>
-#include <random>
 #include <vector>
 
 #ifdef PROA_HAVE_AIO
 #include <libaio.h>
 #endif
-#ifdef PROA_HAVE_URING
-#include <liburing.h>
-#endif
 
 #include "support/catch.hpp"
+#include "support/faults_state.hpp"
 #include "support/peer.hpp"
 
 namespace proa_test {
 
-namespace {
+namespace faults {
 
-struct Plan {
-  long error = 0;
-  std::uint64_t skip = 0;
-  std::uint64_t times = 0;
-};
-
-struct State {
-  proa::sys::Table below;
-  std::atomic<bool> active{false};
-  std::atomic<std::size_t> longest{0};
-  std::atomic<double> interrupting{0};
-  std::atomic<double> denying{0};
-  std::atomic<std::uint64_t> injected{0};
-  std::map<std::uint64_t, int> told;  // what CQEs will say, by their tags
-  std::mutex mutex;                   // of what follows
-  std::array<Plan, static_cast<unsigned>(Call::number)> plans{};
-  std::minstd_rand random;
-};
 State state;
 
+namespace {
 bool spared() noexcept { return PeerAtWork::now() || !state.active; }
+}  // namespace
 
 bool hit(double probability) noexcept {
   if (probability <= 0 || spared()) return false;
@@ -57,7 +35,6 @@ bool hit(double probability) noexcept {
   return true;
 }
 
-// 0: go on; else what to return.
 long planned(Call call) noexcept {
   if (spared()) return 0;
   const std::lock_guard lock(state.mutex);
@@ -73,6 +50,21 @@ long planned(Call call) noexcept {
 }
 
 std::size_t longest() noexcept { return spared() ? 0 : state.longest.load(); }
+
+std::vector<iovec> cut(const iovec* pieces, std::size_t count, std::size_t most) {
+  std::vector<iovec> kept;
+  for (std::size_t i = 0; i < count && most > 0; ++i) {
+    kept.push_back({pieces[i].iov_base, std::min(pieces[i].iov_len, most)});
+    most -= kept.back().iov_len;
+  }
+  return kept;
+}
+
+}  // namespace faults
+
+using faults::cut, faults::hit, faults::longest, faults::planned, faults::state;
+
+namespace {
 
 struct Registration {
   int epoll = -1;
@@ -128,15 +120,6 @@ struct FaultCalls {
   }
   static long faulty_accept(int fd, void* address, socklen_t* size) noexcept {
     return denied(fd) ? -EAGAIN : accept(fd, address, size);
-  }
-  // As many of the pieces as fit into `most`.
-  static std::vector<iovec> cut(const iovec* pieces, std::size_t count, std::size_t most) {
-    std::vector<iovec> kept;
-    for (std::size_t i = 0; i < count && most > 0; ++i) {
-      kept.push_back({pieces[i].iov_base, std::min(pieces[i].iov_len, most)});
-      most -= kept.back().iov_len;
-    }
-    return kept;
   }
   static long faulty_sendmsg(int fd, const msghdr* message, int flags) noexcept {
     if (denied(fd)) return -EAGAIN;
@@ -225,111 +208,6 @@ struct FaultCalls {
     return epoll_wait(epoll, events, count, timeout);
   }
 
-#ifdef PROA_HAVE_URING
-  // The call that does the same; Call::number for what is never faulted.
-  static Call call_of(const io_uring_sqe& sqe) noexcept {
-    const bool streams = sqe.off == ~std::uint64_t{0};
-    switch (sqe.opcode) {
-      case IORING_OP_RECV:
-        return Call::recv;
-      case IORING_OP_READ:
-        return streams ? Call::read : Call::preadv2;
-      case IORING_OP_READV:
-        return Call::preadv2;
-      case IORING_OP_SEND:
-        return Call::send;
-      case IORING_OP_SENDMSG:
-        return Call::sendmsg;
-      case IORING_OP_WRITE:
-      case IORING_OP_WRITEV:
-        return streams ? Call::writev : Call::pwritev2;
-      case IORING_OP_ACCEPT:
-        return Call::accept;
-      case IORING_OP_FSYNC:
-        return (sqe.fsync_flags & IORING_FSYNC_DATASYNC) != 0 ? Call::fdatasync : Call::fsync;
-      case IORING_OP_OPENAT:
-        return Call::openat;
-      case IORING_OP_STATX:
-        return Call::statx;
-      case IORING_OP_FALLOCATE:
-        return Call::fallocate;
-      default:
-        return Call::number;
-    }
-  }
-  static bool transfers(Call call) noexcept {
-    return call != Call::fsync && call != Call::fdatasync && call != Call::openat &&
-           call != Call::statx && call != Call::fallocate;
-  }
-  // Makes it fail at once and do nothing; its CQE is then told another reason. What the kernel
-  // leaves to its threads would fail there, later: but not an opcode that it does not know.
-  static void spoil(io_uring_sqe& sqe, Call call, long error) {
-    if (transfers(call)) {
-      sqe.fd = -1;
-      sqe.flags &= static_cast<unsigned char>(~IOSQE_ASYNC);
-    } else {
-      sqe.opcode = 255;
-    }
-    state.told[sqe.user_data] = static_cast<int>(error);
-  }
-
-  static void shorten(io_uring_sqe& sqe, std::vector<msghdr>& messages,
-                      std::vector<std::vector<iovec>>& pieces) {
-    const std::size_t most = longest();
-    if (most == 0 || sqe.opcode == IORING_OP_ACCEPT) return;
-    ++state.injected;
-    if (sqe.opcode == IORING_OP_SENDMSG) {
-      messages.push_back(*reinterpret_cast<const msghdr*>(sqe.addr));
-      pieces.push_back(cut(messages.back().msg_iov, messages.back().msg_iovlen, most));
-      messages.back().msg_iov = pieces.back().data();
-      messages.back().msg_iovlen = pieces.back().size();
-      sqe.addr = reinterpret_cast<std::uint64_t>(&messages.back());
-    } else if (sqe.opcode == IORING_OP_WRITEV || sqe.opcode == IORING_OP_READV) {
-      pieces.push_back(cut(reinterpret_cast<const iovec*>(sqe.addr), sqe.len, most));
-      sqe.addr = reinterpret_cast<std::uint64_t>(pieces.back().data());
-      sqe.len = static_cast<unsigned>(pieces.back().size());
-    } else if ((sqe.flags & IOSQE_BUFFER_SELECT) == 0 || sqe.len != 0) {
-      sqe.len = std::min(sqe.len, static_cast<unsigned>(most));
-    }
-  }
-
-  static long faulty_submit(io_uring* ring, unsigned want, const timespec* timeout) noexcept {
-    if (hit(state.interrupting)) return -EINTR;
-    const unsigned first = ring->sq.sqe_head;
-    const unsigned last = ring->sq.sqe_tail;
-    std::vector<msghdr> messages;
-    std::vector<std::vector<iovec>> pieces;
-    messages.reserve(last - first);  // their addresses are in the queue
-    pieces.reserve(last - first);
-    for (unsigned i = first; i != last; ++i) {
-      io_uring_sqe& sqe = ring->sq.sqes[i & *ring->sq.kring_mask];
-      const Call call = call_of(sqe);
-      if (call == Call::number || sqe.fd == -1) continue;  // those of before, too
-      if (const long error = planned(call)) {
-        spoil(sqe, call, error);
-        continue;
-      }
-      if (!transfers(call)) continue;
-      if (sqe.fd >= 0 && hit(state.denying)) {
-        spoil(sqe, call, hit(0.5) ? -EINTR : -EAGAIN);
-        continue;
-      }
-      shorten(sqe, messages, pieces);
-    }
-    // Short of waiting, so that what was denied is not waited for.
-    const long result = uring_submit_and_wait(ring, state.told.empty() ? want : 0, timeout);
-    const unsigned tail = io_uring_smp_load_acquire(ring->cq.ktail);
-    for (unsigned i = *ring->cq.khead; i != tail; ++i) {
-      io_uring_cqe& cqe = ring->cq.cqes[i & *ring->cq.kring_mask];
-      const auto found = state.told.find(cqe.user_data);
-      if (found == state.told.end() || (cqe.res != -EBADF && cqe.res != -EINVAL)) continue;
-      cqe.res = found->second;
-      state.told.erase(found);
-    }
-    return result;
-  }
-#endif
-
   static proa::sys::Table table() {
     proa::sys::Table wrapped;
 #define PROA_TEST_ENTRY(name, parameters, arguments) wrapped.name = FaultCalls::name;
@@ -350,7 +228,7 @@ struct FaultCalls {
     wrapped.epoll_wait = faulty_epoll_wait;
     wrapped.close = faulty_close;
 #ifdef PROA_HAVE_URING
-    wrapped.uring_submit_and_wait = faulty_submit;
+    wrapped.uring_submit_and_wait = faults::uring_submit_and_wait;
 #endif
     return wrapped;
   }

@@ -1,0 +1,54 @@
+#pragma once
+
+// What the faults are, shared by those of calls and those of io_uring. It lives as long as the
+// program: a worker may be inside a wrapper when a test is over.
+
+#include <sys/uio.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <random>
+#include <vector>
+
+#include "support/ledger.hpp"
+
+struct io_uring;
+
+namespace proa_test::faults {
+
+struct Plan {
+  long error = 0;
+  std::uint64_t skip = 0;
+  std::uint64_t times = 0;
+};
+
+struct State {
+  proa::sys::Table below;
+  std::atomic<bool> active{false};
+  std::atomic<std::size_t> longest{0};
+  std::atomic<double> interrupting{0};
+  std::atomic<double> denying{0};
+  std::atomic<std::uint64_t> injected{0};
+  std::map<std::uint64_t, int> told;  // what CQEs will say, by their tags
+  std::mutex mutex;                   // of what follows
+  std::array<Plan, static_cast<unsigned>(Call::number)> plans{};
+  std::minstd_rand random;
+};
+extern State state;
+
+// Whether what has this probability happens now.
+bool hit(double probability) noexcept;
+// 0: go on; else what to return.
+long planned(Call call) noexcept;
+// What a transfer may move now; 0: all.
+std::size_t longest() noexcept;
+// As many of the pieces as fit into `most`.
+std::vector<iovec> cut(const iovec* pieces, std::size_t count, std::size_t most);
+
+// In place of the call of that name.
+long uring_submit_and_wait(io_uring* ring, unsigned want, const timespec* timeout) noexcept;
+
+}  // namespace proa_test::faults
