@@ -6,6 +6,7 @@
 #endif
 
 #include "support/catch.hpp"
+#include "support/may_wait.hpp"
 #include "support/peer.hpp"
 
 namespace proa_test {
@@ -19,10 +20,18 @@ struct LedgerCalls {
     if (!PeerAtWork::now()) ++current->counts_[static_cast<unsigned>(call)];
   }
 
-#define PROA_TEST_WRAP(name, parameters, arguments) \
-  static long name parameters noexcept {            \
-    note(Call::name);                               \
-    return current->below_.name arguments;          \
+  // The disk is for others to wait for.
+  static bool asks() noexcept {
+    return !PeerAtWork::now() && std::this_thread::get_id() == current->thread_;
+  }
+
+#define PROA_TEST_WRAP(name, parameters, arguments)               \
+  static long name parameters noexcept {                          \
+    note(Call::name);                                             \
+    if (asks() && MayWait<Call::name>::ask arguments) {           \
+      current->waited_[static_cast<unsigned>(Call::name)] = true; \
+    }                                                             \
+    return current->below_.name arguments;                        \
   }
   PROA_SYS_CALLS(PROA_TEST_WRAP)
 #undef PROA_TEST_WRAP
@@ -85,7 +94,21 @@ std::uint64_t Ledger::total() const {
   return sum;
 }
 
+std::string Ledger::waited() const {
+  static constexpr const char* names[] = {
+#define PROA_TEST_TEXT(name, parameters, arguments) #name,
+      PROA_SYS_CALLS(PROA_TEST_TEXT)
+#undef PROA_TEST_TEXT
+  };
+  std::string found;
+  for (std::size_t i = 0; i < waited_.size(); ++i) {
+    if (waited_[i]) found += (found.empty() ? "" : " ") + std::string(names[i]);
+  }
+  return found;
+}
+
 void Ledger::clear() {
+  waited_ = {};
   for (auto& count : counts_) count.store(0);
   submitted_ = {};
   registered_.clear();

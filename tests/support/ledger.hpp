@@ -7,6 +7,8 @@
 #include <atomic>
 #include <cstdint>
 #include <set>
+#include <string>
+#include <thread>
 
 #include "sys/sys.hpp"
 
@@ -26,6 +28,8 @@ class Ledger {
 
   std::uint64_t count(Call call) const;
   std::uint64_t total() const;
+  // Calls that may have waited for a disk, made by the thread that made the ledger: their names.
+  std::string waited() const;
   // Entries into the kernel: all but the clock, which needs none (vdso(7)).
   std::uint64_t entries() const { return total() - count(Call::clock); }
   void clear();
@@ -45,6 +49,8 @@ class Ledger {
   friend struct LedgerCalls;
   proa::sys::Table below_;
   std::array<std::atomic<std::uint64_t>, static_cast<unsigned>(Call::number)> counts_{};
+  std::array<bool, static_cast<unsigned>(Call::number)> waited_{};
+  const std::thread::id thread_ = std::this_thread::get_id();
   Submitted submitted_;
   std::set<unsigned> registered_;
   unsigned setup_flags_ = 0;
