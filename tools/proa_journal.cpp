@@ -1,0 +1,153 @@
+// proa-journal: appends the lines of standard input to a journal, and says which of them are on the
+// disk. What makes that true is in journal.hpp.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "journal.hpp"
+#include "tool.hpp"
+
+namespace {
+
+constexpr char help[] =
+    "usage: proa-journal [options] PATH   appends each line of standard input, as a record\n"
+    "       proa-journal --verify PATH    prints how many intact records there are\n"
+    "Records are numbered from 1 on. When one is on the disk, so that nothing takes it away, its\n"
+    "number is printed. An existing journal is continued behind its last intact record.\n"
+    "\n"
+    "      --verify           only look\n" TOOL_BACKEND_HELP
+    "  -h, --help\n"
+    "\n"
+    "Exit status: 0 when all was written, 1 after an error, 2 for bad usage.\n";
+
+/// Standard input, line by line.
+class Lines final : public proa::StreamHandler {
+ public:
+  Lines(proa::Proactor& proactor, proa::Socket socket, journal::Journal& to)
+      : StreamHandler(proactor, std::move(socket)), journal_(to) {}
+
+ private:
+  void on_open() override { start_reading(); }
+  void on_read(proa::Buffer& data) override {
+    std::string_view bytes(data.data(), data.size());
+    for (std::size_t end; (end = bytes.find('\n')) != bytes.npos; bytes.remove_prefix(end + 1)) {
+      add(line_.append(bytes.substr(0, end)));
+      line_.clear();
+    }
+    line_.append(bytes);
+    check(line_);
+    if (journal_.waiting() > most_waiting) stop_reading();
+  }
+  void on_end() override {
+    if (!line_.empty()) add(line_);
+    close();
+  }
+  void add(const std::string& line) {
+    check(line);
+    journal_.append(line);
+  }
+  static void check(const std::string& line) {
+    if (line.size() > journal::largest_record) tool::die("a line is longer than a mebibyte");
+  }
+
+  static constexpr std::uint64_t most_waiting = 1000;
+
+  journal::Journal& journal_;
+  std::string line_;
+};
+
+class Log final : public journal::Journal {
+ public:
+  Log(proa::Proactor& proactor, proa::Descriptor file, const journal::Contents& contents)
+      : Journal(proactor, file, contents), proactor_(proactor), printed_(contents.records) {}
+
+  void read_from(Lines& lines) { lines_ = &lines; }
+  int status() const { return status_; }
+
+ private:
+  void on_synced(std::uint64_t number) override {
+    while (printed_ < number) {
+      std::printf("%llu\n", static_cast<unsigned long long>(++printed_));
+    }
+    if (std::fflush(stdout) != 0)
+      return fail("standard output: " + std::string(std::strerror(errno)));
+    if (lines_->open()) lines_->start_reading();
+  }
+  void on_error(std::error_code error) override { fail("journal: " + error.message()); }
+
+  void fail(const std::string& why) {
+    if (status_ == 0) tool::complain(why);  // the first reason is the reason
+    status_ = tool::failure;
+    proactor_.stop();
+  }
+
+  proa::Proactor& proactor_;
+  Lines* lines_ = nullptr;
+  std::uint64_t printed_;
+  int status_ = 0;
+};
+
+/// A new file is found again after a crash if its directory was synced.
+void sync_directory(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string name = slash == path.npos ? "." : path.substr(0, slash + 1);
+  const int directory = ::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0 || ::fsync(directory) != 0) tool::die(name + ": " + std::strerror(errno));
+  ::close(directory);
+}
+
+int write_journal(const std::string& path, const proa::Options& options) {
+  const auto proactor = tool::make_proactor(options);
+  std::error_code error;
+  using proa::OpenFlags;
+  const proa::File file = proa::File::open(
+      *proactor, path, OpenFlags::read | OpenFlags::write | OpenFlags::create, 0644, error);
+  if (error) tool::die(path + ": " + error.message());
+  sync_directory(path);
+  const journal::Contents contents = journal::scan(path);
+  // Behind the last intact record is what was never acknowledged.
+  if (::ftruncate(file.descriptor().number, static_cast<off_t>(contents.end)) != 0) {
+    tool::die(path + ": " + std::strerror(errno));
+  }
+  proa::Socket input = proa::Socket::borrow(*proactor, STDIN_FILENO, error);
+  if (error) tool::die("standard input: " + error.message());
+
+  Log log(*proactor, file.descriptor(), contents);
+  Lines lines(*proactor, std::move(input), log);
+  log.read_from(lines);
+  proactor->run();
+  proactor->shutdown(std::chrono::seconds(60));
+  return log.status();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  enum { option_verify = 1 };
+  const option long_options[] = {{"verify", no_argument, nullptr, option_verify},
+                                 {"help", no_argument, nullptr, 'h'},
+                                 TOOL_BACKEND_OPTIONS,
+                                 {}};
+  proa::Options options;
+  bool verify = false;
+  for (int c; (c = ::getopt_long(argc, argv, "h", long_options, nullptr)) != -1;) {
+    if (tool::take_backend_option(c, options)) continue;
+    switch (c) {
+      case option_verify:
+        verify = true;
+        break;
+      case 'h':
+        std::fputs(help, stdout);
+        return 0;
+      default:
+        tool::die("try --help", tool::usage_error);
+    }
+  }
+  if (argc - optind != 1) tool::bad_usage("one path is needed");
+  const std::string path = argv[optind];
+  if (!verify) return write_journal(path, options);
+  if (::access(path.c_str(), R_OK) != 0) tool::die(path + ": " + std::strerror(errno));
+  std::printf("%llu\n", static_cast<unsigned long long>(journal::scan(path).records));
+  return 0;
+}
