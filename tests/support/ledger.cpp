@@ -45,6 +45,7 @@ struct LedgerCalls {
       seen.sqe_flags |= sqe.flags;
       if (sqe.opcode == IORING_OP_ACCEPT) seen.accept_priorities.insert(sqe.ioprio);
       if (sqe.opcode == IORING_OP_RECV) seen.recv_priorities.insert(sqe.ioprio);
+      seen.syncs += sqe.opcode == IORING_OP_FSYNC;
       ++seen.number;
     }
     return uring_submit_and_wait(ring, want, timeout);

@@ -32,6 +32,10 @@ class Ledger {
   std::string waited() const;
   // Entries into the kernel: all but the clock, which needs none (vdso(7)).
   std::uint64_t entries() const { return total() - count(Call::clock); }
+  // Syncs of files that were begun, by whatever means.
+  std::uint64_t syncs() const {
+    return count(Call::fsync) + count(Call::fdatasync) + submitted_.syncs;
+  }
   void clear();
 
   struct Submitted {
@@ -40,6 +44,7 @@ class Ledger {
     std::set<unsigned> accept_priorities;  // ioprio, which holds their multishot flags
     std::set<unsigned> recv_priorities;
     std::uint64_t number = 0;
+    std::uint64_t syncs = 0;  // IORING_OP_FSYNC
   };
   const Submitted& submitted() const { return submitted_; }
   const std::set<unsigned>& registered() const { return registered_; }  // io_uring_register(2)

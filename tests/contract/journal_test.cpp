@@ -1,0 +1,130 @@
+// The journal of the tools: what it acknowledges is on the disk, because of when it syncs.
+#include "journal.hpp"
+
+#include <optional>
+#include <vector>
+
+#include "contract/file_rig.hpp"
+#include "support/ledger.hpp"
+#include "support/patterns.hpp"
+
+namespace {
+
+using namespace proa_test;
+using proa::OpenFlags;
+
+struct Log : journal::Journal {
+  Log(World& world, const proa::File& file, const Ledger& with,
+      const journal::Contents& contents = {})
+      : Journal(*world, file.descriptor(), contents), ledger(with), last_synced(contents.records) {}
+
+  void on_written(std::uint64_t number) override {
+    if (syncs_when_written.size() <= number) syncs_when_written.resize(number + 1);
+    syncs_when_written[number] = ledger.syncs() + 1;
+  }
+  void on_synced(std::uint64_t number) override {
+    while (last_synced < number) {
+      ++last_synced;
+      const bool written =
+          last_synced < syncs_when_written.size() && syncs_when_written[last_synced] > 0;
+      // One that was begun after the write had completed.
+      covered += written && ledger.syncs() >= syncs_when_written[last_synced];
+    }
+    if (then) then();
+  }
+  void on_error(std::error_code error) override { errors.push_back(error); }
+
+  const Ledger& ledger;
+  std::vector<std::uint64_t> syncs_when_written;  // the number of the next one; 0: not written
+  std::uint64_t last_synced;
+  std::uint64_t covered = 0;
+  std::vector<std::error_code> errors;
+  std::function<void()> then;
+};
+
+TEST_CASE("each record of a journal is covered by a sync begun after it was written",
+          "[file][journal][F08]") {
+  constexpr std::size_t number = 1000;
+  const Folder folder;
+  std::optional<Ledger> ledger;
+  std::optional<Log> log;
+  World world;
+  const proa::File file =
+      open_file(world, folder.path("log"), OpenFlags::read | OpenFlags::write | OpenFlags::create);
+  ledger.emplace();
+  log.emplace(world, file, *ledger);
+  std::size_t appended = 0;
+  const auto append = [&](std::size_t count) {
+    for (; count > 0 && appended < number; --count, ++appended) {
+      CHECK(log->append(pattern(1, appended * 37 % 5000)) == appended + 1);
+    }
+  };
+  // Groups of many sizes: what is appended while one is under way waits for the next.
+  log->then = [&] { append(1 + appended % 13); };
+  append(100);
+  world.run_until("all is acknowledged", [&] { return log->last_synced == number; });
+  CHECK(log->covered == number);
+  CHECK(log->errors.empty());
+  CHECK(ledger->syncs() < number / 2);  // that is what groups are for
+  CHECK(journal::scan(folder.path("log")).records == number);
+  CHECK(journal::scan(folder.path("log")).end == contents(folder.path("log")).size());
+  ledger.reset();
+}
+
+TEST_CASE("a journal goes on behind its last intact record", "[file][journal]") {
+  const Folder folder;
+  std::optional<Ledger> ledger;
+  std::optional<Log> log;
+  World world;
+  const std::string path = folder.path("log");
+  ledger.emplace();
+  const auto write = [&](std::uint64_t records) {
+    const proa::File file =
+        open_file(world, path, OpenFlags::read | OpenFlags::write | OpenFlags::create);
+    log.emplace(world, file, *ledger, journal::scan(path));
+    const std::uint64_t last = log->last_synced + records;
+    while (records-- > 0) log->append("a record");
+    world.run_until("all is acknowledged", [&] { return log->last_synced == last; });
+    log.reset();
+  };
+  write(10);
+  std::string bytes = contents(path);
+  const std::size_t size = bytes.size() / 10;
+  SECTION("it is whole") {
+    write(5);
+    CHECK(journal::scan(path).records == 15);
+  }
+  SECTION("the last record is cut off") {
+    folder.file("log", bytes.substr(0, bytes.size() - 1));
+    CHECK(journal::scan(path).records == 9);
+    write(1);
+    CHECK(journal::scan(path).records == 10);
+  }
+  SECTION("a byte is another one") {
+    bytes[4 * size + 20] = 'X';
+    folder.file("log", bytes);
+    CHECK(journal::scan(path).records == 4);
+    CHECK(journal::scan(path).end == 4 * size);
+  }
+  ledger.reset();
+}
+
+TEST_CASE("a journal whose writes fail acknowledges nothing, and says so once", "[file][journal]") {
+  std::optional<Ledger> ledger;
+  std::optional<Log> log;
+  World world;
+  const proa::File full = open_file(world, "/dev/full", OpenFlags::write);
+  ledger.emplace();
+  log.emplace(world, full, *ledger);
+  for (int i = 0; i < 5; ++i) log->append("a record");
+  world.run_until("it has failed", [&] { return !log->errors.empty(); });
+  log->append("one more");
+  for (int i = 0; i < 3; ++i) world.turn();
+  CHECK(log->errors.size() == 1);
+  CHECK(log->errors.front() == std::errc::no_space_on_device);
+  CHECK(log->last_synced == 0);
+  CHECK(ledger->syncs() == 0);
+  ledger.reset();
+}
+
+}  // namespace
