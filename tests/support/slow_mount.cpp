@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "support/catch.hpp"
 #include "support/slow_files.hpp"
 
 namespace proa_test {
@@ -38,9 +39,16 @@ SlowFiles::SlowFiles(std::chrono::milliseconds delay) {
     why_not_ = "built without libfuse3: no slow file system";
   } else if (::access("/dev/fuse", R_OK | W_OK) != 0) {
     why_not_ = "/dev/fuse cannot be used: no slow file system";
+    unavoidable_ = true;  // a container, mostly
   } else {
     mount(delay);
   }
+}
+
+bool SlowFiles::missing() const {
+  if (why_not_.empty()) return false;
+  skip(why_not_, unavoidable_);
+  return true;
 }
 
 void SlowFiles::mount(std::chrono::milliseconds delay) {
