@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "contract/file_rig.hpp"
+#include "support/cpu_wait.hpp"
 
 namespace {
 
@@ -65,17 +66,19 @@ class Reader {
     for (std::size_t i = 0; i < depth; ++i) reads_.emplace_back(piece);
   }
 
-  // Returns how late the timer was, which is set to a millisecond each time: in 9 of 10 cases no
-  // later.
+  // Returns how late the timer was, which is set to a millisecond each time, less what
+  // other threads had the processor for: in 9 of 10 cases no later.
   proa::Duration p90_of_timer(World& world, proa::Descriptor file) {
     lateness_.clear();
     begun_ = good_ = 0;
     const auto arm = [&world, this] {
       due_ = world.in(1ms);
+      waited_ = waited_for_cpu();
       world.submit(timer_.request, due_);
     };
     timer_.then = [&world, arm, this] {
-      lateness_.push_back(world.system().now() - due_);
+      const proa::Duration lateness = world.system().now() - due_;
+      lateness_.push_back(lateness - (waited_for_cpu() - waited_));
       if (good_ < order_.size()) arm();
     };
     arm();
@@ -107,6 +110,7 @@ class Reader {
   std::size_t good_ = 0;
   Timing timer_;
   proa::TimePoint due_;
+  proa::Duration waited_{};
   std::vector<proa::Duration> lateness_;
 };
 
@@ -117,17 +121,18 @@ TEST_CASE("F13: a cold file is read, and the loop goes on", "[file][R8][F13]") {
   Reader reader(pieces);
   World world;
   const proa::File file = open_file(world, folder.path("cold"), proa::OpenFlags::read);
-  // The longest pause of all is the machine's: on one that is busy with others no thread runs for
-  // 5 ms now and then, and 256 MiB may be read in a hundred turns. A loop that waits for its disk
-  // is late at nearly each of its turns, so the 90th percentile tells the two apart; and the best
-  // of three, for a machine that is busy for long.
+  // The longest pause of all is the machine's, and 256 MiB may be read in a hundred turns. A loop
+  // that waits for its disk is late at nearly each of its turns, so the 90th percentile tells the
+  // two apart; and the best of three, for a machine that is busy for long. A sanitizer slows the
+  // loop down, not the disk.
+  const proa::Duration late = sanitized() ? 20ms : 5ms;
   proa::Duration best = proa::Duration::max();
-  for (int attempt = 0; attempt < 3 && best >= 5ms; ++attempt) {
+  for (int attempt = 0; attempt < 3 && best >= late; ++attempt) {
     if (!cold.evict()) return skip("the folder for temporary files is not on a disk", true);
     best = std::min(best, reader.p90_of_timer(world, file.descriptor()));
   }
   INFO("90th percentile of the lateness: " << best / 1us << " us");
-  CHECK(best < 5ms);
+  CHECK(best < late);
 }
 
 }  // namespace
