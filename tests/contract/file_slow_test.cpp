@@ -164,9 +164,6 @@ void echo_beside(const SlowFiles& files, const char* name) {
 TEST_CASE("a slow disk that is read does not hold up its loop", "[file][slow][R8]") {
   const SlowFiles files;
   if (files.missing()) return;
-  // Linux 6.18: io_uring asks such a file whether it is ready, FUSE says always, and above 12 reads
-  // the entry into the kernel waits for one of them.
-  if (!by_workers()) return skip("io_uring waits for FUSE in the loop", true);
   echo_beside<Readers>(files, slow_reads);
 }
 
