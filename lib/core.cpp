@@ -117,6 +117,10 @@ int refusal_of_send(const Send& send) noexcept {
   }
 }
 
+bool continuous(const Operation& operation) noexcept {
+  return operation.opcode() == Opcode::recv_buffers || operation.opcode() == Opcode::recv_datagrams;
+}
+
 bool closes(const Operation& operation) noexcept {
   return operation.opcode() == Opcode::file_call &&
          static_cast<const FileCall&>(operation).verb() == FileVerb::close;
@@ -131,6 +135,7 @@ bool opens(const Operation& operation) noexcept {
 bool tells_once(const Operation& operation) noexcept {
   switch (operation.opcode()) {
     case Opcode::recv_buffers:
+    case Opcode::recv_datagrams:
     case Opcode::read_at:
     case Opcode::write_at:
     case Opcode::file_call:
@@ -260,7 +265,7 @@ std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept 
     start(operation);
     return {};
   }
-  if (operation.opcode_ == Opcode::recv_buffers) ++channel->continuous;
+  if (continuous(operation)) ++channel->continuous;
   if (channel->active[side(operation)]) {
     operation.state_ = State::waiting;
     channel->waiting[side(operation)].push_back(operation);
@@ -341,7 +346,7 @@ void Core::retire(Operation& operation) noexcept {
     return;
   }
   --channel.pending;
-  if (operation.opcode_ == Opcode::recv_buffers) --channel.continuous;
+  if (continuous(operation)) --channel.continuous;
   if (channel.active[side(operation)] == &operation) {
     channel.active[side(operation)] = nullptr;
     if (Operation* const next = channel.waiting[side(operation)].pop_front()) {
@@ -452,6 +457,10 @@ void Core::retry_starved(Pool& pool, List<FileHandler, StarvedHook>& starved) no
   while (FileHandler* const handler = starved.pop_front()) {
     static_cast<Handler&>(*handler).notify_later(Handler::notice_read);
   }
+}
+
+void Core::flush_when_idle(Handler& handler) noexcept {
+  if (handler.open() && !UnflushedHook::hook(handler).linked()) gathering_.push_back(handler);
 }
 
 void Core::close(Handler& handler) noexcept {

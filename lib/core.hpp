@@ -55,7 +55,7 @@ struct Channel {
   // Pending, but not among `pending`: behind it the number may be another file's.
   Operation* close_file = nullptr;
   std::uint32_t pending = 0;
-  std::uint32_t continuous = 0;  // RecvBuffers among them
+  std::uint32_t continuous = 0;  // RecvBuffers and RecvDatagrams among them
 };
 
 class Core final : private BlockingCalls {
@@ -83,6 +83,8 @@ class Core final : private BlockingCalls {
   void opened(Handler& handler) noexcept;
   void notify_later(Handler& handler) noexcept;
   void flush_later(Handler& handler) noexcept;
+  /// The same, but when nothing more is to be delivered: what many callbacks send leaves together.
+  void flush_when_idle(Handler& handler) noexcept;
   /// Cancels what is in flight on the handler's descriptor; notice_closed follows the last
   /// completion.
   void close(Handler& handler) noexcept;
@@ -156,6 +158,7 @@ class Core final : private BlockingCalls {
   std::size_t run_notices();
   void dispatch(Handler& handler);
   void flush() noexcept;
+  bool flush_gathered() noexcept;
   void bind(const char* verb) noexcept;
   bool stopping() const noexcept { return stop_.load(std::memory_order_relaxed); }
   bool work_waits() const noexcept;
@@ -183,6 +186,7 @@ class Core final : private BlockingCalls {
   List<Handler, UnflushedHook> unflushed_;
   List<FileHandler, StarvedHook> starved_;  // wait for a block of pool_
   List<FileHandler, StarvedHook> starved_paged_;
+  List<Handler, UnflushedHook> gathering_;
   PostQueue posts_;
 
   TimePoint now_;

@@ -55,7 +55,7 @@ bool Core::alive() const noexcept {
 }
 
 std::size_t Core::round(TimePoint until) {
-  flush();
+  flush_gathered();
   for (Workers* each = workers_.front(); each; each = workers_.after(*each)) each->flush();
   ++counters_.rounds;
   pool_->retry_missed();
@@ -86,6 +86,7 @@ std::size_t Core::deliver_completions(bool& more) {
     backend_turn_ = !backend_turn_;
     Operation* operation = backend_turn_ ? backend_->next() : finished_.pop_front();
     if (!operation) operation = backend_turn_ ? finished_.pop_front() : backend_->next();
+    if (!operation && flush_gathered()) continue;
     if (!operation) return delivered;
     {
       const CallbackScope scope(in_callback_);
@@ -187,6 +188,13 @@ void Core::dispatch(Handler& handler) {
   }
 }
 
+bool Core::flush_gathered() noexcept {
+  const bool some = !gathering_.empty();
+  unflushed_.splice(gathering_);
+  flush();
+  return some;
+}
+
 void Core::flush() noexcept {
   while (Handler* const handler = unflushed_.pop_front()) handler->flush();
 }
@@ -283,7 +291,8 @@ void Core::collect_notified() noexcept {
 }
 
 TimePoint Core::next_deadline() const noexcept {
-  if (work_waits() || untold_ || !unflushed_.empty() || pool_->wanted() || paged_pool_->wanted()) {
+  if (work_waits() || untold_ || !unflushed_.empty() || !gathering_.empty() || pool_->wanted() ||
+      paged_pool_->wanted()) {
     return now_;
   }
   const TimePoint next = std::min(timers_.next(), backend_->next_deadline());

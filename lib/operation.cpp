@@ -34,6 +34,10 @@ const char* name_of(Opcode opcode) noexcept {
       return "SendFile";
     case Opcode::work:
       return "Work";
+    case Opcode::recv_datagrams:
+      return "RecvDatagrams";
+    case Opcode::send_datagrams:
+      return "SendDatagrams";
   }
   return "Operation";
 }

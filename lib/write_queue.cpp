@@ -185,6 +185,29 @@ void WriteQueue::clear() noexcept {
   size_ = 0;
 }
 
+void WriteQueue::drop_unfinished() noexcept {
+  Segment* end = nullptr;
+  for (Segment* s = first_; s; s = s->next) {
+    if (s->ends_write) end = s;
+  }
+  Segment* cut = end ? end->next : first_;
+  while (cut) {
+    Segment* const next = cut->next;
+    if (cut->holds_block) capacity_ -= cut->block->capacity;
+    size_ -= cut->size;
+    // The one before it in the same block has given the block's count to it.
+    if (end && cut->holds_block && end->block == cut->block && !end->holds_block) {
+      end->holds_block = true;
+      capacity_ += end->block->capacity;
+    }
+    detail::release(cut);
+    cut = next;
+  }
+  if (end) end->next = nullptr;
+  if (!end) first_ = nullptr;
+  last_ = end;
+}
+
 Buffer WriteQueue::pop() noexcept {
   Segment* const segment = first_;
   if (!segment) return {};

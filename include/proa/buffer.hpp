@@ -78,6 +78,7 @@ class Buffer {
     if (segment_) detail::release(std::exchange(segment_, nullptr));
   }
 
+  const detail::Segment* segment() const noexcept { return segment_; }
   /// For the library and backends: hands the segment over.
   detail::Segment* detach() noexcept { return std::exchange(segment_, nullptr); }
 

@@ -37,7 +37,7 @@ class Handler {
   bool open() const noexcept { return state_ != State::idle; }
 
  protected:
-  enum class Kind : std::uint8_t { stream, accept, timer, notifier, signal, server, file };
+  enum class Kind : std::uint8_t { stream, accept, timer, notifier, signal, server, file, datagram };
 
   Handler(Proactor& proactor, Kind kind) noexcept : proactor_(proactor), kind_(kind) {}
   Handler(Proactor& proactor, Kind kind, Socket socket) noexcept;
@@ -57,6 +57,7 @@ class Handler {
   friend class StreamHandler;
   friend class AcceptHandler;
   friend class FileHandler;
+  friend class DatagramHandler;
   friend class TimerHandler;
   friend class Notifier;
   friend class SignalHandler;

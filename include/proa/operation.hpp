@@ -35,6 +35,8 @@ enum class Opcode : std::uint8_t {
   file_call,
   send_file,
   work,
+  recv_datagrams,
+  send_datagrams,
 };
 
 /// Operations of one direction on one descriptor run first in, first out (R5); those of files have

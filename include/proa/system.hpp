@@ -20,7 +20,13 @@ enum class SocketOption : unsigned char {
   send_buffer,     ///< bytes
   receive_buffer,  ///< bytes
   linger,          ///< seconds; 0 makes close() reset the connection, -1 is the default
-  pending_error,   ///< read only: takes the socket's error (SO_ERROR), 0 or -errno
+  broadcast,
+  tell_destination,  ///< IPv4; each of these makes recvmsg(2) deliver a control message
+  tell_destination_v6,
+  tell_traffic_class,
+  tell_traffic_class_v6,
+  tell_arrival,
+  pending_error,  ///< read only: takes the socket's error (SO_ERROR), 0 or -errno
 };
 enum class ShutdownSide : unsigned char { receive, send, both };
 

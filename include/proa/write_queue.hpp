@@ -74,6 +74,8 @@ class WriteQueue {
   /// Takes bytes off the stretch of a file at the front, which stays there when none are left.
   void advance_file(std::uint64_t bytes) noexcept;
   void clear() noexcept;
+  /// Takes back what a push() that failed has queued in part.
+  void drop_unfinished() noexcept;
   /// For receive queues: the oldest segment as a buffer.
   Buffer pop() noexcept;
 

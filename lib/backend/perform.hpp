@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <proa/backend.hpp>
+#include <proa/datagram.hpp>
 #include <proa/requests.hpp>
 #include <proa/system.hpp>
 
@@ -31,8 +32,15 @@ class Performer {
   /// handling").
   Attempt accept(Accept& operation) noexcept;
   Attempt connect(Connect& operation) noexcept;
+  /// Fills operation.buffer(), from what was received before if there is some; -ENOBUFS if the pool
+  /// has none to lend.
+  Attempt recv_datagrams(RecvDatagrams& operation) noexcept;
+  /// How many datagrams were taken.
+  Attempt send_datagrams(SendDatagrams& operation) noexcept;
 
  private:
+  long receive_batch(RecvDatagrams& operation) noexcept;
+
   System& system_;
   BufferSource& buffers_;
 };

@@ -42,7 +42,9 @@ void ReadinessAdapter::submit(Operation& operation) noexcept {
   if (!entry) return finish(operation, -ENOMEM);
   if (operation.descriptor().kind == DescriptorKind::file) entry->unpollable = true;
   if (operation.opcode() == Opcode::send_file) return submit_send_file(*entry, operation);
-  if (entry->ready[side(operation)] || entry->unpollable) {
+  const bool queued = operation.opcode() == Opcode::recv_datagrams &&
+                      static_cast<RecvDatagrams&>(operation).has_queued();
+  if (entry->ready[side(operation)] || entry->unpollable || queued) {
     if (operation.direction() == Direction::in) return runnable_.push_back(operation);
   } else if (operation.direction() == Direction::in || entry->watched) {
     return park(*entry, operation);
@@ -135,6 +137,12 @@ bool ReadinessAdapter::perform(Entry& entry, Operation& operation) noexcept {
                     performer_.send_buffers(static_cast<SendBuffers&>(operation)));
     case Opcode::accept:
       return settle(entry, operation, performer_.accept(static_cast<Accept&>(operation)));
+    case Opcode::recv_datagrams:
+      return settle(entry, operation,
+                    performer_.recv_datagrams(static_cast<RecvDatagrams&>(operation)));
+    case Opcode::send_datagrams:
+      return settle(entry, operation,
+                    performer_.send_datagrams(static_cast<SendDatagrams&>(operation)));
     case Opcode::send:
       return settle_send(entry, static_cast<Send&>(operation));
     case Opcode::connect:
@@ -167,7 +175,9 @@ bool ReadinessAdapter::settle(Entry& entry, Operation& operation, const Attempt&
     unready(entry, operation);
     return false;
   }
-  if (attempt.result == -ENOBUFS && operation.opcode() == Opcode::recv_buffers) {
+  const bool into_blocks =
+      operation.opcode() == Opcode::recv_buffers || operation.opcode() == Opcode::recv_datagrams;
+  if (attempt.result == -ENOBUFS && into_blocks) {
     starved_.push_back(operation);
     return false;
   }

@@ -9,8 +9,9 @@ namespace proa {
 
 namespace {
 
-const char* const kind_names[] = {"StreamHandler", "AcceptHandler", "TimerHandler", "Notifier",
-                                  "SignalHandler", "Server",        "FileHandler"};
+const char* const kind_names[] = {"StreamHandler", "AcceptHandler", "TimerHandler",
+                                  "Notifier",      "SignalHandler", "Server",
+                                  "FileHandler",   "DatagramHandler"};
 
 }  // namespace
 

@@ -59,6 +59,18 @@ OptionName name_of(SocketOption option) noexcept {
       return {SOL_SOCKET, SO_RCVBUF};
     case SocketOption::linger:
       return {SOL_SOCKET, SO_LINGER};
+    case SocketOption::broadcast:
+      return {SOL_SOCKET, SO_BROADCAST};
+    case SocketOption::tell_destination:
+      return {IPPROTO_IP, IP_PKTINFO};
+    case SocketOption::tell_destination_v6:
+      return {IPPROTO_IPV6, IPV6_RECVPKTINFO};
+    case SocketOption::tell_traffic_class:
+      return {IPPROTO_IP, IP_RECVTOS};
+    case SocketOption::tell_traffic_class_v6:
+      return {IPPROTO_IPV6, IPV6_RECVTCLASS};
+    case SocketOption::tell_arrival:
+      return {SOL_SOCKET, SO_TIMESTAMPNS};
     case SocketOption::pending_error:
       return {SOL_SOCKET, SO_ERROR};
   }

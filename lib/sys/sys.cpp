@@ -84,6 +84,12 @@ long send(int fd, const void* data, std::size_t size, int flags) noexcept {
 long sendmsg(int fd, const msghdr* message, int flags) noexcept {
   return retried([&] { return ::sendmsg(fd, message, flags); });
 }
+long recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags) noexcept {
+  return retried([&] { return ::recvmmsg(fd, messages, count, flags, nullptr); });
+}
+long sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) noexcept {
+  return retried([&] { return ::sendmmsg(fd, messages, count, flags); });
+}
 long read(int fd, void* data, std::size_t size) noexcept {
   return retried([&] { return ::read(fd, data, size); });
 }

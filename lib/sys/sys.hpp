@@ -19,6 +19,7 @@ struct io_uring;
 struct io_uring_params;
 struct io_uring_cqe;
 struct io_event;
+struct mmsghdr;
 struct iocb;
 struct iovec;
 struct msghdr;
@@ -34,6 +35,10 @@ struct statx;
   X(recv, (int fd, void* data, std::size_t size, int flags), (fd, data, size, flags))              \
   X(send, (int fd, const void* data, std::size_t size, int flags), (fd, data, size, flags))        \
   X(sendmsg, (int fd, const msghdr* message, int flags), (fd, message, flags))                     \
+  X(recvmmsg, (int fd, mmsghdr* messages, unsigned count, int flags),                              \
+    (fd, messages, count, flags))                                                                  \
+  X(sendmmsg, (int fd, mmsghdr* messages, unsigned count, int flags),                              \
+    (fd, messages, count, flags))                                                                  \
   X(read, (int fd, void* data, std::size_t size), (fd, data, size))                                \
   X(writev, (int fd, const iovec* pieces, int count), (fd, pieces, count))                         \
   X(preadv2, (int fd, const iovec* pieces, int count, std::int64_t offset, int flags),             \

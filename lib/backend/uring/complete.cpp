@@ -31,6 +31,8 @@ Operation* UringBackend::complete(const Completion& completion) noexcept {
   switch (operation->opcode()) {
     case Opcode::recv_buffers:
       return received_buffers(static_cast<RecvBuffers&>(*operation), completion);
+    case Opcode::recv_datagrams:
+      return received_datagram(static_cast<RecvDatagrams&>(*operation), completion);
     case Opcode::accept:
       return accepted(static_cast<Accept&>(*operation), completion);
     case Opcode::send:
@@ -77,6 +79,10 @@ Operation* UringBackend::polled(Operation& operation, long result) noexcept {
   clear(operation, polling);
   if (result < 0) {
     start_polling(operation);
+  } else if (operation.opcode() == Opcode::send_datagrams) {
+    send_datagrams(operation);
+  } else if (operation.opcode() == Opcode::recv_datagrams) {
+    return read_datagrams(static_cast<RecvDatagrams&>(operation));
   } else if (operation.opcode() == Opcode::send_file) {
     return pass(operation);
   } else if (operation.opcode() == Opcode::recv_buffers && !from_ring(operation)) {

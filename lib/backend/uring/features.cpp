@@ -14,6 +14,7 @@ const Row table[] = {
     {Sort::opcode, IORING_OP_POLL_ADD, release(5, 1), "POLL_ADD"},
     {Sort::opcode, IORING_OP_WRITEV, release(5, 1), "WRITEV"},
     {Sort::opcode, IORING_OP_SENDMSG, release(5, 3), "SENDMSG"},
+    {Sort::opcode, IORING_OP_RECVMSG, release(5, 3), "RECVMSG"},
     {Sort::opcode, IORING_OP_TIMEOUT, release(5, 4), "TIMEOUT"},
     {Sort::opcode, IORING_OP_ACCEPT, release(5, 5), "ACCEPT"},
     {Sort::opcode, IORING_OP_CONNECT, release(5, 5), "CONNECT"},

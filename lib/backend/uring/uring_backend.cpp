@@ -39,6 +39,7 @@ UringBackend::UringBackend(const BackendContext& context) noexcept
       source_(context.buffers),
       blocking_(context.blocking),
       counters_(context.counters),
+      performer_(system_, context.buffers),
       buffers_(context.buffers) {}
 
 UringBackend::~UringBackend() {
@@ -96,11 +97,10 @@ std::vector<std::string> UringBackend::features() const {
 
 void UringBackend::submit(Operation& operation) noexcept {
   const bool sends_file = operation.opcode() == Opcode::send_file;
-  if (operation.opcode() >= Opcode::read_at && !sends_file && !performs(operation)) {
-    return blocking_.take(operation);
-  }
+  if (is_file(operation) && !performs(operation)) return blocking_.take(operation);
   phase(operation) = outside;
   BackendSide::slot(operation) = Slots::none;
+  if (is_datagram(operation)) return submit_datagrams(operation);
   if (sends_file) set(operation, polling);  // until the socket has room; a worker does the rest
   if (operation.opcode() == Opcode::recv_buffers) {
     if (from_ring(operation)) {
@@ -136,25 +136,37 @@ void UringBackend::finish_later(Operation& operation) noexcept {
 }
 
 // The one way out.
-Operation* UringBackend::end(Operation& operation, long result) noexcept {
+Operation* UringBackend::leave(Operation& operation) noexcept {
   if (OperationList::linked(operation)) OperationList::remove(operation);
   if (BackendSide::slot(operation) != Slots::none) slots_.remove(BackendSide::slot(operation));
-  if (has(operation, ending) && (result == -EINTR || result == -EAGAIN)) result = -ECANCELED;
   phase(operation) = outside;
+  return &operation;
+}
+
+Operation* UringBackend::end(Operation& operation, long result) noexcept {
+  if (has(operation, ending) && (result == -EINTR || result == -EAGAIN)) result = -ECANCELED;
   if (operation.opcode() == Opcode::recv_buffers) {
     static_cast<RecvBuffers&>(operation).buffer().reset();
+  } else if (operation.opcode() == Opcode::recv_datagrams) {
+    static_cast<RecvDatagrams&>(operation).buffer().reset();
   } else if (operation.opcode() == Opcode::accept && result < 0) {
     static_cast<Accept&>(operation).socket().close();
   }
   BackendSide::finish(operation, result);
-  return &operation;
+  return leave(operation);
 }
 
 Operation* UringBackend::next() noexcept {
   if (Operation* const operation = done_.front()) {
+    if (has(*operation, settled)) return leave(*operation);
     return end(*operation, has(*operation, out_of_memory) ? -ENOMEM : -ECANCELED);
   }
   if (for_disk_ >= enough_for_disk) enter(0, nullptr);
+  if (Operation* const operation = readable_.pop_front()) {
+    set_stage(*operation, outside);
+    if (Operation* const read = read_datagrams(static_cast<RecvDatagrams&>(*operation)))
+      return read;
+  }
   Completion completion;
   bool hidden = false;
   while (ring_.pull(completion)) {
@@ -189,7 +201,9 @@ void UringBackend::feed() noexcept {
     OperationList waiting;
     waiting.splice(starved_);
     while (Operation* const operation = waiting.pop_front()) {
-      if (!from_ring(*operation)) {
+      if (operation->opcode() == Opcode::recv_datagrams && !ring_.features().multishot_recv) {
+        list(*operation, readable_);
+      } else if (!from_ring(*operation)) {
         read_into_block(static_cast<RecvBuffers&>(*operation));
       } else if (buffers_.empty()) {
         list(*operation, starved_);
@@ -244,7 +258,7 @@ void UringBackend::wait(TimePoint until) noexcept {
   feed();
 
   const Loop resting = notify_fd_ >= 0 ? Loop::asleep : Loop::busy;
-  if (!done_.empty() || ring_.ready()) {
+  if (!done_.empty() || !readable_.empty() || ring_.ready()) {
     if (ring_.unsubmitted() > 0) enter(0, nullptr);
   } else {
     timespec timeout = {};

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/perform.hpp"
 #include "backend/uring/arena.hpp"
 #include "backend/uring/buffer_ring.hpp"
 #include "backend/uring/file_system.hpp"
@@ -48,9 +49,16 @@ class UringBackend final : public Backend {
     ending = 16,         // cancel() was called
     again = 32,          // a connect that was started before
     out_of_memory = 64,  // how it finished without the kernel; else it was cancelled
+    settled = 128,       // or has its result
   };
   enum class Loop : std::uint8_t { busy, asleep, woken };
 
+  static bool is_file(const Operation& operation) noexcept {
+    return operation.opcode() >= Opcode::read_at && operation.opcode() <= Opcode::file_call;
+  }
+  static bool is_datagram(const Operation& operation) noexcept {
+    return operation.opcode() >= Opcode::recv_datagrams;
+  }
   static std::uint8_t& phase(Operation& operation) noexcept {
     return BackendSide::phase(operation);
   }
@@ -75,6 +83,7 @@ class UringBackend final : public Backend {
   void feed() noexcept;
   void arm_wake() noexcept;
   long enter(unsigned want, const timespec* timeout) noexcept;
+  Operation* leave(Operation& operation) noexcept;
   Operation* end(Operation& operation, long result) noexcept;
   void finish_later(Operation& operation) noexcept;
 
@@ -104,6 +113,14 @@ class UringBackend final : public Backend {
   long called(Operation& operation, long result) noexcept;
   Operation* pass(Operation& operation) noexcept;
 
+  // datagrams.cpp: both, for datagrams.
+  void arm(RecvDatagrams& recv) noexcept;
+  void submit_datagrams(Operation& operation) noexcept;
+  io_uring_sqe* fill_recv_datagrams(RecvDatagrams& recv) noexcept;
+  Operation* received_datagram(RecvDatagrams& recv, const Completion& completion) noexcept;
+  Operation* read_datagrams(RecvDatagrams& recv) noexcept;
+  void send_datagrams(Operation& operation) noexcept;
+
   // complete.cpp: CQEs to results.
   Operation* complete(const Completion& completion) noexcept;
   Operation* polled(Operation& operation, long result) noexcept;
@@ -121,6 +138,7 @@ class UringBackend final : public Backend {
   BlockingCalls& blocking_;
   Counters& counters_;
   FileSystem system_;
+  Performer performer_;
 
   // Destroyed from the last to the first: the ring before what it uses.
   BufferRing buffers_;
@@ -132,6 +150,7 @@ class UringBackend final : public Backend {
   OperationList starved_;   // receives that wait for a buffer
   OperationList unwanted_;  // at the kernel, their cancel waits for room
   OperationList done_;      // finished without the kernel
+  OperationList readable_;  // receives of datagrams that need no kernel to go on, or may not
 
   int wake_fd_ = -1;
   int notify_fd_ = -1;  // signalled by the ring, for a foreign loop; -1 if not asked for

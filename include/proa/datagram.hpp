@@ -1,0 +1,96 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <proa/address.hpp>
+#include <proa/buffer.hpp>
+#include <proa/datagram_queue.hpp>
+#include <proa/operation.hpp>
+
+namespace proa {
+
+/// What a datagram brings beside its bytes and its source. What was not asked for
+/// (DatagramOptions) stays as it is here.
+struct DatagramInfo {
+  bool truncated = false;  ///< it was longer than the buffer: the rest is lost
+  /// More than 0: the bytes are several datagrams of one source, each of this size, the last one
+  /// perhaps smaller (UDP_GRO, udp(7)).
+  std::size_t segment = 0;
+  Address destination;             ///< where it was sent to, with port 0 (IP_PKTINFO, ip(7))
+  std::uint32_t interface = 0;     ///< number of the interface that it came by
+  std::uint8_t traffic_class = 0;  ///< TOS or traffic class; the two lowest bits are ECN (RFC 3168)
+  std::chrono::nanoseconds arrived{0};  ///< wall clock, since 1970, taken by the kernel
+};
+
+/// Receives datagrams continuously into buffers of the pool, until an error or a cancel: one
+/// callback per datagram, also for one of no bytes, then a last one with the error. An error is
+/// that of an earlier send on a connected socket (ECONNREFUSED, EHOSTUNREACH, ...), told once; the
+/// socket is well, and the request may be submitted again. recvmsg(2), recvmmsg(2).
+class RecvDatagrams : public Operation {
+ public:
+  RecvDatagrams() noexcept : Operation(Opcode::recv_datagrams, Direction::in) {
+    set_repeating(true);
+  }
+  ~RecvDatagrams() { drop_queued(); }
+
+  /// `with_control`: the socket was set up to tell more than the source (DatagramInfo).
+  void prepare(Descriptor from, bool with_control = false) noexcept {
+    check_idle("prepare");
+    set_descriptor(from);
+    with_control_ = with_control;
+  }
+  /// In the callback, beside no error: move from it to keep it, else it goes back to the pool with
+  /// the next result.
+  Buffer& buffer() noexcept { return buffer_; }
+  /// Of buffer(), before it is moved from; unset for an unnamed UNIX socket.
+  Address source() const noexcept;
+  DatagramInfo info() const noexcept;
+
+  /// Makes what had arrived with the others, and was not told yet, buffer(); false if there is
+  /// nothing. For backends, and for the last callback: what came before the end.
+  bool take_queued() noexcept;
+  bool has_queued() const noexcept { return first_ != nullptr; }
+  /// In the callback: puts buffer(), as it came, behind what is queued; it is told first when the
+  /// request is submitted again.
+  void keep() noexcept;
+  bool with_control() const noexcept { return with_control_; }
+
+  /// For backends: a block as recvmsg(2) filled it, with a header in front.
+  void set_buffer(Buffer filled) noexcept;
+  void queue(Buffer filled) noexcept;
+  /// For backends: how many are received together at most.
+  std::uint16_t batch() const noexcept { return batch_; }
+  void drop_queued() noexcept;
+  void set_batch(std::uint16_t batch) noexcept { batch_ = batch; }
+
+ private:
+  Buffer buffer_;
+  detail::Segment* first_ = nullptr;
+  detail::Segment* last_ = nullptr;
+  std::uint16_t batch_ = 1;
+  bool with_control_ = false;
+};
+
+/// Sends the first datagrams of a queue, gathered; completes with how many the system took (not
+/// bytes), at least one, or with the error of the first, and none. For DatagramHandler.
+/// sendmmsg(2).
+class SendDatagrams : public Operation {
+ public:
+  static constexpr std::size_t most = 64;
+
+  SendDatagrams() noexcept : Operation(Opcode::send_datagrams, Direction::out) {}
+
+  /// The queue may grow at its end while the operation is pending.
+  void prepare(Descriptor socket, const DatagramQueue& queue) noexcept {
+    check_idle("prepare");
+    set_descriptor(socket);
+    queue_ = &queue;
+  }
+  const DatagramQueue& queue() const noexcept { return *queue_; }
+
+ private:
+  const DatagramQueue* queue_ = nullptr;
+};
+
+}  // namespace proa

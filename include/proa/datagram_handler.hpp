@@ -1,0 +1,111 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <proa/datagram.hpp>
+#include <proa/datagram_queue.hpp>
+#include <proa/handler.hpp>
+#include <proa/on.hpp>
+#include <string>
+#include <system_error>
+
+namespace proa {
+
+/// How a datagram socket is made, and what it tells of each datagram besides its source.
+struct DatagramOptions {
+  bool reuse_address = false;  ///< SO_REUSEADDR: several sockets of one port, for multicast
+  bool reuse_port = false;   ///< SO_REUSEPORT: several sockets share the port's datagrams by source
+  bool v6_only = false;      ///< true: [::] takes no IPv4 (IPV6_V6ONLY, ipv6(7))
+  bool broadcast = false;    ///< may send to broadcast addresses (SO_BROADCAST)
+  bool destination = false;  ///< DatagramInfo::destination and interface
+  bool traffic_class = false;  ///< DatagramInfo::traffic_class
+  bool arrival = false;        ///< DatagramInfo::arrived
+  int receive_buffer = 0;      ///< bytes (SO_RCVBUF, socket(7)); 0: as the system has it
+  int send_buffer = 0;         ///< bytes (SO_SNDBUF)
+};
+
+/// Sends and receives datagrams: UDP over IPv4 and IPv6, UNIX datagram sockets. Subclass it.
+/// Everything belongs to the proactor's thread; no method calls back (R1).
+///
+/// What is sent in the callbacks of a round leaves together when nothing more is to be delivered.
+/// A datagram that cannot be sent fails alone. Errors do not close the handler.
+class DatagramHandler : public Handler {
+ public:
+  explicit DatagramHandler(Proactor& proactor) noexcept : Handler(proactor, Kind::datagram) {}
+
+  /// Makes a socket, binds it and begins to receive; the handler is open then. On failure it stays
+  /// as it was, and `*detail`, if asked for, is a sentence that names the address. Errors: those of
+  /// socket(2) and bind(2), Error::bad_address, errc::device_or_resource_busy if it is open
+  /// already, Error::closing if it closes, or the proactor was shut down.
+  std::error_code bind(const Address& address, const DatagramOptions& options = {},
+                       std::string* detail = nullptr);
+  /// The same with a socket that is bound to an address of the system's choosing, sends to this
+  /// peer, and receives from it alone; or, behind bind(), connects the socket that there is.
+  /// connect(2), which does not wait for datagram sockets.
+  std::error_code connect(const Address& peer, const DatagramOptions& options = {},
+                          std::string* detail = nullptr);
+  /// Where it is bound, with the port that the system chose.
+  Address address() const noexcept { return socket().local_address(); }
+
+  /// No on_receive() from here on; what had been received already is kept, in order, for
+  /// start_receiving(). The system drops what its buffer has no room for.
+  void stop_receiving() noexcept;
+  void start_receiving() noexcept;
+
+  /// Queues a datagram; on_sent() tells what became of it. `to` stays unset on a connected socket
+  /// (else: EISCONN), and must be set on another one (EDESTADDRREQ). A buffer goes back to the pool
+  /// when it was sent; it may be empty of bytes.
+  void send(Buffer datagram, const Address& to = {}) noexcept;
+  /// Copies into blocks of the pool.
+  void send(Bytes datagram, const Address& to = {}) noexcept;
+
+  /// Bytes of the blocks that queued datagrams pin.
+  std::size_t queued() const noexcept { return queue_.capacity(); }
+  /// Above so many bytes of queued() a datagram is not sent, and fails with Error::write_limit.
+  void set_limit(std::size_t bytes) noexcept { limit_ = bytes; }
+  /// Datagrams that could not be sent, and errors that on_error() told.
+  std::uint64_t errors() const noexcept { return errors_; }
+
+ protected:
+  ~DatagramHandler() override;
+
+  /// One datagram, also an empty one. Move from `data` to keep it, or to send it on; else it goes
+  /// back to the pool.
+  virtual void on_receive(Buffer& data, const Address& source, const DatagramInfo& info) = 0;
+  /// One send() was taken by the system, or failed: once per send(), in order. `to` is what was
+  /// given. Errors: those of sendmsg(2) (EMSGSIZE, ENETUNREACH, ...), and as send() says.
+  virtual void on_sent(const Address& to, const Result& result);
+  /// An error of the socket, told once: what came back for an earlier datagram of a connected
+  /// socket (ECONNREFUSED, udp(7)). The default does nothing: the socket is well.
+  void on_error(std::error_code error) override;
+  /// queued() has fallen to nothing after it was above 256 KiB.
+  virtual void on_drained() {}
+
+ private:
+  std::error_code make(const Address& address, const DatagramOptions& options, Socket& socket);
+  std::error_code open_with(const Address& address, const DatagramOptions& options, bool binds);
+  std::int32_t refusal(const Address& to, std::size_t capacity) const noexcept;
+  void grew(bool queued) noexcept;
+  void arm() noexcept;
+  void received(RecvDatagrams& request, const Result& result);
+  void sent(const Result& result);
+  void tell_sent();
+  void tell(const Result& result);
+  void dispatch(Notice notice) override;
+  void flush() noexcept override;
+  void release_resources() noexcept override;
+
+  On<RecvDatagrams, &DatagramHandler::received> recv_{*this};
+  On<SendDatagrams, &DatagramHandler::sent> send_{*this};
+  DatagramQueue queue_;
+  std::size_t limit_ = std::size_t{64} << 20;
+  std::uint64_t errors_ = 0;
+  std::size_t taken_ = 0;           // by the system, not yet told
+  std::int32_t pending_error_ = 0;  // of the last send, which is tried once more
+  bool connected_ = false;
+  bool with_control_ = false;
+  bool receiving_ = false;
+  bool filled_ = false;
+};
+
+}  // namespace proa

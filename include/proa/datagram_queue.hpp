@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <proa/address.hpp>
+#include <proa/buffer.hpp>
+#include <proa/bytes.hpp>
+#include <proa/write_queue.hpp>
+#include <vector>
+
+namespace proa {
+
+/// What a socket has yet to send: datagrams, their bytes in segments of the pool's blocks, many
+/// small ones in one block. For DatagramHandler.
+class DatagramQueue {
+ public:
+  struct Target {
+    Address to;                 ///< unset: the peer that the socket is connected to
+    std::uint32_t segment = 0;  ///< more than 0: datagrams of this size, cut by the kernel (GSO)
+    std::uint32_t bytes = 0;
+    std::int32_t error = 0;  ///< it is not to be sent: what is to be told instead
+  };
+
+  /// False if memory is short; nothing is queued then.
+  bool push(Buffer buffer, const Address& to, std::uint32_t segment) noexcept;
+  bool push(Bytes bytes, const Address& to, std::uint32_t segment, Pool& pool) noexcept;
+  /// The last one is not to be sent.
+  void fail_last(std::int32_t error) noexcept;
+  /// Takes the first datagram off.
+  void pop() noexcept;
+  void clear() noexcept;
+
+  bool empty() const noexcept { return count_ == 0; }
+  std::size_t count() const noexcept { return count_; }
+  /// Bytes of the blocks that are pinned.
+  std::size_t capacity() const noexcept { return bytes_.capacity(); }
+  /// The first segment of the first datagram; each datagram ends with one that says so.
+  const detail::Segment* first() const noexcept { return bytes_.first(); }
+  /// Of the datagram that has so many before it.
+  const Target& target(std::size_t index) const noexcept {
+    return ring_[(head_ + index) & (ring_.size() - 1)];
+  }
+
+ private:
+  bool reserve() noexcept;
+  void add(const Address& to, std::uint32_t segment, std::size_t bytes) noexcept;
+
+  WriteQueue bytes_;
+  std::vector<Target> ring_;  // a power of two
+  std::size_t head_ = 0;
+  std::size_t count_ = 0;
+};
+
+}  // namespace proa

@@ -1,0 +1,114 @@
+// Datagrams over io_uring: a multishot receive into provided buffers where the kernel has it, else
+// a poll and then what the readiness adapter does, many with one call. Sends are always that: one
+// sendmmsg(2) takes a whole turn's, which costs less than an SQE and a CQE for each. Upholds R2 and
+// R11 (an empty ring and a multishot receive that the kernel ended are not errors).
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "backend/uring/uring_backend.hpp"
+#include "datagram.hpp"
+
+namespace proa::uring {
+
+namespace {
+
+// The layout of a filled block, which the kernel copies from here when it takes the SQE.
+const msghdr* layout(bool with_control) noexcept {
+  static const msghdr layouts[] = {
+      {nullptr, name_room, nullptr, 0, nullptr, 0, 0},
+      {nullptr, name_room, nullptr, 0, nullptr, control_room, 0},
+  };
+  return &layouts[with_control ? 1 : 0];
+}
+
+static_assert(sizeof(DatagramHeader) == sizeof(io_uring_recvmsg_out));
+static_assert(offsetof(DatagramHeader, control_size) == offsetof(io_uring_recvmsg_out, controllen));
+static_assert(offsetof(DatagramHeader, payload_size) == offsetof(io_uring_recvmsg_out, payloadlen));
+
+}  // namespace
+
+void UringBackend::submit_datagrams(Operation& operation) noexcept {
+  if (operation.opcode() == Opcode::send_datagrams) return send_datagrams(operation);
+  RecvDatagrams& recv = static_cast<RecvDatagrams&>(operation);
+  recv.has_queued() ? list(recv, readable_) : arm(recv);
+}
+
+void UringBackend::arm(RecvDatagrams& recv) noexcept {
+  if (!from_ring(recv) || !ring_.features().multishot_recv) return start_polling(recv);
+  buffers_in_use_ = true;
+  start(recv);
+}
+
+io_uring_sqe* UringBackend::fill_recv_datagrams(RecvDatagrams& recv) noexcept {
+  io_uring_sqe* const sqe = ring_.take();
+  // It is only read.
+  msghdr* const message = const_cast<msghdr*>(layout(recv.with_control()));
+  io_uring_prep_recvmsg_multishot(sqe, recv.descriptor().number, message, 0);
+  sqe->flags |= IOSQE_BUFFER_SELECT;
+  sqe->buf_group = BufferRing::group;
+  return sqe;
+}
+
+Operation* UringBackend::received_datagram(RecvDatagrams& recv,
+                                           const Completion& completion) noexcept {
+  const long result = completion.result;
+  if (result < 0) {
+    if (completion.has_buffer()) buffers_.put_back(completion.buffer());
+    if (completion.more()) return nullptr;
+    if (has(recv, ending) && result == -ENOBUFS) return end(recv, -ECANCELED);
+    if (result == -ENOBUFS) {
+      buffers_.grow();
+      ++counters_.rearmed;
+      list(recv, starved_);
+      return nullptr;
+    }
+    return go_on_or_end(recv, result);
+  }
+  recv.set_buffer(buffers_.take(completion.buffer(), static_cast<std::size_t>(result)));
+  if (!completion.more()) {
+    if (has(recv, ending)) {
+      finish_later(recv);
+    } else {
+      ++counters_.rearmed;
+      start(recv);
+    }
+  }
+  BackendSide::finish(recv, static_cast<long>(recv.buffer().size()), true);
+  return &recv;
+}
+
+// What is there, one at a time; the rest waits in the request, and on the list of those that need
+// no system call.
+Operation* UringBackend::read_datagrams(RecvDatagrams& recv) noexcept {
+  if (!recv.has_queued() && ring_.features().multishot_recv) {
+    arm(recv);
+    return nullptr;
+  }
+  const Attempt attempt = performer_.recv_datagrams(recv);
+  if (attempt.result == -EAGAIN) {
+    start_polling(recv);
+    return nullptr;
+  }
+  if (attempt.result == -ENOBUFS) {
+    list(recv, starved_);
+    return nullptr;
+  }
+  if (attempt.result < 0) return end(recv, attempt.result);
+  list(recv, readable_);
+  BackendSide::finish(recv, attempt.result, true);
+  return &recv;
+}
+
+void UringBackend::send_datagrams(Operation& operation) noexcept {
+  const Attempt attempt = performer_.send_datagrams(static_cast<SendDatagrams&>(operation));
+  if (attempt.result == -EAGAIN) {
+    ++counters_.retries;
+    return start_polling(operation);
+  }
+  BackendSide::finish(operation, attempt.result);
+  set(operation, settled);
+  finish_later(operation);
+}
+
+}  // namespace proa::uring

@@ -1,0 +1,32 @@
+#pragma once
+
+// How a datagram stands in its block: header, name, control messages, bytes. io_uring fills blocks
+// so (struct io_uring_recvmsg_out, io_uring_prep_recvmsg_multishot(3)), hence the others do too.
+
+#include <cstddef>
+#include <cstdint>
+#include <proa/datagram.hpp>
+
+struct msghdr;
+
+namespace proa {
+
+struct DatagramHeader {
+  std::uint32_t name_size;
+  std::uint32_t control_size;
+  std::uint32_t payload_size;  // of the datagram, also what had no room
+  std::uint32_t flags;         // MSG_TRUNC, MSG_CTRUNC
+};
+
+inline constexpr std::size_t name_room = Address::capacity;
+inline constexpr std::size_t control_room = 128;
+
+/// Where the bytes begin.
+constexpr std::size_t bytes_at(bool with_control) noexcept {
+  return sizeof(DatagramHeader) + name_room + (with_control ? control_room : 0);
+}
+
+/// Reads control messages as recvmsg(2) delivers them; what is malformed or unknown is passed over.
+void decode_control(const void* control, std::size_t size, DatagramInfo& info) noexcept;
+
+}  // namespace proa
