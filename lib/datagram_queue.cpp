@@ -25,6 +25,7 @@ void DatagramQueue::add(const Address& to, std::uint32_t segment, std::size_t by
   target.segment = segment;
   target.bytes = static_cast<std::uint32_t>(bytes);
   target.error = 0;
+  target.cut = 0;
   ++count_;
 }
 
@@ -49,6 +50,10 @@ bool DatagramQueue::push(Bytes bytes, const Address& to, std::uint32_t segment,
 
 void DatagramQueue::fail_last(std::int32_t error) noexcept {
   ring_[(head_ + count_ - 1) & (ring_.size() - 1)].error = error;
+}
+
+void DatagramQueue::note_cut(std::size_t index, std::uint32_t bytes) noexcept {
+  ring_[(head_ + index) & (ring_.size() - 1)].cut += bytes;
 }
 
 void DatagramQueue::pop() noexcept {

@@ -81,16 +81,20 @@ class SendDatagrams : public Operation {
 
   SendDatagrams() noexcept : Operation(Opcode::send_datagrams, Direction::out) {}
 
-  /// The queue may grow at its end while the operation is pending.
-  void prepare(Descriptor socket, const DatagramQueue& queue) noexcept {
+  /// The queue may grow at its end while the operation is pending. `cuts`: what has a segment size
+  /// is cut here, because the kernel cannot.
+  void prepare(Descriptor socket, DatagramQueue& queue, bool cuts = false) noexcept {
     check_idle("prepare");
     set_descriptor(socket);
     queue_ = &queue;
+    cuts_ = cuts;
   }
-  const DatagramQueue& queue() const noexcept { return *queue_; }
+  DatagramQueue& queue() const noexcept { return *queue_; }
+  bool cuts() const noexcept { return cuts_; }
 
  private:
-  const DatagramQueue* queue_ = nullptr;
+  DatagramQueue* queue_ = nullptr;
+  bool cuts_ = false;
 };
 
 }  // namespace proa

@@ -20,6 +20,12 @@ struct DatagramOptions {
   bool destination = false;  ///< DatagramInfo::destination and interface
   bool traffic_class = false;  ///< DatagramInfo::traffic_class
   bool arrival = false;        ///< DatagramInfo::arrived
+  /// What one source sends may come as one buffer of several datagrams (DatagramInfo::segment),
+  /// which costs far less each. UDP, Linux 5.0 (UDP_GRO); without it they come one by one. Takes
+  /// Options::buffer_size of at least 65,920: bind() says so otherwise.
+  bool coalesce = false;
+  bool keep_whole = false;  ///< never cut into fragments: above path_mtu() it is EMSGSIZE (DF bit)
+  int send_traffic_class = 0;  ///< TOS or traffic class of what is sent
   int receive_buffer = 0;      ///< bytes (SO_RCVBUF, socket(7)); 0: as the system has it
   int send_buffer = 0;         ///< bytes (SO_SNDBUF)
 };
@@ -59,6 +65,26 @@ class DatagramHandler : public Handler {
   /// Copies into blocks of the pool.
   void send(Bytes datagram, const Address& to = {}) noexcept;
 
+  /// Several datagrams of `segment` bytes each, the last one perhaps shorter, in one buffer; one
+  /// on_sent() for all. The system cuts them where it can (UDP_SEGMENT, udp(7): one pass for up to
+  /// 64 of them and 65,507 bytes), else this does, so that the bounds are the same: above them, and
+  /// for a segment of 0, errc::invalid_argument.
+  void send_segments(Buffer datagrams, std::size_t segment, const Address& to = {}) noexcept;
+  void send_segments(Bytes datagrams, std::size_t segment, const Address& to = {}) noexcept;
+
+  /// Multicast, on an interface (if_nametoindex(3)) or one of the system's choice; with a source,
+  /// what that one sends alone. Errors are those of setsockopt(2); ip(7), MCAST_JOIN_GROUP.
+  std::error_code join(const Address& group, std::uint32_t interface = 0,
+                       const Address& source = {}) noexcept;
+  std::error_code leave(const Address& group, std::uint32_t interface = 0,
+                        const Address& source = {}) noexcept;
+  /// Of what is sent to groups: by which interface, how many routers it may pass, and whether this
+  /// machine gets it too.
+  std::error_code set_multicast(std::uint32_t interface, int hops, bool loop) noexcept;
+  /// The largest datagram, IP header included, that gets to the peer whole, as far as the system
+  /// knows; 0 on an unconnected socket.
+  int path_mtu() const noexcept;
+
   /// Bytes of the blocks that queued datagrams pin.
   std::size_t queued() const noexcept { return queue_.capacity(); }
   /// Above so many bytes of queued() a datagram is not sent, and fails with Error::write_limit.
@@ -75,8 +101,9 @@ class DatagramHandler : public Handler {
   /// One send() was taken by the system, or failed: once per send(), in order. `to` is what was
   /// given. Errors: those of sendmsg(2) (EMSGSIZE, ENETUNREACH, ...), and as send() says.
   virtual void on_sent(const Address& to, const Result& result);
-  /// An error of the socket, told once: what came back for an earlier datagram of a connected
-  /// socket (ECONNREFUSED, udp(7)). The default does nothing: the socket is well.
+  /// What came back for an earlier datagram of a connected socket (ECONNREFUSED, EHOSTUNREACH,
+  /// EMSGSIZE with a new path_mtu(), ...; ICMP, ip(7), IP_RECVERR), once for each, or another error
+  /// of the socket. The default does nothing: the socket is well.
   void on_error(std::error_code error) override;
   /// queued() has fallen to nothing after it was above 256 KiB.
   virtual void on_drained() {}
@@ -85,7 +112,12 @@ class DatagramHandler : public Handler {
   std::error_code make(const Address& address, const DatagramOptions& options, Socket& socket);
   std::error_code open_with(const Address& address, const DatagramOptions& options, bool binds);
   std::int32_t refusal(const Address& to, std::size_t capacity) const noexcept;
+  void queue(Bytes bytes, std::uint32_t segment, std::int32_t refused, const Address& to) noexcept;
+  void queue(Buffer buffer, std::uint32_t segment, std::int32_t refused,
+             const Address& to) noexcept;
+  void tell_errors();
   void grew(bool queued) noexcept;
+  void listen_for_errors() noexcept;
   void arm() noexcept;
   void received(RecvDatagrams& request, const Result& result);
   void sent(const Result& result);
@@ -103,6 +135,8 @@ class DatagramHandler : public Handler {
   std::size_t taken_ = 0;           // by the system, not yet told
   std::int32_t pending_error_ = 0;  // of the last send, which is tried once more
   bool connected_ = false;
+  bool cuts_ = false;          // the system does not cut segments
+  bool tells_errors_ = false;  // take_error() has them
   bool with_control_ = false;
   bool receiving_ = false;
   bool filled_ = false;

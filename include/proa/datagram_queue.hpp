@@ -16,8 +16,9 @@ class DatagramQueue {
  public:
   struct Target {
     Address to;                 ///< unset: the peer that the socket is connected to
-    std::uint32_t segment = 0;  ///< more than 0: datagrams of this size, cut by the kernel (GSO)
+    std::uint32_t segment = 0;  ///< more than 0: several datagrams of this size (GSO)
     std::uint32_t bytes = 0;
+    std::uint32_t cut = 0;   ///< bytes that have gone out already, cut by us
     std::int32_t error = 0;  ///< it is not to be sent: what is to be told instead
   };
 
@@ -26,6 +27,9 @@ class DatagramQueue {
   bool push(Bytes bytes, const Address& to, std::uint32_t segment, Pool& pool) noexcept;
   /// The last one is not to be sent.
   void fail_last(std::int32_t error) noexcept;
+  /// So many bytes of the datagram that has `index` before it have gone out, as datagrams of its
+  /// segment size.
+  void note_cut(std::size_t index, std::uint32_t bytes) noexcept;
   /// Takes the first datagram off.
   void pop() noexcept;
   void clear() noexcept;

@@ -8,10 +8,10 @@
 #include <proa/backend.hpp>
 #include <proa/buffer.hpp>
 #include <proa/bytes.hpp>
-#include <proa/descriptor.hpp>
 #include <proa/datagram.hpp>
 #include <proa/datagram_handler.hpp>
 #include <proa/datagram_queue.hpp>
+#include <proa/descriptor.hpp>
 #include <proa/error.hpp>
 #include <proa/file.hpp>
 #include <proa/file_handler.hpp>

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <proa/address.hpp>
 #include <proa/bytes.hpp>
 #include <proa/descriptor.hpp>
@@ -21,12 +22,19 @@ enum class SocketOption : unsigned char {
   receive_buffer,  ///< bytes
   linger,          ///< seconds; 0 makes close() reset the connection, -1 is the default
   broadcast,
-  tell_destination,  ///< IPv4; each of these makes recvmsg(2) deliver a control message
-  tell_destination_v6,
+  tell_destination,  ///< each of these makes recvmsg(2) deliver a control message
   tell_traffic_class,
-  tell_traffic_class_v6,
   tell_arrival,
-  pending_error,  ///< read only: takes the socket's error (SO_ERROR), 0 or -errno
+  tell_errors,          ///< take_error() has what comes back for what was sent (IP_RECVERR, ip(7))
+  coalesce,             ///< UDP: several datagrams of a source come as one (UDP_GRO)
+  segment_size,         ///< UDP: 0 asks whether the system cuts what is sent (UDP_SEGMENT)
+  keep_whole,           ///< 1: never cut into fragments (IP_MTU_DISCOVER, the DF bit)
+  path_mtu,             ///< read only, bytes; of a connected socket (IP_MTU)
+  traffic_class,        ///< of what is sent (IP_TOS, IPV6_TCLASS)
+  multicast_interface,  ///< its number
+  multicast_hops,
+  multicast_loop,  ///< whether this machine gets what it sends to its groups
+  pending_error,   ///< read only: takes the socket's error (SO_ERROR), 0 or -errno
 };
 enum class ShutdownSide : unsigned char { receive, send, both };
 
@@ -65,6 +73,14 @@ class System {
   virtual long get_option(Descriptor socket, SocketOption option, int& value) noexcept = 0;
   virtual long local_address(Descriptor socket, Address& address) noexcept = 0;
   virtual long peer_address(Descriptor socket, Address& address) noexcept = 0;
+
+  /// Joins or leaves a multicast group on an interface (0: the system's choice); with a source that
+  /// is set, for what that one sends. MCAST_JOIN_GROUP and its like, ip(7).
+  virtual long multicast(Descriptor socket, bool join, const Address& group,
+                         std::uint32_t interface, const Address& source) noexcept;
+  /// Takes the oldest error that came back for what was sent (MSG_ERRQUEUE, recv(2)): `error` is
+  /// -errno, or 0 for what is none. -EAGAIN if there is none.
+  virtual long take_error(Descriptor socket, std::int32_t& error) noexcept;
 
   /// Finds out what a descriptor of the program's is. A tty is opened anew, so that only our copy
   /// is non-blocking: `reopened` says that `borrowed` is ours to close.

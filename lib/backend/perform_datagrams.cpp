@@ -92,43 +92,121 @@ Attempt Performer::recv_datagrams(RecvDatagrams& operation) noexcept {
   return {static_cast<long>(operation.buffer().size())};
 }
 
-Attempt Performer::send_datagrams(SendDatagrams& operation) noexcept {
-  std::array<mmsghdr, most> messages;
-  std::array<iovec, most_pieces> pieces;
-  std::array<SegmentSize, most> sizes;
-  const DatagramQueue& queue = operation.queue();
-  const detail::Segment* segment = queue.first();
-  std::size_t count = 0;
-  std::size_t used = 0;
-  std::size_t bytes = 0;
-  while (segment && count < std::min(most, queue.count()) && bytes < fair_share) {
-    const DatagramQueue::Target& target = queue.target(count);
-    if (target.error != 0) break;
-    const std::size_t begin = used;
-    const detail::Segment* end = segment;
-    bool whole = false;
-    while (used < most_pieces && !whole) {
-      pieces[used++] = {end->data, end->size};
-      whole = end->ends_write;
-      end = end->next;
+namespace {
+
+/// The first datagrams of a queue as the messages of one call.
+class Batch {
+ public:
+  Batch(DatagramQueue& queue, bool cuts) noexcept : queue_(queue), cuts_(cuts) { gather(); }
+
+  mmsghdr* messages() noexcept { return messages_.data(); }
+  std::size_t count() const noexcept { return count_; }
+  /// Of so many messages: how many datagrams of the queue that was; what was sent of one in part is
+  /// noted there.
+  long settle(std::size_t sent) noexcept;
+
+ private:
+  struct Origin {
+    std::uint32_t target;
+    std::uint32_t bytes;
+    bool last;  // of its target
+  };
+
+  void gather() noexcept;
+  bool add(const DatagramQueue::Target& target, const detail::Segment* from, std::size_t skip,
+           std::size_t size) noexcept;
+
+  DatagramQueue& queue_;
+  const bool cuts_;
+  std::size_t count_ = 0;
+  std::size_t used_ = 0;  // pieces
+  std::array<mmsghdr, most> messages_;
+  std::array<Origin, most> origins_;
+  std::array<iovec, most_pieces> pieces_;
+  std::array<SegmentSize, most> sizes_;
+};
+
+// False if there are not enough pieces left.
+bool Batch::add(const DatagramQueue::Target& target, const detail::Segment* from, std::size_t skip,
+                std::size_t size) noexcept {
+  const std::size_t begin = used_;
+  for (std::size_t left = size;; from = from->next) {
+    const std::size_t held = from->size;
+    if (skip >= held && held > 0) {
+      skip -= held;
+      continue;
     }
-    if (!whole) break;  // the next batch's
-    msghdr& header = messages[count].msg_hdr;
-    header = {};
-    if (target.to.is_set()) {
-      header.msg_name = const_cast<void*>(target.to.data());
-      header.msg_namelen = static_cast<socklen_t>(target.to.size());
+    if (used_ == most_pieces) {
+      used_ = begin;
+      return false;
     }
-    header.msg_iov = &pieces[begin];
-    header.msg_iovlen = used - begin;
-    if (target.segment > 0) sizes[count].attach(header, target.segment);
-    bytes += target.bytes;
-    segment = end;
-    ++count;
+    const std::size_t part = std::min(left, held - skip);
+    pieces_[used_++] = {from->data + skip, part};
+    skip = 0;
+    left -= part;
+    if (left == 0) break;
   }
-  if (count == 0) return {-EMSGSIZE};
-  return {sys::sendmmsg(operation.descriptor().number, messages.data(),
-                        static_cast<unsigned>(count), MSG_NOSIGNAL | MSG_DONTWAIT)};
+  msghdr& header = messages_[count_].msg_hdr;
+  header = {};
+  if (target.to.is_set()) {
+    header.msg_name = const_cast<void*>(target.to.data());
+    header.msg_namelen = static_cast<socklen_t>(target.to.size());
+  }
+  header.msg_iov = &pieces_[begin];
+  header.msg_iovlen = used_ - begin;
+  if (target.segment > 0 && !cuts_ && size > target.segment) {
+    sizes_[count_].attach(header, target.segment);
+  }
+  return true;
+}
+
+void Batch::gather() noexcept {
+  const detail::Segment* segment = queue_.first();
+  std::size_t total = 0;
+  for (std::size_t i = 0; i < queue_.count() && total < fair_share; ++i) {
+    const DatagramQueue::Target& target = queue_.target(i);
+    if (target.error != 0) return;
+    const bool cut = cuts_ && target.segment > 0;
+    std::size_t at = target.cut;
+    do {
+      const std::size_t left = target.bytes - at;
+      const std::size_t size = cut ? std::min<std::size_t>(left, target.segment) : left;
+      if (count_ == most || !add(target, segment, at, size)) return;
+      at += size;
+      origins_[count_++] = {static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(size),
+                            at == target.bytes};
+    } while (at < target.bytes);
+    total += target.bytes;
+    while (!segment->ends_write) segment = segment->next;
+    segment = segment->next;
+  }
+}
+
+long Batch::settle(std::size_t sent) noexcept {
+  long whole = 0;
+  for (std::size_t i = 0; i < sent; ++i) {
+    if (origins_[i].last) {
+      ++whole;
+    } else {
+      queue_.note_cut(origins_[i].target, origins_[i].bytes);
+    }
+  }
+  return whole;
+}
+
+}  // namespace
+
+Attempt Performer::send_datagrams(SendDatagrams& operation) noexcept {
+  for (;;) {
+    Batch batch(operation.queue(), operation.cuts());
+    if (batch.count() == 0) return {-EMSGSIZE};
+    const long sent =
+        sys::sendmmsg(operation.descriptor().number, batch.messages(),
+                      static_cast<unsigned>(batch.count()), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0) return {sent};
+    // Of one that is cut, the rest is sent before anything is told.
+    if (const long whole = batch.settle(static_cast<std::size_t>(sent))) return {whole};
+  }
 }
 
 }  // namespace proa

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core.hpp"
+#include "datagram.hpp"
 #include "error_code.hpp"
 
 namespace proa {
@@ -34,6 +35,14 @@ bool is_final(const std::error_code& error) noexcept {
          error == std::errc::permission_denied;
 }
 
+// The kernel's bounds (UDP_MAX_SEGMENTS was 64 at first).
+std::int32_t refusal_of_segments(std::size_t size, std::size_t segment) noexcept {
+  constexpr std::size_t most_segments = 64;
+  constexpr std::size_t most_bytes = 65507;
+  const bool good = segment > 0 && size <= most_bytes && size <= segment * most_segments;
+  return good ? 0 : -EINVAL;
+}
+
 }  // namespace
 
 DatagramHandler::~DatagramHandler() {
@@ -57,6 +66,7 @@ std::error_code DatagramHandler::connect(const Address& peer, const DatagramOpti
     const long result = proactor().system().connect(descriptor(), peer);
     error = to_error_code(static_cast<int>(result));
     connected_ = !error;
+    listen_for_errors();
   } else {
     error = open_with(peer, options, false);
   }
@@ -78,13 +88,18 @@ std::error_code DatagramHandler::make(const Address& address, const DatagramOpti
   set(v6, SocketOption::v6_only, options.v6_only);
   set(options.broadcast && ip, SocketOption::broadcast, 1);
   // An IPv6 socket has IPv4 datagrams too.
-  set(options.destination && v6, SocketOption::tell_destination_v6, 1);
-  set(options.destination && ip && !v6, SocketOption::tell_destination, 1);
-  set(options.traffic_class && v6, SocketOption::tell_traffic_class_v6, 1);
+  set(options.destination && ip, SocketOption::tell_destination, 1);
   set(options.traffic_class && ip, SocketOption::tell_traffic_class, 1);
   set(options.arrival, SocketOption::tell_arrival, 1);
+  set(options.keep_whole && ip, SocketOption::keep_whole, 1);
+  set(options.send_traffic_class != 0 && ip, SocketOption::traffic_class,
+      options.send_traffic_class);
   set(options.receive_buffer > 0, SocketOption::receive_buffer, options.receive_buffer);
   set(options.send_buffer > 0, SocketOption::send_buffer, options.send_buffer);
+  if (error) return error;
+  // Where they are refused, datagrams come one by one, and are cut here.
+  if (options.coalesce && ip) (void)socket.set_option(SocketOption::coalesce, 1);
+  cuts_ = !ip || socket.set_option(SocketOption::segment_size, 0);
   return error;
 }
 
@@ -94,6 +109,9 @@ std::error_code DatagramHandler::open_with(const Address& address, const Datagra
   if (closing() || proactor().shutting_down()) return Error::closing;
   if (open()) return std::make_error_code(std::errc::device_or_resource_busy);
   if (!address.is_set()) return Error::bad_address;
+  if (options.coalesce && proactor().core().pool().block_capacity() < bytes_at(true) + UINT16_MAX) {
+    return std::make_error_code(std::errc::no_buffer_space);
+  }
   Socket socket;
   std::error_code error = make(address, options, socket);
   if (!error && binds) error = socket.bind(address);
@@ -104,10 +122,19 @@ std::error_code DatagramHandler::open_with(const Address& address, const Datagra
   if (error) return error;
   socket_ = std::move(socket);
   connected_ = !binds;
-  with_control_ = options.destination || options.traffic_class || options.arrival;
+  with_control_ =
+      options.destination || options.traffic_class || options.arrival || options.coalesce;
+  listen_for_errors();
   start();
   start_receiving();
   return {};
+}
+
+// Unconnected, nobody could say which datagram an error is about.
+void DatagramHandler::listen_for_errors() noexcept {
+  tells_errors_ = connected_ && descriptor().valid() &&
+                  socket_.local_address().family() != Address::Family::local &&
+                  !socket_.set_option(SocketOption::tell_errors, 1);
 }
 
 void DatagramHandler::stop_receiving() noexcept {
@@ -141,8 +168,27 @@ void DatagramHandler::received(RecvDatagrams& request, const Result& result) {
   const bool cancelled = result.error == std::errc::operation_canceled;
   if (cancelled || !is_final(result.error)) arm();
   if (cancelled) return;
+  if (tells_errors_) return tell_errors();
   ++errors_;
   on_error(result.error);
+}
+
+// All that came back. An error of a call is only the sign that there is some.
+void DatagramHandler::tell_errors() {
+  struct Resume {
+    DatagramHandler& handler;
+    bool done = false;
+    ~Resume() {
+      if (!done && handler.state_ == State::open) handler.notify_later(notice_read);
+    }
+  } resume{*this};
+  std::int32_t error = 0;
+  while (!closing() && proactor().system().take_error(descriptor(), error) == 0) {
+    if (error == 0) continue;
+    ++errors_;
+    on_error(to_error_code(error));
+  }
+  resume.done = true;
 }
 
 std::int32_t DatagramHandler::refusal(const Address& to, std::size_t capacity) const noexcept {
@@ -155,11 +201,7 @@ std::int32_t DatagramHandler::refusal(const Address& to, std::size_t capacity) c
 void DatagramHandler::send(Buffer datagram, const Address& to) noexcept {
   if (!open() || closing() || !datagram) return;
   const std::int32_t refused = refusal(to, datagram.capacity());
-  if (refused == 0) proactor().core().pool().turn_to_writing(datagram);
-  const bool queued = refused == 0 ? queue_.push(std::move(datagram), to, 0)
-                                   : queue_.push(Bytes(), to, 0, proactor().core().pool());
-  if (queued && refused != 0) queue_.fail_last(refused);
-  grew(queued);
+  queue(std::move(datagram), 0, refused, to);
 }
 
 void DatagramHandler::send(Bytes datagram, const Address& to) noexcept {
@@ -167,8 +209,37 @@ void DatagramHandler::send(Bytes datagram, const Address& to) noexcept {
   std::int32_t refused = refusal(to, datagram.size);
   // Before its bytes are copied: the system would say the same.
   if (refused == 0 && datagram.size > UINT16_MAX) refused = -EMSGSIZE;
-  if (refused != 0) datagram = {};
-  const bool queued = queue_.push(datagram, to, 0, proactor().core().pool());
+  queue(datagram, 0, refused, to);
+}
+
+void DatagramHandler::send_segments(Buffer datagrams, std::size_t segment,
+                                    const Address& to) noexcept {
+  if (!open() || closing() || !datagrams) return;
+  std::int32_t refused = refusal(to, datagrams.capacity());
+  if (refused == 0) refused = refusal_of_segments(datagrams.size(), segment);
+  queue(std::move(datagrams), static_cast<std::uint32_t>(segment), refused, to);
+}
+
+void DatagramHandler::send_segments(Bytes datagrams, std::size_t segment,
+                                    const Address& to) noexcept {
+  if (!open() || closing()) return;
+  std::int32_t refused = refusal(to, datagrams.size);
+  if (refused == 0) refused = refusal_of_segments(datagrams.size, segment);
+  queue(datagrams, static_cast<std::uint32_t>(segment), refused, to);
+}
+
+void DatagramHandler::queue(Buffer buffer, std::uint32_t segment, std::int32_t refused,
+                            const Address& to) noexcept {
+  if (refused != 0) return queue(Bytes(), 0, refused, to);
+  proactor().core().pool().turn_to_writing(buffer);
+  grew(queue_.push(std::move(buffer), to, segment));
+}
+
+// What is refused has its place in the order too.
+void DatagramHandler::queue(Bytes bytes, std::uint32_t segment, std::int32_t refused,
+                            const Address& to) noexcept {
+  if (refused != 0) bytes = {};
+  const bool queued = queue_.push(bytes, to, segment, proactor().core().pool());
   if (queued && refused != 0) queue_.fail_last(refused);
   grew(queued);
 }
@@ -182,7 +253,7 @@ void DatagramHandler::grew(bool queued) noexcept {
 void DatagramHandler::flush() noexcept {
   if (state_ != State::open || send_.pending() || queue_.empty() || taken_ > 0) return;
   if (queue_.target(0).error != 0) return notify_later(notice_written);
-  send_.prepare(descriptor(), queue_);
+  send_.prepare(descriptor(), queue_, cuts_);
   if (const std::error_code error = proactor().submit(send_)) fail(to_negative(error));
 }
 
@@ -191,13 +262,17 @@ void DatagramHandler::sent(const Result& result) {
   const std::int32_t earlier = std::exchange(pending_error_, 0);
   if (!result.error) {
     taken_ = result.bytes;
-    if (earlier != 0) {  // it was the socket's
+    if (earlier != 0 && tells_errors_) {
+      notify_later(notice_read);
+    } else if (earlier != 0) {  // it was the socket's
       ++errors_;
       fail(earlier);
     }
     return tell_sent();
   }
   if (earlier == 0) {
+    // No checksum by the device, hence no segments (udp(7)).
+    if (result.error == std::errc::io_error) cuts_ = true;
     pending_error_ = to_negative(result.error);
     proactor().core().flush_when_idle(*this);
     return;
@@ -250,6 +325,7 @@ void DatagramHandler::tell_sent() {
 
 void DatagramHandler::dispatch(Notice notice) {
   if (notice == notice_written) tell_sent();
+  if (notice == notice_read) tell_errors();
 }
 
 void DatagramHandler::release_resources() noexcept {
@@ -257,7 +333,35 @@ void DatagramHandler::release_resources() noexcept {
   recv_.drop_queued();
   taken_ = 0;
   pending_error_ = 0;
-  connected_ = receiving_ = filled_ = false;
+  connected_ = receiving_ = filled_ = cuts_ = tells_errors_ = false;
+}
+
+std::error_code DatagramHandler::join(const Address& group, std::uint32_t interface,
+                                      const Address& source) noexcept {
+  if (!group.is_set()) return Error::bad_address;
+  const long result = proactor().system().multicast(descriptor(), true, group, interface, source);
+  return to_error_code(static_cast<int>(result));
+}
+
+std::error_code DatagramHandler::leave(const Address& group, std::uint32_t interface,
+                                       const Address& source) noexcept {
+  if (!group.is_set()) return Error::bad_address;
+  const long result = proactor().system().multicast(descriptor(), false, group, interface, source);
+  return to_error_code(static_cast<int>(result));
+}
+
+std::error_code DatagramHandler::set_multicast(std::uint32_t interface, int hops,
+                                               bool loop) noexcept {
+  std::error_code error =
+      socket_.set_option(SocketOption::multicast_interface, static_cast<int>(interface));
+  if (!error) error = socket_.set_option(SocketOption::multicast_hops, hops);
+  if (!error) error = socket_.set_option(SocketOption::multicast_loop, loop);
+  return error;
+}
+
+int DatagramHandler::path_mtu() const noexcept {
+  int bytes = 0;
+  return connected_ && !socket_.get_option(SocketOption::path_mtu, bytes) ? bytes : 0;
 }
 
 }  // namespace proa

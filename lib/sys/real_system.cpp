@@ -2,8 +2,10 @@
 #include "sys/real_system.hpp"
 
 #include <fcntl.h>
+#include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -11,6 +13,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstdio>
+#include <cstring>
 #include <proa/requests.hpp>
 
 #include "file/file_calls.hpp"
@@ -41,40 +44,72 @@ struct OptionName {
   int name;
 };
 
-OptionName name_of(SocketOption option) noexcept {
+// By option: at IPv4's level, then at IPv6's where that has one of its own.
+struct OptionNames {
+  OptionName v4;
+  OptionName v6;
+};
+
+OptionNames names_of(SocketOption option) noexcept {
   switch (option) {
     case SocketOption::reuse_address:
-      return {SOL_SOCKET, SO_REUSEADDR};
+      return {{SOL_SOCKET, SO_REUSEADDR}, {}};
     case SocketOption::reuse_port:
-      return {SOL_SOCKET, SO_REUSEPORT};
+      return {{SOL_SOCKET, SO_REUSEPORT}, {}};
     case SocketOption::no_delay:
-      return {IPPROTO_TCP, TCP_NODELAY};
+      return {{IPPROTO_TCP, TCP_NODELAY}, {}};
     case SocketOption::keep_alive:
-      return {SOL_SOCKET, SO_KEEPALIVE};
+      return {{SOL_SOCKET, SO_KEEPALIVE}, {}};
     case SocketOption::v6_only:
-      return {IPPROTO_IPV6, IPV6_V6ONLY};
+      return {{IPPROTO_IPV6, IPV6_V6ONLY}, {}};
     case SocketOption::send_buffer:
-      return {SOL_SOCKET, SO_SNDBUF};
+      return {{SOL_SOCKET, SO_SNDBUF}, {}};
     case SocketOption::receive_buffer:
-      return {SOL_SOCKET, SO_RCVBUF};
+      return {{SOL_SOCKET, SO_RCVBUF}, {}};
     case SocketOption::linger:
-      return {SOL_SOCKET, SO_LINGER};
+      return {{SOL_SOCKET, SO_LINGER}, {}};
     case SocketOption::broadcast:
-      return {SOL_SOCKET, SO_BROADCAST};
+      return {{SOL_SOCKET, SO_BROADCAST}, {}};
     case SocketOption::tell_destination:
-      return {IPPROTO_IP, IP_PKTINFO};
-    case SocketOption::tell_destination_v6:
-      return {IPPROTO_IPV6, IPV6_RECVPKTINFO};
+      return {{IPPROTO_IP, IP_PKTINFO}, {IPPROTO_IPV6, IPV6_RECVPKTINFO}};
     case SocketOption::tell_traffic_class:
-      return {IPPROTO_IP, IP_RECVTOS};
-    case SocketOption::tell_traffic_class_v6:
-      return {IPPROTO_IPV6, IPV6_RECVTCLASS};
+      return {{IPPROTO_IP, IP_RECVTOS}, {IPPROTO_IPV6, IPV6_RECVTCLASS}};
     case SocketOption::tell_arrival:
-      return {SOL_SOCKET, SO_TIMESTAMPNS};
+      return {{SOL_SOCKET, SO_TIMESTAMPNS}, {}};
+    case SocketOption::tell_errors:
+      return {{IPPROTO_IP, IP_RECVERR}, {IPPROTO_IPV6, IPV6_RECVERR}};
+    case SocketOption::coalesce:
+      return {{SOL_UDP, UDP_GRO}, {}};
+    case SocketOption::segment_size:
+      return {{SOL_UDP, UDP_SEGMENT}, {}};
+    case SocketOption::keep_whole:
+      return {{IPPROTO_IP, IP_MTU_DISCOVER}, {IPPROTO_IPV6, IPV6_MTU_DISCOVER}};
+    case SocketOption::path_mtu:
+      return {{IPPROTO_IP, IP_MTU}, {IPPROTO_IPV6, IPV6_MTU}};
+    case SocketOption::traffic_class:
+      return {{IPPROTO_IP, IP_TOS}, {IPPROTO_IPV6, IPV6_TCLASS}};
+    case SocketOption::multicast_interface:
+      return {{IPPROTO_IP, IP_MULTICAST_IF}, {IPPROTO_IPV6, IPV6_MULTICAST_IF}};
+    case SocketOption::multicast_hops:
+      return {{IPPROTO_IP, IP_MULTICAST_TTL}, {IPPROTO_IPV6, IPV6_MULTICAST_HOPS}};
+    case SocketOption::multicast_loop:
+      return {{IPPROTO_IP, IP_MULTICAST_LOOP}, {IPPROTO_IPV6, IPV6_MULTICAST_LOOP}};
     case SocketOption::pending_error:
-      return {SOL_SOCKET, SO_ERROR};
+      return {{SOL_SOCKET, SO_ERROR}, {}};
   }
-  return {0, 0};
+  return {};
+}
+
+bool is_v6(int socket) noexcept {
+  int family = 0;
+  socklen_t size = sizeof family;
+  return sys::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 && family == AF_INET6;
+}
+
+// The name for this socket.
+OptionName name_of(int socket, SocketOption option) noexcept {
+  const OptionNames names = names_of(option);
+  return names.v6.level != 0 && is_v6(socket) ? names.v6 : names.v4;
 }
 
 }  // namespace
@@ -153,16 +188,27 @@ long RealSystem::shutdown(Descriptor socket, ShutdownSide side) noexcept {
 }
 
 long RealSystem::set_option(Descriptor socket, SocketOption option, int value) noexcept {
-  const OptionName name = name_of(option);
+  const OptionName name = name_of(socket.number, option);
+  if (option == SocketOption::multicast_interface && name.level == IPPROTO_IP) {
+    ip_mreqn request{};
+    request.imr_ifindex = value;
+    return sys::setsockopt(socket.number, name.level, name.name, &request, sizeof request);
+  }
   if (option == SocketOption::linger) {
     const linger setting = {value >= 0, std::max(value, 0)};
     return sys::setsockopt(socket.number, name.level, name.name, &setting, sizeof setting);
+  }
+  if (option == SocketOption::keep_whole) value = value ? IP_PMTUDISC_DO : IP_PMTUDISC_WANT;
+  if (name.level == IPPROTO_IPV6 && option != SocketOption::v6_only) {
+    // An IPv6 socket has IPv4 peers too; where it has not, or may not, this has no effect.
+    const OptionName mapped = names_of(option).v4;
+    sys::setsockopt(socket.number, mapped.level, mapped.name, &value, sizeof value);
   }
   return sys::setsockopt(socket.number, name.level, name.name, &value, sizeof value);
 }
 
 long RealSystem::get_option(Descriptor socket, SocketOption option, int& value) noexcept {
-  const OptionName name = name_of(option);
+  const OptionName name = name_of(socket.number, option);
   if (option == SocketOption::linger) {
     linger setting{};
     socklen_t size = sizeof setting;
@@ -174,6 +220,51 @@ long RealSystem::get_option(Descriptor socket, SocketOption option, int& value) 
   const long result = sys::getsockopt(socket.number, name.level, name.name, &value, &size);
   if (option == SocketOption::pending_error) value = -value;
   return result;
+}
+
+long RealSystem::multicast(Descriptor socket, bool join, const Address& group,
+                           std::uint32_t interface, const Address& source) noexcept {
+  const int level = group.family() == Address::Family::ipv6 ? IPPROTO_IPV6 : IPPROTO_IP;
+  if (source.is_set()) {
+    group_source_req request{};
+    request.gsr_interface = interface;
+    std::memcpy(&request.gsr_group, group.data(), group.size());
+    std::memcpy(&request.gsr_source, source.data(), source.size());
+    return sys::setsockopt(socket.number, level,
+                           join ? MCAST_JOIN_SOURCE_GROUP : MCAST_LEAVE_SOURCE_GROUP, &request,
+                           sizeof request);
+  }
+  group_req request{};
+  request.gr_interface = interface;
+  std::memcpy(&request.gr_group, group.data(), group.size());
+  return sys::setsockopt(socket.number, level, join ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP,
+                         &request, sizeof request);
+}
+
+long RealSystem::take_error(Descriptor socket, std::int32_t& error) noexcept {
+  alignas(cmsghdr) char control[512];
+  char byte = 0;
+  iovec piece = {&byte, 1};  // of the datagram that failed, which comes back too
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const long result = sys::recvmsg(socket.number, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
+  if (result < 0) return result;
+  error = 0;
+  for (cmsghdr* at = CMSG_FIRSTHDR(&message); at; at = CMSG_NXTHDR(&message, at)) {
+    const bool v4 = at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_RECVERR;
+    const bool v6 = at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_RECVERR;
+    sock_extended_err told{};
+    if ((!v4 && !v6) || at->cmsg_len < CMSG_LEN(sizeof told)) continue;
+    std::memcpy(&told, CMSG_DATA(at), sizeof told);
+    // What the system itself says was told by the send.
+    const bool from_net =
+        told.ee_origin == SO_EE_ORIGIN_ICMP || told.ee_origin == SO_EE_ORIGIN_ICMP6;
+    if (from_net) error = -static_cast<std::int32_t>(told.ee_errno);
+  }
+  return 0;
 }
 
 long RealSystem::local_address(Descriptor socket, Address& address) noexcept {

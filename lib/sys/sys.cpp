@@ -84,6 +84,9 @@ long send(int fd, const void* data, std::size_t size, int flags) noexcept {
 long sendmsg(int fd, const msghdr* message, int flags) noexcept {
   return retried([&] { return ::sendmsg(fd, message, flags); });
 }
+long recvmsg(int fd, msghdr* message, int flags) noexcept {
+  return retried([&] { return ::recvmsg(fd, message, flags); });
+}
 long recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags) noexcept {
   return retried([&] { return ::recvmmsg(fd, messages, count, flags, nullptr); });
 }

@@ -35,6 +35,7 @@ struct statx;
   X(recv, (int fd, void* data, std::size_t size, int flags), (fd, data, size, flags))              \
   X(send, (int fd, const void* data, std::size_t size, int flags), (fd, data, size, flags))        \
   X(sendmsg, (int fd, const msghdr* message, int flags), (fd, message, flags))                     \
+  X(recvmsg, (int fd, msghdr* message, int flags), (fd, message, flags))                           \
   X(recvmmsg, (int fd, mmsghdr* messages, unsigned count, int flags),                              \
     (fd, messages, count, flags))                                                                  \
   X(sendmmsg, (int fd, mmsghdr* messages, unsigned count, int flags),                              \
