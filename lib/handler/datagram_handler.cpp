@@ -17,6 +17,9 @@ namespace {
 
 constexpr std::size_t filled_mark = std::size_t{256} << 10;
 
+/// What coalesced datagrams need (Options::buffer_size).
+constexpr std::size_t coalesced_size = bytes_at(true) + UINT16_MAX + detail::Block::header_size;
+
 void describe(std::string* detail, const char* what, const Address& address,
               const std::error_code& error) noexcept {
   if (!detail) return;
@@ -24,6 +27,10 @@ void describe(std::string* detail, const char* what, const Address& address,
   if (!error) return;
   try {
     *detail = what + address.to_string() + ": " + error.message();
+    if (error == std::errc::no_buffer_space) {
+      *detail += " (coalescing takes an Options::buffer_size of " + std::to_string(coalesced_size) +
+                 " at least)";
+    }
   } catch (const std::bad_alloc&) {  // then without a sentence
   }
 }
@@ -109,7 +116,7 @@ std::error_code DatagramHandler::open_with(const Address& address, const Datagra
   if (closing() || proactor().shutting_down()) return Error::closing;
   if (open()) return std::make_error_code(std::errc::device_or_resource_busy);
   if (!address.is_set()) return Error::bad_address;
-  if (options.coalesce && proactor().core().pool().block_capacity() < bytes_at(true) + UINT16_MAX) {
+  if (options.coalesce && proactor().options().buffer_size < coalesced_size) {
     return std::make_error_code(std::errc::no_buffer_space);
   }
   Socket socket;

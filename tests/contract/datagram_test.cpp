@@ -1,56 +1,17 @@
 // Datagrams: what is sent arrives whole, what cannot be sent fails alone, and an empty one is data.
-#include <proa/datagram_handler.hpp>
+#include <algorithm>
+#include <list>
 #include <string>
 #include <vector>
 
+#include "contract/datagram_rig.hpp"
 #include "support/patterns.hpp"
-#include "support/world.hpp"
 
 namespace {
 
 using namespace proa_test;
 using proa::Address;
 using proa::Error;
-
-// Remembers everything.
-struct Collecting : proa::DatagramHandler {
-  using DatagramHandler::DatagramHandler;
-  void on_receive(proa::Buffer& data, const Address& from,
-                  const proa::DatagramInfo& with) override {
-    received.emplace_back(data.text());
-    sources.push_back(from);
-    infos.push_back(with);
-    if (then) then(data, from);
-  }
-  void on_sent(const Address& to, const proa::Result& result) override {
-    results.push_back(result);
-    targets.push_back(to);
-  }
-  void on_error(std::error_code error) override { told.push_back(error); }
-  void on_closed() override { ++closed; }
-
-  std::vector<std::string> received;
-  std::vector<Address> sources;
-  std::vector<proa::DatagramInfo> infos;
-  std::vector<proa::Result> results;
-  std::vector<Address> targets;
-  std::vector<std::error_code> told;
-  std::function<void(proa::Buffer&, const Address&)> then;
-  int closed = 0;
-};
-
-// Two of them that go away with the test, closed before the World ends.
-struct Two {
-  explicit Two(World& in) : world(in), server(*in), client(*in) {}
-  ~Two() {
-    server.close();
-    client.close();
-    world.run_until("both are closed", [&] { return !server.open() && !client.open(); });
-  }
-  World& world;
-  Collecting server;
-  Collecting client;
-};
 
 Address any_loopback() {
   return GENERATE(as<Address>{}, Address::loopback(0),

@@ -1,0 +1,53 @@
+#pragma once
+
+// A datagram handler that remembers everything, and two of them that go away with the test.
+
+#include <proa/datagram_handler.hpp>
+#include <string>
+#include <vector>
+
+#include "support/world.hpp"
+
+namespace proa_test {
+
+struct Collecting : proa::DatagramHandler {
+  using DatagramHandler::DatagramHandler;
+  void on_receive(proa::Buffer& data, const proa::Address& from,
+                  const proa::DatagramInfo& with) override {
+    received.emplace_back(data.text());
+    sources.push_back(from);
+    infos.push_back(with);
+    if (then) then(data, from);
+  }
+  void on_sent(const proa::Address& to, const proa::Result& result) override {
+    results.push_back(result);
+    targets.push_back(to);
+  }
+  void on_error(std::error_code error) override { told.push_back(error); }
+  void on_drained() override { ++drained; }
+  void on_closed() override { ++closed; }
+
+  std::vector<std::string> received;
+  std::vector<proa::Address> sources;
+  std::vector<proa::DatagramInfo> infos;
+  std::vector<proa::Result> results;
+  std::vector<proa::Address> targets;
+  std::vector<std::error_code> told;
+  std::function<void(proa::Buffer&, const proa::Address&)> then;
+  int drained = 0;
+  int closed = 0;
+};
+
+struct Two {
+  explicit Two(World& in) : world(in), server(*in), client(*in) {}
+  ~Two() {
+    server.close();
+    client.close();
+    world.run_until("both are closed", [&] { return !server.open() && !client.open(); });
+  }
+  World& world;
+  Collecting server;
+  Collecting client;
+};
+
+}  // namespace proa_test
