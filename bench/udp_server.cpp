@@ -1,5 +1,5 @@
-// A datagram echo server to be measured: `udp_server [-p port] [--backend name]`. What arrives goes
-// back in the buffer it came in.
+// A datagram echo server to be measured: `udp_server [-p port] [--backend name] [--gso]`. What
+// arrives goes back in the buffer it came in; with --gso many datagrams in one.
 #include <getopt.h>
 
 #include <cstdio>
@@ -11,14 +11,15 @@ namespace {
 struct Echo final : proa::DatagramHandler {
   using DatagramHandler::DatagramHandler;
   void on_receive(proa::Buffer& data, const proa::Address& source,
-                  const proa::DatagramInfo&) override {
-    send(std::move(data), source);
+                  const proa::DatagramInfo& info) override {
+    if (info.segment == 0) return send(std::move(data), source);
+    send_segments(std::move(data), info.segment, source);
   }
 };
 
 void usage(std::FILE* to) {
   std::fputs(
-      "usage: udp_server [-p port] [--backend name]\n"
+      "usage: udp_server [-p port] [--backend name] [--gso]\n"
       "Echoes UDP on 127.0.0.1:port (8080; 0 for any) until it is killed.\n",
       to);
 }
@@ -28,8 +29,11 @@ void usage(std::FILE* to) {
 int main(int argc, char** argv) {
   std::string port = "8080";
   proa::Options options;
+  proa::DatagramOptions with;
+  with.receive_buffer = 8 << 20;
   const option long_options[] = {{"port", required_argument, nullptr, 'p'},
                                  {"backend", required_argument, nullptr, 'b'},
+                                 {"gso", no_argument, nullptr, 'g'},
                                  {"help", no_argument, nullptr, 'h'},
                                  {}};
   for (int c; (c = getopt_long(argc, argv, "p:b:h", long_options, nullptr)) != -1;) {
@@ -40,6 +44,10 @@ int main(int argc, char** argv) {
       case 'b':
         options.backend = optarg;
         options.fallback = false;
+        break;
+      case 'g':
+        with.coalesce = true;
+        options.buffer_size = 66048;
         break;
       case 'h':
         usage(stdout);
@@ -59,8 +67,6 @@ int main(int argc, char** argv) {
   }
   const proa::Address address = proa::Address::parse("127.0.0.1:" + port, error, &detail);
   Echo echo(*proactor);
-  proa::DatagramOptions with;
-  with.receive_buffer = 8 << 20;
   if (error || echo.bind(address, with, &detail)) {
     std::fprintf(stderr, "udp_server: %s\n", detail.c_str());
     return 1;

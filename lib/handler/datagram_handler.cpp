@@ -1,6 +1,5 @@
-// A datagram socket: one continuous receive, and a queue of what is to be sent, which leaves when a
-// round has nothing more to deliver. Upholds R1, R5 and R6. A send that fails is tried once more:
-// what it told may have been meant for an earlier datagram (udp(7), "Error handling").
+// A datagram socket's life and its input: one continuous receive, and what comes back for what was
+// sent. Upholds R1 and R6.
 #include <cerrno>
 #include <new>
 #include <proa/datagram_handler.hpp>
@@ -14,8 +13,6 @@
 namespace proa {
 
 namespace {
-
-constexpr std::size_t filled_mark = std::size_t{256} << 10;
 
 /// What coalesced datagrams need (Options::buffer_size).
 constexpr std::size_t coalesced_size = bytes_at(true) + UINT16_MAX + detail::Block::header_size;
@@ -42,21 +39,12 @@ bool is_final(const std::error_code& error) noexcept {
          error == std::errc::permission_denied;
 }
 
-// The kernel's bounds (UDP_MAX_SEGMENTS was 64 at first).
-std::int32_t refusal_of_segments(std::size_t size, std::size_t segment) noexcept {
-  constexpr std::size_t most_segments = 64;
-  constexpr std::size_t most_bytes = 65507;
-  const bool good = segment > 0 && size <= most_bytes && size <= segment * most_segments;
-  return good ? 0 : -EINVAL;
-}
-
 }  // namespace
 
 DatagramHandler::~DatagramHandler() {
   if (open()) misused("destroyed before on_closed()");
 }
 
-void DatagramHandler::on_sent(const Address&, const Result&) {}
 void DatagramHandler::on_error(std::error_code) {}
 
 std::error_code DatagramHandler::bind(const Address& address, const DatagramOptions& options,
@@ -196,138 +184,6 @@ void DatagramHandler::tell_errors() {
     on_error(to_error_code(error));
   }
   resume.done = true;
-}
-
-std::int32_t DatagramHandler::refusal(const Address& to, std::size_t capacity) const noexcept {
-  if (connected_ && to.is_set()) return -EISCONN;
-  if (!connected_ && !to.is_set()) return -EDESTADDRREQ;
-  if (queue_.capacity() + capacity > limit_) return code_of(Error::write_limit);
-  return 0;
-}
-
-void DatagramHandler::send(Buffer datagram, const Address& to) noexcept {
-  if (!open() || closing() || !datagram) return;
-  const std::int32_t refused = refusal(to, datagram.capacity());
-  queue(std::move(datagram), 0, refused, to);
-}
-
-void DatagramHandler::send(Bytes datagram, const Address& to) noexcept {
-  if (!open() || closing()) return;
-  std::int32_t refused = refusal(to, datagram.size);
-  // Before its bytes are copied: the system would say the same.
-  if (refused == 0 && datagram.size > UINT16_MAX) refused = -EMSGSIZE;
-  queue(datagram, 0, refused, to);
-}
-
-void DatagramHandler::send_segments(Buffer datagrams, std::size_t segment,
-                                    const Address& to) noexcept {
-  if (!open() || closing() || !datagrams) return;
-  std::int32_t refused = refusal(to, datagrams.capacity());
-  if (refused == 0) refused = refusal_of_segments(datagrams.size(), segment);
-  queue(std::move(datagrams), static_cast<std::uint32_t>(segment), refused, to);
-}
-
-void DatagramHandler::send_segments(Bytes datagrams, std::size_t segment,
-                                    const Address& to) noexcept {
-  if (!open() || closing()) return;
-  std::int32_t refused = refusal(to, datagrams.size);
-  if (refused == 0) refused = refusal_of_segments(datagrams.size, segment);
-  queue(datagrams, static_cast<std::uint32_t>(segment), refused, to);
-}
-
-void DatagramHandler::queue(Buffer buffer, std::uint32_t segment, std::int32_t refused,
-                            const Address& to) noexcept {
-  if (refused != 0) return queue(Bytes(), 0, refused, to);
-  proactor().core().pool().turn_to_writing(buffer);
-  grew(queue_.push(std::move(buffer), to, segment));
-}
-
-// What is refused has its place in the order too.
-void DatagramHandler::queue(Bytes bytes, std::uint32_t segment, std::int32_t refused,
-                            const Address& to) noexcept {
-  if (refused != 0) bytes = {};
-  const bool queued = queue_.push(bytes, to, segment, proactor().core().pool());
-  if (queued && refused != 0) queue_.fail_last(refused);
-  grew(queued);
-}
-
-void DatagramHandler::grew(bool queued) noexcept {
-  if (!queued) return fail(-ENOBUFS);
-  if (queue_.capacity() > filled_mark) filled_ = true;
-  if (!send_.pending()) proactor().core().flush_when_idle(*this);
-}
-
-void DatagramHandler::flush() noexcept {
-  if (state_ != State::open || send_.pending() || queue_.empty() || taken_ > 0) return;
-  if (queue_.target(0).error != 0) return notify_later(notice_written);
-  send_.prepare(descriptor(), queue_, cuts_);
-  if (const std::error_code error = proactor().submit(send_)) fail(to_negative(error));
-}
-
-void DatagramHandler::sent(const Result& result) {
-  if (closing()) return;
-  const std::int32_t earlier = std::exchange(pending_error_, 0);
-  if (!result.error) {
-    taken_ = result.bytes;
-    if (earlier != 0 && tells_errors_) {
-      notify_later(notice_read);
-    } else if (earlier != 0) {  // it was the socket's
-      ++errors_;
-      fail(earlier);
-    }
-    return tell_sent();
-  }
-  if (earlier == 0) {
-    // No checksum by the device, hence no segments (udp(7)).
-    if (result.error == std::errc::io_error) cuts_ = true;
-    pending_error_ = to_negative(result.error);
-    proactor().core().flush_when_idle(*this);
-    return;
-  }
-  struct Resume {
-    DatagramHandler& handler;
-    ~Resume() {
-      if (handler.state_ == State::open) handler.notify_later(notice_written);
-    }
-  } const resume{*this};
-  tell({result.error, 0});
-}
-
-void DatagramHandler::tell(const Result& result) {
-  const Address to = queue_.target(0).to;
-  queue_.pop();
-  if (result.error) ++errors_;
-  on_sent(to, result);
-}
-
-// One on_sent() at a time; an exception from one leaves the rest for later.
-void DatagramHandler::tell_sent() {
-  struct Resume {
-    DatagramHandler& handler;
-    bool done = false;
-    ~Resume() {
-      if (!done && handler.state_ == State::open) handler.notify_later(notice_written);
-    }
-  } resume{*this};
-  for (std::size_t told = 0; !queue_.empty() && told < SendDatagrams::most; ++told) {
-    const DatagramQueue::Target& target = queue_.target(0);
-    if (taken_ > 0) {
-      --taken_;
-      tell({{}, target.bytes});
-    } else if (target.error != 0) {
-      tell({to_error_code(target.error), 0});
-    } else {
-      break;
-    }
-    if (closing()) break;
-  }
-  resume.done = true;
-  if (closing()) return;
-  if (!queue_.empty()) {
-    taken_ > 0 ? notify_later(notice_written) : proactor().core().flush_when_idle(*this);
-  } else if (std::exchange(filled_, false)) {
-    on_drained();
-  }
 }
 
 void DatagramHandler::dispatch(Notice notice) {

@@ -124,6 +124,28 @@ TEST_CASE("U04: a closed port is told once, and the socket is well", "[datagram]
   CHECK(two.client.told.size() == 1);
 }
 
+TEST_CASE("many errors are told once each, and leave the loop asleep", "[datagram][R8][U04]") {
+  World world;
+  Two two(world);
+  REQUIRE(!two.server.bind(any_loopback()));
+  REQUIRE(!two.client.connect(two.server.address()));
+  two.server.close();
+  world.run_until("nobody is there", [&] { return two.server.closed == 1; });
+  constexpr std::size_t number = 5;
+  for (std::size_t i = 0; i < number; ++i) {
+    two.client.send("x");
+    const std::size_t before = two.client.told.size();
+    world.run_until("it is told", [&] { return two.client.told.size() > before; });
+  }
+  world.run_until("all is told", [&] { return two.client.results.size() == number; });
+  CHECK(two.client.told.size() == number);
+  CHECK(two.client.errors() == number);
+  for (const auto& result : two.client.results) CHECK(!result.error);
+  const std::uint64_t waits = world->counters().waits;
+  world->run_once(20ms);
+  CHECK(world->counters().waits - waits <= 4);
+}
+
 TEST_CASE("what is received while it is not wanted is kept", "[datagram]") {
   World world;
   Two two(world);
