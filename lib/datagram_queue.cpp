@@ -26,6 +26,7 @@ void DatagramQueue::add(const Address& to, std::uint32_t segment, std::size_t by
   target.bytes = static_cast<std::uint32_t>(bytes);
   target.error = 0;
   target.cut = 0;
+  target.lent = false;
   ++count_;
 }
 
@@ -58,9 +59,14 @@ void DatagramQueue::note_cut(std::size_t index, std::uint32_t bytes) noexcept {
 
 void DatagramQueue::pop() noexcept {
   bool ended = false;
-  bytes_.consume(SIZE_MAX, ended);
+  if (!target(0).lent) bytes_.consume(SIZE_MAX, ended);
   head_ = (head_ + 1) & (ring_.size() - 1);
   --count_;
+}
+
+void DatagramQueue::lend(std::size_t index, WriteQueue& to) noexcept {
+  bytes_.move_front(to);
+  ring_[(head_ + index) & (ring_.size() - 1)].lent = true;
 }
 
 void DatagramQueue::clear() noexcept {

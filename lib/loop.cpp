@@ -181,7 +181,8 @@ void Core::dispatch(Handler& handler) {
       handler.on_drain();
       break;
     case Handler::notice_closed:
-      handler.became_closed();
+      // The callback that came last may have left something elsewhere: that one's end tells again.
+      if (handler.elsewhere_ == 0) handler.became_closed();
       break;
     default:
       handler.dispatch(static_cast<Handler::Notice>(notice));

@@ -17,7 +17,7 @@ std::error_code told(long result) noexcept { return to_error_code(static_cast<in
 long System::multicast(Descriptor, bool, const Address&, std::uint32_t, const Address&) noexcept {
   return -EOPNOTSUPP;
 }
-long System::take_error(Descriptor, std::int32_t&) noexcept { return -EAGAIN; }
+long System::take_notice(Descriptor, SendNotice&) noexcept { return -EAGAIN; }
 
 Socket Socket::open(Proactor& proactor, Address::Family family, Transport transport,
                     std::error_code& error) noexcept {

@@ -185,6 +185,17 @@ void WriteQueue::clear() noexcept {
   size_ = 0;
 }
 
+void WriteQueue::move_front(WriteQueue& to) noexcept {
+  for (bool ended = false; first_ && !ended;) {
+    Segment* const segment = first_;
+    ended = segment->ends_write;
+    size_ -= segment->size;
+    unlink_first();
+    to.link(segment);
+    to.last_is_ours_ = false;
+  }
+}
+
 void WriteQueue::drop_unfinished() noexcept {
   Segment* end = nullptr;
   for (Segment* s = first_; s; s = s->next) {
@@ -206,6 +217,11 @@ void WriteQueue::drop_unfinished() noexcept {
   if (end) end->next = nullptr;
   if (!end) first_ = nullptr;
   last_ = end;
+}
+
+void WriteQueue::forget() noexcept {
+  first_ = last_ = nullptr;
+  size_ = capacity_ = 0;
 }
 
 Buffer WriteQueue::pop() noexcept {

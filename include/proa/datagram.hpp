@@ -82,18 +82,30 @@ class SendDatagrams : public Operation {
   SendDatagrams() noexcept : Operation(Opcode::send_datagrams, Direction::out) {}
 
   /// The queue may grow at its end while the operation is pending. `cuts`: what has a segment size
-  /// is cut here, because the kernel cannot.
-  void prepare(Descriptor socket, DatagramQueue& queue, bool cuts = false) noexcept {
+  /// is cut here, because the kernel cannot. Datagrams of `zero_copy_from` bytes and more (0: none)
+  /// are not copied: their memory is lent to the kernel (MSG_ZEROCOPY).
+  void prepare(Descriptor socket, DatagramQueue& queue, bool cuts = false,
+               std::size_t zero_copy_from = 0) noexcept {
     check_idle("prepare");
     set_descriptor(socket);
     queue_ = &queue;
+    zero_copy_from_ = zero_copy_from;
+    lent_ = 0;
     cuts_ = cuts;
   }
   DatagramQueue& queue() const noexcept { return *queue_; }
   bool cuts() const noexcept { return cuts_; }
+  bool lends(const DatagramQueue::Target& target) const noexcept {
+    return zero_copy_from_ > 0 && target.bytes >= zero_copy_from_;
+  }
+  /// How many messages the kernel was lent; either all that were sent, or none.
+  std::uint32_t lent() const noexcept { return lent_; }
+  void add_lent(std::uint32_t messages) noexcept { lent_ += messages; }
 
  private:
   DatagramQueue* queue_ = nullptr;
+  std::size_t zero_copy_from_ = 0;
+  std::uint32_t lent_ = 0;
   bool cuts_ = false;
 };
 

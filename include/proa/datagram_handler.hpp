@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <proa/datagram.hpp>
 #include <proa/datagram_queue.hpp>
 #include <proa/handler.hpp>
@@ -24,6 +25,10 @@ struct DatagramOptions {
   /// which costs far less each. UDP, Linux 5.0 (UDP_GRO); without it they come one by one. Takes
   /// Options::buffer_size of at least 65,920: bind() says so otherwise.
   bool coalesce = false;
+  /// Datagrams of so many bytes and more are sent from where they are (MSG_ZEROCOPY, Linux 5.0); 0:
+  /// all are copied. It costs two notices per send, and pays off for large ones over a device that
+  /// can do it; over loopback the system copies all the same.
+  std::size_t zero_copy_from = 0;
   bool keep_whole = false;  ///< never cut into fragments: above path_mtu() it is EMSGSIZE (DF bit)
   int send_traffic_class = 0;  ///< TOS or traffic class of what is sent
   int receive_buffer = 0;      ///< bytes (SO_RCVBUF, socket(7)); 0: as the system has it
@@ -37,7 +42,7 @@ struct DatagramOptions {
 /// A datagram that cannot be sent fails alone. Errors do not close the handler.
 class DatagramHandler : public Handler {
  public:
-  explicit DatagramHandler(Proactor& proactor) noexcept : Handler(proactor, Kind::datagram) {}
+  explicit DatagramHandler(Proactor& proactor) noexcept;
 
   /// Makes a socket, binds it and begins to receive; the handler is open then. On failure it stays
   /// as it was, and `*detail`, if asked for, is a sentence that names the address. Errors: those of
@@ -109,6 +114,8 @@ class DatagramHandler : public Handler {
   virtual void on_drained() {}
 
  private:
+  struct ZeroCopy;
+
   std::error_code make(const Address& address, const DatagramOptions& options, Socket& socket);
   std::error_code open_with(const Address& address, const DatagramOptions& options, bool binds);
   std::int32_t refusal(const Address& to, std::size_t capacity) const noexcept;
@@ -116,6 +123,12 @@ class DatagramHandler : public Handler {
   void queue(Buffer buffer, std::uint32_t segment, std::int32_t refused,
              const Address& to) noexcept;
   void tell_errors();
+  void begin_zero_copy(std::size_t from) noexcept;
+  std::size_t lends_from() const noexcept;
+  void lend(std::size_t count);
+  void returned(const SendNotice& notice) noexcept;
+  void settle_zero_copy() noexcept;
+  void look_for_returned(const Result& result);
   void grew(bool queued) noexcept;
   void listen_for_errors() noexcept;
   void arm() noexcept;
@@ -130,13 +143,14 @@ class DatagramHandler : public Handler {
   On<RecvDatagrams, &DatagramHandler::received> recv_{*this};
   On<SendDatagrams, &DatagramHandler::sent> send_{*this};
   DatagramQueue queue_;
+  std::unique_ptr<ZeroCopy> zero_copy_;
   std::size_t limit_ = std::size_t{64} << 20;
   std::uint64_t errors_ = 0;
   std::size_t taken_ = 0;           // by the system, not yet told
   std::int32_t pending_error_ = 0;  // of the last send, which is tried once more
   bool connected_ = false;
   bool cuts_ = false;          // the system does not cut segments
-  bool tells_errors_ = false;  // take_error() has them
+  bool tells_errors_ = false;  // take_notice() has them
   bool with_control_ = false;
   bool receiving_ = false;
   bool filled_ = false;

@@ -18,7 +18,8 @@ class DatagramQueue {
     Address to;                 ///< unset: the peer that the socket is connected to
     std::uint32_t segment = 0;  ///< more than 0: several datagrams of this size (GSO)
     std::uint32_t bytes = 0;
-    std::uint32_t cut = 0;   ///< bytes that have gone out already, cut by us
+    std::uint32_t cut = 0;  ///< bytes that have gone out already, cut by us
+    bool lent = false;
     std::int32_t error = 0;  ///< it is not to be sent: what is to be told instead
   };
 
@@ -32,6 +33,9 @@ class DatagramQueue {
   void note_cut(std::size_t index, std::uint32_t bytes) noexcept;
   /// Takes the first datagram off.
   void pop() noexcept;
+  /// The blocks of the datagram that has `index` before it, whose own were lent before, go to
+  /// another queue as they are; it still waits to be popped.
+  void lend(std::size_t index, WriteQueue& to) noexcept;
   void clear() noexcept;
 
   bool empty() const noexcept { return count_ == 0; }

@@ -25,7 +25,8 @@ enum class SocketOption : unsigned char {
   tell_destination,  ///< each of these makes recvmsg(2) deliver a control message
   tell_traffic_class,
   tell_arrival,
-  tell_errors,          ///< take_error() has what comes back for what was sent (IP_RECVERR, ip(7))
+  tell_errors,          ///< take_notice() has what comes back for what was sent (IP_RECVERR, ip(7))
+  zero_copy,            ///< what is sent may stay where it is until take_notice() says so
   coalesce,             ///< UDP: several datagrams of a source come as one (UDP_GRO)
   segment_size,         ///< UDP: 0 asks whether the system cuts what is sent (UDP_SEGMENT)
   keep_whole,           ///< 1: never cut into fragments (IP_MTU_DISCOVER, the DF bit)
@@ -37,6 +38,14 @@ enum class SocketOption : unsigned char {
   pending_error,   ///< read only: takes the socket's error (SO_ERROR), 0 or -errno
 };
 enum class ShutdownSide : unsigned char { receive, send, both };
+
+/// What comes back for what was sent.
+struct SendNotice {
+  std::int32_t error = 0;   ///< -errno: what the net says; 0: nothing of that kind
+  bool returned = false;    ///< the system is done with memory that it was lent for sending, ...
+  std::uint32_t first = 0;  ///< ... that of these messages, counted from 0
+  std::uint32_t last = 0;
+};
 
 /// What is synchronous about an operating system: names, options, the clock, and socket calls that
 /// never block. Every backend supplies one: the real one makes system calls, a simulator's is a
@@ -78,9 +87,8 @@ class System {
   /// is set, for what that one sends. MCAST_JOIN_GROUP and its like, ip(7).
   virtual long multicast(Descriptor socket, bool join, const Address& group,
                          std::uint32_t interface, const Address& source) noexcept;
-  /// Takes the oldest error that came back for what was sent (MSG_ERRQUEUE, recv(2)): `error` is
-  /// -errno, or 0 for what is none. -EAGAIN if there is none.
-  virtual long take_error(Descriptor socket, std::int32_t& error) noexcept;
+  /// Takes the oldest notice about what was sent (MSG_ERRQUEUE, recv(2)); -EAGAIN if there is none.
+  virtual long take_notice(Descriptor socket, SendNotice& notice) noexcept;
 
   /// Finds out what a descriptor of the program's is. A tty is opened anew, so that only our copy
   /// is non-blocking: `reopened` says that `borrowed` is ours to close.

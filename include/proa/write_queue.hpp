@@ -71,11 +71,15 @@ class WriteQueue {
   /// Takes up to `bytes` off the front, but no more than the rest of one write; says how much that
   /// was, and whether the write ended.
   std::size_t consume(std::size_t bytes, bool& write_ended) noexcept;
+  /// Takes the first write off and hands its blocks to another queue as they are.
+  void move_front(WriteQueue& to) noexcept;
   /// Takes bytes off the stretch of a file at the front, which stays there when none are left.
   void advance_file(std::uint64_t bytes) noexcept;
   void clear() noexcept;
   /// Takes back what a push() that failed has queued in part.
   void drop_unfinished() noexcept;
+  /// Lets go of all without giving it back: nobody may use it any more.
+  void forget() noexcept;
   /// For receive queues: the oldest segment as a buffer.
   Buffer pop() noexcept;
 

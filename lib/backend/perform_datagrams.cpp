@@ -97,7 +97,10 @@ namespace {
 /// The first datagrams of a queue as the messages of one call.
 class Batch {
  public:
-  Batch(DatagramQueue& queue, bool cuts) noexcept : queue_(queue), cuts_(cuts) { gather(); }
+  explicit Batch(const SendDatagrams& operation) noexcept
+      : operation_(operation), queue_(operation.queue()), cuts_(operation.cuts()) {
+    gather();
+  }
 
   mmsghdr* messages() noexcept { return messages_.data(); }
   std::size_t count() const noexcept { return count_; }
@@ -116,6 +119,7 @@ class Batch {
   bool add(const DatagramQueue::Target& target, const detail::Segment* from, std::size_t skip,
            std::size_t size) noexcept;
 
+  const SendDatagrams& operation_;
   DatagramQueue& queue_;
   const bool cuts_;
   std::size_t count_ = 0;
@@ -166,6 +170,8 @@ void Batch::gather() noexcept {
   for (std::size_t i = 0; i < queue_.count() && total < fair_share; ++i) {
     const DatagramQueue::Target& target = queue_.target(i);
     if (target.error != 0) return;
+    // One flag for all messages of a call.
+    if (i > 0 && operation_.lends(target) != operation_.lends(queue_.target(0))) return;
     const bool cut = cuts_ && target.segment > 0;
     std::size_t at = target.cut;
     do {
@@ -198,12 +204,21 @@ long Batch::settle(std::size_t sent) noexcept {
 
 Attempt Performer::send_datagrams(SendDatagrams& operation) noexcept {
   for (;;) {
-    Batch batch(operation.queue(), operation.cuts());
+    Batch batch(operation);
     if (batch.count() == 0) return {-EMSGSIZE};
-    const long sent =
-        sys::sendmmsg(operation.descriptor().number, batch.messages(),
-                      static_cast<unsigned>(batch.count()), MSG_NOSIGNAL | MSG_DONTWAIT);
+    bool lends = operation.lends(operation.queue().target(0));
+    const auto send = [&] {
+      return sys::sendmmsg(operation.descriptor().number, batch.messages(),
+                           static_cast<unsigned>(batch.count()),
+                           MSG_NOSIGNAL | MSG_DONTWAIT | (lends ? MSG_ZEROCOPY : 0));
+    };
+    long sent = send();
+    if (sent == -ENOBUFS && lends) {
+      lends = false;  // no room for the notices (net.core.optmem_max)
+      sent = send();
+    }
     if (sent < 0) return {sent};
+    if (lends) operation.add_lent(static_cast<std::uint32_t>(sent));
     // Of one that is cut, the rest is sent before anything is told.
     if (const long whole = batch.settle(static_cast<std::size_t>(sent))) return {whole};
   }

@@ -9,6 +9,7 @@
 #include "core.hpp"
 #include "datagram.hpp"
 #include "error_code.hpp"
+#include "handler/datagram_zero_copy.hpp"
 
 namespace proa {
 
@@ -40,10 +41,6 @@ bool is_final(const std::error_code& error) noexcept {
 }
 
 }  // namespace
-
-DatagramHandler::~DatagramHandler() {
-  if (open()) misused("destroyed before on_closed()");
-}
 
 void DatagramHandler::on_error(std::error_code) {}
 
@@ -120,6 +117,7 @@ std::error_code DatagramHandler::open_with(const Address& address, const Datagra
   with_control_ =
       options.destination || options.traffic_class || options.arrival || options.coalesce;
   listen_for_errors();
+  begin_zero_copy(options.zero_copy_from);
   start();
   start_receiving();
   return {};
@@ -177,13 +175,15 @@ void DatagramHandler::tell_errors() {
       if (!done && handler.state_ == State::open) handler.notify_later(notice_read);
     }
   } resume{*this};
-  std::int32_t error = 0;
-  while (!closing() && proactor().system().take_error(descriptor(), error) == 0) {
-    if (error == 0) continue;
+  SendNotice notice;
+  while (proactor().system().take_notice(descriptor(), notice) == 0) {
+    if (notice.returned) returned(notice);
+    if (notice.error == 0 || closing()) continue;
     ++errors_;
-    on_error(to_error_code(error));
+    on_error(to_error_code(notice.error));
   }
   resume.done = true;
+  if (zero_copy_) settle_zero_copy();
 }
 
 void DatagramHandler::dispatch(Notice notice) {
@@ -194,6 +194,7 @@ void DatagramHandler::dispatch(Notice notice) {
 void DatagramHandler::release_resources() noexcept {
   queue_.clear();
   recv_.drop_queued();
+  zero_copy_.reset();
   taken_ = 0;
   pending_error_ = 0;
   connected_ = receiving_ = filled_ = cuts_ = tells_errors_ = false;

@@ -89,11 +89,12 @@ void DatagramHandler::grew(bool queued) noexcept {
 void DatagramHandler::flush() noexcept {
   if (state_ != State::open || send_.pending() || queue_.empty() || taken_ > 0) return;
   if (queue_.target(0).error != 0) return notify_later(notice_written);
-  send_.prepare(descriptor(), queue_, cuts_);
+  send_.prepare(descriptor(), queue_, cuts_, lends_from());
   if (const std::error_code error = proactor().submit(send_)) fail(to_negative(error));
 }
 
 void DatagramHandler::sent(const Result& result) {
+  if (send_.lent() > 0) lend(result.bytes);
   if (closing()) return;
   const std::int32_t earlier = std::exchange(pending_error_, 0);
   if (!result.error) {

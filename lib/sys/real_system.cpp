@@ -78,6 +78,8 @@ OptionNames names_of(SocketOption option) noexcept {
       return {{SOL_SOCKET, SO_TIMESTAMPNS}, {}};
     case SocketOption::tell_errors:
       return {{IPPROTO_IP, IP_RECVERR}, {IPPROTO_IPV6, IPV6_RECVERR}};
+    case SocketOption::zero_copy:
+      return {{SOL_SOCKET, SO_ZEROCOPY}, {}};
     case SocketOption::coalesce:
       return {{SOL_UDP, UDP_GRO}, {}};
     case SocketOption::segment_size:
@@ -241,7 +243,7 @@ long RealSystem::multicast(Descriptor socket, bool join, const Address& group,
                          &request, sizeof request);
 }
 
-long RealSystem::take_error(Descriptor socket, std::int32_t& error) noexcept {
+long RealSystem::take_notice(Descriptor socket, SendNotice& notice) noexcept {
   alignas(cmsghdr) char control[512];
   char byte = 0;
   iovec piece = {&byte, 1};  // of the datagram that failed, which comes back too
@@ -252,17 +254,21 @@ long RealSystem::take_error(Descriptor socket, std::int32_t& error) noexcept {
   message.msg_controllen = sizeof control;
   const long result = sys::recvmsg(socket.number, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
   if (result < 0) return result;
-  error = 0;
+  notice = {};
   for (cmsghdr* at = CMSG_FIRSTHDR(&message); at; at = CMSG_NXTHDR(&message, at)) {
     const bool v4 = at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_RECVERR;
     const bool v6 = at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_RECVERR;
     sock_extended_err told{};
     if ((!v4 && !v6) || at->cmsg_len < CMSG_LEN(sizeof told)) continue;
     std::memcpy(&told, CMSG_DATA(at), sizeof told);
-    // What the system itself says was told by the send.
-    const bool from_net =
-        told.ee_origin == SO_EE_ORIGIN_ICMP || told.ee_origin == SO_EE_ORIGIN_ICMP6;
-    if (from_net) error = -static_cast<std::int32_t>(told.ee_errno);
+    // What the system itself says (SO_EE_ORIGIN_LOCAL) was told by the send.
+    if (told.ee_origin == SO_EE_ORIGIN_ICMP || told.ee_origin == SO_EE_ORIGIN_ICMP6) {
+      notice.error = -static_cast<std::int32_t>(told.ee_errno);
+    } else if (told.ee_origin == SO_EE_ORIGIN_ZEROCOPY && told.ee_errno == 0) {
+      notice.returned = true;
+      notice.first = told.ee_info;
+      notice.last = told.ee_data;
+    }
   }
   return 0;
 }

@@ -27,7 +27,7 @@ class RealSystem : public System {
   long borrow(int number, Descriptor& borrowed, bool& reopened) noexcept override;
   long multicast(Descriptor socket, bool join, const Address& group, std::uint32_t interface,
                  const Address& source) noexcept override;
-  long take_error(Descriptor socket, std::int32_t& error) noexcept override;
+  long take_notice(Descriptor socket, SendNotice& notice) noexcept override;
   long open_file(const char* path, OpenFlags flags, unsigned mode,
                  Descriptor& opened) noexcept override;
   long adopt_file(int number, Descriptor& adopted) noexcept override;
