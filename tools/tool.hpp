@@ -19,6 +19,9 @@ namespace tool {
 constexpr int failure = 1;
 constexpr int usage_error = 2;
 
+/// Bytes of a buffer (Options::buffer_size) that any UDP datagram fits in.
+constexpr std::size_t datagram_buffer_size = 66048;
+
 inline void complain(const std::string& message) {
   std::fprintf(stderr, "%s: %s\n", program_invocation_short_name, message.c_str());
 }
