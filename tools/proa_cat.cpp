@@ -8,6 +8,7 @@
 #include <csignal>
 #include <optional>
 
+#include "cat_datagrams.hpp"
 #include "tool.hpp"
 
 namespace {
@@ -15,15 +16,21 @@ namespace {
 constexpr char help[] =
     "usage: proa-cat [options] ADDRESS            connects\n"
     "       proa-cat [options] --listen ADDRESS   accepts one connection\n"
+    "       proa-cat [options] --udp ADDRESS      sends and receives datagrams\n"
     "Copies standard input to the connection and the connection to standard output, until both\n"
     "have ended. The end of standard input is passed on, and reading goes on.\n"
     "\n"
     "ADDRESS is 127.0.0.1:80, [::1]:80, unix:/a/path or unix:@name.\n"
     "\n"
     "  -l, --listen           wait for a connection instead of making one\n"
-    "  -t, --timeout SECONDS  give up connecting after that\n" TOOL_BACKEND_HELP
+    "  -t, --timeout SECONDS  give up connecting after that\n"
+    "  -u, --udp              datagrams, over UDP or a UNIX socket: each read of standard input\n"
+    "                         is one, of 65507 bytes at most\n"
+    "  -w, --wait SECONDS     with --udp, which has no end: after standard input's, end when\n"
+    "                         nothing was sent or received for so long (1)\n" TOOL_BACKEND_HELP
     "  -h, --help\n"
     "\n"
+    "With --udp errors of the peer, as \"connection refused\", are told once, and it goes on.\n"
     "Exit status: 0 when all was copied, 1 after an error, 2 for bad usage.\n";
 
 void replace_by_null(int number) {
@@ -236,13 +243,17 @@ void Listener::on_error(std::error_code error) { cat_.failed("listening", error)
 int main(int argc, char** argv) {
   const option long_options[] = {{"listen", no_argument, nullptr, 'l'},
                                  {"timeout", required_argument, nullptr, 't'},
+                                 {"udp", no_argument, nullptr, 'u'},
+                                 {"wait", required_argument, nullptr, 'w'},
                                  {"help", no_argument, nullptr, 'h'},
                                  TOOL_BACKEND_OPTIONS,
                                  {}};
   proa::Options options;
   bool listens = false;
+  bool datagrams = false;
   proa::Duration timeout = proa::Duration::max();
-  for (int c; (c = ::getopt_long(argc, argv, "lt:h", long_options, nullptr)) != -1;) {
+  std::optional<proa::Duration> quiet;
+  for (int c; (c = ::getopt_long(argc, argv, "lt:uw:h", long_options, nullptr)) != -1;) {
     if (tool::take_backend_option(c, options)) continue;
     switch (c) {
       case 'l':
@@ -250,6 +261,12 @@ int main(int argc, char** argv) {
         break;
       case 't':
         timeout = tool::to_seconds("timeout", optarg);
+        break;
+      case 'u':
+        datagrams = true;
+        break;
+      case 'w':
+        quiet = tool::to_seconds("wait", optarg);
         break;
       case 'h':
         std::fputs(help, stdout);
@@ -259,11 +276,17 @@ int main(int argc, char** argv) {
     }
   }
   if (argc - optind != 1) tool::bad_usage("one address is needed");
+  if (datagrams && (listens || timeout != proa::Duration::max())) {
+    tool::bad_usage("--udp makes no connection: it goes with neither --listen nor --timeout");
+  }
+  if (quiet && !datagrams) tool::bad_usage("--wait goes with --udp alone");
 
   const proa::Address address = tool::to_address(argv[optind]);
 
   occupy_standard_descriptors();
+  if (datagrams) options.buffer_size = tool::datagram_buffer_size;
   const auto proactor = tool::make_proactor(options);
+  if (datagrams) return cat_datagrams(*proactor, address, quiet.value_or(std::chrono::seconds(1)));
   Cat cat(*proactor);
   if (listens) {
     cat.listen(address);
