@@ -17,11 +17,11 @@ expect() {
 
 prints_where() {
   start_echo 127.0.0.1:0 '[::1]:0' unix:where.sock "unix:@proa-where-$$-$backend"
-  cat echo.log
-  grep -qxE "listening on 127\.0\.0\.1:[1-9][0-9]+ \($backend\)" echo.log
-  grep -qxE "listening on \[::1\]:[1-9][0-9]+ \($backend\)" echo.log
-  grep -qxF "listening on unix:where.sock ($backend)" echo.log
-  grep -qxF "listening on unix:@proa-where-$$-$backend ($backend)" echo.log
+  cat server.log
+  grep -qxE "listening on 127\.0\.0\.1:[1-9][0-9]+ \($backend\)" server.log
+  grep -qxE "listening on \[::1\]:[1-9][0-9]+ \($backend\)" server.log
+  grep -qxF "listening on unix:where.sock ($backend)" server.log
+  grep -qxF "listening on unix:@proa-where-$$-$backend ($backend)" server.log
   stop_echo
 }
 

@@ -105,26 +105,35 @@ stalled() {
 }
 written() { sed -n 's/^wchar: //p' "/proc/$1/io"; }
 
-# start_echo ADDRESS...: sets `pid`, and `addresses` with the ports that the system chose.
-start_echo() {
-  : >echo.log
-  "$tools/proa-echo" --backend "$backend" --strict "${@/#/--listen=}" >echo.log &
+# start_server TOOL COUNT ARGUMENTS...: waits until it listens on COUNT addresses; sets `pid`, and `addresses` with the
+# ports that the system chose.
+start_server() {
+  local tool=$1 count=$2
+  shift 2
+  : >server.log
+  "$tools/$tool" --backend "$backend" --strict "$@" >server.log &
   pid=$!
-  wait_for has_lines echo.log $#
-  mapfile -t addresses < <(sed -n 's/^listening on \(.*\) (.*)$/\1/p' echo.log)
+  wait_for has_lines server.log "$count"
+  mapfile -t addresses < <(sed -n 's/^listening on \(.*\) (.*)$/\1/p' server.log)
 }
 
-# stop_echo: it must end cleanly when asked to.
-stop_echo() {
+# start_echo ADDRESS...
+start_echo() { start_server proa-echo $# "${@/#/--listen=}"; }
+
+# stop_server: it must end cleanly when asked to.
+stop_server() {
   kill -TERM "$pid"
   wait "$pid"
 }
+stop_echo() { stop_server; }
 
 # to_socat ADDRESS: in the words of socat.
 to_socat() {
   case $1 in
     unix:@*) echo "ABSTRACT-CONNECT:${1#unix:@}" ;;
     unix:*) echo "UNIX-CONNECT:${1#unix:}" ;;
+    udp:unix:*) echo "UNIX-SENDTO:${1#udp:unix:},bind=client.$BASHPID" ;;
+    udp:*) echo "UDP:${1#udp:}" ;;
     *) echo "TCP:$1" ;;
   esac
 }
