@@ -104,6 +104,7 @@ void UringBackend::send_datagrams(Operation& operation) noexcept {
   const Attempt attempt = performer_.send_datagrams(static_cast<SendDatagrams&>(operation));
   if (attempt.result == -EAGAIN) {
     ++counters_.retries;
+    if (waits_for_reader(static_cast<SendDatagrams&>(operation))) set(operation, delaying);
     return start_polling(operation);
   }
   BackendSide::finish(operation, attempt.result);
