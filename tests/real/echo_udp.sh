@@ -128,13 +128,11 @@ reader_that_stalls() {
   mkfifo keys
   exec 5<>keys
   timeout 20 socat -u -b 100 - UNIX-SENDTO:echo.sock,bind=client.sock <keys 5>&- &
-  local client=$!
   random_bytes 10000 >&5
   wait_for has_unread client.sock
   kill -TERM "$pid"
   wait_for ended "$pid"
   wait "$pid"
-  kill $client
 }
 has_unread() { [ -n "$(ss -Hxan | awk -v path="$1" '$5 == path && $3 > 0')" ]; }
 
