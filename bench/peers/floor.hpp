@@ -1,4 +1,4 @@
-// What both floors share: the command line and a listening socket. Nothing here runs per request.
+// What the floors share: the command line and a listening socket. Nothing here runs per request.
 #pragma once
 
 #include <arpa/inet.h>
@@ -21,6 +21,19 @@ namespace floor_server {
   std::exit(1);
 }
 
+/// The number that `text` is; ends the program, naming `what`, when it is none in that range.
+inline unsigned long number(const char* what, const char* text, unsigned long low,
+                            unsigned long high) {
+  char* end = nullptr;
+  const unsigned long value = std::strtoul(text, &end, 10);
+  if (*text < '0' || *text > '9' || *end != '\0' || value < low || value > high) {
+    std::fprintf(stderr, "%s: %s '%s' is not a number from %lu to %lu\n",
+                 program_invocation_short_name, what, text, low, high);
+    std::exit(EX_USAGE);
+  }
+  return value;
+}
+
 /// The value of -p, 8080 without it; 0 lets the kernel choose.
 inline std::uint16_t port_from_arguments(int argc, char** argv) {
   unsigned long port = 8080;
@@ -29,12 +42,7 @@ inline std::uint16_t port_from_arguments(int argc, char** argv) {
       std::fprintf(stderr, "usage: %s [-p port]\nEchoes TCP on 127.0.0.1 (port 8080).\n", argv[0]);
       std::exit(option == 'h' ? 0 : EX_USAGE);
     }
-    char* end = nullptr;
-    port = std::strtoul(optarg, &end, 10);
-    if (*optarg < '0' || *optarg > '9' || *end != '\0' || port > 65535) {
-      std::fprintf(stderr, "%s: port '%s' is not a number from 0 to 65535\n", argv[0], optarg);
-      std::exit(EX_USAGE);
-    }
+    port = number("port", optarg, 0, 65535);
   }
   return static_cast<std::uint16_t>(port);
 }
