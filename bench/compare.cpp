@@ -1,5 +1,5 @@
 // compare: the command line. What is measured and how is in measure.cpp, compare_tcp.cpp,
-// compare_memory.cpp, and, with a command line of its own, compare_files.cpp.
+// compare_memory.cpp, and, with command lines of their own, compare_udp.cpp and compare_files.cpp.
 #include "compare.hpp"
 
 #include <getopt.h>
@@ -19,6 +19,7 @@ using namespace bench;
 
 constexpr char kHelp[] = R"(usage: compare tcp [options] [NAME=COMMAND ...]
        compare memory [-n N] [NAME=COMMAND ...]
+       compare udp [options] [NAME=COMMAND ...]
        compare files [options]
 
 tcp: what a request costs echo servers, as ratios to the first one. All are alive at once on one
@@ -35,6 +36,7 @@ memory: resident memory of each server per idle connection that has echoed 64 by
 COMMAND is run by the shell, with a free port of 127.0.0.1 for each %p:
   compare tcp a='./a -p %p' b='./b --port %p'
 
+udp: the same for datagrams; compare udp --help.
 files: what file_io makes of a file, as ratios to fio or to bare calls; compare files --help.
 
 Exit status: 0; 1 when a program failed or answered wrong; 2 when the self-check failed, so that the
@@ -45,25 +47,10 @@ struct Arguments {
   std::string subcommand;
   std::vector<std::size_t> counts{1, 100, 1000};
   std::size_t held = 10000;
+  std::size_t size = 256;
   Plan plan;
   std::vector<Contender> contenders;
 };
-
-std::vector<std::size_t> to_counts(const std::string& text) {
-  std::vector<std::size_t> counts;
-  std::stringstream list(text + ",");
-  for (std::string item; std::getline(list, item, ',');)
-    counts.push_back(to_number("connections", item, 1, 25000));
-  return counts;
-}
-
-Contender to_contender(const std::string& text) {
-  const auto equals = text.find('=');
-  if (equals == 0 || equals == std::string::npos || text.find("%p") == std::string::npos) {
-    bad_usage("'" + text + "' is not of the form NAME=COMMAND with %p for the port");
-  }
-  return {text.substr(0, equals), text.substr(equals + 1)};
-}
 
 Arguments parse(int argc, char** argv) {
   static const option kLong[] = {{"connections", required_argument, nullptr, 'c'},
@@ -77,10 +64,10 @@ Arguments parse(int argc, char** argv) {
   for (int name; (name = getopt_long(argc, argv, "c:s:d:n:h", kLong, nullptr)) != -1;) {
     switch (name) {
       case 'c':
-        result.counts = to_counts(optarg);
+        result.counts = to_counts("connections", optarg);
         break;
       case 's':
-        result.plan.size = to_number("size", optarg, 1, 1U << 20);
+        result.size = to_number("size", optarg, 1, 1U << 20);
         break;
       case 'd':
         result.plan.seconds = to_seconds("duration", optarg);
@@ -105,17 +92,10 @@ Arguments parse(int argc, char** argv) {
 }
 
 std::vector<std::vector<Contender>> default_groups() {
-  const std::string folder = own_folder();
   std::vector<std::vector<Contender>> groups;
   for (const std::string kind : {"epoll", "uring"}) {
-    const std::string floor = folder + "/peers/raw_" + kind;
-    const std::string server = folder + "/tcp_server";
-    for (const auto& program : {floor, server}) {
-      if (access(program.c_str(), X_OK) != 0)
-        throw std::runtime_error(program + ": not there, build it first");
-    }
-    groups.push_back({{"raw_" + kind, "'" + floor + "' -p %p"},
-                      {"tcp_server-" + kind, "'" + server + "' -p %p --backend " + kind}});
+    groups.push_back({{"raw_" + kind, built("peers/raw_" + kind) + " -p %p"},
+                      {"tcp_server-" + kind, built("tcp_server") + " -p %p --backend " + kind}});
   }
   return groups;
 }
@@ -128,26 +108,20 @@ std::string processor_model() {
   return "unknown processor";
 }
 
-void print_machine(const Processors& processors) {
-  std::printf("%s, servers on processor %d, load on %d\n", machine().c_str(), processors.server,
-              processors.load);
-}
-
 int run(Arguments arguments) {
   const bool tcp = arguments.subcommand == "tcp";
   if (!tcp && arguments.subcommand != "memory") {
-    bad_usage("subcommand '" + arguments.subcommand + "' is not one of 'tcp', 'memory', 'files'");
+    bad_usage("subcommand '" + arguments.subcommand +
+              "' is not one of 'tcp', 'udp', 'memory', 'files'");
   }
   auto groups = arguments.contenders.empty()
                     ? default_groups()
                     : std::vector<std::vector<Contender>>{arguments.contenders};
-  const Processors processors = choose_processors();
-  pin_to(processors.load);
+  const Processors processors = take_processors();
   raise_descriptor_limit();
-  print_machine(processors);
   if (tcp) {
     arguments.plan.processor = processors.server;
-    return compare_tcp(groups, arguments.counts, arguments.plan);
+    return compare_tcp(groups, arguments.counts, arguments.size, arguments.plan);
   }
   std::vector<Contender> all;
   for (const auto& group : groups) all.insert(all.end(), group.begin(), group.end());
@@ -155,6 +129,39 @@ int run(Arguments arguments) {
 }
 
 }  // namespace
+
+std::vector<std::size_t> bench::to_counts(const std::string& what, const std::string& text) {
+  std::vector<std::size_t> counts;
+  std::stringstream list(text + ",");
+  for (std::string item; std::getline(list, item, ',');) {
+    counts.push_back(to_number(what, item, 1, 25000));
+  }
+  return counts;
+}
+
+Contender bench::to_contender(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == 0 || equals == std::string::npos || text.find("%p") == std::string::npos) {
+    bad_usage("'" + text + "' is not of the form NAME=COMMAND with %p for the port");
+  }
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+Processors bench::take_processors() {
+  const Processors processors = choose_processors();
+  pin_to(processors.load);
+  std::printf("%s, servers on processor %d, load on %d\n", machine().c_str(), processors.server,
+              processors.load);
+  return processors;
+}
+
+std::string bench::built(const std::string& name) {
+  const std::string program = own_folder() + "/" + name;
+  if (access(program.c_str(), X_OK) != 0) {
+    throw std::runtime_error(program + ": not there, build it first");
+  }
+  return "'" + program + "'";
+}
 
 std::string bench::own_folder() {
   char path[4096];
@@ -171,7 +178,9 @@ std::string bench::machine() {
 
 int main(int argc, char** argv) {
   try {
-    if (argc > 1 && std::string(argv[1]) == "files") return compare_files(argc - 1, argv + 1);
+    const std::string subcommand = argc > 1 ? argv[1] : "";
+    if (subcommand == "files") return compare_files(argc - 1, argv + 1);
+    if (subcommand == "udp") return compare_udp(argc - 1, argv + 1);
     return run(parse(argc, argv));
   } catch (const std::exception& error) {
     std::fflush(stdout);

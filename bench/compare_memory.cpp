@@ -103,7 +103,7 @@ class Held {
 
 void measure_one(const Contender& contender, std::size_t connections, int processor) {
   Held held;  // outlives the server: who closes first keeps the port, and that is the server then
-  const ServerProcess server(contender.name, contender.command, processor);
+  const ServerProcess server(contender.name, contender.command, Transport::tcp, processor);
   let_it_settle(server);
   const Memory before = memory_of(server);
   for (std::size_t i = 0; i < connections; ++i) held.open(server.port());

@@ -12,18 +12,12 @@
 #include <system_error>
 #include <thread>
 
-#include "paired_load.hpp"
-#include "process.hpp"
 #include "system_calls.hpp"
 
 namespace bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-constexpr int kWarmUpRounds = 3;
-constexpr double kCertain = 0.005;  // standard error of a ratio that is good enough
-constexpr int kCountedTurns = 10;   // for system calls
 
 struct Sample {
   Turn turn;
@@ -38,22 +32,22 @@ void let_it_sleep() { std::this_thread::sleep_for(std::chrono::microseconds(300)
 
 class Arena {
  public:
-  Arena(const std::vector<Contender>& contenders, const Plan& plan)
+  Arena(const std::vector<Contender>& contenders, const Plan& plan, Load& load)
       : plan_(plan),
-        load_(plan.connections, plan.size),
+        load_(load),
         samples_(contenders.size()),
         errors_(contenders.size()),
         order_(contenders.size()) {
     std::iota(order_.begin(), order_.end(), std::size_t{0});
     for (const auto& contender : contenders) {
-      servers_.push_back(
-          std::make_unique<ServerProcess>(contender.name, contender.command, plan.processor));
+      servers_.push_back(std::make_unique<ServerProcess>(contender.name, contender.command,
+                                                         plan.transport, plan.processor));
       load_.add_server(contender.name, servers_.back()->port());
     }
   }
 
   void run() {
-    for (int round = 0; round < kWarmUpRounds; ++round) play_round();
+    for (int round = 0; round < plan_.warm_up; ++round) play_round();
     for (auto& samples : samples_) samples.clear();
     const auto start = Clock::now();
     for (;;) {
@@ -75,6 +69,7 @@ class Arena {
       seconds += sample.turn.seconds;
     }
     row.errors = errors_[index];
+    row.lost = load_.lost(index);
     row.cpu_ns = cpu_ns / static_cast<double>(row.requests);
     row.qps = static_cast<double>(row.requests) / seconds;
     row.cpu_ratio = ratio(index, [](const Sample& sample) { return sample.cpu_per_request(); });
@@ -85,7 +80,7 @@ class Arena {
   double count_system_calls(std::size_t index) {
     const SystemCallCounter counter(servers_[index]->pid());
     std::uint64_t requests = 0;
-    for (int turn = 0; turn < kCountedTurns; ++turn) requests += play_turn(index).requests;
+    for (int turn = 0; turn < plan_.counted_turns; ++turn) requests += play_turn(index).requests;
     return static_cast<double>(counter.count()) / static_cast<double>(requests);
   }
 
@@ -126,13 +121,13 @@ class Arena {
 
   bool certain() const {
     for (std::size_t index = 1; index < servers_.size(); ++index) {
-      if (row(index).cpu_ratio.error > kCertain) return false;
+      if (row(index).cpu_ratio.error > plan_.certain) return false;
     }
     return true;
   }
 
   Plan plan_;
-  PairedLoad load_;
+  Load& load_;
   std::vector<std::unique_ptr<ServerProcess>> servers_;
   std::vector<std::vector<Sample>> samples_;  // by server, by round
   std::vector<std::uint64_t> errors_;         // by server, in all turns, those of the warm-up too
@@ -142,8 +137,8 @@ class Arena {
 
 }  // namespace
 
-Measurement measure(const std::vector<Contender>& contenders, const Plan& plan) {
-  Arena arena(contenders, plan);
+Measurement measure(const std::vector<Contender>& contenders, const Plan& plan, Load& load) {
+  Arena arena(contenders, plan, load);
   arena.run();
   Measurement result;
   std::vector<double> system_calls(contenders.size());

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "load.hpp"
+#include "process.hpp"
 #include "quartiles.hpp"
 
 namespace bench {
@@ -17,17 +19,20 @@ struct Contender {
 };
 
 struct Plan {
+  Transport transport = Transport::tcp;
   int processor = 0;  ///< for the servers; the caller's thread is the load, better elsewhere
-  std::size_t connections = 100;
-  std::size_t size = 256;                    ///< bytes per request
   std::chrono::nanoseconds slice{20000000};  ///< length of a turn
-  double seconds = 10;  ///< up to three times as long while the ratios are uncertain
+  double seconds = 10;     ///< up to three times as long while the ratios are uncertain
+  int warm_up = 3;         ///< rounds that do not count
+  int counted_turns = 10;  ///< for system calls
+  double certain = 0.005;  ///< standard error of a ratio that is good enough
 };
 
 struct Row {
   std::string name;
   std::uint64_t requests = 0;
   std::uint64_t errors = 0;
+  std::uint64_t lost = 0;
   double cpu_ns = 0;           ///< per request
   double qps = 0;              ///< requests per second of its turns
   Quartiles cpu_ratio;         ///< of CPU time per request, round by round, to the first row
@@ -40,8 +45,9 @@ struct Measurement {
   std::string not_counted;  ///< why system calls were not, empty if they were
 };
 
-/// Starts all contenders, talks to them in turns from the calling thread, and ends them.
+/// Starts all contenders, talks to them in turns from the calling thread by `load`, which has no
+/// servers yet, and ends them.
 /// Throws std::exception when a server does not start or does not answer.
-Measurement measure(const std::vector<Contender>& contenders, const Plan& plan);
+Measurement measure(const std::vector<Contender>& contenders, const Plan& plan, Load& load);
 
 }  // namespace bench

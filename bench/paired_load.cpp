@@ -1,5 +1,5 @@
-// The load of `compare`: cheap enough that one core of it can keep a bare loop on the other core
-// busy. io_uring with completions made in the wait: one system call sends and receives for all
+// The load of `compare tcp`: cheap enough that one core of it can keep a bare loop on the other
+// core busy. io_uring with completions made in the wait: one system call sends and receives for all
 // connections that are ready.
 #include "paired_load.hpp"
 

@@ -1,5 +1,4 @@
-// One load that talks to several echo servers in turns. All connections stay open; between turns
-// nothing is on its way, so the servers sleep and their CPU time can be read.
+// The load of `compare tcp`. All connections to all servers stay open.
 #pragma once
 
 #include <liburing.h>
@@ -9,34 +8,23 @@
 #include <string>
 #include <vector>
 
+#include "load.hpp"
 #include "payload.hpp"
 
 namespace bench {
 
-/// What happened in one turn.
-struct Turn {
-  std::uint64_t requests = 0;  ///< answered, every byte right
-  std::uint64_t errors = 0;    ///< wrong bytes, or a connection that ended
-  double seconds = 0;
-};
-
-class PairedLoad {
+class PairedLoad final : public Load {
  public:
   /// Each server gets `connections` connections, each request has `size` bytes.
   /// Throws std::system_error when the ring cannot be made.
   PairedLoad(std::size_t connections, std::size_t size);
-  ~PairedLoad();
+  ~PairedLoad() override;
   PairedLoad(const PairedLoad&) = delete;
   PairedLoad& operator=(const PairedLoad&) = delete;
 
-  /// Connects to a server on 127.0.0.1; `name` is for messages. Servers are numbered from 0 in the
-  /// order of these calls. Throws std::system_error.
-  void add_server(const std::string& name, std::uint16_t port);
-
-  /// Every connection of that server sends, waits for the echo, compares, and sends again until
-  /// `length` has passed; then waits for what is on its way. Throws std::runtime_error when nothing
-  /// moves for 5 seconds.
-  Turn turn(std::size_t server, std::chrono::nanoseconds length);
+  void add_server(const std::string& name, std::uint16_t port) override;
+  /// Every connection has one request on its way.
+  Turn turn(std::size_t server, std::chrono::nanoseconds length) override;
 
  private:
   struct Connection {

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,13 +23,24 @@
 namespace bench {
 namespace {
 
+cpu_set_t allowed_processors() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  sched_getaffinity(0, sizeof allowed, &allowed);
+  return allowed;
+}
+
+int type_of(Transport transport) {
+  return (transport == Transport::tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC;
+}
+
 /// A port that nobody listens on just now. Below those that the kernel hands out to clients.
-std::uint16_t free_port() {
+std::uint16_t free_port(Transport transport) {
   static std::mt19937 random{std::random_device{}()};
   for (int tries = 0; tries < 1000; ++tries) {
     const auto port = static_cast<std::uint16_t>(20000 + random() % 8000);
     const Endpoint endpoint = to_endpoint("127.0.0.1", port);
-    const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int descriptor = socket(AF_INET, type_of(transport), 0);
     const bool free = descriptor >= 0 && bind(descriptor, endpoint.get(), endpoint.length) == 0;
     if (descriptor >= 0) close(descriptor);
     if (free) return port;
@@ -45,12 +57,20 @@ std::string with_port(std::string command, std::uint16_t port) {
   return command;
 }
 
-bool listens(std::uint16_t port) {
+/// Whether the server is up. For udp a datagram is sent, and its echo waited for a little: a port
+/// without a socket refuses at once.
+bool answers(std::uint16_t port, Transport transport) {
   const Endpoint endpoint = to_endpoint("127.0.0.1", port);
-  const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const bool connected = connect(descriptor, endpoint.get(), endpoint.length) == 0;
+  const int descriptor = socket(AF_INET, type_of(transport), 0);
+  bool answered = connect(descriptor, endpoint.get(), endpoint.length) == 0;
+  if (answered && transport == Transport::udp) {
+    char byte = 0;
+    const timeval patience{0, 20000};
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    answered = send(descriptor, &byte, 1, 0) == 1 && recv(descriptor, &byte, 1, 0) == 1;
+  }
   close(descriptor);
-  return connected;
+  return answered;
 }
 
 [[noreturn]] void become(const std::string& command, int processor, pid_t parent) {
@@ -68,9 +88,7 @@ bool listens(std::uint16_t port) {
 }  // namespace
 
 Processors choose_processors() {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  sched_getaffinity(0, sizeof allowed, &allowed);
+  const cpu_set_t allowed = allowed_processors();
   Processors chosen;
   int found = 0;
   for (int processor = 0; processor < CPU_SETSIZE && found < 2; ++processor) {
@@ -82,14 +100,20 @@ Processors choose_processors() {
 }
 
 void pin_to(int processor) {
+  static const cpu_set_t all = allowed_processors();
+  if (processor == kAnyProcessor) {
+    sched_setaffinity(0, sizeof all, &all);
+    return;
+  }
   cpu_set_t one;
   CPU_ZERO(&one);
   CPU_SET(processor, &one);
   sched_setaffinity(0, sizeof one, &one);
 }
 
-ServerProcess::ServerProcess(const std::string& name, const std::string& command, int processor)
-    : name_(name), port_(free_port()) {
+ServerProcess::ServerProcess(const std::string& name, const std::string& command,
+                             Transport transport, int processor)
+    : name_(name), port_(free_port(transport)) {
   const pid_t parent = getpid();
   const std::string line = with_port(command, port_);
   pid_ = fork();
@@ -97,7 +121,7 @@ ServerProcess::ServerProcess(const std::string& name, const std::string& command
   if (pid_ == 0) become(line, processor, parent);
 
   const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (!listens(port_)) {
+  while (!answers(port_, transport)) {
     const bool ended = waitpid(pid_, nullptr, WNOHANG) == pid_;
     if (!ended && std::chrono::steady_clock::now() < limit) {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -107,7 +131,7 @@ ServerProcess::ServerProcess(const std::string& name, const std::string& command
       kill(pid_, SIGKILL);
       waitpid(pid_, nullptr, 0);
     }
-    throw std::runtime_error(name + (ended ? ": ended" : ": did not listen for 10 seconds") + " (" +
+    throw std::runtime_error(name + (ended ? ": ended" : ": did not answer for 10 seconds") + " (" +
                              line + ")");
   }
 }

@@ -17,15 +17,22 @@ struct Processors {
 };
 Processors choose_processors();
 
-/// Moves the calling thread, and what it starts later, to one processor.
+constexpr int kAnyProcessor = -1;
+
+/// Moves the calling thread, and what it starts later, to one processor; kAnyProcessor: to all that
+/// it had before the first call.
 void pin_to(int processor);
+
+/// What an echo server speaks.
+enum class Transport { tcp, udp };
 
 class ServerProcess {
  public:
   /// Starts `command` through the shell on that processor, with a free port of 127.0.0.1 in place
-  /// of each %p, and waits until something listens there. Throws std::runtime_error when it ends
-  /// first or takes longer than 10 seconds.
-  ServerProcess(const std::string& name, const std::string& command, int processor);
+  /// of each %p, and waits until something listens there (tcp) or answers (udp). Throws
+  /// std::runtime_error when it ends first or takes longer than 10 seconds.
+  ServerProcess(const std::string& name, const std::string& command, Transport transport,
+                int processor);
 
   /// Kills it. It is also killed when this process ends in any other way.
   ~ServerProcess();

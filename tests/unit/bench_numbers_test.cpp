@@ -1,6 +1,9 @@
-// The arithmetic behind the benchmarks: percentiles, quartiles, payloads that differ.
+// The arithmetic behind the benchmarks: percentiles, quartiles, payloads that differ, windows.
+#include <algorithm>
 #include <random>
+#include <vector>
 
+#include "../../bench/datagram_window.hpp"
 #include "../../bench/histogram.hpp"
 #include "../../bench/payload.hpp"
 #include "../../bench/quartiles.hpp"
@@ -71,4 +74,75 @@ TEST_CASE("payload: a request differs from the one before and from its neighbour
     REQUIRE(std::memcmp(request, payload.request(3, sequence + 1), payload.size()) != 0);
     REQUIRE(std::memcmp(request, payload.request(4, sequence), payload.size()) != 0);
   }
+}
+
+namespace {
+using bench::DatagramWindow;
+using std::chrono::milliseconds;
+
+/// What overdue() wants to be sent again.
+std::vector<std::uint64_t> overdue(DatagramWindow& window, DatagramWindow::Time now) {
+  std::vector<std::uint64_t> numbers;
+  window.overdue(now, milliseconds(50), [&](std::uint64_t number) { numbers.push_back(number); });
+  return numbers;
+}
+}  // namespace
+
+TEST_CASE("window: every number is sent once, and no more than the depth at a time", "[bench]") {
+  DatagramWindow window(4, 10);
+  std::vector<std::uint64_t> sent;
+  std::vector<std::uint64_t> waiting;
+  std::mt19937_64 random(7);
+  DatagramWindow::Time since;
+  while (window.free() > 0 || !waiting.empty()) {
+    while (window.free() > 0) {
+      sent.push_back(window.send({}));
+      waiting.push_back(sent.back());
+    }
+    REQUIRE(waiting.size() <= 4);
+    REQUIRE(window.in_flight() == waiting.size());
+    const std::size_t any = random() % waiting.size();  // answers in any order
+    REQUIRE(window.answered(waiting[any], &since) == DatagramWindow::Answer::expected);
+    waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(any));
+  }
+  std::sort(sent.begin(), sent.end());
+  CHECK(sent == std::vector<std::uint64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+}
+
+TEST_CASE("window: fewer messages than places", "[bench]") {
+  DatagramWindow window(10, 2);
+  CHECK(window.free() == 2);
+  CHECK(window.send({}) == 0);
+  CHECK(window.send({}) == 1);
+  CHECK(window.free() == 0);
+}
+
+TEST_CASE("window: an answer to what was not sent, or a second one, is no answer", "[bench]") {
+  DatagramWindow window(4);
+  DatagramWindow::Time since;
+  CHECK(window.answered(0, &since) == DatagramWindow::Answer::unknown);
+  CHECK(window.send({}) == 0);
+  CHECK(window.answered(4, &since) == DatagramWindow::Answer::unknown);
+  CHECK(window.answered(0, &since) == DatagramWindow::Answer::expected);
+  CHECK(window.answered(0, &since) == DatagramWindow::Answer::unknown);
+}
+
+TEST_CASE("window: what has no answer is sent again, ever more rarely", "[bench]") {
+  DatagramWindow window(2);
+  const DatagramWindow::Time start{};
+  window.send(start);
+  window.send(start + milliseconds(30));
+  CHECK(overdue(window, start + milliseconds(49)).empty());
+  CHECK(overdue(window, start + milliseconds(50)) == std::vector<std::uint64_t>{0});
+  CHECK(overdue(window, start + milliseconds(90)) == std::vector<std::uint64_t>{1});
+  CHECK(overdue(window, start + milliseconds(149)).empty());
+  CHECK(overdue(window, start + milliseconds(150)) == std::vector<std::uint64_t>{0});
+  CHECK(window.in_flight() == 2);
+  CHECK(window.lost() == 3);
+
+  DatagramWindow::Time since;
+  CHECK(window.answered(1, &since) == DatagramWindow::Answer::expected);
+  CHECK(since == start + milliseconds(30));  // of the first time
+  CHECK(window.answered(1, &since) == DatagramWindow::Answer::late);
+  CHECK(window.lost() == 2);
 }
