@@ -30,10 +30,11 @@ struct Options {
 /// A socket, the memory for one batch, and the loop that fills it and sends it back.
 class Echo {
  public:
-  Echo(int socket, bool gso)
-      : socket_(socket), gso_(gso), room_(gso ? 65536 : 2048), bytes_(kBatch * room_) {
+  Echo(int socket, bool gso) : socket_(socket), gso_(gso), room_(gso ? 65536 : 2048) {
+    auto* const bytes = static_cast<char*>(std::aligned_alloc(4096, kBatch * room_));
+    if (bytes == nullptr) die("aligned_alloc", errno);
     for (unsigned i = 0; i < kBatch; ++i) {
-      pieces_[i].iov_base = bytes_.data() + i * room_;
+      pieces_[i].iov_base = bytes + i * room_;
       msghdr& header = messages_[i].msg_hdr;
       header.msg_iov = &pieces_[i];
       header.msg_iovlen = 1;
@@ -99,7 +100,6 @@ class Echo {
   int socket_;
   bool gso_;
   std::size_t room_;
-  std::vector<char> bytes_;
   std::array<mmsghdr, kBatch> messages_{};
   std::array<iovec, kBatch> pieces_{};
   std::array<sockaddr_in, kBatch> names_{};
