@@ -155,21 +155,6 @@ Processors bench::take_processors() {
   return processors;
 }
 
-std::string bench::built(const std::string& name) {
-  const std::string program = own_folder() + "/" + name;
-  if (access(program.c_str(), X_OK) != 0) {
-    throw std::runtime_error(program + ": not there, build it first");
-  }
-  return "'" + program + "'";
-}
-
-std::string bench::own_folder() {
-  char path[4096];
-  const ssize_t length = readlink("/proc/self/exe", path, sizeof path);
-  const std::string whole(path, length > 0 ? static_cast<std::size_t>(length) : 0);
-  return whole.substr(0, whole.rfind('/'));
-}
-
 std::string bench::machine() {
   utsname kernel{};
   uname(&kernel);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "measure.hpp"
+#include "own_folder.hpp"
 
 namespace bench {
 
@@ -37,11 +38,6 @@ std::vector<std::size_t> to_counts(const std::string& what, const std::string& t
 /// Moves this thread, which will be the load, to its processor, and prints what runs where.
 Processors take_processors();
 
-/// The path of a program that was built with this one, for the shell. Throws std::runtime_error if
-/// it is not there.
-std::string built(const std::string& name);
-/// The folder that this program was built into; the others are beside it.
-std::string own_folder();
 /// Kernel and processor: no number says anything without them.
 std::string machine();
 

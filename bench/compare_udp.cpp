@@ -169,10 +169,10 @@ int play_seed(const Arguments& arguments, const std::vector<Contender>& contende
   plan.warm_up = 1;
   plan.counted_turns = 1;
   plan.certain = 0.01;
+  plan.throughput_counts = true;
   DatagramShape shape = arguments.shape;
   shape.clients = arguments.clients.back();
   PairedComparison comparison = comparison_of(shape);
-  comparison.check_throughput = true;
   comparison.tolerance = 0.05;
   print_title("seed, " + std::to_string(arguments.workers) + " workers on all processors", shape,
               plan);

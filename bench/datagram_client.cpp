@@ -251,6 +251,7 @@ void DatagramClient::write(const Client& client, std::uint64_t number) {
   std::memcpy(to, &header, kHeader);
   std::memcpy(to + kHeader, payload_.request(client.number, number), payload_.size());
   piece.iov_len += shape_.size;
+  ++sent_;
 }
 
 void DatagramClient::flush(const Client& client) {

@@ -52,6 +52,7 @@ class DatagramClient {
   /// std::runtime_error when nothing comes back for 5 seconds.
   Turn run(std::chrono::nanoseconds length);
 
+  std::uint64_t sent() const { return sent_; }  ///< so far, those that were sent again too
   /// What was sent again so far and not answered late. A server that was held up answers late,
   /// perhaps in the next run.
   std::uint64_t lost() const;
@@ -93,6 +94,7 @@ class DatagramClient {
   int epoll_ = -1;
   bool sending_ = false;
   std::size_t in_flight_ = 0;  // of all clients
+  std::uint64_t sent_ = 0;
   std::uint64_t echoed_ = 0;
   std::uint64_t error_count_ = 0;
   Clock::time_point last_answer_;

@@ -121,7 +121,9 @@ class Arena {
 
   bool certain() const {
     for (std::size_t index = 1; index < servers_.size(); ++index) {
-      if (row(index).cpu_ratio.error > plan_.certain) return false;
+      const Row found = row(index);
+      if (found.cpu_ratio.error > plan_.certain) return false;
+      if (plan_.throughput_counts && found.throughput_ratio.error > plan_.certain) return false;
     }
     return true;
   }

@@ -22,10 +22,11 @@ struct Plan {
   Transport transport = Transport::tcp;
   int processor = 0;  ///< for the servers; the caller's thread is the load, better elsewhere
   std::chrono::nanoseconds slice{20000000};  ///< length of a turn
-  double seconds = 10;     ///< up to three times as long while the ratios are uncertain
-  int warm_up = 3;         ///< rounds that do not count
-  int counted_turns = 10;  ///< for system calls
-  double certain = 0.005;  ///< standard error of a ratio that is good enough
+  double seconds = 10;             ///< up to three times as long while the ratios are uncertain
+  int warm_up = 3;                 ///< rounds that do not count
+  int counted_turns = 10;          ///< for system calls
+  bool throughput_counts = false;  ///< not only CPU time is looked at
+  double certain = 0.005;          ///< standard error of a ratio that is good enough
 };
 
 struct Row {

@@ -11,12 +11,13 @@ namespace bench {
 namespace {
 
 /// The ratios of the second instance of the first contender, which is the last row.
-bool passes_self_check(const Measurement& measurement, const PairedComparison& comparison) {
+bool passes_self_check(const Measurement& measurement, const Plan& plan,
+                       const PairedComparison& comparison) {
   const Row& again = measurement.rows.back();
   bool ok = std::abs(again.cpu_ratio.median - 1) <= comparison.tolerance;
   std::printf("self-check %s %s: %.3f", again.name.c_str(), comparison.what.c_str(),
               again.cpu_ratio.median);
-  if (comparison.check_throughput) {
+  if (plan.throughput_counts) {
     ok = ok && std::abs(again.throughput_ratio.median - 1) <= comparison.tolerance;
     std::printf(" of CPU, %.3f of %s/s", again.throughput_ratio.median, comparison.units.many);
   }
@@ -34,7 +35,7 @@ bool measure_until_believable(const std::vector<Contender>& contenders, const Pl
   for (int attempt = 0; attempt < 2; ++attempt) {
     const auto load = comparison.make_load();
     measurement = measure(contenders, plan, *load);
-    if (passes_self_check(measurement, comparison)) return true;
+    if (passes_self_check(measurement, plan, comparison)) return true;
   }
   std::printf("The numbers for %s are not to be believed: something disturbs this machine.\n",
               comparison.what.c_str());

@@ -26,9 +26,9 @@ struct PairedComparison {
   std::size_t peers = 0;
   std::string what;  ///< "100 connections"
   Units units{};
-  /// How far from 1.00 the first server may be from itself in CPU time.
+  /// How far from 1.00 the first server may be from itself in CPU time, and, where that counts, in
+  /// requests per second.
   double tolerance = 0.02;
-  bool check_throughput = false;  ///< and in requests per second
   std::function<std::unique_ptr<Load>()> make_load;
 };
 
