@@ -154,6 +154,9 @@ int play_turns(const Arguments& arguments, const std::string& scenario, Datagram
   print_header(comparison_of(shape).units);
   for (const std::size_t count : arguments.clients) {
     shape.clients = count;
+    if (const std::string warning = shape.warning(); !warning.empty()) {
+      std::fprintf(stderr, "compare: %s\n", warning.c_str());
+    }
     status = std::max(status, measure_and_print(contenders, arguments.plan, comparison_of(shape)));
   }
   return status;

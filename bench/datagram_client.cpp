@@ -45,18 +45,6 @@ void ask_for_cuts(msghdr& message, cmsghdr& control, std::size_t room, std::size
 
 }  // namespace
 
-std::string DatagramShape::mistake() const {
-  if (size < kSmallest || size > kLargest) {
-    return "a datagram has from " + std::to_string(kSmallest) + " to " + std::to_string(kLargest) +
-           " bytes";
-  }
-  if (segments > 1 && (segments > 64 || segments * size > kLargest)) {
-    return "segments are at most 64, and at most " + std::to_string(kLargest) + " bytes together";
-  }
-  if (segments > depth) return "there are more segments than may be on their way";
-  return {};
-}
-
 DatagramClient::DatagramClient(std::string name, const Endpoint& server, const DatagramShape& shape)
     : name_(std::move(name)),
       shape_(shape),
@@ -86,9 +74,9 @@ DatagramClient::~DatagramClient() {
 void DatagramClient::open(Client& client, const Endpoint& server) {
   client.descriptor = socket(server.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (client.descriptor < 0) throw failure("socket");
-  // Room for the window: a datagram takes its size and about 1 KiB.
   const int room = static_cast<int>(std::min<std::size_t>(
-      std::max<std::size_t>(shape_.depth * (shape_.size + 1024), 262144), 1U << 30));
+      std::max<std::size_t>(shape_.depth * (shape_.size + DatagramShape::kOverhead), 262144),
+      1U << 30));
   setsockopt(client.descriptor, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
   setsockopt(client.descriptor, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
   const int one = 1;
@@ -133,10 +121,7 @@ Turn DatagramClient::run(std::chrono::nanoseconds length) {
     wait();
     const auto now = Clock::now();
     if (now - start >= length) sending_ = false;
-    if (now - last_answer_ > kPatience) {
-      throw std::runtime_error(name_ + ": no answer for 5 seconds, " + std::to_string(in_flight_) +
-                               " datagrams are on their way");
-    }
+    if (now - last_answer_ > kPatience) give_up();
     if (now - last_look_ < kLook) continue;
     last_look_ = now;
     for (auto& client : clients_) send_again(client, now);
@@ -148,6 +133,15 @@ Turn DatagramClient::run(std::chrono::nanoseconds length) {
   turn.requests = echoed_ - echoed;
   turn.errors = error_count_ - errors;
   return turn;
+}
+
+void DatagramClient::give_up() const {
+  std::string what = name_ + ": no answer for 5 seconds, " + std::to_string(in_flight_) +
+                     " datagrams are on their way";
+  for (const auto& entry : errors_) {
+    what += "; " + entry.first + " (" + std::to_string(entry.second) + " times)";
+  }
+  throw std::runtime_error(what);
 }
 
 std::uint64_t DatagramClient::lost() const {

@@ -14,28 +14,13 @@
 #include <vector>
 
 #include "arguments.hpp"
+#include "datagram_shape.hpp"
 #include "datagram_window.hpp"
 #include "histogram.hpp"
 #include "load.hpp"
 #include "payload.hpp"
 
 namespace bench {
-
-struct DatagramShape {
-  static constexpr std::size_t kSmallest = 12;  ///< bytes: a number and a client
-  static constexpr std::size_t kLargest = 65507;
-
-  std::size_t clients = 100;
-  std::size_t depth = 10;      ///< datagrams on their way, per client
-  std::size_t size = 256;      ///< bytes of one
-  std::uint64_t messages = 0;  ///< per client; 0: without end
-  /// More than 1: so many leave in one call as one buffer that the kernel cuts (UDP_SEGMENT), and
-  /// what the server sends likewise is received in one piece (UDP_GRO).
-  std::size_t segments = 1;
-
-  /// Empty, or a sentence that says what is impossible about it.
-  std::string mistake() const;
-};
 
 class DatagramClient {
  public:
@@ -82,6 +67,7 @@ class DatagramClient {
   void write(const Client& client, std::uint64_t number);
   void flush(const Client& client);
   void transmit(const Client& client, unsigned count);
+  [[noreturn]] void give_up() const;
   void error(const std::string& kind) {
     ++errors_[kind];
     ++error_count_;

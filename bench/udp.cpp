@@ -115,6 +115,9 @@ Options parse(int argc, char** argv) {
   if (options.port != 0 && !options.server.empty()) bad_usage("either a port or a server");
   if (options.seconds > 0) options.shape.messages = 0;
   if (const std::string mistake = options.shape.mistake(); !mistake.empty()) bad_usage(mistake);
+  if (const std::string warning = options.shape.warning(); !warning.empty()) {
+    std::fprintf(stderr, "udp: %s\n", warning.c_str());
+  }
   return options;
 }
 
