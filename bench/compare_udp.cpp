@@ -18,12 +18,12 @@ constexpr char kHelp[] = R"(usage: compare udp [options] [NAME=COMMAND ...]
 What an echoed datagram costs servers, as ratios to the first. All are alive at once, a load talks
 to them in turns. Without commands: udp_server, for epoll and io_uring, against peers/raw_udp.
 
-      --scenario LIST      comma-separated (datagrams,seed):
+      --scenario LIST      comma-separated (datagrams,gso,seed):
                            datagrams: servers on one processor, load on another, turns of 20 ms
-                           seed: the servers have several workers (SO_REUSEPORT), nobody is bound
-                             to a processor, turns of 2 s, up to nine times the duration
                            gso: like datagrams, but the load sends several at once as one buffer
                              (UDP_SEGMENT); servers other than the first do likewise
+                           seed: the servers have several workers (SO_REUSEPORT), nobody is bound
+                             to a processor, turns of 2 s, up to nine times the duration
   -c, --clients LIST       comma-separated counts; seed: the last of them (100)
   -w, --depth N            datagrams on their way, per client (10)
   -s, --size BYTES         of a datagram (256)
@@ -38,7 +38,7 @@ numbers are not to be believed; 64 for bad usage.
 )";
 
 struct Arguments {
-  std::string scenarios = "datagrams,seed";
+  std::string scenarios = "datagrams,gso,seed";
   std::vector<std::size_t> clients{100};
   DatagramShape shape;
   std::size_t segments = 10;
