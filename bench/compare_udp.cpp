@@ -188,24 +188,27 @@ int play_seed(const Arguments& arguments, const std::vector<Contender>& contende
 
 int compare_udp(int argc, char** argv) {
   Arguments arguments = parse(argc, argv);
-  const auto or_given = [&](const std::vector<Contender>& own) {
-    return arguments.contenders.empty() ? own : arguments.contenders;
+  const auto or_given = [&](auto&& own) {
+    return arguments.contenders.empty() ? own() : arguments.contenders;
   };
   raise_descriptor_limit();
   const Processors processors = take_processors();
   arguments.plan.processor = processors.server;
   int status = kFine;
   if (arguments.plays("datagrams")) {
-    status = play_turns(arguments, "datagrams", arguments.shape, or_given(servers("", "", "")));
+    status = play_turns(arguments, "datagrams", arguments.shape,
+                        or_given([] { return servers("", "", ""); }));
   }
   if (arguments.plays("gso")) {
     DatagramShape shape = arguments.shape;
     shape.segments = arguments.segments;
-    status = std::max(status, play_turns(arguments, "gso", shape, or_given(gso_servers())));
+    status = std::max(status, play_turns(arguments, "gso", shape, or_given(gso_servers)));
   }
   if (arguments.plays("seed")) {
     const std::string workers = std::to_string(arguments.workers);
-    const auto own = servers("", " --reuse-port " + workers, " --workers " + workers);
+    const auto own = [&] {
+      return servers("", " --reuse-port " + workers, " --workers " + workers);
+    };
     status = std::max(status, play_seed(arguments, or_given(own)));
   }
   return status;

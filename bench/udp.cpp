@@ -1,6 +1,6 @@
-// udp: closed-loop load for a datagram echo server, one of ours that it starts, any other program,
-// or one that runs already. Without options it plays what the project began with: 100 clients, 1000
-// datagrams of 256 bytes each, 10 of them on their way, against 4 workers that share a port.
+// udp: closed-loop load for a datagram echo server: udp_server, which it starts, any other program,
+// or one that runs already. By default 100 clients send 1000 datagrams of 256 bytes each, 10 of
+// them on their way at a time, to 4 workers that share a port.
 #include <getopt.h>
 
 #include <cinttypes>
