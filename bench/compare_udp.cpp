@@ -131,12 +131,12 @@ std::vector<Contender> gso_servers() {
   return result;
 }
 
-PairedComparison comparison_of(const DatagramShape& shape) {
+PairedComparison comparison_of(const DatagramShape& shape, bool new_sockets = false) {
   PairedComparison comparison;
   comparison.peers = shape.clients;
   comparison.what = std::to_string(shape.clients) + " clients";
   comparison.units = {"clients", "dgram", "echoes", true};
-  comparison.make_load = [shape] { return std::make_unique<PairedDatagrams>(shape); };
+  comparison.make_load = [=] { return std::make_unique<PairedDatagrams>(shape, new_sockets); };
   return comparison;
 }
 
@@ -175,7 +175,7 @@ int play_seed(const Arguments& arguments, const std::vector<Contender>& contende
   plan.throughput_counts = true;
   DatagramShape shape = arguments.shape;
   shape.clients = arguments.clients.back();
-  PairedComparison comparison = comparison_of(shape);
+  PairedComparison comparison = comparison_of(shape, true);
   comparison.tolerance = 0.05;
   print_title("seed, " + std::to_string(arguments.workers) + " workers on all processors", shape,
               plan);

@@ -122,8 +122,8 @@ class Arena {
   bool certain() const {
     for (std::size_t index = 1; index < servers_.size(); ++index) {
       const Row found = row(index);
-      if (found.cpu_ratio.error > plan_.certain) return false;
-      if (plan_.throughput_counts && found.throughput_ratio.error > plan_.certain) return false;
+      const Quartiles& ratio = plan_.throughput_counts ? found.throughput_ratio : found.cpu_ratio;
+      if (ratio.error > plan_.certain) return false;
     }
     return true;
   }

@@ -25,7 +25,7 @@ struct Plan {
   double seconds = 10;             ///< up to three times as long while the ratios are uncertain
   int warm_up = 3;                 ///< rounds that do not count
   int counted_turns = 10;          ///< for system calls
-  bool throughput_counts = false;  ///< not only CPU time is looked at
+  bool throughput_counts = false;  ///< what is looked at: that, or CPU time
   double certain = 0.005;          ///< standard error of a ratio that is good enough
 };
 

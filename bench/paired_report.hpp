@@ -26,8 +26,7 @@ struct PairedComparison {
   std::size_t peers = 0;
   std::string what;  ///< "100 connections"
   Units units{};
-  /// How far from 1.00 the first server may be from itself in CPU time, and, where that counts, in
-  /// requests per second.
+  /// How far the first server may be from itself, in what counts.
   double tolerance = 0.02;
   std::function<std::unique_ptr<Load>()> make_load;
 };
