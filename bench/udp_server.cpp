@@ -73,6 +73,10 @@ Settings parse(int argc, char** argv) {
         std::exit(2);
     }
   }
+  if (settings.workers == 0 || settings.workers > 1024) {
+    std::fputs("udp_server: workers are from 1 to 1024\n", stderr);
+    std::exit(2);
+  }
   settings.socket.reuse_port = settings.workers > 1;
   return settings;
 }
