@@ -201,8 +201,10 @@ long RealSystem::set_option(Descriptor socket, SocketOption option, int value) n
     return sys::setsockopt(socket.number, name.level, name.name, &setting, sizeof setting);
   }
   if (option == SocketOption::keep_whole) value = value ? IP_PMTUDISC_DO : IP_PMTUDISC_WANT;
-  if (name.level == IPPROTO_IPV6 && option != SocketOption::v6_only) {
-    // An IPv6 socket has IPv4 peers too; where it has not, or may not, this has no effect.
+  if (name.level == IPPROTO_IPV6 && option != SocketOption::v6_only &&
+      option != SocketOption::tell_destination) {
+    // An IPv6 socket has IPv4 peers too; where it has not, or may not, this has no effect. Their
+    // destination is told as a mapped address, like their source; twice it would have no room.
     const OptionName mapped = names_of(option).v4;
     sys::setsockopt(socket.number, mapped.level, mapped.name, &value, sizeof value);
   }
