@@ -120,7 +120,9 @@ void DatagramHandler::sent(const Result& result) {
       if (handler.state_ == State::open) handler.notify_later(notice_written);
     }
   } const resume{*this};
-  tell({result.error, 0});
+  // A UNIX socket loses its peer with the first error: the second is only what follows.
+  const bool follows = connected_ && result.error == std::errc::not_connected;
+  tell({follows ? to_error_code(earlier) : result.error, 0});
 }
 
 void DatagramHandler::tell(const Result& result) {

@@ -1,72 +1,181 @@
-// UNIX datagrams: unlike those of UDP none is dropped, so a reader that is late holds up the
-// sender.
+// UNIX datagram sockets: they lose nothing, and a receiver that is full makes the sender wait.
 #include <unistd.h>
 
-#include "contract/datagram_rig.hpp"
-#include "support/patterns.hpp"
+#include "contract/endpoint_rig.hpp"
 
 namespace {
 
 using namespace proa_test;
 using proa::Address;
 
-Address name_of(const std::string& end) {
-  return Address::abstract("proa-datagrams-" + std::to_string(::getpid()) + "-" + end);
+std::string fresh_name() {
+  static int number = 0;
+  return "proa-datagram-" + std::to_string(::getpid()) + "-" + std::to_string(++number);
 }
 
-TEST_CASE("a UNIX reader that is late gets all, and the loop sleeps meanwhile",
-          "[datagram][R5][R8][R11]") {
+// Removed with the test; declared before the World, like what is bound to it.
+struct Path {
+  Path() {
+    const char* const folder = std::getenv("TMPDIR");
+    name = (folder ? folder : std::string("/tmp")) + "/" + fresh_name();
+  }
+  ~Path() { ::unlink(name.c_str()); }
+  Address address() const { return Address::unix_path(name); }
+  std::string name;
+};
+
+TEST_CASE("UNIX datagrams go between paths and abstract names", "[datagram][unix][R5]") {
+  Path near_path, far_path;
+  Endpoints endpoints;
   World world;
-  Two two(world);
-  const Address to = name_of("reader");
-  REQUIRE(!two.server.bind(to));
-  two.server.stop_receiving();
-  world->run_once(0ms);
-  const bool connected = GENERATE(false, true);
-  CAPTURE(connected);
-  if (connected) {
-    REQUIRE(!two.client.connect(to));
-  } else {
-    REQUIRE(!two.client.bind(name_of("sender")));
-  }
-
-  constexpr std::size_t number = 1000;  // no queue is so long (net.unix.max_dgram_qlen)
-  std::vector<std::string> sent;
-  for (std::size_t i = 0; i < number; ++i) {
-    sent.push_back(pattern(static_cast<std::uint32_t>(i), 100));
-    two.client.send(proa::Bytes(sent.back()), connected ? Address() : to);
-  }
-  world.run_until("some are sent", [&] { return !two.client.results.empty(); });
-  const std::uint64_t before = world->counters().waits;
-  const auto until = world.in(200ms);
-  while (world.system().now() < until) world->run_once(until - world.system().now());
-  // A try each 2 ms at most, which wakes the loop once or twice; a spin has tens of thousands.
-  CHECK(world->counters().waits - before <= 500);
-  CHECK(two.client.results.size() < number);
-  CHECK(two.server.received.empty());
-
-  two.server.start_receiving();
-  world.run_until("all arrived", [&] { return two.server.received.size() == number; });
-  CHECK(two.server.received == sent);
-  world.run_until("all is told", [&] { return two.client.results.size() == number; });
-  for (const proa::Result& result : two.client.results) CHECK(!result.error);
-  CHECK(two.client.told.empty());
+  const bool paths = GENERATE(true, false);
+  Endpoint& server =
+      endpoints.bound(world, paths ? near_path.address() : Address::abstract(fresh_name()));
+  Endpoint& client = endpoints.bound(
+      world, paths ? far_path.address() : Address::abstract(fresh_name() + std::string("\0x", 2)));
+  server.receive = [&](proa::Buffer& data, const Address& from) {
+    server.send(std::move(data), from);
+  };
+  const Texts sent = {"one", "", pattern(1, 3000), "four"};
+  for (const std::string& each : sent) client.send(proa::Bytes(each), server.address());
+  wait_received(world, client, sent.size());
+  CHECK(client.received == sent);
+  CHECK(server.received == sent);
+  for (const Address& source : server.sources) CHECK(source == client.address());
+  for (const Address& source : client.sources) CHECK(source == server.address());
 }
 
-TEST_CASE("what waits for a UNIX reader ends with the handler", "[datagram][R6]") {
+TEST_CASE("an unnamed UNIX sender has no source", "[datagram][unix]") {
+  Path path;
+  Endpoints endpoints;
   World world;
-  Two two(world);
-  const Address to = name_of("reader");
-  REQUIRE(!two.server.bind(to));
-  two.server.stop_receiving();
-  REQUIRE(!two.client.bind(name_of("sender")));
-  for (int i = 0; i < 1000; ++i) two.client.send("x", to);
-  world.run_until("some are sent", [&] { return !two.client.results.empty(); });
-  world->run_once(20ms);
-  const std::size_t told = two.client.results.size();
-  two.client.close();
-  world.run_until("it is closed", [&] { return two.client.closed == 1; });
-  CHECK(two.client.results.size() == told);
+  Endpoint& server = endpoints.bound(world, path.address());
+  Endpoint& named = endpoints.bound(world, Address::abstract(fresh_name()));
+  Endpoint& unnamed = endpoints.connected(world, path.address());
+  named.send("first", path.address());
+  wait_received(world, server, 1);
+  unnamed.send("second");
+  wait_received(world, server, 2);
+  CHECK(server.sources[0] == named.address());
+  CHECK(!server.sources[1].is_set());
+  // It cannot be answered.
+  server.send("answer", server.sources[1]);
+  wait_told(world, server, 1);
+  CHECK(server.results[0].error == std::errc::destination_address_required);
+}
+
+TEST_CASE("a full UNIX receiver makes the sender wait, and nothing is lost",
+          "[datagram][unix][R5][R11]") {
+  Path path;
+  Endpoints endpoints;
+  World world;
+  Endpoint& server = endpoints.bound(world, path.address());
+  const bool connected = GENERATE(true, false);
+  Endpoint& client = connected ? endpoints.connected(world, path.address())
+                               : endpoints.bound(world, Address::abstract(fresh_name()));
+  server.stop_receiving();
+  turns(world, 5);
+  constexpr std::size_t number = 1000;  // net.unix.max_dgram_qlen is far below
+  send_numbers(client, connected ? Address() : path.address(), number);
+  turns(world, 20);
+  const std::size_t taken = client.results.size();
+  CHECK(taken < number);
+  turns(world, 20);
+  CHECK(client.results.size() == taken);
+  server.start_receiving();
+  wait_received(world, server, number);
+  CHECK(server.received == numbers(number));
+  wait_told(world, client, number);
+  CHECK(client.failures() == 0);
+  CHECK(client.queued() == 0);
+}
+
+TEST_CASE("a full UNIX receiver that goes away ends the waiting", "[datagram][unix]") {
+  Path path;
+  Endpoints endpoints;
+  World world;
+  Endpoint& server = endpoints.bound(world, path.address());
+  const bool connected = GENERATE(true, false);
+  Endpoint& client = connected ? endpoints.connected(world, path.address())
+                               : endpoints.bound(world, Address::abstract(fresh_name()));
+  server.stop_receiving();
+  turns(world, 5);
+  constexpr std::size_t number = 600;
+  send_numbers(client, connected ? Address() : path.address(), number);
+  turns(world, 20);
+  REQUIRE(client.results.size() < number);
+  server.close();
+  wait_told(world, client, number);
+  CHECK(client.failures() > 0);
+  CHECK(client.results.back().error);
+  CHECK(client.errors() >= client.failures());
+  CHECK(client.open());
+  CHECK(client.queued() == 0);
+}
+
+TEST_CASE("a UNIX path that is gone fails each send alone", "[datagram][unix]") {
+  Path path;
+  Endpoints endpoints;
+  World world;
+  Endpoint& server = endpoints.bound(world, path.address());
+  Endpoint& client = endpoints.bound(world, Address::abstract(fresh_name()));
+  client.send("one", path.address());
+  wait_told(world, client, 1);
+  wait_received(world, server, 1);
+  SECTION("removed, with its socket still there") {
+    REQUIRE(::unlink(path.name.c_str()) == 0);
+    client.send("two", path.address());
+    wait_told(world, client, 2);
+    CHECK(client.results[1].error == std::errc::no_such_file_or_directory);
+  }
+  SECTION("there, with its socket closed") {
+    server.close();
+    wait_closed(world, server);
+    client.send("two", path.address());
+    wait_told(world, client, 2);
+    CHECK(client.results[1].error == std::errc::connection_refused);
+    REQUIRE(::unlink(path.name.c_str()) == 0);
+  }
+  CHECK(server.received.size() == 1);
+  Endpoint& again = endpoints.bound(world, Address::unix_path(path.name));
+  client.send("three", path.address());
+  wait_received(world, again, 1);
+  CHECK(again.received == Texts{"three"});
+}
+
+TEST_CASE("a connected UNIX socket is told of a peer that is gone", "[datagram][unix]") {
+  Path path;
+  Endpoints endpoints;
+  World world;
+  Endpoint& server = endpoints.bound(world, path.address());
+  Endpoint& client = endpoints.connected(world, path.address());
+  server.close();
+  wait_closed(world, server);
+  client.send("one");
+  wait_told(world, client, 1);
+  CHECK(client.results[0].error == std::errc::connection_refused);
+  CHECK(client.open());
+  client.send("two");
+  wait_told(world, client, 2);
+  CHECK(client.results[1].error);
+}
+
+TEST_CASE("what a UNIX datagram socket cannot be", "[datagram][unix]") {
+  Path path;
+  Endpoints endpoints;
+  World world;
+  endpoints.bound(world, path.address());
+  Endpoint& other = endpoints.add(world);
+  std::string detail;
+  CHECK(other.bind(path.address(), {}, &detail) == std::errc::address_in_use);
+  CHECK(detail.find(path.name) != std::string::npos);
+  CHECK(!other.open());
+  CHECK(other.connect(Address::unix_path(path.name + "-not-there"), {}, &detail) ==
+        std::errc::no_such_file_or_directory);
+  CHECK(detail.find("-not-there") != std::string::npos);
+  CHECK(!other.open());
+  CHECK(!other.connect(path.address(), {}, &detail));
+  CHECK(detail.empty());
 }
 
 }  // namespace

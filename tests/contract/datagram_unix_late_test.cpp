@@ -1,0 +1,72 @@
+// UNIX datagrams: unlike those of UDP none is dropped, so a reader that is late holds up the
+// sender.
+#include <unistd.h>
+
+#include "contract/datagram_rig.hpp"
+#include "support/patterns.hpp"
+
+namespace {
+
+using namespace proa_test;
+using proa::Address;
+
+Address name_of(const std::string& end) {
+  return Address::abstract("proa-datagrams-" + std::to_string(::getpid()) + "-" + end);
+}
+
+TEST_CASE("a UNIX reader that is late gets all, and the loop sleeps meanwhile",
+          "[datagram][R5][R8][R11]") {
+  World world;
+  Two two(world);
+  const Address to = name_of("reader");
+  REQUIRE(!two.server.bind(to));
+  two.server.stop_receiving();
+  world->run_once(0ms);
+  const bool connected = GENERATE(false, true);
+  CAPTURE(connected);
+  if (connected) {
+    REQUIRE(!two.client.connect(to));
+  } else {
+    REQUIRE(!two.client.bind(name_of("sender")));
+  }
+
+  constexpr std::size_t number = 1000;  // no queue is so long (net.unix.max_dgram_qlen)
+  std::vector<std::string> sent;
+  for (std::size_t i = 0; i < number; ++i) {
+    sent.push_back(pattern(static_cast<std::uint32_t>(i), 100));
+    two.client.send(proa::Bytes(sent.back()), connected ? Address() : to);
+  }
+  world.run_until("some are sent", [&] { return !two.client.results.empty(); });
+  const std::uint64_t before = world->counters().waits;
+  const auto until = world.in(200ms);
+  while (world.system().now() < until) world->run_once(until - world.system().now());
+  // A try each 2 ms at most, which wakes the loop once or twice; a spin has tens of thousands.
+  CHECK(world->counters().waits - before <= 500);
+  CHECK(two.client.results.size() < number);
+  CHECK(two.server.received.empty());
+
+  two.server.start_receiving();
+  world.run_until("all arrived", [&] { return two.server.received.size() == number; });
+  CHECK(two.server.received == sent);
+  world.run_until("all is told", [&] { return two.client.results.size() == number; });
+  for (const proa::Result& result : two.client.results) CHECK(!result.error);
+  CHECK(two.client.told.empty());
+}
+
+TEST_CASE("what waits for a UNIX reader ends with the handler", "[datagram][R6]") {
+  World world;
+  Two two(world);
+  const Address to = name_of("reader");
+  REQUIRE(!two.server.bind(to));
+  two.server.stop_receiving();
+  REQUIRE(!two.client.bind(name_of("sender")));
+  for (int i = 0; i < 1000; ++i) two.client.send("x", to);
+  world.run_until("some are sent", [&] { return !two.client.results.empty(); });
+  world->run_once(20ms);
+  const std::size_t told = two.client.results.size();
+  two.client.close();
+  world.run_until("it is closed", [&] { return two.client.closed == 1; });
+  CHECK(two.client.results.size() == told);
+}
+
+}  // namespace
