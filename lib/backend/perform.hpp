@@ -48,11 +48,9 @@ class Performer {
 /// What one call sends at most: the kernel copies it in one go, and the loop stands still (R8).
 inline constexpr std::size_t fair_share = std::size_t{1} << 20;
 
-/// Of a send that found no room (-EAGAIN): what is full is the queue of another UNIX socket. No
-/// event tells when its owner has read: asked, the system says that this side has room.
-inline bool waits_for_reader(const SendDatagrams& operation) noexcept {
-  return operation.queue().target(0).to.family() == Address::Family::local;
-}
+/// After -EAGAIN: no event will tell when there is room. A full UNIX receiver wakes those that are
+/// connected to it; for others each attempt makes its own event, and waiting would be a loop.
+bool room_is_untold(const SendDatagrams& operation) noexcept;
 
 /// True for what accept(2) reports of a connection that died before it was accepted.
 bool died_in_queue(long result) noexcept;

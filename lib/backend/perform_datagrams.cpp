@@ -202,6 +202,11 @@ long Batch::settle(std::size_t sent) noexcept {
 
 }  // namespace
 
+bool room_is_untold(const SendDatagrams& operation) noexcept {
+  const DatagramQueue& queue = operation.queue();
+  return !queue.empty() && queue.target(0).to.family() == Address::Family::local;
+}
+
 Attempt Performer::send_datagrams(SendDatagrams& operation) noexcept {
   for (;;) {
     Batch batch(operation);

@@ -93,7 +93,7 @@ class ReadinessAdapter final : public RealSystem {
   OperationList runnable_;
   OperationList finished_;
   OperationList starved_;   // receives without a buffer
-  OperationList retrying_;  // what no event tells of: a full UNIX backlog
+  OperationList retrying_;  // what no event tells of: a full UNIX backlog or receiver
   TimePoint retry_at_ = never;
 };
 

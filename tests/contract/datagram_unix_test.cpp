@@ -90,6 +90,38 @@ TEST_CASE("a full UNIX receiver makes the sender wait, and nothing is lost",
   CHECK(client.queued() == 0);
 }
 
+TEST_CASE("a sender waits for room that another sender took", "[datagram][unix][R11]") {
+  // Nothing of its own is in the full queue, so that no event of its own socket tells of room.
+  Path path;
+  Endpoints endpoints;
+  World world;
+  Endpoint& server = endpoints.bound(world, path.address());
+  Endpoint& first = endpoints.bound(world, Address::abstract(fresh_name()));
+  Endpoint& second = endpoints.bound(world, Address::abstract(fresh_name()));
+  server.stop_receiving();
+  turns(world, 5);
+  constexpr std::size_t many = 600;
+  send_numbers(first, path.address(), many);
+  turns(world, 20);
+  REQUIRE(first.results.size() < many);
+  first.close();
+  wait_closed(world, first);
+  const std::size_t before = first.results.size();
+  second.send("patient", path.address());
+  const std::uint64_t rounds = world->counters().rounds;
+  const proa::TimePoint until = world.in(50ms);
+  world.run_until("some time passed", [&] { return world.system().now() >= until; });
+  CHECK(second.results.empty());
+  // It sleeps in between: a turn takes a millisecond when there is nothing to do.
+  CHECK(world->counters().rounds - rounds < 200);
+  server.start_receiving();
+  world.run_until("it arrived",
+                  [&] { return !server.received.empty() && server.received.back() == "patient"; });
+  CHECK(server.received.size() >= before + 1);
+  wait_told(world, second, 1);
+  CHECK(!second.results[0].error);
+}
+
 TEST_CASE("a full UNIX receiver that goes away ends the waiting", "[datagram][unix]") {
   Path path;
   Endpoints endpoints;

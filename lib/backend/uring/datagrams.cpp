@@ -101,10 +101,11 @@ Operation* UringBackend::read_datagrams(RecvDatagrams& recv) noexcept {
 }
 
 void UringBackend::send_datagrams(Operation& operation) noexcept {
-  const Attempt attempt = performer_.send_datagrams(static_cast<SendDatagrams&>(operation));
+  SendDatagrams& send = static_cast<SendDatagrams&>(operation);
+  const Attempt attempt = performer_.send_datagrams(send);
   if (attempt.result == -EAGAIN) {
     ++counters_.retries;
-    if (waits_for_reader(static_cast<SendDatagrams&>(operation))) set(operation, delaying);
+    if (room_is_untold(send)) set(operation, delaying);
     return start_polling(operation);
   }
   BackendSide::finish(operation, attempt.result);
