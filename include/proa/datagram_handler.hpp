@@ -153,6 +153,7 @@ class DatagramHandler : public Handler {
   bool tells_errors_ = false;  // take_notice() has them
   bool with_control_ = false;
   bool receiving_ = false;
+  bool ending_ = false;  // the last receive, since stop_receiving()
   bool filled_ = false;
 };
 

@@ -133,6 +133,7 @@ void DatagramHandler::listen_for_errors() noexcept {
 void DatagramHandler::stop_receiving() noexcept {
   if (!open() || closing() || !receiving_) return;
   receiving_ = false;
+  ending_ = recv_.pending();
   proactor().cancel(recv_);
 }
 
@@ -152,12 +153,14 @@ void DatagramHandler::arm() noexcept {
 void DatagramHandler::received(RecvDatagrams& request, const Result& result) {
   if (closing()) return;
   if (!result.error) {
-    if (!receiving_) return request.keep();
+    // What the ended receive still brings stays behind what it brought before.
+    if (!receiving_ || ending_) return request.keep();
     const Address source = request.source();
     const DatagramInfo info = request.info();
     Buffer datagram = std::move(request.buffer());
     return on_receive(datagram, source, info);
   }
+  ending_ = false;
   const bool cancelled = result.error == std::errc::operation_canceled;
   if (cancelled || !is_final(result.error)) arm();
   if (cancelled) return;
@@ -197,7 +200,7 @@ void DatagramHandler::release_resources() noexcept {
   zero_copy_.reset();
   taken_ = 0;
   pending_error_ = 0;
-  connected_ = receiving_ = filled_ = cuts_ = tells_errors_ = false;
+  connected_ = receiving_ = ending_ = filled_ = cuts_ = tells_errors_ = false;
 }
 
 std::error_code DatagramHandler::join(const Address& group, std::uint32_t interface,

@@ -1,0 +1,151 @@
+// Flow of datagrams: receiving that is stopped and goes on, a pool that is used up, limits of what
+// is queued.
+#include <unistd.h>
+
+#include <random>
+#include <thread>
+
+#include "contract/endpoint_rig.hpp"
+
+namespace {
+
+using namespace proa_test;
+using proa::Address;
+
+Address fresh_name() {
+  static int number = 0;
+  return Address::abstract("proa-flow-" + std::to_string(::getpid()) + "-" +
+                           std::to_string(++number));
+}
+
+TEST_CASE("stopped and started many times under traffic, it loses nothing and keeps the order",
+          "[datagram][R5]") {
+  Endpoints endpoints;
+  proa::Options with = options();
+  with.round_budget = GENERATE(std::size_t{4}, std::size_t{512});
+  const bool udp = GENERATE(true, false);
+  World world(with);
+  Endpoint& server = endpoints.bound(world, udp ? Address::loopback(0) : fresh_name());
+  Endpoint& client = endpoints.connected(world, server.address());
+  constexpr std::size_t number = 4000;
+  constexpr std::size_t window = 64;  // far less than the socket's buffer holds
+  std::size_t next = 0;
+  std::size_t stops = 0;
+  std::minstd_rand random(1);
+  bool starting = false;
+  const auto start_later = [&] {
+    if (std::exchange(starting, true)) return;
+    REQUIRE(world->post([&] {
+      starting = false;
+      server.start_receiving();
+    }));
+  };
+  server.receive = [&](proa::Buffer&, const Address&) {
+    const unsigned dice = static_cast<unsigned>(random() >> 8) % 16;
+    if (dice > 4) return;
+    ++stops;
+    server.stop_receiving();
+    if (dice == 0) return server.start_receiving();
+    start_later();
+    if (dice == 1) {
+      server.start_receiving();
+      server.stop_receiving();
+    }
+  };
+  world.run_until("all arrived", [&] {
+    for (; next < number && next < server.received.size() + window; ++next) {
+      client.send(proa::Bytes(std::to_string(next)));
+    }
+    if (random() % 4 == 0) {
+      server.stop_receiving();
+      start_later();
+    }
+    return server.received.size() >= number;
+  });
+  CHECK(server.received == numbers(number));
+  CHECK(stops > number / 10);
+  CHECK(client.failures() == 0);
+}
+
+TEST_CASE("what comes while an earlier receive is still being ended waits for its turn",
+          "[datagram][R5]") {
+  Endpoints endpoints;
+  proa::Options with = options();
+  with.round_budget = 4;  // so that some are kept, and some not yet looked at
+  World world(with);
+  Endpoint& server = endpoints.bound(world);
+  Endpoint& client = endpoints.connected(world, server.address());
+  turns(world, 3);
+  server.receive = [&](proa::Buffer&, const Address&) {
+    if (server.received.size() != 1) return;
+    server.stop_receiving();
+    REQUIRE(world->post([&] { server.start_receiving(); }));
+  };
+  send_numbers(client, {}, 40);
+  wait_received(world, server, 40);
+  CHECK(server.received == numbers(40));
+}
+
+TEST_CASE("above its limit a datagram is not queued, and says so in its turn", "[datagram]") {
+  Endpoints endpoints;
+  World world;
+  Endpoint& server = endpoints.bound(world);
+  Endpoint& client = endpoints.connected(world, server.address());
+  client.set_limit(20000);
+  const std::string large = pattern(1, 3000);
+  const bool buffers = GENERATE(false, true);
+  for (int i = 0; i < 12; ++i) {
+    if (buffers) {
+      proa::Buffer buffer = world->take_buffer();
+      buffer.append(large);
+      client.send(std::move(buffer));
+    } else {
+      client.send(proa::Bytes(large));
+    }
+    CHECK(client.queued() <= 20000);
+  }
+  const std::size_t queued = client.queued();
+  CHECK(queued > 12000);
+  CHECK(client.results.empty());  // R1
+  wait_told(world, client, 12);
+  const std::size_t taken = 12 - client.failures();
+  CHECK(taken >= 3);
+  CHECK(taken < 7);
+  for (std::size_t i = 0; i < 12; ++i) {
+    CHECK(client.results[i].bytes == (i < taken ? 3000 : 0));
+    if (i >= taken) CHECK(client.results[i].error == proa::Error::write_limit);
+  }
+  CHECK(client.errors() == client.failures());
+  client.send("fits again");
+  wait_received(world, server, taken + 1);
+  CHECK(server.received.back() == "fits again");
+  CHECK(client.queued() == 0);
+}
+
+TEST_CASE("on_drained comes once after much was queued, and not after little", "[datagram]") {
+  Endpoints endpoints;
+  World world;
+  Endpoint& server = endpoints.bound(world, fresh_name());
+  Endpoint& client = endpoints.connected(world, server.address());
+  const std::string large = pattern(1, 3000);
+  for (int i = 0; i < 20; ++i) client.send(proa::Bytes(large));
+  CHECK(client.queued() >= 60000);
+  wait_told(world, client, 20);
+  turns(world, 3);
+  CHECK(client.drains == 0);
+  for (std::size_t round = 1; round <= 2; ++round) {
+    const std::size_t told = client.results.size();
+    client.drained = [&] {
+      CHECK(client.queued() == 0);
+      CHECK(client.results.size() == told + 120);
+    };
+    for (int i = 0; i < 120; ++i) client.send(proa::Bytes(large));
+    CHECK(client.queued() > 256 << 10);
+    world.run_until("it is drained", [&] { return client.drains == round; });
+  }
+  wait_received(world, server, 260);
+  turns(world, 3);
+  CHECK(client.drains == 2);
+}
+
+}  // namespace
