@@ -86,6 +86,71 @@ TEST_CASE("what comes while an earlier receive is still being ended waits for it
   CHECK(server.received == numbers(40));
 }
 
+TEST_CASE("a pool that is used up makes receiving wait, and nothing is lost", "[datagram][R11]") {
+  Endpoints endpoints;
+  proa::Options with = options();
+  with.buffers = GENERATE(std::size_t{2}, std::size_t{16});
+  World world(with);
+  std::vector<proa::Buffer> kept;
+  Endpoint& server = endpoints.bound(world);
+  Endpoint& client = endpoints.connected(world, server.address());
+  constexpr std::size_t number = 100;
+  bool keeping = true;
+  server.receive = [&](proa::Buffer& data, const Address&) {
+    if (keeping) kept.push_back(std::move(data));
+  };
+  send_numbers(client, {}, number);
+  wait_told(world, client, number);
+  wait_received(world, server, 1);
+  turns(world, 10);
+  CHECK(kept.size() <= with.buffers);
+  CHECK(server.received.size() < number);
+  world.run_until("it waits", [&] { return world->counters().buffers_missed > 0; });
+  // It sleeps meanwhile.
+  const std::uint64_t rounds = world->counters().rounds;
+  const proa::TimePoint until = world.in(30ms);
+  world.run_until("some time passed", [&] { return world.system().now() >= until; });
+  CHECK(world->counters().rounds - rounds < 100);
+  SECTION("given back by the loop's thread") {
+    keeping = false;
+    kept.clear();
+    wait_received(world, server, number);
+  }
+  SECTION("given back one at a time") {
+    world.run_until("all arrived", [&] {
+      if (!kept.empty()) kept.erase(kept.begin());
+      return server.received.size() == number;
+    });
+  }
+  CHECK(server.received == numbers(number));
+  kept.clear();
+}
+
+TEST_CASE("buffers that another thread gives back let receiving go on",
+          "[datagram][R9][R11][thread]") {
+  Endpoints endpoints;
+  proa::Options with = options();
+  with.buffers = 4;
+  World world(with);
+  std::vector<proa::Buffer> kept;
+  Endpoint& server = endpoints.bound(world);
+  Endpoint& client = endpoints.connected(world, server.address());
+  bool keeping = true;
+  server.receive = [&](proa::Buffer& data, const Address&) {
+    if (keeping) kept.push_back(std::move(data));
+  };
+  send_numbers(client, {}, 50);
+  wait_told(world, client, 50);
+  world.run_until("it waits", [&] { return world->counters().buffers_missed > 0; });
+  turns(world, 5);
+  keeping = false;
+  std::thread other([&kept] { kept.clear(); });
+  // Nothing else wakes the loop.
+  while (server.received.size() < 50 && world->run_once(5s) > 0) continue;
+  other.join();
+  CHECK(server.received == numbers(50));
+}
+
 TEST_CASE("above its limit a datagram is not queued, and says so in its turn", "[datagram]") {
   Endpoints endpoints;
   World world;

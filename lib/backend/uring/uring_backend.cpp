@@ -202,7 +202,7 @@ void UringBackend::feed() noexcept {
     waiting.splice(starved_);
     while (Operation* const operation = waiting.pop_front()) {
       if (operation->opcode() == Opcode::recv_datagrams && !ring_.features().multishot_recv) {
-        list(*operation, readable_);
+        list(*operation, source_.available() ? readable_ : starved_);
       } else if (!from_ring(*operation)) {
         read_into_block(static_cast<RecvBuffers&>(*operation));
       } else if (buffers_.empty()) {
