@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <proa/datagram.hpp>
 #include <proa/file_handler.hpp>
 #include <proa/file_requests.hpp>
 #include <proa/worker_pool.hpp>
@@ -163,6 +164,8 @@ bool empty(Operation& operation) noexcept {
       return static_cast<WriteAt&>(operation).pieces().size() == 0;
     case Opcode::send_file:
       return static_cast<SendFile&>(operation).length() == 0;
+    case Opcode::send_datagrams:
+      return static_cast<SendDatagrams&>(operation).queue().empty();
     default:
       return false;
   }
@@ -400,6 +403,9 @@ void Core::deliver(Operation& operation) {
   if (opens(operation) && result.error) static_cast<Open&>(operation).file().close();
   if (operation.opcode_ == Opcode::recv_buffers && result.bytes == 0) {
     static_cast<RecvBuffers&>(operation).buffer().reset();
+  }
+  if (operation.opcode_ == Opcode::recv_datagrams && result.error) {
+    static_cast<RecvDatagrams&>(operation).buffer().reset();
   }
   ++counters_.delivered;
   if (more) {

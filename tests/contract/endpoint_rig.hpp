@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "contract/stream_rig.hpp"
 #include "support/patterns.hpp"
 #include "support/world.hpp"
 
@@ -101,11 +102,6 @@ inline void wait_told(World& world, const Endpoint& endpoint, std::size_t number
 inline void wait_closed(World& world, const Endpoint& endpoint) {
   world.run_until("it is closed", [&] { return endpoint.closed > 0; });
 }
-// So many turns, in which something that must not happen could.
-inline void turns(World& world, int number) {
-  for (int i = 0; i < number; ++i) world.turn();
-}
-
 // "0", "1", ... : what a sender of numbers has sent.
 inline std::vector<std::string> numbers(std::size_t count, std::size_t from = 0) {
   std::vector<std::string> texts;
