@@ -100,6 +100,13 @@ Operation* UringBackend::read_datagrams(RecvDatagrams& recv) noexcept {
   return &recv;
 }
 
+Operation* UringBackend::read_listed() noexcept {
+  Operation* const operation = readable_.pop_front();
+  if (!operation) return nullptr;
+  set_stage(*operation, outside);
+  return read_datagrams(static_cast<RecvDatagrams&>(*operation));
+}
+
 void UringBackend::send_datagrams(Operation& operation) noexcept {
   SendDatagrams& send = static_cast<SendDatagrams&>(operation);
   const Attempt attempt = performer_.send_datagrams(send);

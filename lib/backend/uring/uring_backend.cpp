@@ -162,17 +162,18 @@ Operation* UringBackend::next() noexcept {
     return end(*operation, has(*operation, out_of_memory) ? -ENOMEM : -ECANCELED);
   }
   if (for_disk_ >= enough_for_disk) enter(0, nullptr);
-  if (Operation* const operation = readable_.pop_front()) {
-    set_stage(*operation, outside);
-    if (Operation* const read = read_datagrams(static_cast<RecvDatagrams&>(*operation)))
-      return read;
-  }
   Completion completion;
   bool hidden = false;
+  // In turns: a socket that is always readable must not keep completions from being seen.
+  read_turn_ = !read_turn_;
+  if (read_turn_) {
+    if (Operation* const read = read_listed()) return read;
+  }
   while (ring_.pull(completion)) {
     if (Operation* const operation = complete(completion)) return operation;
     hidden = true;
   }
+  if (Operation* const read = read_listed()) return read;
   // What was started again without the proactor's knowledge needs another wait() to get going.
   if (hidden && notify_fd_ >= 0 && (ring_.unsubmitted() > 0 || !starved_.empty())) {
     sys::event_signal(notify_fd_);

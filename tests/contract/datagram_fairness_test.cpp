@@ -1,0 +1,90 @@
+// A socket that always has a datagram more takes its share and no more (R8).
+#include "contract/endpoint_rig.hpp"
+#include "contract/stream_rig.hpp"
+
+namespace {
+
+using namespace proa_test;
+using proa::Address;
+
+TEST_CASE("M04: a flood of datagrams starves neither a stream nor a timer nor posts",
+          "[datagram][R8][M04]") {
+  Streams streams;
+  Endpoints endpoints;
+  Timing timer;
+  proa::Options with = options();
+  with.round_budget = 8;
+  with.buffers = 512;
+  World world(with);
+  Endpoint& flood = endpoints.bound(world);
+  Endpoint& modest = endpoints.bound(world);
+  Endpoint& client = endpoints.connected(world, modest.address());
+  auto [stream, far] = line(streams, world);
+  stream.echoes = true;
+  wait_open(world, stream);
+  modest.receive = [&](proa::Buffer& data, const Address& from) {
+    modest.send(std::move(data), from);
+  };
+  // What it receives it sends to itself: there is always more.
+  const Address own = flood.address();
+  std::size_t flooded = 0;
+  flood.receive = [&](proa::Buffer& data, const Address&) {
+    flood.received.clear();
+    flood.sources.clear();
+    flood.infos.clear();
+    ++flooded;
+    flood.send(std::move(data), own);
+  };
+  flood.sent = [&](const proa::Result&) {
+    flood.results.clear();
+    flood.targets.clear();
+  };
+  for (int i = 0; i < 100; ++i) flood.send("flood", own);
+  for (int i = 0; i < 100; ++i) world->run_once(0ms);
+  CHECK(flooded > 200);
+  for (std::size_t i = 1; i <= 20; ++i) {
+    far.send("x");
+    far.turn();
+    client.send("y");
+    world.submit(timer.request, world->now());
+    bool posted = false;
+    REQUIRE(world->post([&posted] { posted = true; }));
+    const std::size_t before = flooded;
+    int rounds = 0;
+    for (; rounds < 100; ++rounds) {
+      world->run_once(0ms);
+      far.turn();
+      if (posted && timer.results.size() == i && far.received_bytes() == i &&
+          client.received.size() == i) {
+        break;
+      }
+    }
+    CHECK(rounds < 100);
+    CHECK(posted);
+    CHECK(timer.results.size() == i);
+    CHECK(far.received_bytes() == i);
+    CHECK(client.received.size() == i);
+    CHECK(flooded > before);
+  }
+}
+
+TEST_CASE("a round delivers no more datagrams than its budget", "[datagram][R8]") {
+  Endpoints endpoints;
+  proa::Options with = options();
+  with.round_budget = 5;
+  World world(with);
+  Endpoint& server = endpoints.bound(world);
+  Endpoint& client = endpoints.connected(world, server.address());
+  send_numbers(client, {}, 60);
+  std::size_t seen = 0;
+  std::size_t most = 0;
+  world.run_until("all arrived", [&] {
+    most = std::max(most, server.received.size() - seen);
+    seen = server.received.size();
+    return seen == 60;
+  });
+  CHECK(most <= 5);
+  CHECK(server.received == numbers(60));
+}
+
+}  // namespace
