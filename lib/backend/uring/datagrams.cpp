@@ -100,11 +100,14 @@ Operation* UringBackend::read_datagrams(RecvDatagrams& recv) noexcept {
   return &recv;
 }
 
-Operation* UringBackend::read_listed() noexcept {
+// `hidden`: it had nothing for the proactor, and was started again.
+Operation* UringBackend::read_listed(bool& hidden) noexcept {
   Operation* const operation = readable_.pop_front();
   if (!operation) return nullptr;
   set_stage(*operation, outside);
-  return read_datagrams(static_cast<RecvDatagrams&>(*operation));
+  Operation* const read = read_datagrams(static_cast<RecvDatagrams&>(*operation));
+  if (!read) hidden = true;
+  return read;
 }
 
 void UringBackend::send_datagrams(Operation& operation) noexcept {

@@ -167,13 +167,13 @@ Operation* UringBackend::next() noexcept {
   // In turns: a socket that is always readable must not keep completions from being seen.
   read_turn_ = !read_turn_;
   if (read_turn_) {
-    if (Operation* const read = read_listed()) return read;
+    if (Operation* const read = read_listed(hidden)) return read;
   }
   while (ring_.pull(completion)) {
     if (Operation* const operation = complete(completion)) return operation;
     hidden = true;
   }
-  if (Operation* const read = read_listed()) return read;
+  if (Operation* const read = read_listed(hidden)) return read;
   // What was started again without the proactor's knowledge needs another wait() to get going.
   if (hidden && notify_fd_ >= 0 && (ring_.unsubmitted() > 0 || !starved_.empty())) {
     sys::event_signal(notify_fd_);

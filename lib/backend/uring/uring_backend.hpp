@@ -119,7 +119,7 @@ class UringBackend final : public Backend {
   io_uring_sqe* fill_recv_datagrams(RecvDatagrams& recv) noexcept;
   Operation* received_datagram(RecvDatagrams& recv, const Completion& completion) noexcept;
   Operation* read_datagrams(RecvDatagrams& recv) noexcept;
-  Operation* read_listed() noexcept;
+  Operation* read_listed(bool& hidden) noexcept;
   void send_datagrams(Operation& operation) noexcept;
 
   // complete.cpp: CQEs to results.
