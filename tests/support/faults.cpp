@@ -184,6 +184,18 @@ struct FaultCalls {
     return aio_submit(context, count, blocks);
   }
 #endif
+  static unsigned batch(unsigned count) noexcept {
+    const unsigned most = spared() ? 0 : state.most_datagrams.load();
+    if (most == 0 || count <= most) return count;
+    ++state.injected;
+    return most;
+  }
+  static long faulty_recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags) noexcept {
+    return denied(fd) ? -EAGAIN : recvmmsg(fd, messages, batch(count), flags);
+  }
+  static long faulty_sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) noexcept {
+    return denied(fd) ? -EAGAIN : sendmmsg(fd, messages, batch(count), flags);
+  }
   static long faulty_epoll_ctl(int epoll, int what, int fd, epoll_event* event) noexcept {
     const long result = epoll_ctl(epoll, what, fd, event);
     if (result < 0) return result;
@@ -224,6 +236,8 @@ struct FaultCalls {
 #ifdef PROA_HAVE_AIO
     wrapped.aio_submit = faulty_aio_submit;
 #endif
+    wrapped.recvmmsg = faulty_recvmmsg;
+    wrapped.sendmmsg = faulty_sendmmsg;
     wrapped.epoll_ctl = faulty_epoll_ctl;
     wrapped.epoll_wait = faulty_epoll_wait;
     wrapped.close = faulty_close;
@@ -258,12 +272,14 @@ void Faults::fail(Call call, long error, std::uint64_t nth, std::uint64_t times)
 }
 
 void Faults::shorten(std::size_t bytes) { state.longest = bytes; }
+void Faults::shorten_batches(unsigned datagrams) { state.most_datagrams = datagrams; }
 void Faults::interrupt(double probability) { state.interrupting = probability; }
 void Faults::deny(double probability) { state.denying = probability; }
 std::uint64_t Faults::injected() const { return state.injected; }
 
 void Faults::clear() {
   state.longest = 0;
+  state.most_datagrams = 0;
   state.interrupting = 0;
   state.denying = 0;
   const std::lock_guard lock(state.mutex);

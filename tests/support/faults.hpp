@@ -26,6 +26,8 @@ class Faults {
   // No transfer of recv, read, send, sendmsg, writev, and, with an offset, of preadv2 and pwritev2
   // moves more, and none of their SQEs. Nor does one of kernel AIO, if it is a multiple of 512.
   void shorten(std::size_t bytes);
+  // No recvmmsg or sendmmsg moves more datagrams.
+  void shorten_batches(unsigned datagrams);
   // With this probability a call that waits returns -EINTR at once, ...
   void interrupt(double probability);
   // ... and a transfer or an accept returns -EAGAIN; SQEs complete with -EAGAIN or -EINTR.

@@ -29,6 +29,7 @@ struct State {
   proa::sys::Table below;
   std::atomic<bool> active{false};
   std::atomic<std::size_t> longest{0};
+  std::atomic<unsigned> most_datagrams{0};
   std::atomic<double> interrupting{0};
   std::atomic<double> denying{0};
   std::atomic<std::uint64_t> injected{0};

@@ -26,6 +26,8 @@ Call call_of(const io_uring_sqe& sqe) noexcept {
       return Call::send;
     case IORING_OP_SENDMSG:
       return Call::sendmsg;
+    case IORING_OP_RECVMSG:
+      return Call::recvmmsg;
     case IORING_OP_WRITE:
     case IORING_OP_WRITEV:
       return streams ? Call::writev : Call::pwritev2;
@@ -62,7 +64,7 @@ void spoil(io_uring_sqe& sqe, Call call, long error) {
 void shorten(io_uring_sqe& sqe, std::vector<msghdr>& messages,
              std::vector<std::vector<iovec>>& pieces) {
   const std::size_t most = longest();
-  if (most == 0 || sqe.opcode == IORING_OP_ACCEPT) return;
+  if (most == 0 || sqe.opcode == IORING_OP_ACCEPT || sqe.opcode == IORING_OP_RECVMSG) return;
   ++state.injected;
   if (sqe.opcode == IORING_OP_SENDMSG) {
     messages.push_back(*reinterpret_cast<const msghdr*>(sqe.addr));

@@ -1,0 +1,227 @@
+// Faults below datagrams: those that a program does not notice (R11), and those that it is told of,
+// once each (U08, U10).
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "contract/endpoint_rig.hpp"
+#include "support/faults.hpp"
+
+namespace {
+
+using namespace proa_test;
+using proa::Address;
+
+// An echo of numbers with few of them on their way: nothing is lost but by us.
+void check_echo(World& world, Endpoint& server, Endpoint& client, std::size_t number) {
+  server.receive = [&](proa::Buffer& data, const Address& from) {
+    server.send(std::move(data), from);
+  };
+  std::size_t next = 0;
+  world.run_until(
+      "all came back",
+      [&] {
+        for (; next < number && next < client.received.size() + 50; ++next) {
+          client.send(proa::Bytes(std::to_string(next)));
+        }
+        return client.received.size() >= number;
+      },
+      20s);
+  CHECK(server.received == numbers(number));
+  CHECK(client.received == numbers(number));
+  CHECK(server.failures() == 0);
+  CHECK(client.failures() == 0);
+  CHECK(server.told.empty());
+  CHECK(client.told.empty());
+}
+
+TEST_CASE("datagrams are the same through short batches", "[datagram][R5][R11]") {
+  Endpoints endpoints;
+  World world;
+  Faults faults;
+  faults.shorten_batches(GENERATE(1u, 3u));
+  Endpoint& server = endpoints.bound(world);
+  Endpoint& client = endpoints.connected(world, server.address());
+  check_echo(world, server, client, 1000);
+  CHECK(faults.injected() > 20);
+  faults.clear();
+}
+
+TEST_CASE("datagrams are the same through storms of EINTR and EAGAIN", "[datagram][R5][R11][S02]") {
+  Endpoints endpoints;
+  World world;
+  Faults faults(GENERATE(1u, 2u));
+  faults.interrupt(0.3);
+  faults.deny(0.3);
+  faults.shorten_batches(GENERATE(0u, 5u));
+  Endpoint& server = endpoints.bound(world);
+  Endpoint& client = endpoints.connected(world, server.address());
+  check_echo(world, server, client, 1000);
+  CHECK(faults.injected() > 20);
+  faults.clear();
+}
+
+TEST_CASE("an error in the midst of a batch fails one datagram, each is told once",
+          "[datagram][R2][U08]") {
+  Endpoints endpoints;
+  World world;
+  Faults faults;
+  Endpoint& server = endpoints.bound(world);
+  Endpoint& client = endpoints.bound(world);
+  // Twice, because a send that fails is tried once more.
+  faults.shorten_batches(7);
+  faults.fail(Call::sendmmsg, -ENOBUFS, 3, 2);
+  send_numbers(client, server.address(), 40);
+  wait_told(world, client, 40);
+  CHECK(client.failures() == 1);
+  CHECK(client.errors() == 1);
+  CHECK(client.results[14].error == std::errc::no_buffer_space);
+  wait_received(world, server, 39);
+  Texts expected = numbers(40);
+  expected.erase(expected.begin() + 14);
+  CHECK(server.received == expected);
+  CHECK(client.told.empty());
+  faults.clear();
+}
+
+TEST_CASE("ENOBUFS, however often: each send is told once, and the socket is well",
+          "[datagram][R2][U10]") {
+  Endpoints endpoints;
+  World world;
+  Faults faults;
+  Endpoint& server = endpoints.bound(world);
+  Endpoint& client = endpoints.bound(world);
+  constexpr std::size_t number = 200;
+  faults.fail(Call::sendmmsg, -ENOBUFS, 1, 2 * number);
+  send_numbers(client, server.address(), number);
+  wait_told(world, client, number);
+  CHECK(client.failures() == number);
+  CHECK(client.errors() == number);
+  CHECK(client.queued() == 0);
+  send_numbers(client, server.address(), 20);
+  wait_received(world, server, 20);
+  CHECK(server.received == numbers(20));
+  CHECK(client.results.size() == number + 20);
+  CHECK(client.failures() == number);
+  faults.clear();
+}
+
+TEST_CASE("a receive that fails is told once, and goes on", "[datagram][R2]") {
+  Endpoints endpoints;
+  World world;
+  Faults faults;
+  faults.fail(Call::recvmmsg, -ENOMEM, 1, 3);
+  Endpoint& server = endpoints.bound(world);  // alone, so that all calls are its own
+  send_numbers(server, server.address(), 10);
+  wait_received(world, server, 10);
+  CHECK(server.received == numbers(10));
+  CHECK(server.told.size() == 3);
+  for (const std::error_code& error : server.told) CHECK(error == std::errc::not_enough_memory);
+  CHECK(server.errors() == 3);
+  faults.clear();
+}
+
+// A network of the test's own: loopback and nothing else, for this thread, until the end.
+class Namespace {
+ public:
+  Namespace() : before_(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)) {
+    if (before_ < 0 || ::unshare(CLONE_NEWNET) < 0) {
+      why_ = std::strerror(errno);
+      return;
+    }
+    entered_ = true;
+    const int control = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ifreq request{};
+    std::strcpy(request.ifr_name, "lo");
+    request.ifr_flags = IFF_UP | IFF_RUNNING;
+    if (::ioctl(control, SIOCSIFFLAGS, &request) < 0) why_ = std::strerror(errno);
+    ::close(control);
+  }
+  ~Namespace() {
+    if (entered_) ::setns(before_, CLONE_NEWNET);
+    if (before_ >= 0) ::close(before_);
+  }
+  // Why there is none, or nothing.
+  const std::string& why_not() const { return why_; }
+
+ private:
+  int before_;
+  bool entered_ = false;
+  std::string why_;
+};
+
+const Address nowhere = Address::parse("192.0.2.1:9");  // RFC 5737
+
+TEST_CASE("U10: 1,000 sends to an unreachable net each complete, and the loop does not stall",
+          "[datagram][R2][U10]") {
+  const Namespace network;
+  if (!network.why_not().empty()) return skip("no network namespace: " + network.why_not());
+  const bool route = GENERATE(false, true);
+  // Without one there is no way at all; this one says so itself.
+  if (route && std::system("ip route add unreachable 192.0.2.0/24 2>/dev/null") != 0) {
+    return skip("no unreachable route: ip(8) failed");
+  }
+  Endpoints endpoints;
+  Timing timer;
+  World world;
+  Endpoint& server = endpoints.bound(world);
+  Endpoint& client = endpoints.bound(world, Address::ipv4({0, 0, 0, 0}, 0));
+  const Address good = server.address();
+  auto before = world.system().now();
+  proa::Duration longest{0};
+  timer.then = [&] {
+    const auto now = world.system().now();
+    longest = std::max(longest, now - before);
+    before = now;
+    world.submit(timer.request, world.in(1ms));
+  };
+  world.submit(timer.request, world.in(1ms));
+  constexpr std::size_t number = 1000;
+  for (std::size_t i = 0; i < number; ++i) {
+    client.send(proa::Bytes(std::to_string(i)), nowhere);
+    if (i % 20 == 0) client.send(proa::Bytes(std::to_string(i / 20)), good);
+  }
+  wait_told(world, client, number + 50);
+  wait_received(world, server, 50);
+  CHECK(server.received == numbers(50));
+  CHECK(client.failures() == number);
+  for (std::size_t i = 0; i < client.results.size(); ++i) {
+    const bool failed = bool(client.results[i].error);
+    CHECK(failed == (client.targets[i] == nowhere));
+    if (!failed) continue;
+    CHECK(client.results[i].error ==
+          (route ? std::errc::host_unreachable : std::errc::network_unreachable));
+  }
+  CHECK(client.errors() == number);
+  CHECK(timer.results.size() > 0);
+  CHECK(longest < 500ms);
+  client.send("well", good);
+  wait_received(world, server, 51);
+  timer.then = nullptr;
+}
+
+TEST_CASE("connecting to an unreachable net fails, and says so", "[datagram]") {
+  const Namespace network;
+  if (!network.why_not().empty()) return skip("no network namespace: " + network.why_not());
+  Endpoints endpoints;
+  World world;
+  Endpoint& client = endpoints.add(world);
+  std::string detail;
+  CHECK(client.connect(nowhere, {}, &detail) == std::errc::network_unreachable);
+  CHECK(detail.find("192.0.2.1:9") != std::string::npos);
+  CHECK(!client.open());
+  REQUIRE(!client.bind(Address::ipv4({0, 0, 0, 0}, 0)));
+  CHECK(client.connect(nowhere) == std::errc::network_unreachable);
+  CHECK(client.open());
+  client.send("to itself", Address::loopback(client.address().port()));
+  wait_received(world, client, 1);
+}
+
+}  // namespace
