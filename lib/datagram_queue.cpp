@@ -1,26 +1,25 @@
 // The bytes are a WriteQueue's, one write per datagram; where they go is kept beside them.
 #include <new>
 #include <proa/datagram_queue.hpp>
+#include <utility>
 
 namespace proa {
 
 // Room for one more target; the memory is kept (R10).
 bool DatagramQueue::reserve() noexcept {
-  if (count_ < ring_.size()) return true;
-  std::vector<Target> larger;
-  try {
-    larger.resize(ring_.empty() ? 16 : ring_.size() * 2);
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
+  if (count_ < room_) return true;
+  const std::uint32_t room = room_ == 0 ? 16 : room_ * 2;
+  std::unique_ptr<Target[]> larger(new (std::nothrow) Target[room]);
+  if (!larger) return false;
   for (std::size_t i = 0; i < count_; ++i) larger[i] = target(i);
-  ring_.swap(larger);
+  ring_ = std::move(larger);
+  room_ = room;
   head_ = 0;
   return true;
 }
 
 void DatagramQueue::add(const Address& to, std::uint32_t segment, std::size_t bytes) noexcept {
-  Target& target = ring_[(head_ + count_) & (ring_.size() - 1)];
+  Target& target = at(count_);
   target.to = to;
   target.segment = segment;
   target.bytes = static_cast<std::uint32_t>(bytes);
@@ -49,24 +48,22 @@ bool DatagramQueue::push(Bytes bytes, const Address& to, std::uint32_t segment,
   return true;
 }
 
-void DatagramQueue::fail_last(std::int32_t error) noexcept {
-  ring_[(head_ + count_ - 1) & (ring_.size() - 1)].error = error;
-}
+void DatagramQueue::fail_last(std::int32_t error) noexcept { at(count_ - 1).error = error; }
 
 void DatagramQueue::note_cut(std::size_t index, std::uint32_t bytes) noexcept {
-  ring_[(head_ + index) & (ring_.size() - 1)].cut += bytes;
+  at(index).cut += bytes;
 }
 
 void DatagramQueue::pop() noexcept {
   bool ended = false;
   if (!target(0).lent) bytes_.consume(SIZE_MAX, ended);
-  head_ = (head_ + 1) & (ring_.size() - 1);
+  head_ = (head_ + 1) & (room_ - 1);
   --count_;
 }
 
 void DatagramQueue::lend(std::size_t index, WriteQueue& to) noexcept {
   bytes_.move_front(to);
-  ring_[(head_ + index) & (ring_.size() - 1)].lent = true;
+  at(index).lent = true;
 }
 
 void DatagramQueue::clear() noexcept {

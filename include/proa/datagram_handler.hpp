@@ -140,20 +140,22 @@ class DatagramHandler : public Handler {
   void flush() noexcept override;
   void release_resources() noexcept override;
 
+  // First, because there is room for them behind what the base has: a socket is to be small.
+  bool connected_ = false;
+  bool cuts_ = false;          // the system does not cut segments
+  bool tells_errors_ = false;  // take_notice() has them
+  bool with_control_ = false;
+  bool receiving_ = false;
+
   On<RecvDatagrams, &DatagramHandler::received> recv_{*this};
   On<SendDatagrams, &DatagramHandler::sent> send_{*this};
   DatagramQueue queue_;
   std::unique_ptr<ZeroCopy> zero_copy_;
   std::size_t limit_ = std::size_t{64} << 20;
   std::uint64_t errors_ = 0;
-  std::size_t taken_ = 0;           // by the system, not yet told
   std::int32_t pending_error_ = 0;  // of the last send, which is tried once more
-  bool connected_ = false;
-  bool cuts_ = false;          // the system does not cut segments
-  bool tells_errors_ = false;  // take_notice() has them
-  bool with_control_ = false;
-  bool receiving_ = false;
-  bool ending_ = false;  // the last receive, since stop_receiving()
+  std::uint8_t taken_ = 0;          // by the system, not yet told; SendDatagrams::most at most
+  bool ending_ = false;             // the last receive, since stop_receiving()
   bool filled_ = false;
 };
 

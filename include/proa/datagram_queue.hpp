@@ -2,11 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <proa/address.hpp>
 #include <proa/buffer.hpp>
 #include <proa/bytes.hpp>
 #include <proa/write_queue.hpp>
-#include <vector>
 
 namespace proa {
 
@@ -46,17 +46,19 @@ class DatagramQueue {
   const detail::Segment* first() const noexcept { return bytes_.first(); }
   /// Of the datagram that has so many before it.
   const Target& target(std::size_t index) const noexcept {
-    return ring_[(head_ + index) & (ring_.size() - 1)];
+    return ring_[(head_ + index) & (room_ - 1)];
   }
 
  private:
   bool reserve() noexcept;
+  Target& at(std::size_t index) noexcept { return ring_[(head_ + index) & (room_ - 1)]; }
   void add(const Address& to, std::uint32_t segment, std::size_t bytes) noexcept;
 
   WriteQueue bytes_;
-  std::vector<Target> ring_;  // a power of two
-  std::size_t head_ = 0;
-  std::size_t count_ = 0;
+  std::unique_ptr<Target[]> ring_;
+  std::uint32_t room_ = 0;  // a power of two
+  std::uint32_t head_ = 0;
+  std::uint32_t count_ = 0;
 };
 
 }  // namespace proa

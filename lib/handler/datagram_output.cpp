@@ -98,7 +98,7 @@ void DatagramHandler::sent(const Result& result) {
   if (closing()) return;
   const std::int32_t earlier = std::exchange(pending_error_, 0);
   if (!result.error) {
-    taken_ = result.bytes;
+    taken_ = static_cast<std::uint8_t>(result.bytes);
     if (earlier != 0 && tells_errors_) {
       notify_later(notice_read);
     } else if (earlier != 0) {  // it was the socket's
