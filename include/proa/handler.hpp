@@ -37,7 +37,16 @@ class Handler {
   bool open() const noexcept { return state_ != State::idle; }
 
  protected:
-  enum class Kind : std::uint8_t { stream, accept, timer, notifier, signal, server, file, datagram };
+  enum class Kind : std::uint8_t {
+    stream,
+    accept,
+    timer,
+    notifier,
+    signal,
+    server,
+    file,
+    datagram
+  };
 
   Handler(Proactor& proactor, Kind kind) noexcept : proactor_(proactor), kind_(kind) {}
   Handler(Proactor& proactor, Kind kind, Socket socket) noexcept;

@@ -9,8 +9,8 @@ namespace proa {
 
 namespace {
 
-const char* const kind_names[] = {"StreamHandler", "AcceptHandler", "TimerHandler",
-                                  "Notifier",      "SignalHandler", "Server",
+const char* const kind_names[] = {"StreamHandler", "AcceptHandler",  "TimerHandler",
+                                  "Notifier",      "SignalHandler",  "Server",
                                   "FileHandler",   "DatagramHandler"};
 
 }  // namespace

@@ -51,6 +51,8 @@ long planned(Call call) noexcept {
 
 std::size_t longest() noexcept { return spared() ? 0 : state.longest.load(); }
 
+unsigned most_datagrams() noexcept { return spared() ? 0 : state.most_datagrams.load(); }
+
 std::vector<iovec> cut(const iovec* pieces, std::size_t count, std::size_t most) {
   std::vector<iovec> kept;
   for (std::size_t i = 0; i < count && most > 0; ++i) {
@@ -185,7 +187,7 @@ struct FaultCalls {
   }
 #endif
   static unsigned batch(unsigned count) noexcept {
-    const unsigned most = spared() ? 0 : state.most_datagrams.load();
+    const unsigned most = faults::most_datagrams();
     if (most == 0 || count <= most) return count;
     ++state.injected;
     return most;

@@ -46,6 +46,8 @@ bool hit(double probability) noexcept;
 long planned(Call call) noexcept;
 // What a transfer may move now; 0: all.
 std::size_t longest() noexcept;
+// How many datagrams one call moves; 0: all.
+unsigned most_datagrams() noexcept;
 // As many of the pieces as fit into `most`.
 std::vector<iovec> cut(const iovec* pieces, std::size_t count, std::size_t most);
 
