@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -89,7 +90,8 @@ class SendDatagrams : public Operation {
     check_idle("prepare");
     set_descriptor(socket);
     queue_ = &queue;
-    zero_copy_from_ = zero_copy_from;
+    // Above what any datagram has it is the same as none.
+    zero_copy_from_ = static_cast<std::uint32_t>(std::min<std::size_t>(zero_copy_from, UINT32_MAX));
     lent_ = 0;
     cuts_ = cuts;
   }
@@ -100,12 +102,14 @@ class SendDatagrams : public Operation {
   }
   /// How many messages the kernel was lent; either all that were sent, or none.
   std::uint32_t lent() const noexcept { return lent_; }
-  void add_lent(std::uint32_t messages) noexcept { lent_ += messages; }
+  void add_lent(std::size_t messages) noexcept {
+    lent_ = static_cast<std::uint8_t>(lent_ + messages);
+  }
 
  private:
   DatagramQueue* queue_ = nullptr;
-  std::size_t zero_copy_from_ = 0;
-  std::uint32_t lent_ = 0;
+  std::uint32_t zero_copy_from_ = 0;
+  std::uint8_t lent_ = 0;  // `most` at most
   bool cuts_ = false;
 };
 
