@@ -15,7 +15,7 @@ class Proactor;
 enum class OpenFlags : unsigned {
   read = 1,
   write = 2,
-  append = 4,      ///< every write goes to the end, whatever its offset (implies nothing else)
+  append = 4,      ///< every write goes to the end, whatever its offset; implies write
   create = 8,      ///< made if it is not there; `mode` are its permissions, less the umask
   exclusive = 16,  ///< with create: fails if it is there
   truncate = 32,

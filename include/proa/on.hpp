@@ -21,8 +21,8 @@ struct MethodOwner<void (Owner::*)(Arguments...) noexcept> {
 
 /// A request whose completion calls a method of an object:
 ///
-///     void received(proa::Result result);            // or (proa::Recv& request, proa::Result
-///     result) proa::On<proa::Recv, &Session::received> recv_{*this};   // below the method
+///     void received(proa::Result result);  // or (proa::Recv&, proa::Result)
+///     proa::On<proa::Recv, &Session::received> recv_{*this};  // below the method
 ///
 /// The object must outlive the request. The method runs on the proactor's thread, from run(),
 /// run_once(), poll() or shutdown() alone (R1); inside it the request is idle, unless it is a

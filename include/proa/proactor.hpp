@@ -61,7 +61,7 @@ class Proactor {
   static std::unique_ptr<Proactor> create(const Options& options, std::error_code& error,
                                           std::string* detail = nullptr);
   /// Calls shutdown() if that was not done. Must be on the bound thread unless shutdown() was
-  /// called there (TRAPS: a ring's completions are only seen by its thread).
+  /// called there: the completions of a ring are only seen by the thread that enabled it.
   ~Proactor();
   Proactor(const Proactor&) = delete;
   Proactor& operator=(const Proactor&) = delete;

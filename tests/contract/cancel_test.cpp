@@ -119,7 +119,7 @@ TEST_CASE("the first of deadline, cancel and shutdown names the error", "[R4]") 
 }
 
 TEST_CASE("a send that is cancelled half-way says how much went out", "[R4]") {
-  // TRAPS 50. The peer does not read, so it cannot all go out.
+  // The peer does not read, so it cannot all go out.
   Sending send;
   World world;
   const Link kind = GENERATE(Link::tcp4, Link::path);

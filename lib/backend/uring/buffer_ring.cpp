@@ -1,7 +1,7 @@
 // Provided buffers. The ring has entries for all blocks that may ever be lent, but is kept filled
 // only as far as the kernel has shown to need: fewer blocks go round and stay warm. Blocks are
 // added once per turn of the loop with one advance of the tail. One busy connection can take all of
-// them in one pass of the kernel (TRAPS 16, 50): quotas are soft by that pass, and the refill at
+// them in one pass of the kernel: quotas are soft by that pass, and the refill at
 // the next wait makes up for it. Upholds R11 (an empty ring is not an error).
 #include "backend/uring/buffer_ring.hpp"
 

@@ -1,5 +1,5 @@
 // The ring from io_uring_setup(2) to its end. It is born disabled, so that everything can be
-// registered before the thread that will use it is known (TRAPS: a ring belongs to the thread that
+// registered before the thread that will use it is known (a ring belongs to the thread that
 // enabled it), and restricted to the table in features.cpp. Flags are tried from the newest tier
 // down; never SQPOLL, which spins beside its neighbours. Upholds R11 (the completion queue is four
 // times the submission queue; overflow is kept by the kernel and counted).
