@@ -68,9 +68,10 @@ class ReadinessAdapter final : public RealSystem {
     std::array<Operation*, 2> parked{};
     std::uint32_t generation = 0;
     std::array<bool, 2> ready{};
-    bool watched = false;
-    bool ended = false;
-    bool unpollable = false;
+    // Bits, which begin as false as all of an Entry does: there is one per descriptor.
+    bool watched : 1;
+    bool ended : 1;
+    bool unpollable : 1;
   };
 
   void finish(Operation& operation, long result) noexcept;
