@@ -62,6 +62,10 @@ void decode_ipv6(const cmsghdr& message, DatagramInfo& info) noexcept {
 void decode_socket(const cmsghdr& message, DatagramInfo& info) noexcept {
   timespec time{};
   if (message.cmsg_type != SCM_TIMESTAMPNS || !read(message, time)) return;
+  // What does not fit is no time of this clock.
+  constexpr std::int64_t second = 1000000000;
+  if (time.tv_sec < 0 || time.tv_sec >= INT64_MAX / second) return;
+  if (time.tv_nsec < 0 || time.tv_nsec >= second) return;
   info.arrived = std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 

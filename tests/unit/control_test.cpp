@@ -173,6 +173,15 @@ TEST_CASE("the last message may end without its padding", "[control]") {
   CHECK(decoded(bytes.substr(0, bytes.size() - 1)).traffic_class == 0);
 }
 
+TEST_CASE("a time that is none is passed over", "[control]") {
+  for (const timespec time :
+       {timespec{-1, 0}, timespec{INT64_MAX, 0}, timespec{INT64_MAX / 1000000000, 0},
+        timespec{1, -1}, timespec{1, 1000000000}, timespec{1, INT64_MAX}}) {
+    INFO(time.tv_sec << " s " << time.tv_nsec << " ns");
+    CHECK(untouched(decoded(Control().add(SOL_SOCKET, SO_TIMESTAMPNS, time).bytes())));
+  }
+}
+
 TEST_CASE("unknown and long messages are passed over", "[control]") {
   struct Long {
     char bytes[200];
