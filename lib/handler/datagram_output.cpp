@@ -23,6 +23,11 @@ std::int32_t refusal_of_segments(std::size_t size, std::size_t segment) noexcept
   return good ? 0 : -EINVAL;
 }
 
+// By a second try: there was no room, or the device does not cut segments.
+bool is_cured(std::int32_t error) noexcept {
+  return error == -ENOBUFS || error == -ENOMEM || error == -EIO;
+}
+
 }  // namespace
 
 void DatagramHandler::on_sent(const Address&, const Result&) {}
@@ -101,7 +106,7 @@ void DatagramHandler::sent(const Result& result) {
     taken_ = static_cast<std::uint8_t>(result.bytes);
     if (earlier != 0 && tells_errors_) {
       notify_later(notice_read);
-    } else if (earlier != 0) {  // it was the socket's
+    } else if (earlier != 0 && !is_cured(earlier)) {  // it was the socket's
       ++errors_;
       fail(earlier);
     }

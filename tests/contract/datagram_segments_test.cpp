@@ -87,15 +87,21 @@ TEST_CASE("a device that cannot cut makes us do it", "[datagram][segments][R11]"
   World world;
   Two two(world);
   REQUIRE(!two.server.bind(Address::loopback(0)));
-  REQUIRE(!two.client.connect(two.server.address()));
-  faults.fail(Call::sendmmsg, -EIO);
+  const bool connected = GENERATE(false, true);
+  if (connected) {
+    REQUIRE(!two.client.connect(two.server.address()));
+  } else {
+    REQUIRE(!two.client.bind(Address::loopback(0)));
+  }
+  faults.fail(Call::sendmmsg, GENERATE(-EIO, -ENOBUFS));
   const std::string bytes = pattern(3, 500);
-  two.client.send_segments(proa::Bytes(bytes), 100);
+  two.client.send_segments(proa::Bytes(bytes), 100, connected ? Address() : two.server.address());
   world.run_until("all arrived", [&] { return two.server.received.size() == 5; });
   CHECK(two.server.received == cut(bytes, 100));
   CHECK(two.client.results.size() == 1);
   CHECK(!two.client.results[0].error);
   CHECK(two.client.errors() == 0);
+  CHECK(two.client.told.empty());
 }
 
 TEST_CASE("segments that mean nothing fail alone", "[datagram][segments]") {
