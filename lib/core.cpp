@@ -3,6 +3,8 @@
 // (close waits for the last completion).
 #include "core.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <boost/intrusive/parent_from_member.hpp>
 #include <cerrno>
@@ -149,9 +151,6 @@ bool tells_once(const Operation& operation) noexcept {
 // A cancel got there first, or the kernel had turned it away when it came.
 bool not_done(int error) noexcept { return error == -ECANCELED || error == -EOPNOTSUPP; }
 
-// The same, or there was no thread for it.
-bool not_closed(int error) noexcept { return not_done(error) || error == -EAGAIN; }
-
 bool empty(Operation& operation) noexcept {
   switch (operation.opcode()) {
     case Opcode::recv:
@@ -169,6 +168,18 @@ bool empty(Operation& operation) noexcept {
     default:
       return false;
   }
+}
+
+}  // namespace
+
+namespace {
+
+// A borrowed socket or pipe in blocking mode: sendfile(2) has no flag against that, and would keep
+// a worker for as long as the peer likes.
+bool waits_for_room(Descriptor to) noexcept {
+  if (to.kind == DescriptorKind::file) return false;
+  const long flags = sys::file_flags(to.number);
+  return flags >= 0 && (flags & O_NONBLOCK) == 0;
 }
 
 }  // namespace
@@ -194,6 +205,7 @@ int Core::refusal_of_inputs(Operation& operation) noexcept {
     case Opcode::send_file: {
       const SendFile& send = static_cast<SendFile&>(operation);
       if (!send.file().valid()) return -EBADF;
+      if (waits_for_room(send.descriptor())) return -EOPNOTSUPP;
       return send.offset() > INT64_MAX || send.length() > INT64_MAX - send.offset()
                  ? code_of(Error::bad_offset)
                  : 0;
@@ -296,7 +308,10 @@ void Core::start(Operation& operation) noexcept {
     if (closes(operation)) {
       system().forget(operation.descriptor());
       // Not ours to close.
-      if (static_cast<CloseFile&>(operation).file().borrowed()) return finish(operation, 0);
+      if (static_cast<CloseFile&>(operation).file().borrowed()) {
+        static_cast<CloseFile&>(operation).closed();
+        return finish(operation, 0);
+      }
     }
     if (operation.opcode_ == Opcode::work) {
       operation.at_workers_ = true;
@@ -377,9 +392,8 @@ void Core::deliver(Operation& operation) {
     operation.error_ = -ECANCELED;
   }
   // A CloseFile that was not begun still has its file, except at the end of all.
-  if (closes(operation) && (!not_closed(operation.error_) || over)) {
-    CloseFile& call = static_cast<CloseFile&>(operation);
-    not_closed(operation.error_) ? call.file().close() : call.closed();
+  if (closes(operation) && operation.error_ != 0 && over) {
+    static_cast<CloseFile&>(operation).file().close();
   }
   if (operation.error_ != 0) {
     if ((operation.error_ == -EPIPE || operation.error_ == -EFBIG) && write_signals_blocked_) {

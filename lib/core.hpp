@@ -24,6 +24,8 @@ namespace proa {
 
 class FileHandler;
 
+class FileCall;
+
 struct OpenHook {
   static ListHook& hook(Handler& handler) noexcept { return handler.open_hook_; }
   static Handler& from_hook(ListHook& hook) noexcept;
@@ -141,6 +143,7 @@ class Core final : private BlockingCalls {
   void take(Operation& operation) noexcept override;
   Workers& workers_of(Operation& operation) noexcept;
   void withdraw(Workers& workers, int descriptor) noexcept;
+  void worked(FileCall& call) noexcept;
   void collect_worked() noexcept;
   void retry_starved(Pool& pool, List<FileHandler, StarvedHook>& starved) noexcept;
   bool short_of_memory() const noexcept {

@@ -74,6 +74,16 @@ void Core::withdraw(Workers& workers, int descriptor) noexcept {
   }
 }
 
+// A worker has done it, whatever came of it.
+void Core::worked(FileCall& call) noexcept {
+  if (call.verb() == FileVerb::close) {
+    static_cast<CloseFile&>(call).closed();
+  } else if (call.verb() == FileVerb::open && call.error_ == 0) {
+    const long descriptor = static_cast<long>(std::exchange(call.bytes_, 0));
+    adopt_opened(static_cast<Open&>(call), descriptor, system());
+  }
+}
+
 void Core::collect_worked() noexcept {
   OperationList done;
   for (Workers* each = workers_.front(); each; each = workers_.after(*each)) each->collect(done);
@@ -88,11 +98,7 @@ void Core::collect_worked() noexcept {
       }
       continue;
     }
-    if (operation->opcode_ == Opcode::file_call && operation->error_ == 0 &&
-        static_cast<FileCall&>(*operation).verb() == FileVerb::open) {
-      const long descriptor = static_cast<long>(std::exchange(operation->bytes_, 0));
-      adopt_opened(static_cast<Open&>(*operation), descriptor, system());
-    }
+    if (operation->opcode_ == Opcode::file_call) worked(static_cast<FileCall&>(*operation));
     operation->state_ = State::finished;
     finished_.push_back(*operation);
   }

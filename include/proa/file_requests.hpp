@@ -317,7 +317,8 @@ class ListDirectory : public FileCall {
 /// Sends a stretch of a file over a socket, without taking it through the program: completes when
 /// the last byte was taken by the socket, or with an error and the bytes that were. A file that
 /// ends before is no error: the count says so. Ordered with the socket's sends (R5). The disk is
-/// waited for by a worker, the socket by the loop. sendfile(2).
+/// waited for by a worker, the socket by the loop: submit() refuses a borrowed one in blocking mode
+/// with errc::operation_not_supported. sendfile(2).
 class SendFile : public Operation {
  public:
   SendFile() noexcept : Operation(Opcode::send_file, Direction::out) {}

@@ -54,7 +54,7 @@ class StreamHandler : public Handler {
   /// of the file are those of sendfile(2): EINVAL for what has no pages to map (directories, some
   /// files of /proc). Disks are waited for by a worker. It pins no memory, whatever its length:
   /// queued() does not count it, unsent() does. Refused through on_error(): an invalid descriptor,
-  /// Error::bad_offset.
+  /// a borrowed socket or pipe in blocking mode (errc::operation_not_supported), Error::bad_offset.
   void send_file(Descriptor file, std::uint64_t offset, std::uint64_t length) noexcept;
 
   /// The next `length` bytes of input go into a file, at `offset` and behind, instead of to

@@ -257,6 +257,12 @@ FileKind kind_of(int number) noexcept {
   return is_direct(number) ? FileKind::direct : FileKind::buffered;
 }
 
+bool on_device(int number) noexcept {
+  struct statx raw {};
+  const long result = sys::statx(number, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &raw);
+  return result == 0 && raw.stx_dev_major != 0;
+}
+
 bool is_direct(int number) noexcept {
   const long flags = sys::file_flags(number);
   return flags >= 0 && (flags & O_DIRECT) != 0;

@@ -41,6 +41,8 @@ enum class FileKind : std::uint8_t {
 /// `unknown` if the system does not tell, which must not be remembered.
 FileKind kind_of(int number) noexcept;
 bool is_direct(int number) noexcept;
+/// Its file system is that of a block device, and not of another process or machine.
+bool on_device(int number) noexcept;
 /// Every write waits for the disk (O_DSYNC, O_SYNC).
 bool is_synchronous(int number) noexcept;
 

@@ -84,12 +84,17 @@ void StreamHandler::receive_file(Descriptor file, std::uint64_t offset, std::uin
                                  Buffer received) noexcept {
   start();
   if (!live() || broken_ || finishing_) return;
-  if (const std::int32_t error = refusal(file, offset, length)) return fail(error);
   const bool first = !receiving_file();
-  if (!first && !received.empty()) return fail(-EALREADY);
-  if (!files() || !files_->wanted.push(file, offset, length)) return fail(-ENOMEM);
-  if (first) files_->received = 0;
+  std::int32_t error = refusal(file, offset, length);
+  if (error == 0 && !first && !received.empty()) error = -EALREADY;
+  if (error == 0 && (!files() || !files_->wanted.push(file, offset, length))) error = -ENOMEM;
+  // Also when it is refused: they are the next bytes of the stream.
   if (!received.empty()) held_.push_front(std::move(received));
+  if (error != 0) {
+    if (reads()) resume_held();
+    return fail(error);
+  }
+  if (first) files_->received = 0;
   start_reading();
 }
 

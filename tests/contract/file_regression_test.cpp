@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <list>
 
 #include "contract/file_rig.hpp"
@@ -54,6 +55,44 @@ TEST_CASE("without workers a CloseFile keeps its file", "[file]") {
   CHECK(close.error() == std::errc::operation_not_supported);
   CHECK(close.request.file().valid());
   close.request.file().close();
+}
+
+int close_result = 0;
+long closing_close(int fd) noexcept {
+  proa::sys::direct::close(fd);
+  return close_result;
+}
+
+TEST_CASE("whatever close(2) says, the number is gone", "[file][R6]") {
+  close_result = GENERATE(-EAGAIN, -ECANCELED, -EOPNOTSUPP, -EIO);
+  const Folder folder;
+  Recording<proa::CloseFile> close;
+  World world;
+  close.request.prepare(open_file(world, folder.file("a", "bytes")));
+  const auto before = proa::sys::table.close;
+  proa::sys::table.close = closing_close;
+  perform(world, close);
+  proa::sys::table.close = before;
+  CHECK(close.error() == std::error_code(-close_result, std::system_category()));
+  CHECK(!close.request.file().valid());
+}
+
+TEST_CASE("a file is not sent to a borrowed socket that would make a worker wait", "[file]") {
+  const Folder folder;
+  Recording<proa::SendFile> send;
+  World world;
+  const proa::File file = open_file(world, folder.file("a", "bytes"), OpenFlags::read);
+  int both[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both) == 0);
+  std::error_code error;
+  {
+    const proa::Socket socket = proa::Socket::borrow(*world, both[0], error);
+    REQUIRE(!error);
+    send.request.prepare(socket.descriptor(), file.descriptor(), 0, 5);
+    CHECK(world->submit(send.request) == std::errc::operation_not_supported);
+  }
+  ::close(both[0]);
+  ::close(both[1]);
 }
 
 TEST_CASE("a SendFile that has sent all does not wait for more room", "[file][R4]") {

@@ -37,6 +37,32 @@ TEST_CASE("a peer that ends before the file is full: what came is written", "[fi
   CHECK(in_file == pattern(6, came));
 }
 
+TEST_CASE("bytes that were given to a refused receive_file() are read again", "[file]") {
+  const Folder folder;
+  Stores stores;
+  World world;
+  const proa::File file = new_file(world, folder);
+  const bool bad_descriptor = GENERATE(true, false);
+  auto [stream, far] = store_line(stores, world, any_link());
+  stream.failed = [](std::error_code) {};
+  stream.read = [&, &s = stream](proa::Buffer& data) {
+    if (s.reads > 1) return;
+    data.remove_prefix(4);
+    if (bad_descriptor) {
+      s.receive_file(proa::Descriptor(), 0, 10, std::move(data));
+    } else {
+      s.receive_file(file.descriptor(), UINT64_MAX, 10, std::move(data));
+    }
+  };
+  far.send("headbody");
+  world.run_until("all was read", [&] { return stream.received == "headbodybody"; });
+  far.send("tail");
+  world.run_until("the rest came", [&] { return stream.received == "headbodybodytail"; });
+  CHECK(stream.count("error") == 1);
+  stream.close();
+  wait_closed(world, stream);
+}
+
 TEST_CASE("an error of the file leaves the connection, and the bytes, to the handler", "[file]") {
   const Folder folder;
   Stores stores;

@@ -1,13 +1,10 @@
 // Files that are slower than the stream which is received into them.
-#include <fcntl.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
 
 #include "contract/store_rig.hpp"
+#include "support/replaced.hpp"
 #include "sys/sys.hpp"
 
 namespace {
@@ -19,14 +16,14 @@ constexpr std::size_t mib = std::size_t{1} << 20;
 Link any_link() { return GENERATE(Link::tcp4, Link::path); }
 
 // Until it is opened, a write that a worker has begun does not return. Declare it before the World.
-class Gate {
+class WriteGate {
  public:
-  Gate() {
+  WriteGate() {
     shut_ = true;
     arrived_ = false;
     below_ = std::exchange(proa::sys::table.pwritev2, &pass);
   }
-  ~Gate() {
+  ~WriteGate() {
     open();
     proa::sys::table.pwritev2 = below_;
   }
@@ -57,7 +54,7 @@ class Gate {
 TEST_CASE("the end of a stream waits for the write that has begun", "[file][R6]") {
   const Folder folder;
   Stores stores;
-  Gate gate;
+  WriteGate gate;
   proa::Options with = options();
   with.native_files = false;  // workers write
   World world(with);
@@ -84,43 +81,30 @@ TEST_CASE("the end of a stream waits for the write that has begun", "[file][R6]"
   CHECK(!contents(folder.path("a")).empty());
 }
 
-// Keeps the only worker: it sends a file to a pipe that blocks, and that nobody reads for now.
+Gate occupying;
+long held_truncate(int, std::int64_t) noexcept {
+  occupying.pass();
+  return 0;
+}
+
+// Keeps the only worker at a Truncate until it is released. Declare it before the World.
 class Occupied {
  public:
-  Occupied(World& world, const Folder& folder)
-      : world_(world), file_(open_file(world, folder.file("occupying", pattern(1, mib)))) {
-    REQUIRE(::pipe2(ends_, O_CLOEXEC) == 0);
-    ::fcntl(ends_[0], F_SETFL, O_NONBLOCK);
-    std::error_code error;
-    pipe_ = proa::Socket::borrow(*world, ends_[1], error);
-    REQUIRE(!error);
-    transfer_.request.prepare(pipe_.descriptor(), file_.descriptor(), 0, mib);
-    world.submit(transfer_.request);
-    world.run_until("the pipe is full", [this] {
-      int size = 0;
-      return ::ioctl(ends_[0], FIONREAD, &size) == 0 && size >= 65536;
-    });
+  Occupied() { occupying.shut(); }
+  ~Occupied() { occupying.open(); }
+  void begin(World& world, proa::Descriptor file) {
+    cut_.request.prepare(file, 0);
+    world.submit(cut_.request);
+    world.run_until("the worker is kept", [] { return occupying.arrived() == 1; });
   }
-  ~Occupied() {
-    ::close(ends_[0]);
-    while (!transfer_.done()) world_.turn();  // EPIPE, where a test failed half-way
-    pipe_.close();
-    ::close(ends_[1]);
-  }
-  void release() {
-    std::string bytes(mib, '?');
-    world_.run_until("the pipe was read", [&] {
-      while (::read(ends_[0], bytes.data(), bytes.size()) > 0) continue;
-      return transfer_.done();
-    });
+  void release(World& world) {
+    occupying.open();
+    world.run_until("the worker is free", [&] { return cut_.done(); });
   }
 
  private:
-  World& world_;
-  proa::File file_;
-  int ends_[2];
-  proa::Socket pipe_;
-  Recording<proa::SendFile> transfer_;
+  Replaced<long(int, std::int64_t) noexcept> truncate_{proa::sys::table.ftruncate, held_truncate};
+  Recording<proa::Truncate> cut_;
 };
 
 TEST_CASE("a peer that is faster than the file waits, and memory is bounded", "[file]") {
@@ -130,8 +114,10 @@ TEST_CASE("a peer that is faster than the file waits, and memory is bounded", "[
   with.native_files = false;
   with.workers = 1;
   with.buffers = 4096;  // they are not what bounds it
+  Occupied worker;
   World world(with);
-  Occupied worker(world, folder);
+  const proa::File other = open_file(world, folder.file("other", "x"));
+  worker.begin(world, other.descriptor());
   const proa::File file = new_file(world, folder);
   auto [stream, far] = store_line(stores, world, Link::path);
   constexpr std::size_t size = 4 * mib;
@@ -145,11 +131,11 @@ TEST_CASE("a peer that is faster than the file waits, and memory is bounded", "[
   if (closes) {
     stream.close();  // what no worker has begun is not waited for
     wait_closed(world, stream);
-    worker.release();
+    worker.release(world);
     CHECK(contents(folder.path("a")).empty());
     return;
   }
-  worker.release();
+  worker.release(world);
   wait_stored(world, stream);
   CHECK(!stream.saw("error"));  // it was not the peer who was silent
   CHECK(contents(folder.path("a")).size() == size);

@@ -62,6 +62,8 @@ bool takes_no_wait(int number) noexcept {
   char byte;
   const iovec piece = {&byte, 1};
   const long result = sys::preadv2(number, &piece, 1, INT64_MAX - 1, RWF_NOWAIT);
+  // Not for reading: those that know no NOWAIT have no device of their own, nearly always.
+  if (result == -EBADF) return on_device(number);
   return result >= 0 || result == -EAGAIN || result == -EINVAL;  // EINVAL: direct, and misaligned
 }
 
