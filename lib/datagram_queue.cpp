@@ -48,7 +48,10 @@ bool DatagramQueue::push(Bytes bytes, const Address& to, std::uint32_t segment,
   return true;
 }
 
-void DatagramQueue::fail_last(std::int32_t error) noexcept { at(count_ - 1).error = error; }
+void DatagramQueue::fail_last(std::int32_t error) noexcept {
+  ++failed_;
+  at(count_ - 1).error = error;
+}
 
 void DatagramQueue::note_cut(std::size_t index, std::uint32_t bytes) noexcept {
   at(index).cut += bytes;
@@ -57,6 +60,7 @@ void DatagramQueue::note_cut(std::size_t index, std::uint32_t bytes) noexcept {
 void DatagramQueue::pop() noexcept {
   bool ended = false;
   if (!target(0).lent) bytes_.consume(SIZE_MAX, ended);
+  if (target(0).error != 0) --failed_;
   head_ = (head_ + 1) & (room_ - 1);
   --count_;
 }
@@ -68,7 +72,7 @@ void DatagramQueue::lend(std::size_t index, WriteQueue& to) noexcept {
 
 void DatagramQueue::clear() noexcept {
   bytes_.clear();
-  head_ = count_ = 0;
+  head_ = count_ = failed_ = 0;
 }
 
 }  // namespace proa

@@ -95,6 +95,7 @@ std::size_t Core::deliver_completions(bool& more) {
     flush();
     ++delivered;
     if (stopping()) {
+      flush_gathered();  // what was sent before stop() goes out
       more = true;
       return delivered;
     }

@@ -217,6 +217,7 @@ void WriteQueue::drop_unfinished() noexcept {
   if (end) end->next = nullptr;
   if (!end) first_ = nullptr;
   last_ = end;
+  last_is_ours_ = false;  // it may be shared
 }
 
 void WriteQueue::forget() noexcept {

@@ -38,6 +38,7 @@ class RecvDatagrams : public Operation {
   /// `with_control`: the socket was set up to tell more than the source (DatagramInfo).
   void prepare(Descriptor from, bool with_control = false) noexcept {
     check_idle("prepare");
+    if (from != descriptor() || with_control != with_control_) drop_queued();  // another socket's
     set_descriptor(from);
     with_control_ = with_control;
   }
@@ -93,6 +94,7 @@ class SendDatagrams : public Operation {
     // Above what any datagram has it is the same as none.
     zero_copy_from_ = static_cast<std::uint32_t>(std::min<std::size_t>(zero_copy_from, UINT32_MAX));
     lent_ = 0;
+    fell_short_ = false;
     cuts_ = cuts;
   }
   DatagramQueue& queue() const noexcept { return *queue_; }
@@ -102,6 +104,10 @@ class SendDatagrams : public Operation {
   }
   /// How many messages the kernel was lent; either all that were sent, or none.
   std::uint32_t lent() const noexcept { return lent_; }
+  /// The kernel took fewer than it was given: it stopped at an error, which may be an earlier
+  /// datagram's.
+  bool fell_short() const noexcept { return fell_short_; }
+  void set_fell_short() noexcept { fell_short_ = true; }
   void add_lent(std::size_t messages) noexcept {
     lent_ = static_cast<std::uint8_t>(lent_ + messages);
   }
@@ -111,6 +117,7 @@ class SendDatagrams : public Operation {
   std::uint32_t zero_copy_from_ = 0;
   std::uint8_t lent_ = 0;  // `most` at most
   bool cuts_ = false;
+  bool fell_short_ = false;
 };
 
 }  // namespace proa

@@ -73,7 +73,8 @@ class DatagramHandler : public Handler {
   /// Several datagrams of `segment` bytes each, the last one perhaps shorter, in one buffer; one
   /// on_sent() for all. The system cuts them where it can (UDP_SEGMENT, udp(7): one pass for up to
   /// 64 of them and 65,507 bytes), else this does, so that the bounds are the same: above them, and
-  /// for a segment of 0, errc::invalid_argument.
+  /// for a segment of 0, errc::invalid_argument. Segments larger than the path takes are EMSGSIZE
+  /// where the system cuts, and fragments where this does.
   void send_segments(Buffer datagrams, std::size_t segment, const Address& to = {}) noexcept;
   void send_segments(Bytes datagrams, std::size_t segment, const Address& to = {}) noexcept;
 
@@ -90,9 +91,12 @@ class DatagramHandler : public Handler {
   /// knows; 0 on an unconnected socket.
   int path_mtu() const noexcept;
 
-  /// Bytes of the blocks that queued datagrams pin.
+  /// Bytes of the blocks that queued datagrams pin, and of what is kept beside each.
   std::size_t queued() const noexcept { return queue_.capacity(); }
-  /// Above so many bytes of queued() a datagram is not sent, and fails with Error::write_limit.
+  /// Above so many bytes of queued(), and a block, a datagram is not sent, and fails with
+  /// Error::write_limit. Of
+  /// refused ones 4096 wait for their turn to be told; what is refused beyond is counted in
+  /// errors() alone.
   void set_limit(std::size_t bytes) noexcept { limit_ = bytes; }
   /// Datagrams that could not be sent, and errors that on_error() told.
   std::uint64_t errors() const noexcept { return errors_; }
@@ -108,7 +112,8 @@ class DatagramHandler : public Handler {
   virtual void on_sent(const Address& to, const Result& result);
   /// What came back for an earlier datagram of a connected socket (ECONNREFUSED, EHOSTUNREACH,
   /// EMSGSIZE with a new path_mtu(), ...; ICMP, ip(7), IP_RECVERR), once for each, or another error
-  /// of the socket. The default does nothing: the socket is well.
+  /// of the socket. The default does nothing: the socket is well. After 16 others in a row
+  /// receiving stops, until start_receiving().
   void on_error(std::error_code error) override;
   /// queued() has fallen to nothing after it was above 256 KiB.
   virtual void on_drained() {}
@@ -122,7 +127,7 @@ class DatagramHandler : public Handler {
   void queue(Bytes bytes, std::uint32_t segment, std::int32_t refused, const Address& to) noexcept;
   void queue(Buffer buffer, std::uint32_t segment, std::int32_t refused,
              const Address& to) noexcept;
-  void tell_errors();
+  bool tell_errors();
   void begin_zero_copy(std::size_t from) noexcept;
   std::size_t lends_from() const noexcept;
   void lend(std::size_t count);
@@ -157,6 +162,7 @@ class DatagramHandler : public Handler {
   std::uint8_t taken_ = 0;          // by the system, not yet told; SendDatagrams::most at most
   bool ending_ = false;             // the last receive, since stop_receiving()
   bool filled_ = false;
+  std::uint8_t failures_ = 0;  // of receives, in a row
 };
 
 }  // namespace proa

@@ -23,6 +23,8 @@ class DatagramQueue {
     std::int32_t error = 0;  ///< it is not to be sent: what is to be told instead
   };
 
+  static constexpr std::size_t kept_for_each = sizeof(Target) + sizeof(detail::Segment);
+
   /// False if memory is short; nothing is queued then.
   bool push(Buffer buffer, const Address& to, std::uint32_t segment) noexcept;
   bool push(Bytes bytes, const Address& to, std::uint32_t segment, Pool& pool) noexcept;
@@ -40,8 +42,12 @@ class DatagramQueue {
 
   bool empty() const noexcept { return count_ == 0; }
   std::size_t count() const noexcept { return count_; }
-  /// Bytes of the blocks that are pinned.
-  std::size_t capacity() const noexcept { return bytes_.capacity(); }
+  /// Bytes of the blocks that are pinned, and of what is kept for each datagram that is to be sent.
+  std::size_t capacity() const noexcept {
+    return bytes_.capacity() + (count_ - failed_) * kept_for_each;
+  }
+  /// How many of them are not to be sent.
+  std::size_t failed() const noexcept { return failed_; }
   /// The first segment of the first datagram; each datagram ends with one that says so.
   const detail::Segment* first() const noexcept { return bytes_.first(); }
   /// Of the datagram that has so many before it.
@@ -59,6 +65,7 @@ class DatagramQueue {
   std::uint32_t room_ = 0;  // a power of two
   std::uint32_t head_ = 0;
   std::uint32_t count_ = 0;
+  std::uint32_t failed_ = 0;
 };
 
 }  // namespace proa

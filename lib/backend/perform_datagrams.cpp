@@ -223,6 +223,7 @@ Attempt Performer::send_datagrams(SendDatagrams& operation) noexcept {
       sent = send();
     }
     if (sent < 0) return {sent};
+    if (static_cast<std::size_t>(sent) < batch.count()) operation.set_fell_short();
     if (lends) operation.add_lent(static_cast<std::size_t>(sent));
     // Of one that is cut, the rest is sent before anything is told.
     if (const long whole = batch.settle(static_cast<std::size_t>(sent))) return {whole};

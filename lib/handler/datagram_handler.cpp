@@ -33,11 +33,13 @@ void describe(std::string* detail, const char* what, const Address& address,
   }
 }
 
+/// Receives that fail in a row, and for nothing that came back, before receiving stops.
+constexpr std::uint8_t most_failures = 16;
+
 /// Of a socket that is none any more, or not one of ours: asking again would go on for ever.
 bool is_final(const std::error_code& error) noexcept {
   return error == std::errc::bad_file_descriptor || error == std::errc::not_a_socket ||
-         error == std::errc::operation_not_supported || error == std::errc::invalid_argument ||
-         error == std::errc::permission_denied;
+         error == std::errc::invalid_argument;
 }
 
 }  // namespace
@@ -82,7 +84,7 @@ std::error_code DatagramHandler::make(const Address& address, const DatagramOpti
   // An IPv6 socket has IPv4 datagrams too.
   set(options.destination && ip, SocketOption::tell_destination, 1);
   set(options.traffic_class && ip, SocketOption::tell_traffic_class, 1);
-  set(options.arrival, SocketOption::tell_arrival, 1);
+  set(options.arrival && ip, SocketOption::tell_arrival, 1);
   set(options.keep_whole && ip, SocketOption::keep_whole, 1);
   set(options.send_traffic_class != 0 && ip, SocketOption::traffic_class,
       options.send_traffic_class);
@@ -115,7 +117,9 @@ std::error_code DatagramHandler::open_with(const Address& address, const Datagra
   socket_ = std::move(socket);
   connected_ = !binds;
   with_control_ =
-      options.destination || options.traffic_class || options.arrival || options.coalesce;
+      // Not of UNIX sockets: with room for control messages a peer could hand us descriptors.
+      address.family() != Address::Family::local &&
+      (options.destination || options.traffic_class || options.arrival || options.coalesce);
   listen_for_errors();
   begin_zero_copy(options.zero_copy_from);
   start();
@@ -140,6 +144,7 @@ void DatagramHandler::stop_receiving() noexcept {
 void DatagramHandler::start_receiving() noexcept {
   if (!open() || closing()) return;
   receiving_ = true;
+  failures_ = 0;
   arm();
 }
 
@@ -153,6 +158,7 @@ void DatagramHandler::arm() noexcept {
 void DatagramHandler::received(RecvDatagrams& request, const Result& result) {
   if (closing()) return;
   if (!result.error) {
+    failures_ = 0;
     // What the ended receive still brings stays behind what it brought before.
     if (!receiving_ || ending_) return request.keep();
     const Address source = request.source();
@@ -162,15 +168,22 @@ void DatagramHandler::received(RecvDatagrams& request, const Result& result) {
   }
   ending_ = false;
   const bool cancelled = result.error == std::errc::operation_canceled;
-  if (cancelled || !is_final(result.error)) arm();
+  // Again and again: epoll_ctl(2) has no room, a filter forbids the call. It would go on for ever.
+  const bool last = !cancelled && failures_ + 1 == most_failures;
+  if (cancelled || (!is_final(result.error) && !last)) arm();
   if (cancelled) return;
-  if (tells_errors_) return tell_errors();
+  // With tell_errors() the error is only a sign, unless there is nothing to tell.
+  if (tells_errors_ && tell_errors()) return arm();
+  if (closing()) return;
+  ++failures_;
+  if (last) receiving_ = false;
   ++errors_;
   on_error(result.error);
 }
 
-// All that came back. An error of a call is only the sign that there is some.
-void DatagramHandler::tell_errors() {
+// All that came back. An error of a call is only the sign that there is some. False if there was
+// none.
+bool DatagramHandler::tell_errors() {
   struct Resume {
     DatagramHandler& handler;
     bool done = false;
@@ -179,7 +192,9 @@ void DatagramHandler::tell_errors() {
     }
   } resume{*this};
   SendNotice notice;
+  bool some = false;
   while (proactor().system().take_notice(descriptor(), notice) == 0) {
+    some = true;
     if (notice.returned) returned(notice);
     if (notice.error == 0 || closing()) continue;
     ++errors_;
@@ -187,6 +202,7 @@ void DatagramHandler::tell_errors() {
   }
   resume.done = true;
   if (zero_copy_) settle_zero_copy();
+  return some;
 }
 
 void DatagramHandler::dispatch(Notice notice) {

@@ -13,6 +13,8 @@ namespace proa {
 
 namespace {
 
+/// Refused datagrams that wait to be told.
+constexpr std::size_t most_refused = 4096;
 constexpr std::size_t filled_mark = std::size_t{256} << 10;
 
 // The kernel's bounds (UDP_MAX_SEGMENTS was 64 at first).
@@ -35,7 +37,9 @@ void DatagramHandler::on_sent(const Address&, const Result&) {}
 std::int32_t DatagramHandler::refusal(const Address& to, std::size_t capacity) const noexcept {
   if (connected_ && to.is_set()) return -EISCONN;
   if (!connected_ && !to.is_set()) return -EDESTADDRREQ;
-  if (queue_.capacity() + capacity > limit_) return code_of(Error::write_limit);
+  if (queue_.capacity() + capacity + DatagramQueue::kept_for_each > limit_) {
+    return code_of(Error::write_limit);
+  }
   return 0;
 }
 
@@ -80,6 +84,10 @@ void DatagramHandler::queue(Buffer buffer, std::uint32_t segment, std::int32_t r
 void DatagramHandler::queue(Bytes bytes, std::uint32_t segment, std::int32_t refused,
                             const Address& to) noexcept {
   if (refused != 0) bytes = {};
+  if (refused != 0 && queue_.failed() == most_refused) {
+    ++errors_;  // who does not look at what is refused must not fill the memory with it
+    return;
+  }
   const bool queued = queue_.push(bytes, to, segment, proactor().core().pool());
   if (queued && refused != 0) queue_.fail_last(refused);
   grew(queued);
@@ -99,9 +107,17 @@ void DatagramHandler::flush() noexcept {
 }
 
 void DatagramHandler::sent(const Result& result) {
-  if (send_.lent() > 0) lend(result.bytes);
+  if (send_.lent() > 0) {
+    lend(result.bytes);
+    if (closing()) {
+      tell_errors();  // calls nobody then, but looks at what is lent
+      return;
+    }
+    notify_later(notice_read);
+  }
   if (closing()) return;
   const std::int32_t earlier = std::exchange(pending_error_, 0);
+  if (tells_errors_ && send_.fell_short()) notify_later(notice_read);
   if (!result.error) {
     taken_ = static_cast<std::uint8_t>(result.bytes);
     if (earlier != 0 && tells_errors_) {
@@ -112,6 +128,7 @@ void DatagramHandler::sent(const Result& result) {
     }
     return tell_sent();
   }
+  if (tells_errors_) notify_later(notice_read);
   if (earlier == 0) {
     // No checksum by the device, hence no segments (udp(7)).
     if (result.error == std::errc::io_error) cuts_ = true;

@@ -43,7 +43,6 @@ void DatagramHandler::lend(std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) queue_.lend(i, zero_copy_->lent);
   zero_copy_->outstanding += send_.lent();
   zero_copy_->since = proactor().system().now();
-  tell_errors();
 }
 
 void DatagramHandler::returned(const SendNotice& notice) noexcept {
@@ -56,7 +55,8 @@ void DatagramHandler::settle_zero_copy() noexcept {
   ZeroCopy& state = *zero_copy_;
   if (state.lent.empty()) return;
   const TimePoint now = proactor().system().now();
-  const bool given_up = closing() && now >= after(state.since, longest_wait);
+  const bool given_up =
+      closing() && (proactor().shutting_down() || now >= after(state.since, longest_wait));
   if (state.outstanding > 0 && !given_up) {
     if (!proactor().core().arm(state.timer, after(now, look_again))) fail(-ENOMEM);
     return;

@@ -206,7 +206,12 @@ long RealSystem::set_option(Descriptor socket, SocketOption option, int value) n
     // An IPv6 socket has IPv4 peers too; where it has not, or may not, this has no effect. Their
     // destination is told as a mapped address, like their source; twice it would have no room.
     const OptionName mapped = names_of(option).v4;
-    sys::setsockopt(socket.number, mapped.level, mapped.name, &value, sizeof value);
+    ip_mreqn request{};
+    request.imr_ifindex = value;
+    const bool interface = option == SocketOption::multicast_interface;
+    sys::setsockopt(socket.number, mapped.level, mapped.name,
+                    interface ? static_cast<const void*>(&request) : &value,
+                    interface ? sizeof request : sizeof value);
   }
   return sys::setsockopt(socket.number, name.level, name.name, &value, sizeof value);
 }

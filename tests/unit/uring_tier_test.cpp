@@ -177,8 +177,8 @@ TEST_CASE("uring: the kernel refuses what a tier must not use") {
           {"5.19", IORING_OP_SEND_ZC, 0, -EACCES},
           {"5.19", IORING_OP_RECV, IOSQE_BUFFER_SELECT, -EBADF},  // allowed, but of no socket
       }));
-  UringRig rig(release,
-               [&](proa::Options& options) { options.native_files = opcode != IORING_OP_OPENAT; });
+  const bool native_files = opcode != IORING_OP_OPENAT;
+  UringRig rig(release, [&](proa::Options& options) { options.native_files = native_files; });
   rig.turn(0ms);
   smuggled_result = 0;
   smuggled_opcode = opcode;
