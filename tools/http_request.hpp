@@ -34,6 +34,19 @@ inline std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
+/// No control character but tabs: no CR or LF either, which others may take for the end of a line.
+inline bool is_text(std::string_view line) {
+  return std::none_of(line.begin(), line.end(),
+                      [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; });
+}
+
+/// A name, by RFC 9110. Others may read one in what is none, and know where a body ends by it.
+inline bool is_token(std::string_view name) {
+  constexpr std::string_view characters =
+      "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  return !name.empty() && name.find_first_not_of(characters) == name.npos;
+}
+
 /// Takes the text up to `separator` off the front; false if there is none.
 inline bool take(std::string_view& from, std::string_view separator, std::string_view& part) {
   const std::size_t end = from.find(separator);
@@ -73,9 +86,7 @@ inline bool decode_path(std::string_view target, std::string& path) {
 /// One line of the head.
 inline bool parse_field(std::string_view line, Request& request, bool& has_host) {
   std::string_view name;
-  if (!take(line, ":", name) || name.empty() || name.find_first_of(" \t") != name.npos) {
-    return false;
-  }
+  if (!is_text(line) || !take(line, ":", name) || !is_token(name)) return false;
   const std::string_view value = trimmed(line);
   if (same(name, "Host")) has_host = true;
   if (same(name, "Transfer-Encoding")) return false;  // where the body ends could not be told
@@ -99,9 +110,8 @@ inline bool parse(std::string_view head, Request& request) {
   std::string_view line;
   std::string_view method;
   std::string_view target;
-  if (!take(head, "\r\n", line) || !take(line, " ", method) || !take(line, " ", target)) {
-    return false;
-  }
+  if (!take(head, "\r\n", line) || !is_text(line) || line.find('\t') != line.npos) return false;
+  if (!take(line, " ", method) || !is_token(method) || !take(line, " ", target)) return false;
   if (line != "HTTP/1.1" && line != "HTTP/1.0") return false;
   request.method = method;
   request.keep_alive = line == "HTTP/1.1";

@@ -121,6 +121,28 @@ refusals() {
   stop_serve
 }
 
+# What a proxy in front could read otherwise than we do.
+smuggling() {
+  start_serve --writable
+  local bad
+  for bad in 'Transfer-Encoding\x0b: chunked' 'X: a\nContent-Length: 5' \
+    'Content-Length\0: 5' 'X: a\rContent-Length: 5' 'X: a\0b' 'X: a\x7f' 'Content-Length : 5' 'Content@Length: 5' \
+    ' Content-Length: 5' ': 5' 'Content-L\xe4ngth: 5' 'Content-Length: 5\r\nContent-Length: 6' \
+    'Content-Length: +5' \
+    'Content-Length: 5, 5'; do
+    echo "$bad"
+    is "$(say "GET /hello HTTP/1.1\r\nHost: x\r\n$bad\r\n\r\nGET /hello HTTP/1.0\r\n\r\n" | head -n 1)" \
+      $'HTTP/1.1 400 Bad Request\r'
+  done
+  for bad in 'GET /hello\n HTTP/1.1' 'GET /hel\rlo HTTP/1.1' 'GET\t/hello HTTP/1.1' 'G(T /hello HTTP/1.1' \
+    'GET /hello HTTP/1.1\nX: HTTP/1.1' '\x01GET /hello HTTP/1.1'; do
+    echo "$bad"
+    is "$(say "$bad\r\nHost: x\r\n\r\n" | head -n 1)" $'HTTP/1.1 400 Bad Request\r'
+  done
+  is "$(get -H $'X: a\tb \xe4' -H "!#\$%&'*+-.^_\`|~9: x" "$url/hello")" "hello there"
+  stop_serve
+}
+
 escapes() {
   start_serve
   local path
@@ -191,6 +213,7 @@ check "several requests on one connection" one_connection
 check "requests that do not wait for each other" pipelined
 check "HEAD" head_only
 check "what is no request, or not to be had" refusals
+check "heads that others could read otherwise" smuggling
 check "no path leads out of the directory" escapes
 check "idle connections are closed" idle
 check "uploads" uploads
