@@ -5,10 +5,14 @@
 #include <cctype>
 #include <charconv>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 
 namespace http {
+
+/// No file is longer.
+constexpr std::uint64_t longest_body = std::numeric_limits<std::int64_t>::max();
 
 /// What a request asks for, or why it is none.
 struct Request {
@@ -99,6 +103,7 @@ inline bool parse_field(std::string_view line, Request& request, bool& has_host)
     const char* const end = value.data() + value.size();
     const auto parsed = std::from_chars(value.data(), end, request.length);
     if (request.has_length || parsed.ec != std::errc() || parsed.ptr != end) return false;
+    if (request.length > longest_body) return false;
     request.has_length = true;
   }
   return true;

@@ -128,7 +128,7 @@ smuggling() {
   for bad in 'Transfer-Encoding\x0b: chunked' 'X: a\nContent-Length: 5' \
     'Content-Length\0: 5' 'X: a\rContent-Length: 5' 'X: a\0b' 'X: a\x7f' 'Content-Length : 5' 'Content@Length: 5' \
     ' Content-Length: 5' ': 5' 'Content-L\xe4ngth: 5' 'Content-Length: 5\r\nContent-Length: 6' \
-    'Content-Length: +5' \
+    'Content-Length: 18446744073709551615' 'Content-Length: 9223372036854775808' 'Content-Length: +5' \
     'Content-Length: 5, 5'; do
     echo "$bad"
     is "$(say "GET /hello HTTP/1.1\r\nHost: x\r\n$bad\r\n\r\nGET /hello HTTP/1.0\r\n\r\n" | head -n 1)" \
@@ -140,6 +140,18 @@ smuggling() {
     is "$(say "$bad\r\nHost: x\r\n\r\n" | head -n 1)" $'HTTP/1.1 400 Bad Request\r'
   done
   is "$(get -H $'X: a\tb \xe4' -H "!#\$%&'*+-.^_\`|~9: x" "$url/hello")" "hello there"
+  stop_serve
+}
+
+# Nothing of the file is lost to a length that none has.
+impossible_length() {
+  start_serve --writable
+  local length
+  for length in 18446744073709551615 9223372036854775808; do
+    is "$(say "PUT /hello HTTP/1.1\r\nHost: x\r\nContent-Length: $length\r\n\r\n" | head -n 1)" \
+      $'HTTP/1.1 400 Bad Request\r'
+    is "$(cat site/hello)" "hello there"
+  done
   stop_serve
 }
 
@@ -214,6 +226,7 @@ check "requests that do not wait for each other" pipelined
 check "HEAD" head_only
 check "what is no request, or not to be had" refusals
 check "heads that others could read otherwise" smuggling
+check "a length that no file has empties none" impossible_length
 check "no path leads out of the directory" escapes
 check "idle connections are closed" idle
 check "uploads" uploads
