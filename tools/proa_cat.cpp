@@ -1,9 +1,7 @@
 // proa-cat: a netcat. Standard input, standard output and the connection are three streams of the
 // library; what one reads, another writes, in the buffers that it came in.
-#include <fcntl.h>
 #include <sys/socket.h>
 
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <optional>
@@ -32,20 +30,6 @@ constexpr char help[] =
     "\n"
     "With --udp errors of the peer, as \"connection refused\", are told once, and it goes on.\n"
     "Exit status: 0 when all was copied, 1 after an error, 2 for bad usage.\n";
-
-void replace_by_null(int number) {
-  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (null < 0 || null == number) return;
-  ::dup2(null, number);
-  ::close(null);
-}
-
-// If one of the three is closed, the next socket would get its number.
-void occupy_standard_descriptors() {
-  for (int number = 0; number <= 2; ++number) {
-    if (::fcntl(number, F_GETFD) < 0 && errno == EBADF) replace_by_null(number);
-  }
-}
 
 class Cat;
 
@@ -89,7 +73,7 @@ class End final : public proa::StreamHandler {
   void on_closed() override {
     if (sink_ || !source_) return;
     ::shutdown(STDOUT_FILENO, SHUT_WR);
-    replace_by_null(STDOUT_FILENO);
+    tool::replace_by_null(STDOUT_FILENO);
   }
 
   // What one of us reads pauses its source alone: were its own reading paused as well, two of us,
@@ -241,6 +225,7 @@ void Listener::on_error(std::error_code error) { cat_.failed("listening", error)
 }  // namespace
 
 int main(int argc, char** argv) {
+  tool::occupy_standard_descriptors();
   const option long_options[] = {{"listen", no_argument, nullptr, 'l'},
                                  {"timeout", required_argument, nullptr, 't'},
                                  {"udp", no_argument, nullptr, 'u'},
@@ -283,7 +268,6 @@ int main(int argc, char** argv) {
 
   const proa::Address address = tool::to_address(argv[optind]);
 
-  occupy_standard_descriptors();
   if (datagrams) options.buffer_size = tool::datagram_buffer_size;
   const auto proactor = tool::make_proactor(options);
   if (datagrams) return cat_datagrams(*proactor, address, quiet.value_or(std::chrono::seconds(1)));

@@ -128,6 +128,7 @@ void print_title() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  tool::occupy_standard_descriptors();
   const option long_options[] = {{"names", no_argument, nullptr, 'n'},
                                  {"help", no_argument, nullptr, 'h'},
                                  {"exclude", required_argument, nullptr, tool::option_exclude},

@@ -1,14 +1,17 @@
-// What the tools share: errors that end the program, the options that choose a backend, and the
-// UNIX path of a listener, to be removed at the end.
+// What the tools share: errors that end the program, what descriptors 0 to 2 are, the options that
+// choose a backend, and the UNIX path of a listener, to be removed at the end.
 #pragma once
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <proa/proa.hpp>
 #include <string>
@@ -33,6 +36,24 @@ inline void complain(const std::string& message) {
 
 [[noreturn]] inline void bad_usage(const std::string& message) {
   die(message + " (try --help)", usage_error);
+}
+
+/// Puts /dev/null in the place of a descriptor, open or not; false, with errno, if that fails.
+inline bool replace_by_null(int number) {
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0 || null == number) return null >= 0;
+  const bool replaced = ::dup2(null, number) == number;
+  ::close(null);
+  return replaced;
+}
+
+/// First of all in main(). If one of the three is closed, the ring, a socket or a file would get
+/// its number, and what is printed would go there.
+inline void occupy_standard_descriptors() {
+  for (int number = 0; number <= 2; ++number) {
+    if (::fcntl(number, F_GETFD) >= 0 || errno != EBADF) continue;
+    if (!replace_by_null(number)) die("/dev/null: " + std::string(std::strerror(errno)));
+  }
 }
 
 inline proa::Address to_address(const std::string& text) {

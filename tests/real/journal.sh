@@ -74,6 +74,16 @@ killed() {
   [ $most -gt 1000 ]
 }
 
+# The number of one that is closed must not become that of the ring, or of the journal.
+closed_descriptors() {
+  timeout 20 "$tools/proa-journal" --backend "$backend" --strict log <&-
+  timeout 20 "$tools/proa-journal" --backend "$backend" --strict log <&- >&- 2>&-
+  echo one | timeout 20 "$tools/proa-journal" --backend "$backend" --strict log >&-
+  echo two | timeout 20 "$tools/proa-journal" --backend "$backend" --strict log 2>&- >acks
+  [ "$(cat acks)" = 2 ]
+  [ "$(verify log)" -eq 2 ]
+}
+
 failures() {
   local status=0
   echo line | journal /dev/full >acks 2>err || status=$?
@@ -101,5 +111,6 @@ failures() {
 check "appends and acknowledges each line" appends
 check "goes on behind the last intact record" damage
 check "150 times killed, no acknowledged record is lost" killed 1 150
+check "standard input, output or errors closed" closed_descriptors
 check "failures are named" failures
 finish
