@@ -27,6 +27,8 @@ class Lines final : public proa::StreamHandler {
   Lines(proa::Proactor& proactor, proa::Socket socket, journal::Journal& to)
       : StreamHandler(proactor, std::move(socket)), journal_(to) {}
 
+  bool failed() const { return failed_; }
+
  private:
   void on_open() override { start_reading(); }
   void on_read(proa::Buffer& data) override {
@@ -43,6 +45,12 @@ class Lines final : public proa::StreamHandler {
     if (!line_.empty()) add(line_);
     close();
   }
+  // Whole lines that came before are appended and acknowledged all the same.
+  void on_error(std::error_code error) override {
+    tool::complain("standard input: " + error.message());
+    failed_ = true;
+    close();
+  }
   void add(const std::string& line) {
     check(line);
     journal_.append(line);
@@ -55,6 +63,7 @@ class Lines final : public proa::StreamHandler {
 
   journal::Journal& journal_;
   std::string line_;
+  bool failed_ = false;
 };
 
 class Log final : public journal::Journal {
@@ -118,7 +127,7 @@ int write_journal(const std::string& path, const proa::Options& options) {
   log.read_from(lines);
   proactor->run();
   proactor->shutdown(std::chrono::seconds(60));
-  return log.status();
+  return lines.failed() ? tool::failure : log.status();
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #!/bin/bash
 # proa-journal, killed again and again: no record that it acknowledged is lost.
 . "$(dirname "$0")/lib.sh"
-need awk
+need awk socat
 
 journal() { "$tools/proa-journal" --backend "$backend" --strict "$@"; }
 verify() { "$tools/proa-journal" --verify "$1"; }
@@ -74,6 +74,36 @@ killed() {
   [ $most -gt 1000 ]
 }
 
+# What came is kept, but nobody may think that it was all.
+broken_input() {
+  local status=0
+  journal log </ >acks 2>err || status=$?
+  [ $status -eq 1 ]
+  grep -q 'standard input: Is a directory' err
+  status=0
+  journal log 0>write-only >acks 2>err || status=$?
+  [ $status -eq 1 ]
+  grep -q 'standard input: Bad file descriptor' err
+  [ "$(verify log)" -eq 0 ]
+
+  mkfifo feed
+  socat -d -d -U TCP-LISTEN:0,bind=127.0.0.1,linger=0 PIPE:feed 2>socat.log &
+  local port client peer=$!
+  wait_for grep -q 'listening on' socat.log
+  port=$(sed -n 's/.*listening on.*:\([0-9]*\)$/\1/p' socat.log)
+  "$tools/proa-journal" --backend "$backend" --strict log <"/dev/tcp/127.0.0.1/$port" >acks 2>err &
+  client=$!
+  exec 5>feed
+  printf 'one\nhalf of' >&5
+  wait_for has_lines acks 1
+  kill -KILL $peer  # as it never says goodbye, its end is a reset
+  status=0
+  wait $client || status=$?
+  [ $status -eq 1 ]
+  grep -q 'standard input: Connection reset' err
+  [ "$(verify log)" -eq 1 ]
+}
+
 # The number of one that is closed must not become that of the ring, or of the journal.
 closed_descriptors() {
   timeout 20 "$tools/proa-journal" --backend "$backend" --strict log <&-
@@ -111,6 +141,7 @@ failures() {
 check "appends and acknowledges each line" appends
 check "goes on behind the last intact record" damage
 check "150 times killed, no acknowledged record is lost" killed 1 150
+check "standard input that breaks off is a failure" broken_input
 check "standard input, output or errors closed" closed_descriptors
 check "failures are named" failures
 finish
