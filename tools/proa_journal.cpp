@@ -1,9 +1,11 @@
 // proa-journal: appends the lines of standard input to a journal, and says which of them are on the
 // disk. What makes that true is in journal.hpp.
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <thread>
 
 #include "journal.hpp"
 #include "tool.hpp"
@@ -14,7 +16,8 @@ constexpr char help[] =
     "usage: proa-journal [options] PATH   appends each line of standard input, as a record\n"
     "       proa-journal --verify PATH    prints how many intact records there are\n"
     "Records are numbered from 1 on. When one is on the disk, so that nothing takes it away, its\n"
-    "number is printed. An existing journal is continued behind its last intact record.\n"
+    "number is printed. An existing journal is continued behind its last intact record. One\n"
+    "process at a time appends to it; another one fails.\n"
     "\n"
     "      --verify           only look\n" TOOL_BACKEND_HELP
     "  -h, --help\n"
@@ -106,6 +109,20 @@ void sync_directory(const std::string& path) {
   ::close(directory);
 }
 
+/// Two processes would write over each other's records. Lasts as long as the file is open, also in
+/// the kernel: what a killed process had begun with io_uring goes on for a moment, and is waited
+/// for.
+void lock(proa::Descriptor file, const std::string& path) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+  while (::flock(file.number, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) tool::die(path + ": " + std::strerror(errno));
+    if (std::chrono::steady_clock::now() > end) {
+      tool::die(path + ": another process appends to it");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
 int write_journal(const std::string& path, const proa::Options& options) {
   const auto proactor = tool::make_proactor(options);
   std::error_code error;
@@ -113,6 +130,7 @@ int write_journal(const std::string& path, const proa::Options& options) {
   const proa::File file = proa::File::open(
       *proactor, path, OpenFlags::read | OpenFlags::write | OpenFlags::create, 0644, error);
   if (error) tool::die(path + ": " + error.message());
+  lock(file.descriptor(), path);
   sync_directory(path);
   const journal::Contents contents = journal::scan(path);
   // Behind the last intact record is what was never acknowledged.

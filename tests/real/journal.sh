@@ -114,6 +114,27 @@ closed_descriptors() {
   [ "$(verify log)" -eq 2 ]
 }
 
+one_writer() {
+  mkfifo feed
+  journal log <feed >acks &
+  exec 5>feed
+  echo one >&5
+  wait_for has_lines acks 1
+  local status=0
+  echo lost | journal log >acks.other 2>err || status=$?
+  [ $status -eq 1 ]
+  grep -q '^proa-journal: log: .*another' err
+  [ ! -s acks.other ]
+  [ "$(verify log)" -eq 1 ]
+  echo two >&5
+  exec 5>&-
+  wait $!
+  [ "$(cat acks)" = $'1\n2' ]
+  [ "$(verify log)" -eq 2 ]
+  echo three | journal log >acks
+  [ "$(cat acks)" = 3 ]
+}
+
 failures() {
   local status=0
   echo line | journal /dev/full >acks 2>err || status=$?
@@ -143,5 +164,6 @@ check "goes on behind the last intact record" damage
 check "150 times killed, no acknowledged record is lost" killed 1 150
 check "standard input that breaks off is a failure" broken_input
 check "standard input, output or errors closed" closed_descriptors
+check "a second process cannot append to it meanwhile" one_writer
 check "failures are named" failures
 finish
