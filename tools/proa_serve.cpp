@@ -19,7 +19,8 @@ constexpr char help[] =
     "\n"
     "  -l, --listen ADDRESS   where to listen; repeatable\n"
     "  -w, --writable         PUT replaces or makes a file; one that breaks off leaves what came\n"
-    "      --idle SECONDS     close a connection on which nothing moves for so long (30)\n"
+    "      --idle SECONDS     close a connection on which nothing moves for so long (30), or\n"
+    "                         whose request's head trickles in for longer\n"
     "      --drain SECONDS    how long connections may take to end after SIGINT or SIGTERM "
     "(5)\n" TOOL_BACKEND_HELP
     "  -h, --help\n"
@@ -50,7 +51,7 @@ class Session final : public proa::StreamHandler {
     const std::size_t before = head_.size();
     head_.append(data.text());
     std::size_t end = head_.find("\r\n\r\n", before < 3 ? 0 : before - 3);
-    if (end == head_.npos && head_.size() <= head_limit) return;
+    if (end == head_.npos && head_.size() <= head_limit) return head_goes_on(before == 0);
     busy_ = true;
     stop_reading();
     request_ = {};
@@ -63,6 +64,13 @@ class Session final : public proa::StreamHandler {
     if (http::parse(head_, request_)) return begin();
     request_ = {};
     refuse("400 Bad Request");
+  }
+
+  /// What trickles in is never idle; a head has that time in all, looked at when more of it comes.
+  void head_goes_on(bool begins) {
+    const proa::TimePoint now = proactor().system().now();
+    if (begins) head_due_ = proa::after(now, site_.idle);
+    if (now > head_due_) close();
   }
 
   void begin() {
@@ -180,6 +188,7 @@ class Session final : public proa::StreamHandler {
 
   const Site& site_;
   std::string head_;
+  proa::TimePoint head_due_;
   http::Request request_;
   proa::Buffer rest_;  // behind the head
   proa::File file_;

@@ -177,6 +177,19 @@ idle() {
   stop_serve
 }
 
+# As long as it takes more, a byte is sent ten times a second; never silent for as long as is allowed.
+trickle() {
+  start_serve --idle 1
+  exec 5<>"/dev/tcp/127.0.0.1/$port"
+  {
+    printf 'GET /hello HTTP/1.1\r\nX: '
+    while printf x; do sleep 0.1; done
+  } >&5 2>/dev/null &
+  is "$(timeout 10 cat <&5 || echo "still there")" ""
+  exec 5>&-
+  stop_serve
+}
+
 uploads() {
   start_serve --writable
   random_bytes 30000000 >in
@@ -229,6 +242,7 @@ check "heads that others could read otherwise" smuggling
 check "a length that no file has empties none" impossible_length
 check "no path leads out of the directory" escapes
 check "idle connections are closed" idle
+check "a head that trickles in is not waited for" trickle
 check "uploads" uploads
 check "clients that go away, and an end that lets a slow one finish" broken_off
 finish
