@@ -152,10 +152,13 @@ void FileHandler::begin_write() noexcept {
   std::uint64_t writes = UINT64_MAX;
   while (marks_ && !marks_->moves.empty()) {
     const Marks::Move& move = marks_->moves.front();
-    if ((writes = move.behind - writes_told_) > 0) break;
+    // Writes of nothing that follow it may have been told already.
+    if (move.behind > writes_told_) {
+      writes = move.behind - writes_told_;
+      break;
+    }
     write_position_ = move.position;
     marks_->moves.pop();
-    writes = UINT64_MAX;
   }
   if (queue_.empty()) return;
   if (queue_.first()->size == 0) return notify_later(notice_written);
