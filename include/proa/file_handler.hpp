@@ -63,8 +63,11 @@ class FileHandler : public Handler {
   std::uint64_t write_position() const noexcept { return write_position_; }
 
   /// on_synced() when all that was written by this handler before is on the disk: a Sync is
-  /// submitted when those writes have completed. If one of them or the Sync fails there is
-  /// on_error(), once, and no on_synced(). Calls that come together share a Sync.
+  /// submitted when those writes have completed. Calls that come together share a Sync. If one of
+  /// the writes or the Sync fails there is on_error(), once, and no on_synced(). The on_error() of
+  /// a write waits for the syncs whose writes are all in the file: a sync() that is not told by
+  /// then is dropped, none is told later. If a Sync fails meanwhile, its error is the one that is
+  /// told.
   void sync() noexcept;
 
   /// The gentle end: no on_read() any more, writes what is queued, syncs what sync() was called
@@ -144,8 +147,10 @@ class FileHandler : public Handler {
   void tell_written();
   void tell_writes();
   void tell_syncs();
-  void output_failed(const std::error_code& error);
+  bool takes_nothing() const noexcept;
+  void output_failed();
   void drop_output() noexcept;
+  bool sync_is_due() noexcept;
   bool syncs_wait() const noexcept;
   void close_if_finished() noexcept;
 
@@ -176,7 +181,8 @@ class FileHandler : public Handler {
   std::size_t taken_ = 0;           // by the system, not yet off the queue
   std::size_t write_progress_ = 0;  // of the write at the front
   std::size_t offset_alignment_ = 1;
-  std::int32_t input_error_ = 0;  // to be told next
+  std::int32_t input_error_ = 0;   // to be told next
+  std::int32_t output_error_ = 0;  // to be told behind what was done before it
   bool direct_ = false;
   bool wants_input_ = false;
   bool end_due_ = false;

@@ -238,7 +238,8 @@ void FileHandler::finish() noexcept {
 
 void FileHandler::close_if_finished() noexcept {
   if (!finishing_ || !live() || opening_ || (notices_ & notice_open) != 0) return;
-  const bool waits = write_.pending() || (!output_over_ && (!queue_.empty() || syncs_wait()));
+  const bool waits = write_.pending() || output_error_ != 0 ||
+                     (!output_over_ && (!queue_.empty() || syncs_wait()));
   if (!descriptor().valid() || !waits) close();
 }
 
@@ -259,7 +260,7 @@ void FileHandler::release_resources() noexcept {
   writes_queued_ = writes_told_ = 0;
   taken_ = write_progress_ = 0;
   offset_alignment_ = 1;
-  input_error_ = 0;
+  input_error_ = output_error_ = 0;
   direct_ = wants_input_ = end_due_ = filled_ = paused_ = false;
   finishing_ = output_failed_ = output_over_ = false;
 }

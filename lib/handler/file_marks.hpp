@@ -55,12 +55,21 @@ struct FileHandler::Marks {
     std::uint64_t position;
   };
 
+  /// Takes off the syncs that are behind no more than so many writes.
+  void reach(std::uint64_t writes) noexcept {
+    while (!syncs.empty() && syncs.front().behind <= writes) {
+      reached += syncs.front().calls;
+      syncs.pop();
+    }
+  }
+
   On<Sync, &FileHandler::sync_ended> request;
   MarkQueue<SyncMark> syncs;
   MarkQueue<Move> moves;
+  std::uint64_t reached = 0;  // calls that the next request is for
   std::uint64_t covered = 0;  // calls that the request in flight is for
   std::uint64_t untold = 0;   // calls that are done
-  std::error_code failed;     // told when the write in flight has ended
+  bool failed = false;        // the request: none begins until that is told
 };
 
 }  // namespace proa

@@ -1,7 +1,8 @@
 // A file as a stream to write: what is written in one callback is queued, then written gathered,
 // one WriteAt at a time, so that a position is all there is to know. Syncs begin when the writes
-// before them have completed and were told. Upholds R1, R2 (nothing is told that did not happen)
-// and R10.
+// before them have completed and were told. An error is kept until all is told that was done before
+// it: then whatever was not told is dropped, and nothing of it comes later. Upholds R1, R2 (nothing
+// is told that did not happen) and R10.
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -143,7 +144,7 @@ void FileHandler::sync() noexcept {
 
 void FileHandler::flush() noexcept {
   if (!ready() || output_failed_ || output_over_) return close_if_finished();
-  if (!write_.pending() && taken_ == 0 && !(marks_ && marks_->failed)) begin_write();
+  if (!write_.pending() && taken_ == 0 && output_error_ == 0) begin_write();
   begin_sync();
   close_if_finished();
 }
@@ -168,55 +169,40 @@ void FileHandler::begin_write() noexcept {
 }
 
 void FileHandler::begin_sync() noexcept {
-  if (!marks_ || marks_->request.pending() || marks_->failed || output_failed_) return;
-  while (!marks_->syncs.empty() && marks_->syncs.front().behind <= writes_told_) {
-    marks_->covered += marks_->syncs.front().calls;
-    marks_->syncs.pop();
-  }
-  if (marks_->covered == 0) return;
+  if (!marks_ || marks_->request.pending() || marks_->failed) return;
+  marks_->reach(writes_told_);
+  if (marks_->reached == 0) return;
   marks_->request.prepare(descriptor());
   if (const std::error_code error = proactor_.submit(marks_->request)) {
-    marks_->covered = 0;
+    marks_->failed = true;
     refuse_output(error);
+  } else {
+    marks_->covered = std::exchange(marks_->reached, 0);
   }
 }
 
 void FileHandler::refuse_output(const std::error_code& error) noexcept {
-  output_failed_ = true;
-  if (!write_.pending()) drop_output();
-  fail(to_negative(error));
+  if (output_error_ == 0) output_error_ = to_negative(error);
+  notify_later(notice_written);
 }
 
 void FileHandler::write_ended(const Result& result) {
   if (closing()) return;
   taken_ += result.bytes;
   write_position_ += result.bytes;
-  if (result.error) {
-    struct Fail {
-      FileHandler& handler;
-      std::int32_t error;
-      bool told = false;
-      // An exception of on_write(): the error is told by the loop.
-      ~Fail() {
-        if (!told && handler.live()) handler.refuse_output(to_error_code(error));
-      }
-    } fail{*this, to_negative(result.error)};
-    tell_writes();
-    fail.told = true;
-    if (!closing()) output_failed(result.error);
-    return;
-  }
+  if (result.error && output_error_ == 0) output_error_ = to_negative(result.error);
   tell_written();
 }
 
 void FileHandler::sync_ended(const Result& result) {
   const std::uint64_t covered = std::exchange(marks_->covered, 0);
   if (closing()) return;
-  if (!result.error) {
+  if (result.error) {
+    // The system tells it once: it must not be lost to the error of a write.
+    output_error_ = to_negative(result.error);
+    marks_->failed = true;
+  } else {
     marks_->untold += covered;
-  } else if (!output_failed_) {
-    marks_->failed = result.error;
-    if (write_.pending()) return;  // the queue is the system's until then
   }
   tell_written();
 }
@@ -233,10 +219,7 @@ void FileHandler::tell_written() {
   if (!closing()) tell_syncs();
   resume.done = true;
   if (closing()) return;
-  if (marks_ && marks_->failed && !write_.pending()) {
-    return output_failed(std::exchange(marks_->failed, {}));
-  }
-  if (output_failed_ && !write_.pending()) drop_output();
+  if (output_error_ != 0 && !write_.pending() && !sync_is_due()) return output_failed();
   const bool drained = filled_ && queue_.capacity() <= watermarks().low;
   if (drained) set_filled(false);
   proactor_.core().flush_later(*this);
@@ -248,7 +231,7 @@ void FileHandler::tell_written() {
 void FileHandler::tell_writes() {
   for (bool told = false; !queue_.empty(); told = true) {
     // Writes of nothing that follow themselves must leave others their turn (R8).
-    if (taken_ == 0 && (told || write_.pending() || queue_.first()->size > 0)) break;
+    if (taken_ == 0 && (told || !takes_nothing())) break;
     bool write_ended = false;
     const std::size_t part = queue_.consume(taken_, write_ended);
     taken_ -= part;
@@ -260,6 +243,12 @@ void FileHandler::tell_writes() {
   }
 }
 
+// Whether a write of nothing is at the front, and its turn has come.
+bool FileHandler::takes_nothing() const noexcept {
+  return ready() && output_error_ == 0 && !output_over_ && !write_.pending() &&
+         queue_.first()->size == 0;
+}
+
 void FileHandler::tell_syncs() {
   while (marks_ && marks_->untold > 0) {
     --marks_->untold;
@@ -268,11 +257,12 @@ void FileHandler::tell_syncs() {
   }
 }
 
-void FileHandler::output_failed(const std::error_code& error) {
+void FileHandler::output_failed() {
+  const std::int32_t error = std::exchange(output_error_, 0);
   output_failed_ = true;
   drop_output();
   proactor_.core().flush_later(*this);  // finish() waits for nothing any more
-  on_error(error);
+  on_error(to_error_code(error));
 }
 
 void FileHandler::drop_output() noexcept {
@@ -280,16 +270,24 @@ void FileHandler::drop_output() noexcept {
   taken_ = write_progress_ = 0;
   writes_told_ = writes_queued_;
   if (marks_) {
-    marks_->failed.clear();  // one error is told
+    marks_->failed = false;
+    marks_->reached = 0;
     marks_->syncs.clear();
     marks_->moves.clear();
   }
   if (filled_) set_filled(false);
 }
 
+// Whether a Sync is in flight, or to come, for writes that were all told.
+bool FileHandler::sync_is_due() noexcept {
+  if (!marks_) return false;
+  marks_->reach(writes_told_);
+  return marks_->request.pending() || (marks_->reached > 0 && !marks_->failed && !output_over_);
+}
+
 bool FileHandler::syncs_wait() const noexcept {
-  return marks_ && (marks_->request.pending() || marks_->untold > 0 || !marks_->syncs.empty() ||
-                    marks_->failed);
+  return marks_ && (marks_->request.pending() || marks_->reached > 0 || marks_->untold > 0 ||
+                    !marks_->syncs.empty());
 }
 
 }  // namespace proa

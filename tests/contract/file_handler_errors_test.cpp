@@ -1,11 +1,17 @@
-// A handler's file whose callbacks throw while writes of nothing are queued.
+// What a handler's file tells of errors that meet exceptions of its callbacks, syncs in flight and
+// writes of nothing: each error once, behind all that was done before it.
+#include <sys/uio.h>
+
+#include <cerrno>
 #include <stdexcept>
 
 #include "contract/file_handler_rig.hpp"
+#include "support/replaced.hpp"
 
 namespace {
 
 using namespace proa_test;
+using proa::OpenFlags;
 
 struct Thrown : std::runtime_error {
   Thrown() : runtime_error("thrown by a handler") {}
@@ -56,6 +62,171 @@ TEST_CASE("C07: an exception before a write of nothing: what follows goes where 
   CHECK(file.syncs == 4);
   const auto gap = [](std::size_t bytes) { return std::string(bytes, '\0'); };
   CHECK(contents(folder.path("a")) == "0000" + gap(6) + "10" + gap(28) + "40");
+}
+
+TEST_CASE("C07: exceptions in on_write() while a write fails: each write in the file is told first",
+          "[file][R2][C07][F05]") {
+  const Folder folder;
+  Filings filings;
+  World world;
+  Filing& file = filings.add(*world);
+  file.failed = [](std::error_code) { throw Thrown(); };
+  file.written = [](std::size_t) { throw Thrown(); };
+  file.open(folder.path("a"), read_write);
+  wait_for(world, file, "open");
+  const FileSizeLimit limit(50000);
+  for (const char byte : {'a', 'b', 'c'}) file.write(std::string(20000, byte));
+  file.sync();
+  run_through(world, "the error is told", [&] { return file.saw("error"); });
+  turns(world, 5);
+  CHECK(file.error == std::errc::file_too_large);
+  CHECK(file.events == Events{"open", "write", "error"});
+  CHECK(file.writes == std::vector<std::size_t>{20000, 20000});
+  CHECK(file.write_position() == 50000);
+}
+
+// Writes to one file, by workers: those of more than `most` bytes fail. Every fsync(2) waits at the
+// gate, then gives `sync_result`.
+Gate gate;
+constexpr std::size_t most = 100;
+long sync_result = 0;
+decltype(proa::sys::Table::pwritev2) write_below = nullptr;
+
+long small_write(int fd, const iovec* pieces, int count, std::int64_t offset, int flags) noexcept {
+  std::size_t size = 0;
+  for (int i = 0; i < count; ++i) size += pieces[i].iov_len;
+  return size > most ? -ENOSPC : write_below(fd, pieces, count, offset, flags);
+}
+long held_sync(int) noexcept {
+  gate.pass();
+  return sync_result;
+}
+
+class Disk {
+ public:
+  explicit Disk(long result = 0) {
+    gate.shut();
+    sync_result = result;
+    write_below = before_;
+  }
+  // So that no worker waits for ever, if the test fails.
+  ~Disk() { gate.open(); }
+
+ private:
+  decltype(write_below) before_ = proa::sys::table.pwritev2;
+  Replaced<long(int, const iovec*, int, std::int64_t, int) noexcept> write_{
+      proa::sys::table.pwritev2, small_write};
+  Replaced<long(int) noexcept> sync_{proa::sys::table.fsync, held_sync};
+};
+
+proa::Options by_workers() {
+  proa::Options with = options();
+  with.native_files = false;
+  return with;
+}
+
+// Writes and syncs; returns when the write is told and the Sync at the gate.
+void begin_a_sync(World& world, Filing& file, const Folder& folder) {
+  file.open(folder.path("a"), read_write);
+  file.write("first");
+  file.sync();
+  world.run_until("the Sync is at work",
+                  [&] { return file.writes.size() == 1 && gate.arrived() == 1; });
+}
+
+TEST_CASE("F08: a write fails: syncs of the writes before it are told, and told before it",
+          "[file][R2][F08]") {
+  const Folder folder;
+  Filings filings;
+  World world(by_workers());
+  Disk disk;
+  Filing& file = filings.add(*world);
+  file.failed = [](std::error_code) {};
+  bool finishes = false;
+  begin_a_sync(world, file, folder);
+  file.write("second");
+  file.sync();
+  file.sync();
+  world.run_until("the second is written", [&] { return file.writes.size() == 2; });
+  SECTION("a write that fails") { file.write(std::string(2 * most, '3')); }
+  SECTION("a write that is refused") {
+    file.set_write_position(std::uint64_t{1} << 63);
+    file.write("third");
+  }
+  SECTION("finish() waits for all of it") {
+    file.write(std::string(2 * most, '3'));
+    finishes = true;
+  }
+  file.sync();
+  if (finishes) file.finish();
+  turns(world, 5);
+  CHECK(file.events == Events{"open", "write"});
+  gate.open();
+  if (finishes) {
+    wait_closed(world, file);
+    CHECK(file.events == Events{"open", "write", "synced", "error", "closed"});
+    CHECK(file.syncs == 3);
+    return;
+  }
+  wait_for(world, file, "error");
+  turns(world, 5);
+  CHECK(file.events == Events{"open", "write", "synced", "error"});
+  CHECK(file.syncs == 3);  // the fourth was for the write that failed
+  CHECK(file.queued() == 0);
+  file.set_write_position(5);
+  file.write("again");
+  file.sync();
+  world.run_until("that one is told", [&] { return file.syncs == 4; });
+  CHECK(file.count("error") == 1);
+  CHECK(contents(folder.path("a")) == "firstagaind");
+}
+
+TEST_CASE("F08: a Sync fails, and a write while it is in flight: one on_error(), of the Sync",
+          "[file][R2][F08]") {
+  const Folder folder;
+  Filings filings;
+  World world(by_workers());
+  Disk disk(-EIO);
+  Filing& file = filings.add(*world);
+  file.failed = [](std::error_code) {};
+  begin_a_sync(world, file, folder);
+  file.write("second");
+  file.sync();
+  world.run_until("the second is written", [&] { return file.writes.size() == 2; });
+  file.write(std::string(2 * most, '3'));
+  file.sync();
+  turns(world, 5);
+  gate.open();
+  wait_for(world, file, "error");
+  turns(world, 5);
+  CHECK(file.error == std::errc::io_error);
+  CHECK(file.events == Events{"open", "write", "error"});
+  CHECK(gate.arrived() == 1);  // what comes behind it would be told as if nothing was lost
+  sync_result = 0;
+  file.set_write_position(0);
+  file.write("again");
+  file.sync();
+  world.run_until("that one is told", [&] { return file.syncs == 1; });
+  CHECK(file.count("error") == 1);
+}
+
+TEST_CASE("a file that does not open: a write of nothing waits for one that does",
+          "[file][R2][F03]") {
+  const Folder folder;
+  Filings filings;
+  World world;
+  Filing& file = filings.add(*world);
+  file.failed = [](std::error_code) {};
+  file.open(folder.path("none"), OpenFlags::write);
+  file.write("");
+  file.write("a");
+  wait_for(world, file, "error");
+  turns(world, 5);
+  CHECK(file.events == Events{"error"});
+  file.open(folder.path("a"), read_write);
+  world.run_until("both are written", [&] { return file.writes.size() == 2; });
+  CHECK(file.events == Events{"error", "open", "write"});
+  CHECK(file.writes == std::vector<std::size_t>{0, 1});
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 // A FileHandler whose callbacks are noted, and, where a test sets one, replaced.
 
+#include <sys/resource.h>
+
 #include <functional>
 #include <list>
 #include <proa/file_handler.hpp>
@@ -109,6 +111,17 @@ inline void wait_for(World& world, Filing& filing, const std::string& event) {
 inline void turns(World& world, int number) {
   for (int i = 0; i < number; ++i) world.turn();
 }
+
+// Files end there while it lives.
+struct FileSizeLimit {
+  explicit FileSizeLimit(rlim_t bytes) {
+    ::getrlimit(RLIMIT_FSIZE, &before);
+    const rlimit limit{bytes, before.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() { ::setrlimit(RLIMIT_FSIZE, &before); }
+  rlimit before{};
+};
 
 constexpr proa::OpenFlags read_write =
     proa::OpenFlags::read | proa::OpenFlags::write | proa::OpenFlags::create;

@@ -1,5 +1,4 @@
 // What a handler's file says of its writes: errors and what they leave behind, and syncs.
-#include <sys/resource.h>
 #include <sys/uio.h>
 
 #include <condition_variable>
@@ -51,16 +50,6 @@ TEST_CASE("F05: no room on the disk: one on_error(), and what was told is in the
   wait_closed(world, file);
   CHECK(file.syncs == 0);
 }
-
-struct FileSizeLimit {
-  explicit FileSizeLimit(rlim_t bytes) {
-    ::getrlimit(RLIMIT_FSIZE, &before);
-    const rlimit limit{bytes, before.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() { ::setrlimit(RLIMIT_FSIZE, &before); }
-  rlimit before{};
-};
 
 TEST_CASE("F05: room for a part of what is written: the position says how much is in the file",
           "[file][R2][F05]") {
