@@ -55,9 +55,9 @@ TEST_CASE("bytes that were given to a refused receive_file() are read again", "[
     }
   };
   far.send("headbody");
-  world.run_until("all was read", [&] { return stream.received == "headbodybody"; });
+  world.run_until("all was read", [&s = stream] { return s.received == "headbodybody"; });
   far.send("tail");
-  world.run_until("the rest came", [&] { return stream.received == "headbodybodytail"; });
+  world.run_until("the rest came", [&s = stream] { return s.received == "headbodybodytail"; });
   CHECK(stream.count("error") == 1);
   stream.close();
   wait_closed(world, stream);
