@@ -59,6 +59,13 @@ std::size_t WriteQueue::room() const noexcept {
   return static_cast<std::size_t>(last_->block->payload() + last_->block->capacity - end);
 }
 
+std::size_t WriteQueue::growth(std::size_t bytes, const Pool& pool) const noexcept {
+  const std::size_t held = room();
+  if (bytes <= held && extensible()) return 0;
+  const std::size_t block = pool.block_capacity();
+  return (std::max<std::size_t>(bytes - std::min(bytes, held), 1) + block - 1) / block * block;
+}
+
 // A segment over the room behind the last one, filled with what fits; nullptr if there is no such
 // room.
 Segment* WriteQueue::append_to_last(Bytes bytes, std::size_t& taken) noexcept {

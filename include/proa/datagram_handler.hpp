@@ -93,7 +93,7 @@ class DatagramHandler : public Handler {
 
   /// Bytes of the blocks that queued datagrams pin, and of what is kept beside each.
   std::size_t queued() const noexcept { return queue_.capacity(); }
-  /// Above so many bytes of queued(), and a block, a datagram is not sent, and fails with
+  /// A datagram that would bring queued() above so many bytes is not sent, and fails with
   /// Error::write_limit. Of
   /// refused ones 4096 wait for their turn to be told; what is refused beyond is counted in
   /// errors() alone.

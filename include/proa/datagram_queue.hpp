@@ -46,6 +46,10 @@ class DatagramQueue {
   std::size_t capacity() const noexcept {
     return bytes_.capacity() + (count_ - failed_) * kept_for_each;
   }
+  /// What it would grow by for a datagram of so many bytes, copied.
+  std::size_t growth(std::size_t bytes, const Pool& pool) const noexcept {
+    return bytes_.growth(bytes, pool);
+  }
   /// How many of them are not to be sent.
   std::size_t failed() const noexcept { return failed_; }
   /// The first segment of the first datagram; each datagram ends with one that says so.

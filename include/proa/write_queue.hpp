@@ -65,6 +65,8 @@ class WriteQueue {
   }
   /// Bytes of the blocks that are pinned.
   std::size_t capacity() const noexcept { return capacity_; }
+  /// What capacity() would grow by for so many bytes, copied.
+  std::size_t growth(std::size_t bytes, const Pool& pool) const noexcept;
   /// Payload.
   std::size_t size() const noexcept { return size_; }
 

@@ -51,7 +51,7 @@ void DatagramHandler::send(Buffer datagram, const Address& to) noexcept {
 
 void DatagramHandler::send(Bytes datagram, const Address& to) noexcept {
   if (!open() || closing()) return;
-  std::int32_t refused = refusal(to, datagram.size);
+  std::int32_t refused = refusal(to, queue_.growth(datagram.size, proactor().core().pool()));
   // Before its bytes are copied: the system would say the same.
   if (refused == 0 && datagram.size > UINT16_MAX) refused = -EMSGSIZE;
   queue(datagram, 0, refused, to);
@@ -68,7 +68,7 @@ void DatagramHandler::send_segments(Buffer datagrams, std::size_t segment,
 void DatagramHandler::send_segments(Bytes datagrams, std::size_t segment,
                                     const Address& to) noexcept {
   if (!open() || closing()) return;
-  std::int32_t refused = refusal(to, datagrams.size);
+  std::int32_t refused = refusal(to, queue_.growth(datagrams.size, proactor().core().pool()));
   if (refused == 0) refused = refusal_of_segments(datagrams.size, segment);
   queue(datagrams, static_cast<std::uint32_t>(segment), refused, to);
 }
