@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <ctime>
 
+struct aiocb;
 struct epoll_event;
 struct io_uring;
 struct io_uring_params;
@@ -22,6 +23,7 @@ struct io_event;
 struct mmsghdr;
 struct iocb;
 struct iovec;
+struct kevent;
 struct msghdr;
 struct statx;
 
@@ -104,7 +106,18 @@ struct statx;
     (fd, opcode, argument, count))                                                                 \
   X(uring_submit_and_wait, (io_uring * ring, unsigned want, const timespec* timeout),              \
     (ring, want, timeout))                                                                         \
-  X(uring_exit, (io_uring * ring), (ring))
+  X(uring_exit, (io_uring * ring), (ring))                                                         \
+  X(kqueue, (), ())                                                                                \
+  X(kevent,                                                                                        \
+    (int kq, const struct kevent* changes, int count, struct kevent* events, int most,             \
+     const timespec* timeout),                                                                     \
+    (kq, changes, count, events, most, timeout))                                                   \
+  X(aio_limit, (), ())                                                                             \
+  X(aio_readv, (aiocb * block), (block))                                                           \
+  X(aio_writev, (aiocb * block), (block))                                                          \
+  X(aio_fsync, (int how, aiocb* block), (how, block))                                              \
+  X(aio_return, (aiocb * block), (block))                                                          \
+  X(aio_cancel, (int fd, aiocb* block), (fd, block))
 
 namespace proa::sys {
 

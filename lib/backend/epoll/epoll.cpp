@@ -82,7 +82,7 @@ class EpollBackend final : public PollingBackend<EpollBackend, FileEngine> {
     wanted.data.u64 = token;
     return sys::epoll_ctl(epoll_, again ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, descriptor, &wanted);
   }
-  void unwatch(int descriptor) noexcept override {
+  void unwatch(int descriptor, bool) noexcept override {
     epoll_event ignored{};
     sys::epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, &ignored);
   }
