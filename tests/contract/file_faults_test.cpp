@@ -65,13 +65,13 @@ TEST_CASE("an error in the middle is told once, with the bytes before it", "[fil
   Faults faults;
   // Where a try without waiting is refused, that call counts too.
   faults.shorten(step);
-  faults.fail(Call::pwritev2, -error, 4);
+  faults.fail(told_by(Call::pwritev2), -error, 4);
   perform(world, (write.to(file.descriptor(), 0, bytes), write));
   CHECK(write.error() == system_error(error));
   CHECK(write.results.size() == 1);
   CHECK(write.bytes() <= 3 * step);
   CHECK(write.bytes() >= 2 * step);
-  faults.fail(Call::preadv2, -EIO, 3);
+  faults.fail(told_by(Call::preadv2), -EIO, 3);
   perform(world, (read.from(file.descriptor()), read));
   CHECK(read.error() == std::errc::io_error);
   CHECK(read.bytes() == 2 * step);
@@ -90,7 +90,7 @@ TEST_CASE("F08: an error of a sync is told to one, once", "[file][R2][F08]") {
   World world;
   const proa::File file = open_file(world, folder.file("a", "bytes"));
   Faults faults;
-  faults.fail(data ? Call::fdatasync : Call::fsync, -EIO);
+  faults.fail(told_by(data ? Call::fdatasync : Call::fsync), -EIO);
   for (auto& sync : syncs) {
     data ? sync.request.prepare_data(file.descriptor()) : sync.request.prepare(file.descriptor());
     world.submit(sync.request);
@@ -115,7 +115,7 @@ TEST_CASE("F08: the error of a sync is lost to no cancel and no deadline", "[fil
   World world;
   const proa::File file = open_file(world, folder.file("a", "bytes"));
   Faults faults;
-  faults.fail(Call::fsync, -EIO);
+  faults.fail(told_by(Call::fsync), -EIO);
   first.request.prepare(file.descriptor());
   second.request.prepare(file.descriptor());
   world.submit(first.request, late ? world.in(0ms) : proa::never);
