@@ -11,6 +11,8 @@
 #include <proa/address.hpp>
 #include <proa/error.hpp>
 
+#include "sys/names.hpp"
+
 namespace proa {
 namespace {
 
@@ -51,19 +53,26 @@ Address Address::from_raw(const void* sockaddr, std::size_t size) noexcept {
 }
 
 void Address::set_size(std::size_t size) noexcept {
-  size_ = 0;
-  if (size > capacity || size < path_offset) return;
+  size_ = understood(size);
+  sys::set_length(raw_, size_);
+}
+
+std::uint32_t Address::understood(std::size_t size) noexcept {
+  if (size > capacity || size < path_offset) return 0;
   switch (load<::sockaddr>(raw_).sa_family) {
     case AF_INET:
-      if (size >= sizeof(sockaddr_in)) size_ = sizeof(sockaddr_in);
-      break;
+      return size >= sizeof(sockaddr_in) ? sizeof(sockaddr_in) : 0;
     case AF_INET6:
-      if (size >= sizeof(sockaddr_in6)) size_ = sizeof(sockaddr_in6);
-      break;
+      return size >= sizeof(sockaddr_in6) ? sizeof(sockaddr_in6) : 0;
     case AF_UNIX: {
       // Linux counts a NUL byte behind a path that fills sun_path, but refuses to be given one.
       size = std::min(size, sizeof(sockaddr_un));
       const std::size_t room = size - path_offset;
+      // Where nothing but paths is a name, the unnamed may come as a path of NUL bytes.
+      if (!sys::abstract_names &&
+          std::all_of(raw_ + path_offset, raw_ + size, [](unsigned char c) { return c == 0; })) {
+        return path_offset;
+      }
       const void* nul = std::memchr(raw_ + path_offset, 0, room);
       const bool is_path = room != 0 && raw_[path_offset] != 0;
       // Callers pass paths with and without their NUL, or all of sockaddr_un: one length for all.
@@ -72,11 +81,10 @@ void Address::set_size(std::size_t size) noexcept {
       } else if (is_path && room <= longest_path) {
         raw_[size++] = 0;
       }
-      size_ = static_cast<std::uint32_t>(size);
-      break;
+      return static_cast<std::uint32_t>(size);
     }
     default:
-      break;
+      return 0;
   }
 }
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <proa/datagram.hpp>
 
-struct msghdr;
+#include "sys/control.hpp"
 
 namespace proa {
 
@@ -19,14 +19,10 @@ struct DatagramHeader {
 };
 
 inline constexpr std::size_t name_room = Address::capacity;
-inline constexpr std::size_t control_room = 128;
 
 /// Where the bytes begin.
 constexpr std::size_t bytes_at(bool with_control) noexcept {
   return sizeof(DatagramHeader) + name_room + (with_control ? control_room : 0);
 }
-
-/// Reads control messages as recvmsg(2) delivers them; what is malformed or unknown is passed over.
-void decode_control(const void* control, std::size_t size, DatagramInfo& info) noexcept;
 
 }  // namespace proa

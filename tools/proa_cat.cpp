@@ -225,7 +225,7 @@ void Listener::on_error(std::error_code error) { cat_.failed("listening", error)
 }  // namespace
 
 int main(int argc, char** argv) {
-  tool::occupy_standard_descriptors();
+  tool::begin(argv);
   const option long_options[] = {{"listen", no_argument, nullptr, 'l'},
                                  {"timeout", required_argument, nullptr, 't'},
                                  {"udp", no_argument, nullptr, 'u'},

@@ -182,7 +182,7 @@ void add_file(dns::Zone& zone, const std::string& path) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  tool::occupy_standard_descriptors();
+  tool::begin(argv);
   const option long_options[] = {{"listen", required_argument, nullptr, 'l'},
                                  {"record", required_argument, nullptr, 'r'},
                                  {"file", required_argument, nullptr, 'f'},

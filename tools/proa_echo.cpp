@@ -82,7 +82,7 @@ bool is_datagram(const std::string& text) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  tool::occupy_standard_descriptors();
+  tool::begin(argv);
   enum { option_drain = 1 };
   const option long_options[] = {{"listen", required_argument, nullptr, 'l'},
                                  {"drain", required_argument, nullptr, option_drain},

@@ -151,7 +151,7 @@ int write_journal(const std::string& path, const proa::Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  tool::occupy_standard_descriptors();
+  tool::begin(argv);
   enum { option_verify = 1 };
   const option long_options[] = {{"verify", no_argument, nullptr, option_verify},
                                  {"help", no_argument, nullptr, 'h'},

@@ -88,9 +88,9 @@ std::string in_units(rlim_t value, bool bytes) {
   return std::to_string(value) + (bytes ? " bytes" : "");
 }
 
-std::string limit(int which, bool bytes) {
+std::string limit(decltype(RLIMIT_NOFILE) which, bool bytes) {
   rlimit now{};
-  if (::getrlimit(static_cast<__rlimit_resource>(which), &now) != 0) return "unknown";
+  if (::getrlimit(which, &now) != 0) return "unknown";
   std::string text = in_units(now.rlim_cur, bytes);
   if (now.rlim_max != now.rlim_cur) text += ", at most " + in_units(now.rlim_max, bytes);
   return text;
@@ -107,6 +107,7 @@ void print_limits() {
               "descriptors: connections, listeners, files");
   print_limit("RLIMIT_MEMLOCK", limit(RLIMIT_MEMLOCK, true),
               "rings of io_uring, of all this user's processes");
+  if (setting("kernel.ostype") != "Linux") return;
   print_limit("fs.aio-max-nr", setting("fs.aio-max-nr") + ", used " + setting("fs.aio-nr"),
               "file operations of epoll, all processes");
   print_limit("net.core.somaxconn", setting("net.core.somaxconn"), "connections not yet accepted");
@@ -128,7 +129,7 @@ void print_title() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  tool::occupy_standard_descriptors();
+  tool::begin(argv);
   const option long_options[] = {{"names", no_argument, nullptr, 'n'},
                                  {"help", no_argument, nullptr, 'h'},
                                  {"exclude", required_argument, nullptr, tool::option_exclude},

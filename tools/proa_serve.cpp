@@ -206,7 +206,7 @@ class Session final : public proa::StreamHandler {
 }  // namespace
 
 int main(int argc, char** argv) {
-  tool::occupy_standard_descriptors();
+  tool::begin(argv);
   enum { option_drain = 1, option_idle };
   const option long_options[] = {{"listen", required_argument, nullptr, 'l'},
                                  {"writable", no_argument, nullptr, 'w'},

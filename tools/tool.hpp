@@ -25,8 +25,11 @@ constexpr int usage_error = 2;
 /// Bytes of a buffer (Options::buffer_size) that any UDP datagram fits in.
 constexpr std::size_t datagram_buffer_size = 66048;
 
+/// What this program is called; begin() finds out.
+inline const char* program = "proa";
+
 inline void complain(const std::string& message) {
-  std::fprintf(stderr, "%s: %s\n", program_invocation_short_name, message.c_str());
+  std::fprintf(stderr, "%s: %s\n", program, message.c_str());
 }
 
 [[noreturn]] inline void die(const std::string& message, int status = failure) {
@@ -47,9 +50,11 @@ inline bool replace_by_null(int number) {
   return replaced;
 }
 
-/// First of all in main(). If one of the three is closed, the ring, a socket or a file would get
-/// its number, and what is printed would go there.
-inline void occupy_standard_descriptors() {
+/// First of all in main(). If one of the descriptors 0 to 2 is closed, the ring, a socket or a file
+/// would get its number, and what is printed would go there.
+inline void begin(char** argv) {
+  const char* const slash = std::strrchr(argv[0], '/');
+  program = slash ? slash + 1 : argv[0];
   for (int number = 0; number <= 2; ++number) {
     if (::fcntl(number, F_GETFD) >= 0 || errno != EBADF) continue;
     if (!replace_by_null(number)) die("/dev/null: " + std::string(std::strerror(errno)));

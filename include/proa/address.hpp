@@ -130,6 +130,7 @@ class Address {
 
  private:
   bool equals(const Address& other) const noexcept;
+  std::uint32_t understood(std::size_t size) noexcept;
 
   alignas(8) unsigned char raw_[capacity] = {};
   std::uint32_t size_ = 0;

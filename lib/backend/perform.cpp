@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "sys/names.hpp"
 #include "sys/sys.hpp"
 
 namespace proa {
@@ -17,7 +18,7 @@ constexpr int max_pieces = 64;
 
 long write_pieces(Descriptor to, iovec* pieces, int count) noexcept {
   if (to.is_socket()) {
-    constexpr int flags = MSG_NOSIGNAL | MSG_DONTWAIT;  // a borrowed one may be in blocking mode
+    constexpr int flags = sys::no_signal | MSG_DONTWAIT;  // a borrowed one may be in blocking mode
     if (count == 1) return sys::send(to.number, pieces->iov_base, pieces->iov_len, flags);
     msghdr message{};
     message.msg_iov = pieces;
@@ -25,7 +26,7 @@ long write_pieces(Descriptor to, iovec* pieces, int count) noexcept {
     return sys::sendmsg(to.number, &message, flags);
   }
   if (to.kind == DescriptorKind::borrowed) {
-    return sys::pwritev2(to.number, pieces, count, -1, RWF_NOWAIT);
+    return sys::pwritev2(to.number, pieces, count, -1, sys::nowait);
   }
   return sys::writev(to.number, pieces, count);
 }

@@ -1,7 +1,6 @@
 // Datagrams many at a time, with one system call. How many blocks a receive offers follows how many
 // it last filled: few go round on a quiet socket. Upholds R5 (in order) and R8 (what one call
 // copies is bounded).
-#include <netinet/udp.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -11,6 +10,8 @@
 
 #include "backend/perform.hpp"
 #include "datagram.hpp"
+#include "sys/control.hpp"
+#include "sys/names.hpp"
 #include "sys/sys.hpp"
 
 namespace proa {
@@ -20,28 +21,11 @@ namespace {
 constexpr std::size_t most = SendDatagrams::most;
 constexpr std::size_t most_pieces = 2 * most;
 
-/// The control message that asks for segmentation, as the kernel wants it.
-struct SegmentSize {
-  alignas(cmsghdr) char bytes[CMSG_SPACE(sizeof(std::uint16_t))];
-
-  void attach(msghdr& message, std::uint32_t size) noexcept {
-    std::memset(bytes, 0, sizeof bytes);
-    message.msg_control = bytes;
-    message.msg_controllen = sizeof bytes;
-    cmsghdr* const control = CMSG_FIRSTHDR(&message);
-    control->cmsg_level = SOL_UDP;
-    control->cmsg_type = UDP_SEGMENT;
-    control->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
-    const auto value = static_cast<std::uint16_t>(size);
-    std::memcpy(CMSG_DATA(control), &value, sizeof value);
-  }
-};
-
 }  // namespace
 
 // Offers blocks, queues those that were filled and gives back the rest.
 long Performer::receive_batch(RecvDatagrams& operation) noexcept {
-  std::array<mmsghdr, most> messages;
+  std::array<sys::Message, most> messages;
   std::array<iovec, most> pieces;
   std::array<Buffer, most> blocks;
   const bool with_control = operation.with_control();
@@ -53,7 +37,7 @@ long Performer::receive_batch(RecvDatagrams& operation) noexcept {
     if (!block) break;
     char* const start = block.data();
     pieces[offered] = {start + before, block.capacity() - before};
-    msghdr& header = messages[offered].msg_hdr;
+    msghdr& header = messages[offered].header;
     header = {};
     header.msg_name = start + sizeof(DatagramHeader);
     header.msg_namelen = name_room;
@@ -70,12 +54,12 @@ long Performer::receive_batch(RecvDatagrams& operation) noexcept {
   if (received <= 0) return received == 0 ? -EAGAIN : received;
   const auto filled = static_cast<std::size_t>(received);
   for (std::size_t i = 0; i < filled; ++i) {
-    const msghdr& header = messages[i].msg_hdr;
-    const DatagramHeader stands = {
-        header.msg_namelen, static_cast<std::uint32_t>(header.msg_controllen), messages[i].msg_len,
-        static_cast<std::uint32_t>(header.msg_flags)};
+    const msghdr& header = messages[i].header;
+    const DatagramHeader stands = {header.msg_namelen,
+                                   static_cast<std::uint32_t>(header.msg_controllen),
+                                   messages[i].bytes, static_cast<std::uint32_t>(header.msg_flags)};
     std::memcpy(blocks[i].data(), &stands, sizeof stands);
-    buffers_.fill(blocks[i], before + messages[i].msg_len);
+    buffers_.fill(blocks[i], before + messages[i].bytes);
     operation.queue(std::move(blocks[i]));
   }
   const std::size_t next = filled == offered ? 2 * offered : filled + 1;
@@ -102,7 +86,7 @@ class Batch {
     gather();
   }
 
-  mmsghdr* messages() noexcept { return messages_.data(); }
+  sys::Message* messages() noexcept { return messages_.data(); }
   std::size_t count() const noexcept { return count_; }
   /// Of so many messages: how many datagrams of the queue that was; what was sent of one in part is
   /// noted there.
@@ -124,7 +108,7 @@ class Batch {
   const bool cuts_;
   std::size_t count_ = 0;
   std::size_t used_ = 0;  // pieces
-  std::array<mmsghdr, most> messages_;
+  std::array<sys::Message, most> messages_;
   std::array<Origin, most> origins_;
   std::array<iovec, most_pieces> pieces_;
   std::array<SegmentSize, most> sizes_;
@@ -150,14 +134,14 @@ bool Batch::add(const DatagramQueue::Target& target, const detail::Segment* from
     left -= part;
     if (left == 0) break;
   }
-  msghdr& header = messages_[count_].msg_hdr;
+  msghdr& header = messages_[count_].header;
   header = {};
   if (target.to.is_set()) {
     header.msg_name = const_cast<void*>(target.to.data());
     header.msg_namelen = static_cast<socklen_t>(target.to.size());
   }
   header.msg_iov = &pieces_[begin];
-  header.msg_iovlen = used_ - begin;
+  header.msg_iovlen = static_cast<decltype(header.msg_iovlen)>(used_ - begin);
   if (target.segment > 0 && !cuts_ && size > target.segment) {
     sizes_[count_].attach(header, target.segment);
   }
@@ -215,7 +199,7 @@ Attempt Performer::send_datagrams(SendDatagrams& operation) noexcept {
     const auto send = [&] {
       return sys::sendmmsg(operation.descriptor().number, batch.messages(),
                            static_cast<unsigned>(batch.count()),
-                           MSG_NOSIGNAL | MSG_DONTWAIT | (lends ? MSG_ZEROCOPY : 0));
+                           sys::no_signal | MSG_DONTWAIT | (lends ? sys::zero_copy : 0));
     };
     long sent = send();
     if (sent == -ENOBUFS && lends) {

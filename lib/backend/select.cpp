@@ -3,6 +3,7 @@
 #include "backend/select.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -51,7 +52,7 @@ std::string environment() {
 #ifdef __linux__
   const char* const value = ::secure_getenv("PROA_BACKEND");
 #else
-  const char* const value = nullptr;
+  const char* const value = ::issetugid() ? nullptr : std::getenv("PROA_BACKEND");
 #endif
   return value ? value : "";
 }

@@ -13,6 +13,7 @@
 #include <proa/requests.hpp>
 
 #include "error_code.hpp"
+#include "sys/names.hpp"
 #include "sys/sys.hpp"
 
 namespace proa {
@@ -97,10 +98,12 @@ FileType type_of(unsigned mode) noexcept {
 }
 
 long perform_status(Status& call) noexcept {
-  struct statx raw {};
-  const long result = sys::statx(directory_of(call), call.path().c_str(), status_flags(call),
-                                 STATX_BASIC_STATS, &raw);
-  if (result == 0) call.status() = to_status(raw);
+  const bool by_path = call.by_path() || !call.descriptor().valid();
+  sys::FileInfo info{};
+  const long result =
+      sys::status(directory_of(call), by_path ? call.path().c_str() : nullptr,
+                  has(call.flags(), OpenFlags::no_follow) ? AT_SYMLINK_NOFOLLOW : 0, &info);
+  if (result == 0) call.status() = to_status(info);
   return result;
 }
 
@@ -218,16 +221,15 @@ long write_some(WriteAt& write, int flags) noexcept {
   iovec pieces[most_pieces];
   const std::size_t moved = BackendSide::moved(write);
   const int count = gather(write, moved, pieces, most_pieces);
-  if (write.append()) flags |= RWF_APPEND;
+  if (write.append()) flags |= sys::append;
   return sys::pwritev2(write.descriptor().number, pieces, count,
                        static_cast<std::int64_t>(write.offset() + moved), flags);
 }
 
 bool at_end(const ReadAt& read) noexcept {
-  struct statx raw {};
-  const long result = sys::statx(read.descriptor().number, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
-                                 STATX_SIZE, &raw);
-  return result == 0 && read.offset() + BackendSide::moved(read) >= raw.stx_size;
+  sys::FileInfo info{};
+  const long result = sys::file_info(read.descriptor().number, &info);
+  return result == 0 && read.offset() + BackendSide::moved(read) >= info.size;
 }
 
 bool step_ends(ReadAt& read, long& result) noexcept {
@@ -249,23 +251,23 @@ bool step_ends(WriteAt& write, long& result) noexcept {
 }
 
 FileKind kind_of(int number) noexcept {
-  struct statx raw {};
-  const long result = sys::statx(number, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &raw);
+  sys::FileInfo info{};
+  const long result = sys::file_info(number, &info);
   if (result < 0) return FileKind::unknown;
   // O_DIRECT of a pipe means another thing.
-  if (!S_ISREG(raw.stx_mode) && !S_ISBLK(raw.stx_mode)) return FileKind::other;
+  if (!S_ISREG(info.mode) && !S_ISBLK(info.mode)) return FileKind::other;
   return is_direct(number) ? FileKind::direct : FileKind::buffered;
 }
 
 bool on_device(int number) noexcept {
-  struct statx raw {};
-  const long result = sys::statx(number, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &raw);
-  return result == 0 && raw.stx_dev_major != 0;
+  sys::FileInfo info{};
+  const long result = sys::file_info(number, &info);
+  return result == 0 && info.on_device;
 }
 
 bool is_direct(int number) noexcept {
   const long flags = sys::file_flags(number);
-  return flags >= 0 && (flags & O_DIRECT) != 0;
+  return flags >= 0 && (flags & sys::direct_io) != 0;
 }
 
 bool is_synchronous(int number) noexcept {
@@ -282,7 +284,7 @@ int open_flags(OpenFlags flags) noexcept {
     int raw;
   } pairs[] = {{OpenFlags::append, O_APPEND},       {OpenFlags::create, O_CREAT},
                {OpenFlags::exclusive, O_EXCL},      {OpenFlags::truncate, O_TRUNC},
-               {OpenFlags::direct, O_DIRECT},       {OpenFlags::data_sync, O_DSYNC},
+               {OpenFlags::direct, sys::direct_io}, {OpenFlags::data_sync, O_DSYNC},
                {OpenFlags::directory, O_DIRECTORY}, {OpenFlags::no_follow, O_NOFOLLOW}};
   for (const auto& pair : pairs) {
     if (has(flags, pair.flag)) raw |= pair.raw;
@@ -301,29 +303,23 @@ long adopt_opened(Open& open, long descriptor, System& system) noexcept {
   return 0;
 }
 
-int status_flags(const Status& call) noexcept {
-  const bool by_path = call.by_path() || !call.descriptor().valid();
-  return (has(call.flags(), OpenFlags::no_follow) ? AT_SYMLINK_NOFOLLOW : 0) |
-         (by_path ? 0 : AT_EMPTY_PATH);
-}
-
-FileStatus to_status(const struct statx& raw) noexcept {
-  const auto time = [](const statx_timestamp& from) {
+FileStatus to_status(const sys::FileInfo& info) noexcept {
+  const auto time = [](const timespec& from) {
     return std::chrono::seconds(from.tv_sec) + std::chrono::nanoseconds(from.tv_nsec);
   };
   FileStatus status;
-  status.type = type_of(raw.stx_mode);
-  status.size = raw.stx_size;
-  status.occupied = raw.stx_blocks * sector;
-  status.inode = raw.stx_ino;
-  status.device = std::uint64_t{raw.stx_dev_major} << 32 | raw.stx_dev_minor;
-  status.links = raw.stx_nlink;
-  status.permissions = raw.stx_mode & 07777u;
-  status.user = raw.stx_uid;
-  status.group = raw.stx_gid;
-  status.modified = time(raw.stx_mtime);
-  status.changed = time(raw.stx_ctime);
-  status.accessed = time(raw.stx_atime);
+  status.type = type_of(info.mode);
+  status.size = info.size;
+  status.occupied = info.sectors * sector;
+  status.inode = info.inode;
+  status.device = info.device;
+  status.links = info.links;
+  status.permissions = info.mode & 07777u;
+  status.user = info.user;
+  status.group = info.group;
+  status.modified = time(info.modified);
+  status.changed = time(info.changed);
+  status.accessed = time(info.accessed);
   return status;
 }
 

@@ -3,9 +3,12 @@
 #include <proa/file_requests.hpp>
 
 struct iovec;
-struct statx;
 
 namespace proa {
+
+namespace sys {
+struct FileInfo;
+}
 
 /// Performs an operation on a file with system calls that wait for as long as it takes, behind what
 /// BackendSide::moved() says is done. For a worker's thread. What it returns is for
@@ -50,9 +53,7 @@ bool is_synchronous(int number) noexcept;
 int open_flags(OpenFlags flags) noexcept;
 /// Makes a File of what was opened, in blocking mode again.
 long adopt_opened(Open& open, long descriptor, System& system) noexcept;
-/// The flags of statx(2).
-int status_flags(const Status& call) noexcept;
-FileStatus to_status(const struct statx& raw) noexcept;
+FileStatus to_status(const sys::FileInfo& info) noexcept;
 /// The directory that a path is looked up from.
 int directory_of(const FileCall& call) noexcept;
 

@@ -4,8 +4,7 @@
 #include <sys/event.h>
 #include <sys/types.h>
 
-#include <cerrno>
-
+#include "sys/call.hpp"
 #include "sys/sys.hpp"
 
 #if defined(__FreeBSD__) || defined(__linux__)
@@ -16,8 +15,6 @@
 
 namespace proa::sys::direct {
 namespace {
-
-long checked(long result) noexcept { return result < 0 ? -errno : result; }
 
 // xnu takes no timeout of more than 100,000,000 seconds for one.
 constexpr timespec longest_wait = {24 * 60 * 60, 0};
@@ -42,8 +39,9 @@ long kevent(int kq, const struct kevent* changes, int count, struct kevent* even
 long aio_limit() noexcept {
   int limit = 0;
   std::size_t size = sizeof limit;
-  const int result = ::sysctlbyname("vfs.aio.max_aio_queue_per_proc", &limit, &size, nullptr, 0);
-  return result < 0 ? -errno : limit;
+  const long result =
+      checked(::sysctlbyname("vfs.aio.max_aio_queue_per_proc", &limit, &size, nullptr, 0));
+  return result < 0 ? result : limit;
 }
 long aio_readv(aiocb* block) noexcept { return checked(::aio_readv(block)); }
 long aio_writev(aiocb* block) noexcept { return checked(::aio_writev(block)); }

@@ -2,21 +2,19 @@
 #include "sys/real_system.hpp"
 
 #include <fcntl.h>
-#include <linux/errqueue.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <netinet/udp.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-#include <cstdio>
 #include <cstring>
 #include <proa/requests.hpp>
 
 #include "file/file_calls.hpp"
+#include "sys/control.hpp"
+#include "sys/names.hpp"
+#include "sys/socket_options.hpp"
 #include "sys/sys.hpp"
 
 namespace proa {
@@ -39,81 +37,6 @@ int family_of(Address::Family family) noexcept {
   return AF_UNSPEC;
 }
 
-struct OptionName {
-  int level;
-  int name;
-};
-
-// By option: at IPv4's level, then at IPv6's where that has one of its own.
-struct OptionNames {
-  OptionName v4;
-  OptionName v6;
-};
-
-OptionNames names_of(SocketOption option) noexcept {
-  switch (option) {
-    case SocketOption::reuse_address:
-      return {{SOL_SOCKET, SO_REUSEADDR}, {}};
-    case SocketOption::reuse_port:
-      return {{SOL_SOCKET, SO_REUSEPORT}, {}};
-    case SocketOption::no_delay:
-      return {{IPPROTO_TCP, TCP_NODELAY}, {}};
-    case SocketOption::keep_alive:
-      return {{SOL_SOCKET, SO_KEEPALIVE}, {}};
-    case SocketOption::v6_only:
-      return {{IPPROTO_IPV6, IPV6_V6ONLY}, {}};
-    case SocketOption::send_buffer:
-      return {{SOL_SOCKET, SO_SNDBUF}, {}};
-    case SocketOption::receive_buffer:
-      return {{SOL_SOCKET, SO_RCVBUF}, {}};
-    case SocketOption::linger:
-      return {{SOL_SOCKET, SO_LINGER}, {}};
-    case SocketOption::broadcast:
-      return {{SOL_SOCKET, SO_BROADCAST}, {}};
-    case SocketOption::tell_destination:
-      return {{IPPROTO_IP, IP_PKTINFO}, {IPPROTO_IPV6, IPV6_RECVPKTINFO}};
-    case SocketOption::tell_traffic_class:
-      return {{IPPROTO_IP, IP_RECVTOS}, {IPPROTO_IPV6, IPV6_RECVTCLASS}};
-    case SocketOption::tell_arrival:
-      return {{SOL_SOCKET, SO_TIMESTAMPNS}, {}};
-    case SocketOption::tell_errors:
-      return {{IPPROTO_IP, IP_RECVERR}, {IPPROTO_IPV6, IPV6_RECVERR}};
-    case SocketOption::zero_copy:
-      return {{SOL_SOCKET, SO_ZEROCOPY}, {}};
-    case SocketOption::coalesce:
-      return {{SOL_UDP, UDP_GRO}, {}};
-    case SocketOption::segment_size:
-      return {{SOL_UDP, UDP_SEGMENT}, {}};
-    case SocketOption::keep_whole:
-      return {{IPPROTO_IP, IP_MTU_DISCOVER}, {IPPROTO_IPV6, IPV6_MTU_DISCOVER}};
-    case SocketOption::path_mtu:
-      return {{IPPROTO_IP, IP_MTU}, {IPPROTO_IPV6, IPV6_MTU}};
-    case SocketOption::traffic_class:
-      return {{IPPROTO_IP, IP_TOS}, {IPPROTO_IPV6, IPV6_TCLASS}};
-    case SocketOption::multicast_interface:
-      return {{IPPROTO_IP, IP_MULTICAST_IF}, {IPPROTO_IPV6, IPV6_MULTICAST_IF}};
-    case SocketOption::multicast_hops:
-      return {{IPPROTO_IP, IP_MULTICAST_TTL}, {IPPROTO_IPV6, IPV6_MULTICAST_HOPS}};
-    case SocketOption::multicast_loop:
-      return {{IPPROTO_IP, IP_MULTICAST_LOOP}, {IPPROTO_IPV6, IPV6_MULTICAST_LOOP}};
-    case SocketOption::pending_error:
-      return {{SOL_SOCKET, SO_ERROR}, {}};
-  }
-  return {};
-}
-
-bool is_v6(int socket) noexcept {
-  int family = 0;
-  socklen_t size = sizeof family;
-  return sys::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 && family == AF_INET6;
-}
-
-// The name for this socket.
-OptionName name_of(int socket, SocketOption option) noexcept {
-  const OptionNames names = names_of(option);
-  return names.v6.level != 0 && is_v6(socket) ? names.v6 : names.v4;
-}
-
 }  // namespace
 
 TimePoint RealSystem::now() noexcept {
@@ -129,7 +52,7 @@ long RealSystem::entropy(MutableBytes bytes) noexcept {
 long RealSystem::open_socket(Address::Family family, Transport transport,
                              Descriptor& opened) noexcept {
   const int type = transport == Transport::stream ? SOCK_STREAM : SOCK_DGRAM;
-  const long result = sys::socket(family_of(family), type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const long result = sys::socket(family_of(family), type);
   if (result < 0) return result;
   const bool tcp = transport == Transport::stream && family != Address::Family::local;
   opened = {static_cast<int>(result), tcp ? DescriptorKind::tcp : DescriptorKind::socket};
@@ -163,23 +86,23 @@ long RealSystem::recv(Descriptor from, MutableBytes bytes) noexcept {
   if (from.is_socket()) return sys::recv(from.number, bytes.data, size, MSG_DONTWAIT);
   if (from.kind == DescriptorKind::borrowed) {
     const iovec piece = {bytes.data, size};
-    return sys::preadv2(from.number, &piece, 1, -1, RWF_NOWAIT);
+    return sys::preadv2(from.number, &piece, 1, -1, sys::nowait);
   }
   return sys::read(from.number, bytes.data, size);
 }
 
 long RealSystem::send(Descriptor to, Bytes bytes) noexcept {
   const std::size_t size = std::min(bytes.size, max_bytes);
-  if (to.is_socket()) return sys::send(to.number, bytes.data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (to.is_socket()) return sys::send(to.number, bytes.data, size, sys::no_signal | MSG_DONTWAIT);
   const iovec piece = {const_cast<void*>(bytes.data), size};
   if (to.kind == DescriptorKind::borrowed) {
-    return sys::pwritev2(to.number, &piece, 1, -1, RWF_NOWAIT);
+    return sys::pwritev2(to.number, &piece, 1, -1, sys::nowait);
   }
   return sys::writev(to.number, &piece, 1);
 }
 
 long RealSystem::send_urgent(Descriptor to, Bytes bytes) noexcept {
-  return sys::send(to.number, bytes.data, bytes.size, MSG_OOB | MSG_NOSIGNAL);
+  return sys::send(to.number, bytes.data, bytes.size, MSG_OOB | sys::no_signal);
 }
 
 long RealSystem::shutdown(Descriptor socket, ShutdownSide side) noexcept {
@@ -190,45 +113,11 @@ long RealSystem::shutdown(Descriptor socket, ShutdownSide side) noexcept {
 }
 
 long RealSystem::set_option(Descriptor socket, SocketOption option, int value) noexcept {
-  const OptionName name = name_of(socket.number, option);
-  if (option == SocketOption::multicast_interface && name.level == IPPROTO_IP) {
-    ip_mreqn request{};
-    request.imr_ifindex = value;
-    return sys::setsockopt(socket.number, name.level, name.name, &request, sizeof request);
-  }
-  if (option == SocketOption::linger) {
-    const linger setting = {value >= 0, std::max(value, 0)};
-    return sys::setsockopt(socket.number, name.level, name.name, &setting, sizeof setting);
-  }
-  if (option == SocketOption::keep_whole) value = value ? IP_PMTUDISC_DO : IP_PMTUDISC_WANT;
-  if (name.level == IPPROTO_IPV6 && option != SocketOption::v6_only &&
-      option != SocketOption::tell_destination) {
-    // An IPv6 socket has IPv4 peers too; where it has not, or may not, this has no effect. Their
-    // destination is told as a mapped address, like their source; twice it would have no room.
-    const OptionName mapped = names_of(option).v4;
-    ip_mreqn request{};
-    request.imr_ifindex = value;
-    const bool interface = option == SocketOption::multicast_interface;
-    sys::setsockopt(socket.number, mapped.level, mapped.name,
-                    interface ? static_cast<const void*>(&request) : &value,
-                    interface ? sizeof request : sizeof value);
-  }
-  return sys::setsockopt(socket.number, name.level, name.name, &value, sizeof value);
+  return set_socket_option(socket.number, option, value);
 }
 
 long RealSystem::get_option(Descriptor socket, SocketOption option, int& value) noexcept {
-  const OptionName name = name_of(socket.number, option);
-  if (option == SocketOption::linger) {
-    linger setting{};
-    socklen_t size = sizeof setting;
-    const long result = sys::getsockopt(socket.number, name.level, name.name, &setting, &size);
-    value = setting.l_onoff ? setting.l_linger : -1;
-    return result;
-  }
-  socklen_t size = sizeof value;
-  const long result = sys::getsockopt(socket.number, name.level, name.name, &value, &size);
-  if (option == SocketOption::pending_error) value = -value;
-  return result;
+  return get_socket_option(socket.number, option, value);
 }
 
 long RealSystem::multicast(Descriptor socket, bool join, const Address& group,
@@ -251,33 +140,7 @@ long RealSystem::multicast(Descriptor socket, bool join, const Address& group,
 }
 
 long RealSystem::take_notice(Descriptor socket, SendNotice& notice) noexcept {
-  alignas(cmsghdr) char control[512];
-  char byte = 0;
-  iovec piece = {&byte, 1};  // of the datagram that failed, which comes back too
-  msghdr message{};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  const long result = sys::recvmsg(socket.number, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
-  if (result < 0) return result;
-  notice = {};
-  for (cmsghdr* at = CMSG_FIRSTHDR(&message); at; at = CMSG_NXTHDR(&message, at)) {
-    const bool v4 = at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_RECVERR;
-    const bool v6 = at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_RECVERR;
-    sock_extended_err told{};
-    if ((!v4 && !v6) || at->cmsg_len < CMSG_LEN(sizeof told)) continue;
-    std::memcpy(&told, CMSG_DATA(at), sizeof told);
-    // What the system itself says (SO_EE_ORIGIN_LOCAL) was told by the send.
-    if (told.ee_origin == SO_EE_ORIGIN_ICMP || told.ee_origin == SO_EE_ORIGIN_ICMP6) {
-      notice.error = -static_cast<std::int32_t>(told.ee_errno);
-    } else if (told.ee_origin == SO_EE_ORIGIN_ZEROCOPY && told.ee_errno == 0) {
-      notice.returned = true;
-      notice.first = told.ee_info;
-      notice.last = told.ee_data;
-    }
-  }
-  return 0;
+  return take_send_notice(socket.number, notice);
 }
 
 long RealSystem::local_address(Descriptor socket, Address& address) noexcept {
@@ -305,9 +168,7 @@ long RealSystem::borrow(int number, Descriptor& borrowed, bool& reopened) noexce
   } else if (S_ISFIFO(status.st_mode)) {
     borrowed.kind = DescriptorKind::borrowed;
   } else if (S_ISCHR(status.st_mode) && sys::is_tty(number)) {
-    char path[32];
-    std::snprintf(path, sizeof path, "/proc/self/fd/%d", number);
-    const long opened = sys::open(path, O_RDWR | O_NONBLOCK | O_NOCTTY);
+    const long opened = sys::reopen_tty(number, O_RDWR | O_NONBLOCK | O_NOCTTY);
     if (opened < 0) return opened;
     borrowed = {static_cast<int>(opened), DescriptorKind::pipe};
     reopened = true;
@@ -335,14 +196,13 @@ long RealSystem::adopt_file(int number, Descriptor& adopted) noexcept {
 }
 
 long RealSystem::file_alignment(Descriptor file, FileAlignment& alignment) noexcept {
-  struct statx raw {};
-  const long result =
-      sys::statx(file.number, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_DIOALIGN, &raw);
+  sys::FileInfo info{};
+  const long result = sys::file_info(file.number, &info);
   if (result < 0) return result;
-  alignment.reported = (raw.stx_mask & STATX_DIOALIGN) != 0 && raw.stx_dio_offset_align != 0;
+  alignment.reported = info.direct_offset != 0;
   if (alignment.reported) {
-    alignment.memory = raw.stx_dio_mem_align;
-    alignment.offset = raw.stx_dio_offset_align;
+    alignment.memory = info.direct_memory;
+    alignment.offset = info.direct_offset;
   }
   return 0;
 }

@@ -4,6 +4,9 @@
 // place of -1; EINTR is retried here, except by the calls that wait. In the installed library a
 // call is direct; in the test build (PROA_SYS_SEAM) it goes through one table, which tests replace
 // to inject faults and to keep a ledger.
+//
+// sys.cpp has the calls that are the same everywhere, linux.cpp and bsd.cpp the others.
+// portable.cpp does by means of calls that every system has what Linux has calls of its own for.
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,111 +23,142 @@ struct io_uring;
 struct io_uring_params;
 struct io_uring_cqe;
 struct io_event;
-struct mmsghdr;
 struct iocb;
 struct iovec;
 struct kevent;
 struct msghdr;
-struct statx;
+
+namespace proa::sys {
+struct FileInfo;
+struct Message;
+}  // namespace proa::sys
 
 // X(name, parameters, arguments)
-#define PROA_SYS_CALLS(X)                                                                          \
-  X(socket, (int family, int type, int protocol), (family, type, protocol))                        \
-  X(bind, (int fd, const void* address, std::size_t size), (fd, address, size))                    \
-  X(listen, (int fd, int backlog), (fd, backlog))                                                  \
-  X(connect, (int fd, const void* address, std::size_t size), (fd, address, size))                 \
+#define PROA_SYS_COMMON_CALLS(X)                                                               \
+  X(bind, (int fd, const void* address, std::size_t size), (fd, address, size))                \
+  X(listen, (int fd, int backlog), (fd, backlog))                                              \
+  X(connect, (int fd, const void* address, std::size_t size), (fd, address, size))             \
+  X(recv, (int fd, void* data, std::size_t size, int flags), (fd, data, size, flags))          \
+  X(send, (int fd, const void* data, std::size_t size, int flags), (fd, data, size, flags))    \
+  X(sendmsg, (int fd, const msghdr* message, int flags), (fd, message, flags))                 \
+  X(recvmsg, (int fd, msghdr* message, int flags), (fd, message, flags))                       \
+  X(read, (int fd, void* data, std::size_t size), (fd, data, size))                            \
+  X(writev, (int fd, const iovec* pieces, int count), (fd, pieces, count))                     \
+  X(shutdown, (int fd, int how), (fd, how))                                                    \
+  X(setsockopt, (int fd, int level, int name, const void* value, std::size_t size),            \
+    (fd, level, name, value, size))                                                            \
+  X(getsockopt, (int fd, int level, int name, void* value, socklen_t* size),                   \
+    (fd, level, name, value, size))                                                            \
+  X(getsockname, (int fd, void* address, socklen_t* size), (fd, address, size))                \
+  X(getpeername, (int fd, void* address, socklen_t* size), (fd, address, size))                \
+  X(close, (int fd), (fd))                                                                     \
+  X(open, (const char* path, int flags), (path, flags))                                        \
+  X(set_blocking, (int fd), (fd))                                                              \
+  X(file_flags, (int fd), (fd))                                                                \
+  X(ftruncate, (int fd, std::int64_t size), (fd, size))                                        \
+  X(unlinkat, (int at, const char* path, int flags), (at, path, flags))                        \
+  X(renameat, (int at, const char* from, const char* to), (at, from, to))                      \
+  X(mkdirat, (int at, const char* path, unsigned mode), (at, path, mode))                      \
+  X(readlinkat, (int at, const char* path, char* target, std::size_t size),                    \
+    (at, path, target, size))                                                                  \
+  X(open_directory, (int at, const char* path, void** directory), (at, path, directory))       \
+  X(next_entry, (void* directory, const char** name, unsigned* mode), (directory, name, mode)) \
+  X(close_directory, (void* directory), (directory))                                           \
+  X(fstat, (int fd, struct stat* status), (fd, status))                                        \
+  X(is_tty, (int fd), (fd))                                                                    \
+  X(clock, (timespec * now), (now))                                                            \
+  X(map, (std::size_t size, void** memory), (size, memory))                                    \
+  X(unmap, (void* memory, std::size_t size), (memory, size))                                   \
+  X(sigaction, (int number, const struct sigaction* action, struct sigaction* previous),       \
+    (number, action, previous))                                                                \
+  X(block_signals, (sigset_t * before), (before))                                              \
+  X(restore_signals, (const sigset_t* before), (before))                                       \
+  X(block_write_signals, (), ())                                                               \
+  X(openat, (int at, const char* path, int flags, unsigned mode), (at, path, flags, mode))     \
+  X(fsync, (int fd), (fd))                                                                     \
+  X(fdatasync, (int fd), (fd))                                                                 \
+  X(fallocate, (int fd, std::int64_t offset, std::int64_t length), (fd, offset, length))       \
+  X(name_thread, (const char* name), (name))
+
+// Elsewhere than on Linux, and there in some tests, these are portable.cpp's.
+#define PROA_SYS_SUBSTITUTED_CALLS(X)                                                              \
+  X(socket, (int family, int type), (family, type))                                                \
   X(accept, (int fd, void* address, socklen_t* size), (fd, address, size))                         \
-  X(recv, (int fd, void* data, std::size_t size, int flags), (fd, data, size, flags))              \
-  X(send, (int fd, const void* data, std::size_t size, int flags), (fd, data, size, flags))        \
-  X(sendmsg, (int fd, const msghdr* message, int flags), (fd, message, flags))                     \
-  X(recvmsg, (int fd, msghdr* message, int flags), (fd, message, flags))                           \
-  X(recvmmsg, (int fd, mmsghdr* messages, unsigned count, int flags),                              \
+  X(recvmmsg, (int fd, proa::sys::Message* messages, unsigned count, int flags),                   \
     (fd, messages, count, flags))                                                                  \
-  X(sendmmsg, (int fd, mmsghdr* messages, unsigned count, int flags),                              \
+  X(sendmmsg, (int fd, proa::sys::Message* messages, unsigned count, int flags),                   \
     (fd, messages, count, flags))                                                                  \
-  X(read, (int fd, void* data, std::size_t size), (fd, data, size))                                \
-  X(writev, (int fd, const iovec* pieces, int count), (fd, pieces, count))                         \
   X(preadv2, (int fd, const iovec* pieces, int count, std::int64_t offset, int flags),             \
     (fd, pieces, count, offset, flags))                                                            \
   X(pwritev2, (int fd, const iovec* pieces, int count, std::int64_t offset, int flags),            \
     (fd, pieces, count, offset, flags))                                                            \
-  X(shutdown, (int fd, int how), (fd, how))                                                        \
-  X(setsockopt, (int fd, int level, int name, const void* value, std::size_t size),                \
-    (fd, level, name, value, size))                                                                \
-  X(getsockopt, (int fd, int level, int name, void* value, socklen_t* size),                       \
-    (fd, level, name, value, size))                                                                \
-  X(getsockname, (int fd, void* address, socklen_t* size), (fd, address, size))                    \
-  X(getpeername, (int fd, void* address, socklen_t* size), (fd, address, size))                    \
-  X(close, (int fd), (fd))                                                                         \
-  X(open, (const char* path, int flags), (path, flags))                                            \
-  X(openat, (int at, const char* path, int flags, unsigned mode), (at, path, flags, mode))         \
-  X(set_blocking, (int fd), (fd))                                                                  \
-  X(file_flags, (int fd), (fd))                                                                    \
-  X(fsync, (int fd), (fd))                                                                         \
-  X(fdatasync, (int fd), (fd))                                                                     \
-  X(statx, (int at, const char* path, int flags, unsigned mask, struct statx* status),             \
-    (at, path, flags, mask, status))                                                               \
-  X(ftruncate, (int fd, std::int64_t size), (fd, size))                                            \
-  X(fallocate, (int fd, std::int64_t offset, std::int64_t length), (fd, offset, length))           \
-  X(unlinkat, (int at, const char* path, int flags), (at, path, flags))                            \
-  X(renameat, (int at, const char* from, const char* to), (at, from, to))                          \
-  X(mkdirat, (int at, const char* path, unsigned mode), (at, path, mode))                          \
-  X(readlinkat, (int at, const char* path, char* target, std::size_t size),                        \
-    (at, path, target, size))                                                                      \
-  X(open_directory, (int at, const char* path, void** directory), (at, path, directory))           \
-  X(next_entry, (void* directory, const char** name, unsigned* mode), (directory, name, mode))     \
-  X(close_directory, (void* directory), (directory))                                               \
+  X(status, (int at, const char* path, int flags, proa::sys::FileInfo* info),                      \
+    (at, path, flags, info))                                                                       \
+  X(file_info, (int fd, proa::sys::FileInfo* info), (fd, info))                                    \
   X(sendfile, (int to, int from, std::int64_t offset, std::size_t size), (to, from, offset, size)) \
-  X(aio_setup, (unsigned entries, void** context), (entries, context))                             \
-  X(aio_destroy, (void* context), (context))                                                       \
-  X(aio_submit, (void* context, long count, iocb** blocks), (context, count, blocks))              \
-  X(aio_events, (void* context, long least, long most, io_event* events),                          \
-    (context, least, most, events))                                                                \
-  X(fstat, (int fd, struct stat* status), (fd, status))                                            \
-  X(is_tty, (int fd), (fd))                                                                        \
-  X(eventfd, (int flags), (flags))                                                                 \
-  X(event_signal, (int fd), (fd))                                                                  \
-  X(event_clear, (int fd), (fd))                                                                   \
-  X(epoll_create, (int flags), (flags))                                                            \
-  X(epoll_ctl, (int epoll, int what, int fd, epoll_event* event), (epoll, what, fd, event))        \
-  X(epoll_wait, (int epoll, epoll_event* events, int count, const timespec* timeout),              \
-    (epoll, events, count, timeout))                                                               \
-  X(clock, (timespec * now), (now))                                                                \
+  X(reopen_tty, (int fd, int flags), (fd, flags))                                                  \
   X(entropy, (void* data, std::size_t size), (data, size))                                         \
-  X(map, (std::size_t size, void** memory), (size, memory))                                        \
-  X(unmap, (void* memory, std::size_t size), (memory, size))                                       \
-  X(sigaction, (int number, const struct sigaction* action, struct sigaction* previous),           \
-    (number, action, previous))                                                                    \
-  X(block_signals, (sigset_t * before), (before))                                                  \
-  X(restore_signals, (const sigset_t* before), (before))                                           \
-  X(name_thread, (const char* name), (name))                                                       \
-  X(block_write_signals, (), ())                                                                   \
-  X(take_write_signals, (), ())                                                                    \
-  X(uring_setup, (unsigned entries, io_uring* ring, io_uring_params* parameters),                  \
-    (entries, ring, parameters))                                                                   \
-  X(uring_register, (int fd, unsigned opcode, void* argument, unsigned count),                     \
-    (fd, opcode, argument, count))                                                                 \
-  X(uring_submit_and_wait, (io_uring * ring, unsigned want, const timespec* timeout),              \
-    (ring, want, timeout))                                                                         \
-  X(uring_exit, (io_uring * ring), (ring))                                                         \
-  X(kqueue, (), ())                                                                                \
-  X(kevent,                                                                                        \
-    (int kq, const struct kevent* changes, int count, struct kevent* events, int most,             \
-     const timespec* timeout),                                                                     \
-    (kq, changes, count, events, most, timeout))                                                   \
-  X(aio_limit, (), ())                                                                             \
-  X(aio_readv, (aiocb * block), (block))                                                           \
-  X(aio_writev, (aiocb * block), (block))                                                          \
-  X(aio_fsync, (int how, aiocb* block), (how, block))                                              \
-  X(aio_return, (aiocb * block), (block))                                                          \
+  X(take_write_signals, (), ())
+
+#ifdef __linux__
+#define PROA_SYS_LINUX_CALLS(X)                                                             \
+  X(aio_setup, (unsigned entries, void** context), (entries, context))                      \
+  X(aio_destroy, (void* context), (context))                                                \
+  X(aio_submit, (void* context, long count, iocb** blocks), (context, count, blocks))       \
+  X(aio_events, (void* context, long least, long most, io_event* events),                   \
+    (context, least, most, events))                                                         \
+  X(eventfd, (int flags), (flags))                                                          \
+  X(event_signal, (int fd), (fd))                                                           \
+  X(event_clear, (int fd), (fd))                                                            \
+  X(epoll_create, (int flags), (flags))                                                     \
+  X(epoll_ctl, (int epoll, int what, int fd, epoll_event* event), (epoll, what, fd, event)) \
+  X(epoll_wait, (int epoll, epoll_event* events, int count, const timespec* timeout),       \
+    (epoll, events, count, timeout))                                                        \
+  X(uring_setup, (unsigned entries, io_uring* ring, io_uring_params* parameters),           \
+    (entries, ring, parameters))                                                            \
+  X(uring_register, (int fd, unsigned opcode, void* argument, unsigned count),              \
+    (fd, opcode, argument, count))                                                          \
+  X(uring_submit_and_wait, (io_uring * ring, unsigned want, const timespec* timeout),       \
+    (ring, want, timeout))                                                                  \
+  X(uring_exit, (io_uring * ring), (ring))
+#else
+#define PROA_SYS_LINUX_CALLS(X)
+#endif
+
+// kqueue.cpp's. Linux has them in the tests alone.
+#define PROA_SYS_KQUEUE_CALLS(X)                                                       \
+  X(kqueue, (), ())                                                                    \
+  X(kevent,                                                                            \
+    (int kq, const struct kevent* changes, int count, struct kevent* events, int most, \
+     const timespec* timeout),                                                         \
+    (kq, changes, count, events, most, timeout))                                       \
+  X(aio_limit, (), ())                                                                 \
+  X(aio_readv, (aiocb * block), (block))                                               \
+  X(aio_writev, (aiocb * block), (block))                                              \
+  X(aio_fsync, (int how, aiocb* block), (how, block))                                  \
+  X(aio_return, (aiocb * block), (block))                                              \
   X(aio_cancel, (int fd, aiocb* block), (fd, block))
+
+#define PROA_SYS_CALLS(X)  \
+  PROA_SYS_COMMON_CALLS(X) \
+  PROA_SYS_SUBSTITUTED_CALLS(X) PROA_SYS_LINUX_CALLS(X) PROA_SYS_KQUEUE_CALLS(X)
 
 namespace proa::sys {
 
 #define PROA_SYS_DECLARE(name, parameters, arguments) long name parameters noexcept;
-namespace direct {
-PROA_SYS_CALLS(PROA_SYS_DECLARE)
+namespace portable {
+PROA_SYS_SUBSTITUTED_CALLS(PROA_SYS_DECLARE)
 }
+namespace direct {
+PROA_SYS_COMMON_CALLS(PROA_SYS_DECLARE)
+PROA_SYS_LINUX_CALLS(PROA_SYS_DECLARE)
+PROA_SYS_KQUEUE_CALLS(PROA_SYS_DECLARE)
+#ifdef __linux__
+PROA_SYS_SUBSTITUTED_CALLS(PROA_SYS_DECLARE)
+#else
+using namespace portable;  // NOLINT: the substitutes are the calls
+#endif
+}  // namespace direct
 #undef PROA_SYS_DECLARE
 
 #ifdef PROA_SYS_SEAM
@@ -141,7 +175,7 @@ extern Table table;
 PROA_SYS_CALLS(PROA_SYS_CALL)
 #undef PROA_SYS_CALL
 #else
-using namespace direct;  // NOLINT: the direct calls are the calls
+using namespace direct;    // NOLINT: the direct calls are the calls
 #endif
 
 }  // namespace proa::sys

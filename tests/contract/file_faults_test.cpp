@@ -78,7 +78,11 @@ TEST_CASE("an error in the middle is told once, with the bytes before it", "[fil
   CHECK(read.text() == bytes.substr(0, 2 * step));
   faults.clear();
   const std::size_t moved = write.bytes();
-  CHECK((contents(path) == bytes.substr(0, moved) + pattern(1, 10 * step).substr(moved)));
+  CHECK((contents(path).substr(0, moved) == bytes.substr(0, moved)));
+  // Where the completion was made an error, its step was taken all the same.
+  if (told_by(Call::pwritev2) == Call::pwritev2) {
+    CHECK((contents(path).substr(moved) == pattern(1, 10 * step).substr(moved)));
+  }
   perform(world, (write.to(file.descriptor(), moved, bytes.substr(moved)), write));
   CHECK(!write.error());
 }

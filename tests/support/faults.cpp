@@ -188,10 +188,12 @@ struct FaultCalls {
     ++state.injected;
     return most;
   }
-  static long faulty_recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags) noexcept {
+  static long faulty_recvmmsg(int fd, proa::sys::Message* messages, unsigned count,
+                              int flags) noexcept {
     return denied(fd) ? -EAGAIN : recvmmsg(fd, messages, batch(count), flags);
   }
-  static long faulty_sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) noexcept {
+  static long faulty_sendmmsg(int fd, proa::sys::Message* messages, unsigned count,
+                              int flags) noexcept {
     return denied(fd) ? -EAGAIN : sendmmsg(fd, messages, batch(count), flags);
   }
   static long faulty_epoll_ctl(int epoll, int what, int fd, epoll_event* event) noexcept {

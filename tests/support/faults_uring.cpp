@@ -38,7 +38,7 @@ Call call_of(const io_uring_sqe& sqe) noexcept {
     case IORING_OP_OPENAT:
       return Call::openat;
     case IORING_OP_STATX:
-      return Call::statx;
+      return Call::status;
     case IORING_OP_FALLOCATE:
       return Call::fallocate;
     default:
@@ -47,7 +47,7 @@ Call call_of(const io_uring_sqe& sqe) noexcept {
 }
 bool transfers(Call call) noexcept {
   return call != Call::fsync && call != Call::fdatasync && call != Call::openat &&
-         call != Call::statx && call != Call::fallocate;
+         call != Call::status && call != Call::fallocate;
 }
 // Makes it fail at once and do nothing; its CQE is then told another reason. What the kernel
 // leaves to its threads would fail there, later: but not an opcode that it does not know.

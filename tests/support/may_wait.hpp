@@ -57,11 +57,7 @@ struct MayWait<Call::close> : OnDisk {};
 template <>
 struct MayWait<Call::fstat> : OnDisk {};
 template <>
-struct MayWait<Call::statx> {
-  static bool ask(int, const char* path, int flags, unsigned, struct statx*) {
-    return path[0] != '\0' || (flags & AT_STATX_DONT_SYNC) == 0;
-  }
-};
+struct MayWait<Call::status> : Always {};
 #ifdef PROA_HAVE_AIO
 // Kernel AIO waits for what goes through the page cache.
 template <>

@@ -16,6 +16,8 @@
 
 #include "backend/uring/uring_backend.hpp"
 #include "file/file_calls.hpp"
+#include "sys/linux.hpp"
+#include "sys/names.hpp"
 
 namespace proa::uring {
 
@@ -29,6 +31,12 @@ constexpr std::size_t longest_direct = std::size_t{256} << 10;
 constexpr int most_pieces = 64;  // of one step
 
 constexpr unsigned no_opcode = IORING_OP_LAST;
+
+int status_flags(const Status& call) noexcept {
+  const bool by_path = call.by_path() || !call.descriptor().valid();
+  return (proa::has(call.flags(), OpenFlags::no_follow) ? AT_SYMLINK_NOFOLLOW : 0) |
+         (by_path ? 0 : AT_EMPTY_PATH);
+}
 
 unsigned opcode_of(FileVerb verb) noexcept {
   switch (verb) {
@@ -203,7 +211,7 @@ long UringBackend::called(Operation& operation, long result) noexcept {
   if (verb == FileVerb::open) return adopt_opened(static_cast<Open&>(operation), result, system_);
   if (verb == FileVerb::status) {
     Status& status = static_cast<Status&>(operation);
-    status.status() = to_status(*static_cast<const struct statx*>(status.memory()));
+    status.status() = to_status(sys::to_info(*static_cast<const struct statx*>(status.memory())));
   }
   return 0;
 }

@@ -1,0 +1,38 @@
+#pragma once
+
+// What the files of lib/sys make their calls with. Only they include this, and only they read
+// errno.
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+
+namespace proa::sys {
+
+/// The result, or -errno. macOS has two numbers for "not supported"; the library knows one.
+inline long checked(long result) noexcept {
+  if (result >= 0) return result;
+  return errno == ENOTSUP ? -EOPNOTSUPP : -errno;
+}
+
+/// The same, made again as long as signals interrupt it (R11).
+template <class Call>
+long retried(Call call) noexcept {
+  for (;;) {
+    const long result = checked(call());
+    if (result != -EINTR) return result;
+  }
+}
+
+inline socklen_t length(std::size_t size) noexcept { return static_cast<socklen_t>(size); }
+
+/// Whether poll(2) says so at this moment. Who asks first does not block, as long as nobody else
+/// uses that end.
+bool ready_now(int fd, short events) noexcept;
+
+/// What a write may raise: SIGPIPE and SIGXFSZ.
+sigset_t write_signals() noexcept;
+
+}  // namespace proa::sys

@@ -1,0 +1,195 @@
+// Control messages come from the kernel, and are read as if they did not: every length is checked.
+#define __APPLE_USE_RFC_3542 1  // names of IPv6 options, in macOS's headers
+#include "sys/control.hpp"
+
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+
+#include "sys/sys.hpp"
+
+#ifdef __linux__
+#include <linux/errqueue.h>
+#endif
+
+namespace proa {
+
+namespace {
+
+// The value of a control message, if it is that long.
+template <class Value>
+bool read(const cmsghdr& message, Value& value) noexcept {
+  if (message.cmsg_len < CMSG_LEN(sizeof value)) return false;
+  std::memcpy(&value, CMSG_DATA(&message), sizeof value);
+  return true;
+}
+
+// The BSDs name a message as the option that asks for it.
+#ifdef __linux__
+constexpr int told_traffic_class = IP_TOS;
+#else
+constexpr int told_traffic_class = IP_RECVTOS;
+#endif
+
+void decode_ip(const cmsghdr& message, DatagramInfo& info) noexcept {
+  if (message.cmsg_type == told_traffic_class) {
+    read(message, info.traffic_class);
+    return;
+  }
+#ifdef IP_PKTINFO
+  in_pktinfo packet{};
+  if (message.cmsg_type != IP_PKTINFO || !read(message, packet)) return;
+  info.destination = Address::ipv4(ntohl(packet.ipi_addr.s_addr), 0);
+  info.interface = static_cast<std::uint32_t>(packet.ipi_ifindex);
+#else
+  in_addr to{};
+  struct {
+    std::uint8_t length, family;
+    std::uint16_t index;
+  } link{};  // how a sockaddr_dl begins
+  if (message.cmsg_type == IP_RECVDSTADDR && read(message, to)) {
+    info.destination = Address::ipv4(ntohl(to.s_addr), 0);
+  } else if (message.cmsg_type == IP_RECVIF && read(message, link)) {
+    info.interface = link.index;
+  }
+#endif
+}
+
+void decode_ipv6(const cmsghdr& message, DatagramInfo& info) noexcept {
+  if (message.cmsg_type == IPV6_PKTINFO) {
+    in6_pktinfo packet{};
+    if (!read(message, packet)) return;
+    std::array<std::uint8_t, 16> bytes{};
+    std::memcpy(bytes.data(), &packet.ipi6_addr, bytes.size());
+    const bool local = IN6_IS_ADDR_LINKLOCAL(&packet.ipi6_addr);
+    info.destination = Address::ipv6(bytes, 0, local ? packet.ipi6_ifindex : 0);
+    info.interface = packet.ipi6_ifindex;
+  } else if (message.cmsg_type == IPV6_TCLASS) {
+    int value = 0;
+    if (read(message, value)) info.traffic_class = static_cast<std::uint8_t>(value);
+  }
+}
+
+void decode_socket(const cmsghdr& message, DatagramInfo& info) noexcept {
+  timespec time{};
+#ifdef SCM_TIMESTAMPNS
+  if (message.cmsg_type != SCM_TIMESTAMPNS || !read(message, time)) return;
+#else
+  timeval coarse{};
+  if (message.cmsg_type != SCM_TIMESTAMP || !read(message, coarse)) return;
+  time = {coarse.tv_sec, coarse.tv_usec * 1000L};
+#endif
+  // What does not fit is no time of this clock.
+  constexpr std::int64_t second = 1000000000;
+  if (time.tv_sec < 0 || time.tv_sec >= INT64_MAX / second) return;
+  if (time.tv_nsec < 0 || time.tv_nsec >= second) return;
+  info.arrived = std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+#ifdef UDP_GRO
+void decode_udp(const cmsghdr& message, DatagramInfo& info) noexcept {
+  int size = 0;
+  if (message.cmsg_type == UDP_GRO && read(message, size) && size > 0) {
+    info.segment = static_cast<std::size_t>(size);
+  }
+}
+#endif
+
+}  // namespace
+
+void decode_control(const void* control, std::size_t size, DatagramInfo& info) noexcept {
+  const char* at = static_cast<const char*>(control);
+  while (size >= sizeof(cmsghdr)) {
+    // Copied out, because nothing says how it is aligned; a value is 32 bytes at most.
+    alignas(cmsghdr) char copy[CMSG_SPACE(32)] = {};
+    std::memcpy(copy, at, std::min(size, sizeof copy));
+    auto& message = *reinterpret_cast<cmsghdr*>(copy);
+    const std::size_t length = message.cmsg_len;
+    if (length < CMSG_LEN(0) || length > size) return;
+    message.cmsg_len =
+        static_cast<decltype(message.cmsg_len)>(std::min<std::size_t>(length, CMSG_LEN(32)));
+    switch (message.cmsg_level) {
+      case IPPROTO_IP:
+        decode_ip(message, info);
+        break;
+      case IPPROTO_IPV6:
+        decode_ipv6(message, info);
+        break;
+      case SOL_SOCKET:
+        decode_socket(message, info);
+        break;
+#ifdef UDP_GRO
+      case SOL_UDP:
+        decode_udp(message, info);
+        break;
+#endif
+      default:
+        break;
+    }
+    const std::size_t step = CMSG_SPACE(length - CMSG_LEN(0));
+    if (step >= size) return;
+    at += step;
+    size -= step;
+  }
+}
+
+#ifdef __linux__
+
+void SegmentSize::attach(msghdr& message, std::uint32_t size) noexcept {
+  std::memset(bytes, 0, sizeof bytes);
+  message.msg_control = bytes;
+  message.msg_controllen = sizeof bytes;
+  cmsghdr* const control = CMSG_FIRSTHDR(&message);
+  control->cmsg_level = SOL_UDP;
+  control->cmsg_type = UDP_SEGMENT;
+  control->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
+  const auto value = static_cast<std::uint16_t>(size);
+  std::memcpy(CMSG_DATA(control), &value, sizeof value);
+}
+
+long take_send_notice(int socket, SendNotice& notice) noexcept {
+  alignas(cmsghdr) char control[512];
+  char byte = 0;
+  iovec piece = {&byte, 1};  // of the datagram that failed, which comes back too
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const long result = sys::recvmsg(socket, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
+  if (result < 0) return result;
+  notice = {};
+  for (cmsghdr* at = CMSG_FIRSTHDR(&message); at; at = CMSG_NXTHDR(&message, at)) {
+    const bool v4 = at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_RECVERR;
+    const bool v6 = at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_RECVERR;
+    sock_extended_err told{};
+    if ((!v4 && !v6) || at->cmsg_len < CMSG_LEN(sizeof told)) continue;
+    std::memcpy(&told, CMSG_DATA(at), sizeof told);
+    // What the system itself says (SO_EE_ORIGIN_LOCAL) was told by the send.
+    if (told.ee_origin == SO_EE_ORIGIN_ICMP || told.ee_origin == SO_EE_ORIGIN_ICMP6) {
+      notice.error = -static_cast<std::int32_t>(told.ee_errno);
+    } else if (told.ee_origin == SO_EE_ORIGIN_ZEROCOPY && told.ee_errno == 0) {
+      notice.returned = true;
+      notice.first = told.ee_info;
+      notice.last = told.ee_data;
+    }
+  }
+  return 0;
+}
+
+#else
+
+void SegmentSize::attach(msghdr&, std::uint32_t) noexcept {}
+
+long take_send_notice(int, SendNotice&) noexcept { return -EAGAIN; }
+
+#endif
+
+}  // namespace proa

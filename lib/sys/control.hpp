@@ -1,0 +1,35 @@
+#pragma once
+
+// Control messages: what stands beside the bytes of a datagram, and what comes back for those sent.
+
+#include <sys/socket.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <proa/datagram.hpp>
+#include <proa/system.hpp>
+
+namespace proa {
+
+/// For all that DatagramOptions can ask for.
+#ifdef __linux__
+inline constexpr std::size_t control_room = 128;
+#else
+inline constexpr std::size_t control_room = 192;  // names of interfaces among it
+#endif
+
+/// Reads control messages as recvmsg(2) delivers them; what is malformed or unknown is passed over.
+void decode_control(const void* control, std::size_t size, DatagramInfo& info) noexcept;
+
+/// The control message that asks for segmentation. Not used where SocketOption::segment_size is
+/// refused.
+struct SegmentSize {
+  alignas(cmsghdr) char bytes[CMSG_SPACE(sizeof(std::uint16_t))];
+
+  void attach(msghdr& message, std::uint32_t size) noexcept;
+};
+
+/// System::take_notice().
+long take_send_notice(int socket, SendNotice& notice) noexcept;
+
+}  // namespace proa

@@ -1,0 +1,248 @@
+// What Linux alone has, or has in its own way.
+#include "sys/linux.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstddef>
+#include <cstdio>
+#include <cstring>
+
+#include "sys/call.hpp"
+#include "sys/names.hpp"
+#include "sys/sys.hpp"
+
+#ifdef PROA_HAVE_URING
+#include <liburing.h>
+#endif
+#ifdef PROA_HAVE_AIO
+#include <libaio.h>
+#endif
+
+namespace proa::sys {
+
+namespace {
+timespec time_of(const statx_timestamp& from) noexcept { return {from.tv_sec, from.tv_nsec}; }
+
+}  // namespace
+
+FileInfo to_info(const struct statx& from) noexcept {
+  FileInfo info{};
+  info.mode = from.stx_mode;
+  info.user = from.stx_uid;
+  info.group = from.stx_gid;
+  info.device = std::uint64_t{from.stx_dev_major} << 32 | from.stx_dev_minor;
+  info.inode = from.stx_ino;
+  info.links = from.stx_nlink;
+  info.size = from.stx_size;
+  info.sectors = from.stx_blocks;
+  info.modified = time_of(from.stx_mtime);
+  info.changed = time_of(from.stx_ctime);
+  info.accessed = time_of(from.stx_atime);
+  if ((from.stx_mask & STATX_DIOALIGN) != 0) {
+    info.direct_memory = from.stx_dio_mem_align;
+    info.direct_offset = from.stx_dio_offset_align;
+  }
+  info.on_device = from.stx_dev_major != 0;
+  return info;
+}
+
+namespace direct {
+
+namespace {
+
+mmsghdr* raw(Message* messages) noexcept {
+  static_assert(sizeof(Message) == sizeof(mmsghdr) &&
+                offsetof(Message, bytes) == offsetof(mmsghdr, msg_len));
+  return reinterpret_cast<mmsghdr*>(messages);
+}
+
+long ask(int at, const char* path, int flags, FileInfo& info) noexcept {
+  struct statx told {};
+  const long result =
+      retried([&] { return ::statx(at, path, flags, STATX_BASIC_STATS | STATX_DIOALIGN, &told); });
+  if (result == 0) info = to_info(told);
+  return result;
+}
+
+}  // namespace
+
+long status(int at, const char* path, int flags, FileInfo* info) noexcept {
+  return path ? ask(at, path, flags, *info) : ask(at, "", AT_EMPTY_PATH, *info);
+}
+long file_info(int fd, FileInfo* info) noexcept {
+  return ask(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, *info);
+}
+long reopen_tty(int fd, int flags) noexcept {
+  char path[32];
+  std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  return open(path, flags);
+}
+long socket(int family, int type) noexcept {
+  return checked(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+long accept(int fd, void* address, socklen_t* size) noexcept {
+  return retried([&] {
+    return ::accept4(fd, static_cast<sockaddr*>(address), size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  });
+}
+
+long recvmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
+  return retried([&] { return ::recvmmsg(fd, raw(messages), count, flags, nullptr); });
+}
+
+long sendmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
+  return retried([&] { return ::sendmmsg(fd, raw(messages), count, flags); });
+}
+
+// Named pipes, and all pipes before Linux 6.4, refuse RWF_NOWAIT.
+long preadv2(int fd, const iovec* pieces, int count, std::int64_t offset, int flags) noexcept {
+  const long result = retried([&] { return ::preadv2(fd, pieces, count, offset, flags); });
+  if (result != -EOPNOTSUPP || flags != RWF_NOWAIT || offset != -1) return result;
+  return ready_now(fd, POLLIN) ? read(fd, pieces->iov_base, pieces->iov_len) : -EAGAIN;
+}
+
+long pwritev2(int fd, const iovec* pieces, int count, std::int64_t offset, int flags) noexcept {
+  const long result = retried([&] { return ::pwritev2(fd, pieces, count, offset, flags); });
+  if (result != -EOPNOTSUPP || flags != RWF_NOWAIT || offset != -1) return result;
+  // Of a pipe that polls writable a page is free, which is PIPE_BUF bytes.
+  const std::size_t size = std::min<std::size_t>(pieces->iov_len, PIPE_BUF);
+  if (!ready_now(fd, POLLOUT)) return -EAGAIN;
+  return retried([&] { return ::write(fd, pieces->iov_base, size); });
+}
+
+long openat(int at, const char* path, int flags, unsigned mode) noexcept {
+  return retried([&] { return ::openat(at, path, flags | O_CLOEXEC, mode); });
+}
+
+long fsync(int fd) noexcept {
+  return retried([&] { return ::fsync(fd); });
+}
+
+long fdatasync(int fd) noexcept {
+  return retried([&] { return ::fdatasync(fd); });
+}
+
+long fallocate(int fd, std::int64_t offset, std::int64_t length) noexcept {
+  return retried([&] { return ::fallocate(fd, 0, offset, length); });
+}
+
+long sendfile(int to, int from, std::int64_t offset, std::size_t size) noexcept {
+  return retried([&] {
+    off_t at = offset;
+    return ::sendfile(to, from, &at, size);
+  });
+}
+
+long eventfd(int flags) noexcept { return checked(::eventfd(0, flags)); }
+
+long event_signal(int fd) noexcept {
+  const int before = errno;  // also called from signal handlers
+  const long result = retried([&] { return ::eventfd_write(fd, 1); });
+  errno = before;
+  return result;
+}
+
+long event_clear(int fd) noexcept {
+  eventfd_t value = 0;
+  return retried([&] { return ::eventfd_read(fd, &value); });
+}
+
+long epoll_create(int flags) noexcept { return checked(::epoll_create1(flags)); }
+
+long epoll_ctl(int epoll, int what, int fd, epoll_event* event) noexcept {
+  return checked(::epoll_ctl(epoll, what, fd, event));
+}
+
+long epoll_wait(int epoll, epoll_event* events, int count, const timespec* timeout) noexcept {
+  if (timeout == nullptr) return checked(::epoll_wait(epoll, events, count, -1));
+  if (timeout->tv_sec == 0 && timeout->tv_nsec == 0) {
+    return checked(::epoll_wait(epoll, events, count, 0));
+  }
+  const long result = checked(::epoll_pwait2(epoll, events, count, timeout, nullptr));
+  if (result != -ENOSYS) return result;
+  // Before Linux 5.11: whole milliseconds, rounded up so that no timer is early.
+  const long milliseconds = timeout->tv_sec >= INT_MAX / 1000
+                                ? INT_MAX
+                                : timeout->tv_sec * 1000 + (timeout->tv_nsec + 999999) / 1000000;
+  return checked(::epoll_wait(epoll, events, count, static_cast<int>(milliseconds)));
+}
+
+long entropy(void* data, std::size_t size) noexcept {
+  return retried([&] { return ::getrandom(data, size, 0); });
+}
+
+long name_thread(const char* name) noexcept {
+  char cut[16] = {};
+  std::strncpy(cut, name, sizeof cut - 1);
+  return -::pthread_setname_np(::pthread_self(), cut);
+}
+
+long take_write_signals() noexcept {
+  const sigset_t set = write_signals();
+  const timespec at_once{};
+  return retried([&] { return ::sigtimedwait(&set, nullptr, &at_once); });
+}
+// libaio returns -errno by itself.
+#ifdef PROA_HAVE_AIO
+long aio_setup(unsigned entries, void** context) noexcept {
+  io_context_t made = nullptr;
+  const long result = ::io_setup(static_cast<int>(entries), &made);
+  *context = made;
+  return result;
+}
+long aio_destroy(void* context) noexcept {
+  return ::io_destroy(static_cast<io_context_t>(context));
+}
+long aio_submit(void* context, long count, iocb** blocks) noexcept {
+  return ::io_submit(static_cast<io_context_t>(context), count, blocks);
+}
+long aio_events(void* context, long least, long most, io_event* events) noexcept {
+  timespec at_once{};
+  return ::io_getevents(static_cast<io_context_t>(context), least, most, events, &at_once);
+}
+#else
+long aio_setup(unsigned, void**) noexcept { return -ENOSYS; }
+long aio_destroy(void*) noexcept { return -ENOSYS; }
+long aio_submit(void*, long, iocb**) noexcept { return -ENOSYS; }
+long aio_events(void*, long, long, io_event*) noexcept { return -ENOSYS; }
+#endif
+
+#ifdef PROA_HAVE_URING
+long uring_setup(unsigned entries, io_uring* ring, io_uring_params* parameters) noexcept {
+  return ::io_uring_queue_init_params(entries, ring, parameters);
+}
+long uring_register(int fd, unsigned opcode, void* argument, unsigned count) noexcept {
+  return checked(::syscall(__NR_io_uring_register, fd, opcode, argument, count));
+}
+long uring_submit_and_wait(io_uring* ring, unsigned want, const timespec* timeout) noexcept {
+  if (want == 0) return ::io_uring_submit_and_get_events(ring);
+  if (timeout == nullptr) return ::io_uring_submit_and_wait(ring, want);
+  __kernel_timespec limit = {timeout->tv_sec, timeout->tv_nsec};
+  io_uring_cqe* ignored = nullptr;
+  return ::io_uring_submit_and_wait_timeout(ring, &ignored, want, &limit, nullptr);
+}
+long uring_exit(io_uring* ring) noexcept {
+  ::io_uring_queue_exit(ring);
+  return 0;
+}
+#else
+long uring_setup(unsigned, io_uring*, io_uring_params*) noexcept { return -ENOSYS; }
+long uring_register(int, unsigned, void*, unsigned) noexcept { return -ENOSYS; }
+long uring_submit_and_wait(io_uring*, unsigned, const timespec*) noexcept { return -ENOSYS; }
+long uring_exit(io_uring*) noexcept { return -ENOSYS; }
+#endif
+
+}  // namespace direct
+}  // namespace proa::sys

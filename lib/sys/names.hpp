@@ -1,0 +1,87 @@
+#pragma once
+
+// Names of the system that are not the same everywhere: flags and structures that the library uses
+// in more than one place.
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+
+namespace proa::sys {
+
+/// One datagram of recvmmsg(2) or sendmmsg(2): their struct mmsghdr.
+struct Message {
+  msghdr header;
+  unsigned bytes;
+};
+
+/// What the system knows of a file: the part of statx(2) that the library uses.
+struct FileInfo {
+  std::uint32_t mode;
+  std::uint32_t user;
+  std::uint32_t group;
+  std::uint64_t device;
+  std::uint64_t inode;
+  std::uint64_t links;
+  std::uint64_t size;
+  std::uint64_t sectors;  // of 512 bytes
+  timespec modified;
+  timespec changed;
+  timespec accessed;
+  std::uint32_t direct_memory;  // what direct transfers are aligned to; 0: the system does not tell
+  std::uint32_t direct_offset;
+  bool on_device;  // its file system is that of a block device
+};
+
+/// Of preadv2() and pwritev2().
+#ifdef RWF_NOWAIT
+inline constexpr int nowait = RWF_NOWAIT;
+inline constexpr int append = RWF_APPEND;
+#else
+inline constexpr int nowait = 1;
+inline constexpr int append = 2;
+#endif
+
+/// Of sends: no SIGPIPE. Where there is no such flag the sockets themselves are told.
+#ifdef MSG_NOSIGNAL
+inline constexpr int no_signal = MSG_NOSIGNAL;
+#else
+inline constexpr int no_signal = 0;
+#endif
+
+/// Of sendmmsg(): memory is lent. Never asked for where the socket option is refused.
+#ifdef MSG_ZEROCOPY
+inline constexpr int zero_copy = MSG_ZEROCOPY;
+#else
+inline constexpr int zero_copy = 0;
+#endif
+
+/// Of openat(): past the page cache. macOS has a call for it instead, which openat() then makes.
+#ifdef O_DIRECT
+inline constexpr int direct_io = O_DIRECT;
+#else
+inline constexpr int direct_io = 1 << 30;
+#endif
+
+/// The BSDs keep the length of a sockaddr in its first byte.
+#ifdef __linux__
+inline void set_length(void*, std::size_t) noexcept {}
+#else
+inline void set_length(void* raw, std::size_t size) noexcept {
+  *static_cast<std::uint8_t*>(raw) = static_cast<std::uint8_t>(size);
+}
+#endif
+
+/// UNIX names that are no paths.
+#ifdef __linux__
+inline constexpr bool abstract_names = true;
+#else
+inline constexpr bool abstract_names = false;
+#endif
+
+}  // namespace proa::sys

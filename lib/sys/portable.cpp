@@ -1,0 +1,172 @@
+// By means of calls that every system has: what Linux has calls of its own for. The tests of Linux
+// run through it too.
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+
+#include "sys/call.hpp"
+#include "sys/names.hpp"
+#include "sys/sys.hpp"
+
+namespace proa::sys::portable {
+
+namespace {
+
+// A new socket as proa wants it: non-blocking, close-on-exec and without SIGPIPE.
+long settled(long fd) noexcept {
+  if (fd < 0) return fd;
+  const int made = static_cast<int>(fd);
+  ::fcntl(made, F_SETFD, FD_CLOEXEC);
+  ::fcntl(made, F_SETFL, O_NONBLOCK);
+#ifdef SO_NOSIGPIPE
+  const int on = 1;
+  ::setsockopt(made, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
+#endif
+  return fd;
+}
+
+// One by one. An error behind the first is not told: the next call meets it again.
+template <class Call>
+long each(Message* messages, unsigned count, Call call) noexcept {
+  for (unsigned i = 0; i < count; ++i) {
+    const long result = retried([&] { return call(messages[i].header); });
+    if (result < 0) return i > 0 ? static_cast<long>(i) : result;
+    messages[i].bytes = static_cast<unsigned>(result);
+  }
+  return static_cast<long>(count);
+}
+
+FileInfo to_info(const struct stat& from) noexcept {
+  FileInfo info{};
+  info.mode = from.st_mode;
+  info.user = from.st_uid;
+  info.group = from.st_gid;
+  info.device = static_cast<std::uint64_t>(from.st_dev);
+  info.inode = from.st_ino;
+  info.links = from.st_nlink;
+  info.size = static_cast<std::uint64_t>(from.st_size);
+  info.sectors = static_cast<std::uint64_t>(from.st_blocks);
+#ifdef __APPLE__
+  info.modified = from.st_mtimespec;
+  info.changed = from.st_ctimespec;
+  info.accessed = from.st_atimespec;
+#else
+  info.modified = from.st_mtim;
+  info.changed = from.st_ctim;
+  info.accessed = from.st_atim;
+#endif
+  info.on_device = true;
+  return info;
+}
+
+}  // namespace
+
+long socket(int family, int type) noexcept { return settled(checked(::socket(family, type, 0))); }
+long accept(int fd, void* address, socklen_t* size) noexcept {
+  return settled(retried([&] { return ::accept(fd, static_cast<sockaddr*>(address), size); }));
+}
+long recvmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
+  return each(messages, count, [&](msghdr& header) { return ::recvmsg(fd, &header, flags); });
+}
+long sendmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
+  return each(messages, count, [&](msghdr& header) { return ::sendmsg(fd, &header, flags); });
+}
+
+// An offset of -1 is where the descriptor is. What waits for no disk cannot be said of a file.
+long preadv2(int fd, const iovec* pieces, int count, std::int64_t offset, int flags) noexcept {
+  if (offset != -1) {
+    if (flags != 0) return -EOPNOTSUPP;
+    return retried([&] { return ::preadv(fd, pieces, count, offset); });
+  }
+  if ((flags & nowait) != 0 && !ready_now(fd, POLLIN)) return -EAGAIN;
+  return retried([&] { return ::readv(fd, pieces, count); });
+}
+long pwritev2(int fd, const iovec* pieces, int count, std::int64_t offset, int flags) noexcept {
+  if (flags == append) {
+    const long mode = checked(::fcntl(fd, F_GETFL));
+    if (mode < 0) return mode;
+    if ((mode & O_APPEND) == 0) return -EOPNOTSUPP;
+    return retried([&] { return ::writev(fd, pieces, count); });
+  }
+  if (offset != -1) {
+    if (flags != 0) return -EOPNOTSUPP;
+    return retried([&] { return ::pwritev(fd, pieces, count, offset); });
+  }
+  if ((flags & nowait) == 0) return retried([&] { return ::writev(fd, pieces, count); });
+  // Of a pipe that polls writable PIPE_BUF bytes are free.
+  const std::size_t size = std::min<std::size_t>(pieces->iov_len, PIPE_BUF);
+  if (!ready_now(fd, POLLOUT)) return -EAGAIN;
+  return retried([&] { return ::write(fd, pieces->iov_base, size); });
+}
+
+long status(int at, const char* path, int flags, FileInfo* info) noexcept {
+  struct stat told {};
+  const long result =
+      retried([&] { return path ? ::fstatat(at, path, &told, flags) : ::fstat(at, &told); });
+  if (result == 0) *info = to_info(told);
+  return result;
+}
+long file_info(int fd, FileInfo* info) noexcept { return portable::status(fd, nullptr, 0, info); }
+
+// sendfile(2) has another signature on each system.
+long sendfile(int to, int from, std::int64_t offset, std::size_t size) noexcept {
+  char memory[65536];
+  std::size_t sent = 0;
+  while (sent < size) {
+    const long got = retried([&] {
+      return ::pread(from, memory, std::min(sizeof memory, size - sent),
+                     offset + static_cast<std::int64_t>(sent));
+    });
+    if (got <= 0) {
+      // Of a directory, as on Linux.
+      return sent > 0 ? static_cast<long>(sent) : got == -EISDIR ? -EINVAL : got;
+    }
+    const auto length = static_cast<std::size_t>(got);
+    long put = retried([&] { return ::send(to, memory, length, no_signal); });
+    if (put == -ENOTSOCK) put = retried([&] { return ::write(to, memory, length); });
+    if (put < 0) return sent > 0 ? static_cast<long>(sent) : put;
+    sent += static_cast<std::size_t>(put);
+    if (put < got) break;
+  }
+  return static_cast<long>(sent);
+}
+
+long reopen_tty(int fd, int flags) noexcept {
+  char path[128];
+  const int error = ::ttyname_r(fd, path, sizeof path);
+  return error != 0 ? -error : retried([&] { return ::open(path, flags | O_CLOEXEC); });
+}
+
+// As much as getentropy(3) gives at once, until all is filled.
+long entropy(void* data, std::size_t size) noexcept {
+  constexpr std::size_t most = 256;
+  for (std::size_t at = 0; at < size; at += most) {
+    const long result =
+        checked(::getentropy(static_cast<char*>(data) + at, std::min(most, size - at)));
+    if (result < 0) return result;
+  }
+  return static_cast<long>(size);
+}
+
+// They are blocked, so that none goes to another thread, and what is pending is there at once.
+long take_write_signals() noexcept {
+  sigset_t pending;
+  ::sigpending(&pending);
+  for (const int number : {SIGPIPE, SIGXFSZ}) {
+    if (sigismember(&pending, number) != 1) continue;
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, number);
+    int taken = 0;
+    return -::sigwait(&one, &taken);
+  }
+  return -EAGAIN;
+}
+
+}  // namespace proa::sys::portable

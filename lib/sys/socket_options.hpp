@@ -1,0 +1,11 @@
+#pragma once
+
+#include <proa/system.hpp>
+
+namespace proa {
+
+/// System::set_option() and get_option(): -ENOPROTOOPT where the system has no such option.
+long set_socket_option(int socket, SocketOption option, int value) noexcept;
+long get_socket_option(int socket, SocketOption option, int& value) noexcept;
+
+}  // namespace proa
