@@ -98,7 +98,7 @@ struct Message;
   X(entropy, (void* data, std::size_t size), (data, size))                                         \
   X(take_write_signals, (), ())
 
-#ifdef __linux__
+// Elsewhere -ENOSYS.
 #define PROA_SYS_LINUX_CALLS(X)                                                             \
   X(aio_setup, (unsigned entries, void** context), (entries, context))                      \
   X(aio_destroy, (void* context), (context))                                                \
@@ -119,9 +119,6 @@ struct Message;
   X(uring_submit_and_wait, (io_uring * ring, unsigned want, const timespec* timeout),       \
     (ring, want, timeout))                                                                  \
   X(uring_exit, (io_uring * ring), (ring))
-#else
-#define PROA_SYS_LINUX_CALLS(X)
-#endif
 
 #define PROA_SYS_CALLS(X) \
   PROA_SYS_COMMON_CALLS(X) PROA_SYS_SUBSTITUTED_CALLS(X) PROA_SYS_LINUX_CALLS(X)

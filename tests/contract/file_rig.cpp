@@ -1,6 +1,8 @@
 // Files as the system sees them.
 #include "contract/file_rig.hpp"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
