@@ -17,6 +17,17 @@
 
 namespace proa::sys::direct {
 
+namespace {
+template <class... Arguments>
+long unsupported(Arguments...) noexcept {
+  return -ENOSYS;
+}
+}  // namespace
+#define PROA_SYS_REFUSE(name, parameters, arguments) \
+  long name parameters noexcept { return unsupported arguments; }
+PROA_SYS_LINUX_CALLS(PROA_SYS_REFUSE)
+#undef PROA_SYS_REFUSE
+
 #ifdef __APPLE__
 
 long openat(int at, const char* path, int flags, unsigned mode) noexcept {

@@ -84,6 +84,7 @@ struct Message;
 #define PROA_SYS_SUBSTITUTED_CALLS(X)                                                              \
   X(socket, (int family, int type), (family, type))                                                \
   X(accept, (int fd, void* address, socklen_t* size), (fd, address, size))                         \
+  X(connect_error, (int fd), (fd))                                                                 \
   X(recvmmsg, (int fd, proa::sys::Message* messages, unsigned count, int flags),                   \
     (fd, messages, count, flags))                                                                  \
   X(sendmmsg, (int fd, proa::sys::Message* messages, unsigned count, int flags),                   \
@@ -100,7 +101,7 @@ struct Message;
   X(entropy, (void* data, std::size_t size), (data, size))                                         \
   X(take_write_signals, (), ())
 
-#ifdef __linux__
+// Elsewhere -ENOSYS.
 #define PROA_SYS_LINUX_CALLS(X)                                                             \
   X(aio_setup, (unsigned entries, void** context), (entries, context))                      \
   X(aio_destroy, (void* context), (context))                                                \
@@ -121,9 +122,6 @@ struct Message;
   X(uring_submit_and_wait, (io_uring * ring, unsigned want, const timespec* timeout),       \
     (ring, want, timeout))                                                                  \
   X(uring_exit, (io_uring * ring), (ring))
-#else
-#define PROA_SYS_LINUX_CALLS(X)
-#endif
 
 // kqueue.cpp's. Linux has them in the tests alone.
 #define PROA_SYS_KQUEUE_CALLS(X)                                                       \

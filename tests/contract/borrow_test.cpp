@@ -6,6 +6,7 @@
 
 #include "raw.hpp"
 #include "support/patterns.hpp"
+#include "support/plain.hpp"
 
 namespace {
 
@@ -17,7 +18,7 @@ TEST_CASE("a borrowed pipe keeps its mode, and stays open", "[readiness]") {
   Sending send;
   World world;
   int ends[2];
-  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  REQUIRE(plain_pipe(ends));
   const Raw out(ends[0]);
   const Raw in(ends[1]);
   const std::string bytes = pattern(1, 300000);
@@ -50,7 +51,7 @@ TEST_CASE("a borrowed pipe that is full, or empty, can be left", "[R4][readiness
   Sending send;
   World world;
   int ends[2];
-  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  REQUIRE(plain_pipe(ends));
   const Raw out(ends[0]);
   const Raw in(ends[1]);
   Socket& from = borrow(world, out);
@@ -79,7 +80,7 @@ TEST_CASE("T10: writing to a pipe that nobody reads is an error, no signal",
   Sending send;
   World world;
   int ends[2];
-  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  REQUIRE(plain_pipe(ends));
   const Raw in(ends[1]);
   ::close(ends[0]);
   Socket& to = borrow(world, in);
@@ -95,7 +96,7 @@ TEST_CASE("a borrowed socket in blocking mode does not block the loop", "[readin
   Timing timer;
   World world;
   int ends[2];
-  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+  REQUIRE(plain_pair(ends));
   const Raw inside(ends[0]);
   const Raw outside(ends[1]);
   Socket& socket = borrow(world, inside);

@@ -1,15 +1,6 @@
 // Faults below datagrams: those that a program does not notice (R11), and those that it is told of,
-// once each (U08, U10).
-#include <fcntl.h>
-#include <net/if.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
+// once each (U08).
 #include <cerrno>
-#include <cstdlib>
-#include <cstring>
 
 #include "contract/endpoint_rig.hpp"
 #include "support/faults.hpp"
@@ -126,102 +117,6 @@ TEST_CASE("a receive that fails is told once, and goes on", "[datagram][R2]") {
   for (const std::error_code& error : server.told) CHECK(error == std::errc::not_enough_memory);
   CHECK(server.errors() == 3);
   faults.clear();
-}
-
-// A network of the test's own: loopback and nothing else, for this thread, until the end.
-class Namespace {
- public:
-  Namespace() : before_(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)) {
-    if (before_ < 0 || ::unshare(CLONE_NEWNET) < 0) {
-      why_ = std::strerror(errno);
-      return;
-    }
-    entered_ = true;
-    const int control = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    ifreq request{};
-    std::strcpy(request.ifr_name, "lo");
-    request.ifr_flags = IFF_UP | IFF_RUNNING;
-    if (::ioctl(control, SIOCSIFFLAGS, &request) < 0) why_ = std::strerror(errno);
-    ::close(control);
-  }
-  ~Namespace() {
-    if (entered_) ::setns(before_, CLONE_NEWNET);
-    if (before_ >= 0) ::close(before_);
-  }
-  // Why there is none, or nothing.
-  const std::string& why_not() const { return why_; }
-
- private:
-  int before_;
-  bool entered_ = false;
-  std::string why_;
-};
-
-const Address nowhere = Address::parse("192.0.2.1:9");  // RFC 5737
-
-TEST_CASE("U10: 1,000 sends to an unreachable net each complete, and the loop does not stall",
-          "[datagram][R2][U10]") {
-  const Namespace network;
-  if (!network.why_not().empty()) return skip("no network namespace: " + network.why_not());
-  const bool route = GENERATE(false, true);
-  // Without one there is no way at all; this one says so itself.
-  if (route && std::system("ip route add unreachable 192.0.2.0/24 2>/dev/null") != 0) {
-    return skip("no unreachable route: ip(8) failed");
-  }
-  Endpoints endpoints;
-  Timing timer;
-  World world;
-  Endpoint& server = endpoints.bound(world);
-  Endpoint& client = endpoints.bound(world, Address::ipv4({0, 0, 0, 0}, 0));
-  const Address good = server.address();
-  auto before = world.system().now();
-  proa::Duration longest{0};
-  timer.then = [&] {
-    const auto now = world.system().now();
-    longest = std::max(longest, now - before);
-    before = now;
-    world.submit(timer.request, world.in(1ms));
-  };
-  world.submit(timer.request, world.in(1ms));
-  constexpr std::size_t number = 1000;
-  for (std::size_t i = 0; i < number; ++i) {
-    client.send(proa::Bytes(std::to_string(i)), nowhere);
-    if (i % 20 == 0) client.send(proa::Bytes(std::to_string(i / 20)), good);
-  }
-  wait_told(world, client, number + 50);
-  wait_received(world, server, 50);
-  CHECK(server.received == numbers(50));
-  CHECK(client.failures() == number);
-  for (std::size_t i = 0; i < client.results.size(); ++i) {
-    const bool failed = bool(client.results[i].error);
-    CHECK(failed == (client.targets[i] == nowhere));
-    if (!failed) continue;
-    CHECK(client.results[i].error ==
-          (route ? std::errc::host_unreachable : std::errc::network_unreachable));
-  }
-  CHECK(client.errors() == number);
-  CHECK(timer.results.size() > 0);
-  CHECK(longest < 500ms);
-  client.send("well", good);
-  wait_received(world, server, 51);
-  timer.then = nullptr;
-}
-
-TEST_CASE("connecting to an unreachable net fails, and says so", "[datagram]") {
-  const Namespace network;
-  if (!network.why_not().empty()) return skip("no network namespace: " + network.why_not());
-  Endpoints endpoints;
-  World world;
-  Endpoint& client = endpoints.add(world);
-  std::string detail;
-  CHECK(client.connect(nowhere, {}, &detail) == std::errc::network_unreachable);
-  CHECK(detail.find("192.0.2.1:9") != std::string::npos);
-  CHECK(!client.open());
-  REQUIRE(!client.bind(Address::ipv4({0, 0, 0, 0}, 0)));
-  CHECK(client.connect(nowhere) == std::errc::network_unreachable);
-  CHECK(client.open());
-  client.send("to itself", Address::loopback(client.address().port()));
-  wait_received(world, client, 1);
 }
 
 }  // namespace

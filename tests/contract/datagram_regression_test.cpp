@@ -8,6 +8,7 @@
 #include "contract/datagram_rig.hpp"
 #include "support/faults.hpp"
 #include "support/patterns.hpp"
+#include "support/plain.hpp"
 
 namespace {
 
@@ -41,7 +42,7 @@ TEST_CASE("descriptors that a UNIX peer passes are not taken", "[datagram][unix]
   options.destination = options.traffic_class = options.arrival = true;
   const Address name = Address::abstract("proa-rights-" + std::to_string(::getpid()));
   REQUIRE(!two.server.bind(name, options));
-  const int sender = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const int sender = plain_socket(AF_UNIX, SOCK_DGRAM);
   REQUIRE(sender >= 0);
   const std::size_t before = open_descriptors();
   for (int i = 0; i < 5; ++i) pass_descriptors(sender, name, sender);

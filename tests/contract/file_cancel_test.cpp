@@ -13,6 +13,8 @@
 #include "support/ledger.hpp"
 #include "support/patterns.hpp"
 #include "support/replaced.hpp"
+#include "sys/names.hpp"
+#include "sys/sys.hpp"
 
 namespace {
 
@@ -218,7 +220,8 @@ TEST_CASE("C06: a proactor is destroyed with requests on files in flight", "[fil
   const std::string path = folder.file("a", pattern(2, Crowd::number * Crowd::block));
   const std::size_t before = open_descriptors();
   const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
-  const int direct = ::open(path.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC);
+  const int direct = static_cast<int>(
+      proa::sys::openat(AT_FDCWD, path.c_str(), O_RDONLY | proa::sys::direct_io, 0));
   Crowd crowd;
   {
     const auto proactor = make_proactor();

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "contract/file_rig.hpp"
+#include "support/plain.hpp"
 #include "support/replaced.hpp"
 
 namespace {
@@ -179,7 +180,7 @@ TEST_CASE("the next owner of a closed number is left alone", "[file][R2]") {
   if (close.done()) return;  // it was faster; another run tells
   SECTION("a socket") {
     int ends[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
+    REQUIRE(plain_pair(ends, false));
     REQUIRE((ends[0] == number || ends[1] == number));
     if (ends[1] == number) std::swap(ends[0], ends[1]);
     proa::Socket socket = proa::Socket::borrow(*world, ends[0], error);

@@ -11,6 +11,7 @@
 #include "support/faults.hpp"
 #include "support/patterns.hpp"
 #include "support/replaced.hpp"
+#include "sys/names.hpp"
 
 namespace {
 
@@ -195,7 +196,7 @@ std::size_t asked = 0;
 decltype(proa::sys::Table::preadv2) read_below = nullptr;
 
 long cold_read(int fd, const iovec* pieces, int count, std::int64_t offset, int flags) noexcept {
-  if ((flags & RWF_NOWAIT) == 0) return read_below(fd, pieces, count, offset, flags);
+  if ((flags & proa::sys::nowait) == 0) return read_below(fd, pieces, count, offset, flags);
   ++asked;
   switch (answer) {
     case Answer::nothing:

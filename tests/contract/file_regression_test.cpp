@@ -9,6 +9,7 @@
 #include "contract/file_rig.hpp"
 #include "support/ledger.hpp"
 #include "support/patterns.hpp"
+#include "support/plain.hpp"
 
 namespace {
 
@@ -83,7 +84,7 @@ TEST_CASE("a file is not sent to a borrowed socket that would make a worker wait
   World world;
   const proa::File file = open_file(world, folder.file("a", "bytes"), OpenFlags::read);
   int both[2];
-  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both) == 0);
+  REQUIRE(plain_pair(both));
   std::error_code error;
   {
     const proa::Socket socket = proa::Socket::borrow(*world, both[0], error);
@@ -93,26 +94,6 @@ TEST_CASE("a file is not sent to a borrowed socket that would make a worker wait
   }
   ::close(both[0]);
   ::close(both[1]);
-}
-
-TEST_CASE("a SendFile that has sent all does not wait for more room", "[file][R4]") {
-  constexpr std::size_t size = std::size_t{4} << 20;  // what a worker sends in one turn
-  const Folder folder;
-  folder.file("a", pattern(1, size));
-  Recording<proa::SendFile> send;
-  World world;
-  const proa::File file = open_file(world, folder.path("a"), OpenFlags::read);
-  const Connection line = world.pair(Link::path);
-  line.far.read(false);
-  const int room = size;  // enough for all, and for no more: the socket polls unwritable then
-  if (::setsockopt(line.descriptor().number, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room) != 0) {
-    return skip("a large socket buffer takes CAP_NET_ADMIN");
-  }
-  send.request.prepare(line.descriptor(), file.descriptor(), 0, size);
-  world.submit(send.request);
-  world.run_until("all is sent, though nobody reads", [&] { return send.done(); });
-  CHECK(!send.error());
-  CHECK(send.bytes() == size);
 }
 
 TEST_CASE("a busy disk does not starve a socket", "[file][R8]") {

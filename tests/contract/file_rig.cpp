@@ -2,6 +2,7 @@
 #include "contract/file_rig.hpp"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>

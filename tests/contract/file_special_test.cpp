@@ -1,6 +1,5 @@
 // What is not a plain file: what works does so everywhere, and what does not has one error.
 #include <fcntl.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,31 +43,6 @@ TEST_CASE("F10: a named pipe opens without waiting, and has no offsets", "[file]
   CHECK(write.bytes() == 0);
 }
 
-TEST_CASE("F10: files of /proc are read to their end", "[file][F10]") {
-  const std::string path = GENERATE("/proc/filesystems", "/proc/kallsyms");
-  constexpr std::size_t most = 50000;
-  const std::string expected = [&] {
-    const int raw = ::open(path.c_str(), O_RDONLY);
-    std::string bytes(most, '\0');
-    std::size_t size = 0;
-    ssize_t got = 0;
-    while (raw >= 0 && (got = ::read(raw, bytes.data() + size, most - size)) > 0) {
-      size += static_cast<std::size_t>(got);
-    }
-    if (raw >= 0) ::close(raw);
-    return bytes.substr(0, size);
-  }();
-  if (expected.empty()) return;
-  ReadingAt read(most);
-  World world;
-  const proa::File file = open_file(world, path, OpenFlags::read);
-  perform(world, (read.from(file.descriptor()), read));
-  CHECK(!read.error());
-  CHECK((read.text() == expected));
-  perform(world, (read.from(file.descriptor(), 10), read));
-  CHECK(read.text().substr(0, 100) == std::string_view(expected).substr(10, 100));
-}
-
 TEST_CASE("F10: devices are read and written as they are", "[file][F10]") {
   ReadingAt read(10000);
   WritingAt write;
@@ -84,19 +58,6 @@ TEST_CASE("F10: devices are read and written as they are", "[file][F10]") {
   perform(world, (write.to(null.descriptor(), 1 << 20, "bytes"), write));
   CHECK(!write.error());
   CHECK(write.bytes() == 5);
-}
-
-TEST_CASE("F10: an eventfd has no offsets", "[file][F10]") {
-  ReadingAt read(8);
-  WritingAt write;
-  World world;
-  std::error_code error;
-  const proa::File file = proa::File::adopt(*world, ::eventfd(1, EFD_CLOEXEC), error);
-  REQUIRE(!error);
-  perform(world, (read.from(file.descriptor()), read));
-  CHECK(read.error() == std::errc::invalid_seek);
-  perform(world, (write.to(file.descriptor(), 0, std::string_view("\1\0\0\0\0\0\0\0", 8)), write));
-  CHECK(write.error() == std::errc::invalid_seek);
 }
 
 TEST_CASE("a socket is no file, and stays the program's", "[file]") {

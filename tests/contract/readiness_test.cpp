@@ -1,13 +1,16 @@
 // Descriptors on which a short read is not the end of what is there: an edge-triggered
 // backend that takes it for the end hangs.
-#include <pty.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 
 #include "raw.hpp"
+#include "support/plain.hpp"
+#include "sys/names.hpp"
 
 namespace {
 
@@ -145,13 +148,12 @@ TEST_CASE("data and the end of the stream, both there before the receive", "[R2]
 TEST_CASE("a tty that gives a line at a time", "[R2][readiness]") {
   Reading reading;
   World world;
-  int master = -1;
-  int slave = -1;
-  if (::openpty(&master, &slave, nullptr, nullptr, nullptr) != 0) {
-    return skip("no pseudo-terminals here: openpty failed");
+  const int master = ::posix_openpt(O_RDWR | O_NOCTTY);
+  if (master < 0 || ::grantpt(master) != 0 || ::unlockpt(master) != 0) {
+    return skip("no pseudo-terminals here: posix_openpt failed");
   }
   const Raw outside(master);
-  const Raw inside(slave);
+  const Raw inside(::open(::ptsname(master), O_RDWR | O_NOCTTY));
   Socket& tty = borrow(world, inside);
   check_all_comes(
       world, reading, tty.descriptor(), [&] { outside.write("first line\nsecond\n"); },
@@ -164,7 +166,9 @@ TEST_CASE("a pipe in packet mode", "[R2][readiness]") {
   Reading reading;
   World world;
   int ends[2];
-  REQUIRE(::pipe2(ends, O_DIRECT | O_CLOEXEC) == 0);
+  REQUIRE(plain_pipe(ends));
+  // Where there is no such mode it stays a pipe like any other.
+  ::fcntl(ends[1], F_SETFL, proa::sys::direct_io);
   const Raw inside(ends[0]);
   const Raw outside(ends[1]);
   Socket& pipe = borrow(world, inside);

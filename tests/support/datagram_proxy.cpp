@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "support/catch.hpp"
+#include "support/plain.hpp"
 
 namespace proa_test {
 
@@ -13,7 +14,8 @@ using proa::Address;
 namespace {
 
 int open_socket() {
-  const int opened = ::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int opened = plain_socket(AF_INET, SOCK_DGRAM);
+  ::fcntl(opened, F_SETFL, O_NONBLOCK);
   REQUIRE(opened >= 0);
   return opened;
 }

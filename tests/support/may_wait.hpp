@@ -10,6 +10,7 @@
 #endif
 
 #include "support/ledger.hpp"
+#include "sys/names.hpp"
 
 namespace proa_test {
 
@@ -33,7 +34,7 @@ struct OnDisk {
 };
 struct WithoutNowait {
   static bool ask(int fd, const iovec*, int, std::int64_t, int flags) {
-    return (flags & RWF_NOWAIT) == 0 && on_disk(fd);
+    return (flags & proa::sys::nowait) == 0 && on_disk(fd);
   }
 };
 

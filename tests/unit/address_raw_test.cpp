@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "support/catch.hpp"
+#include "support/plain.hpp"
 
 using proa::Address;
 using Family = proa::Address::Family;
@@ -25,7 +26,7 @@ constexpr std::size_t longest_path = sizeof(sockaddr_un::sun_path) - 1;
 // Binds to the address and asks the system what it is bound to.
 Address bound(const Address& wanted) {
   const int family = static_cast<const sockaddr*>(wanted.data())->sa_family;
-  const int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int fd = proa_test::plain_socket(family, SOCK_STREAM);
   REQUIRE(fd >= 0);
   const int status = ::bind(fd, static_cast<const sockaddr*>(wanted.data()),
                             static_cast<socklen_t>(wanted.size()));

@@ -1,0 +1,75 @@
+// Files that only Linux has, or has ways to bring about.
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "contract/file_rig.hpp"
+#include "support/patterns.hpp"
+
+namespace {
+
+using namespace proa_test;
+using proa::OpenFlags;
+
+TEST_CASE("F10: files of /proc are read to their end", "[file][F10]") {
+  const std::string path = GENERATE("/proc/filesystems", "/proc/kallsyms");
+  constexpr std::size_t most = 50000;
+  const std::string expected = [&] {
+    const int raw = ::open(path.c_str(), O_RDONLY);
+    std::string bytes(most, '\0');
+    std::size_t size = 0;
+    ssize_t got = 0;
+    while (raw >= 0 && (got = ::read(raw, bytes.data() + size, most - size)) > 0) {
+      size += static_cast<std::size_t>(got);
+    }
+    if (raw >= 0) ::close(raw);
+    return bytes.substr(0, size);
+  }();
+  if (expected.empty()) return;
+  ReadingAt read(most);
+  World world;
+  const proa::File file = open_file(world, path, OpenFlags::read);
+  perform(world, (read.from(file.descriptor()), read));
+  CHECK(!read.error());
+  CHECK((read.text() == expected));
+  perform(world, (read.from(file.descriptor(), 10), read));
+  CHECK(read.text().substr(0, 100) == std::string_view(expected).substr(10, 100));
+}
+
+TEST_CASE("F10: an eventfd has no offsets", "[file][F10]") {
+  ReadingAt read(8);
+  WritingAt write;
+  World world;
+  std::error_code error;
+  const proa::File file = proa::File::adopt(*world, ::eventfd(1, EFD_CLOEXEC), error);
+  REQUIRE(!error);
+  perform(world, (read.from(file.descriptor()), read));
+  CHECK(read.error() == std::errc::invalid_seek);
+  perform(world, (write.to(file.descriptor(), 0, std::string_view("\1\0\0\0\0\0\0\0", 8)), write));
+  CHECK(write.error() == std::errc::invalid_seek);
+}
+
+TEST_CASE("a SendFile that has sent all does not wait for more room", "[file][R4]") {
+  constexpr std::size_t size = std::size_t{4} << 20;  // what a worker sends in one turn
+  const Folder folder;
+  folder.file("a", pattern(1, size));
+  Recording<proa::SendFile> send;
+  World world;
+  const proa::File file = open_file(world, folder.path("a"), OpenFlags::read);
+  const Connection line = world.pair(Link::path);
+  line.far.read(false);
+  const int room = size;  // enough for all, and for no more: the socket polls unwritable then
+  if (::setsockopt(line.descriptor().number, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room) != 0) {
+    return skip("a large socket buffer takes CAP_NET_ADMIN");
+  }
+  send.request.prepare(line.descriptor(), file.descriptor(), 0, size);
+  world.submit(send.request);
+  world.run_until("all is sent, though nobody reads", [&] { return send.done(); });
+  CHECK(!send.error());
+  CHECK(send.bytes() == size);
+}
+
+}  // namespace
