@@ -133,9 +133,15 @@ Attempt Performer::accept(Accept& operation) noexcept {
 }
 
 Attempt Performer::connect(Connect& operation) noexcept {
-  const long result = system_.connect(operation.descriptor(), operation.address());
-  // A second connect(2) asks how the first one went.
-  if (result == -EISCONN && BackendSide::phase(operation) != 0) return {0};
+  const Descriptor socket = operation.descriptor();
+  const bool asks = BackendSide::phase(operation) != 0;
+  int error = 0;
+  // Not every system tells the second connect(2) how the first one went (FreeBSD begins anew).
+  if (asks && system_.get_option(socket, SocketOption::pending_error, error) == 0 && error != 0) {
+    return {error};
+  }
+  const long result = system_.connect(socket, operation.address());
+  if (result == -EISCONN && asks) return {0};
   return {result};
 }
 

@@ -1,13 +1,15 @@
 // Try, park, try again. What makes it correct is when `ready` may be cleared: after EAGAIN always;
-// after a short read only on a TCP socket whose last event spoke of plain bytes alone (epoll(7)
-// stays silent otherwise and the socket hangs). A SendFile is only waited for here; a worker
-// performs it. Upholds R2 (each operation leaves through finished() or perform_next() once), R4 (a
-// cancel is an unlink) and R11.
+// after a short read only on a TCP socket whose last event spoke of plain bytes alone, and of no
+// more than were read (the kernel stays silent otherwise and the socket hangs). A SendFile is only
+// waited for here; a worker performs it. Upholds R2 (each operation leaves through finished() or
+// perform_next() once), R4 (a cancel is an unlink) and R11.
 #include "backend/readiness.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+
+#include "sys/sys.hpp"
 
 namespace proa {
 
@@ -44,7 +46,9 @@ void ReadinessAdapter::submit(Operation& operation) noexcept {
   if (operation.opcode() == Opcode::send_file) return submit_send_file(*entry, operation);
   const bool queued = operation.opcode() == Opcode::recv_datagrams &&
                       static_cast<RecvDatagrams&>(operation).has_queued();
-  if (entry->ready[side(operation)] || entry->unpollable || queued) {
+  // kqueue tells nothing of a socket that does not listen.
+  const bool first = operation.opcode() == Opcode::accept && !entry->watched;
+  if (entry->ready[side(operation)] || entry->unpollable || queued || first) {
     if (operation.direction() == Direction::in) return runnable_.push_back(operation);
   } else if (operation.direction() == Direction::in || entry->watched) {
     return park(*entry, operation);
@@ -98,21 +102,41 @@ void ReadinessAdapter::park(Entry& entry, Operation& operation, bool again) noex
   entry.parked[side(operation)] = &operation;
 }
 
-void ReadinessAdapter::event(std::uint64_t token, const Readiness& readiness) noexcept {
+ReadinessAdapter::Entry* ReadinessAdapter::watched(std::uint64_t token) noexcept {
   Entry* const entry = entries_.find(static_cast<int>(token & 0xffffffff));
-  if (!entry || !entry->watched || entry->generation != token >> 32) {
-    ++counters_.stale_events;
-    return;
-  }
-  entry->ended = readiness.ended;
+  if (entry && entry->watched && entry->generation == token >> 32) return entry;
+  ++counters_.stale_events;
+  return nullptr;
+}
+
+void ReadinessAdapter::event(std::uint64_t token, const Readiness& readiness) noexcept {
+  Entry* const entry = watched(token);
+  if (!entry) return;
   const std::array<bool, 2> ready{readiness.in || readiness.ended,
                                   readiness.out || readiness.ended};
+  // kqueue tells of each direction by itself, and only of input how it goes on.
+  if (ready[0]) {
+    entry->ended = readiness.ended;
+    entry->unread = readiness.unread;
+  }
   for (std::size_t i = 0; i < 2; ++i) {
     if (!ready[i]) continue;
     entry->ready[i] = true;
     if (Operation* const operation = std::exchange(entry->parked[i], nullptr)) {
       runnable_.push_back(*operation);
     }
+  }
+}
+
+void ReadinessAdapter::refused(std::uint64_t token, long error) noexcept {
+  Entry* const entry = watched(token);
+  if (!entry) return;
+  entry->unpollable = error == -EPERM;
+  entry->watched = false;
+  for (Operation*& parked : entry->parked) {
+    Operation* const operation = std::exchange(parked, nullptr);
+    if (!operation) continue;
+    entry->unpollable ? runnable_.push_back(*operation) : finish(*operation, error);
   }
 }
 
@@ -186,8 +210,12 @@ bool ReadinessAdapter::settle(Entry& entry, Operation& operation, const Attempt&
     starved_.push_back(operation);
     return false;
   }
-  const bool drained = operation.direction() == Direction::in && attempt.short_transfer &&
-                       operation.descriptor().kind == DescriptorKind::tcp && !entry.ended;
+  const bool tcp_input =
+      operation.direction() == Direction::in && operation.descriptor().kind == DescriptorKind::tcp;
+  if (tcp_input && attempt.result > 0) {
+    entry.unread -= std::min(entry.unread, static_cast<std::uint32_t>(attempt.result));
+  }
+  const bool drained = tcp_input && attempt.short_transfer && !entry.ended && entry.unread == 0;
   if (drained) entry.ready[0] = false;
 
   const bool ended = operation.opcode() == Opcode::recv_buffers && attempt.result == 0;
@@ -247,13 +275,18 @@ void ReadinessAdapter::before_wait(TimePoint now) noexcept {
   if (!retrying_.empty() && now >= retry_at_) runnable_.splice(retrying_);
 }
 
-void ReadinessAdapter::forget(Descriptor descriptor) noexcept {
+long ReadinessAdapter::close(Descriptor descriptor) noexcept {
+  drop(descriptor, false);
+  return sys::close(descriptor.number);
+}
+
+void ReadinessAdapter::drop(Descriptor descriptor, bool lives_on) noexcept {
   poller_.forget(descriptor.number);
   Entry* const entry = entries_.find(descriptor.number);
   if (!entry) return;
   // Before the number can be used again; by hand, because a duplicate elsewhere would keep it
   // registered.
-  if (entry->watched) poller_.unwatch(descriptor.number);
+  if (entry->watched) poller_.unwatch(descriptor.number, lives_on);
   const std::uint32_t generation = entry->generation + 1;
   *entry = Entry{};
   entry->generation = generation;

@@ -19,16 +19,19 @@ namespace proa {
 struct Readiness {
   bool in = false;
   bool out = false;
-  bool ended = false;  // a hang-up, an error or urgent data: more than plain bytes may follow
+  bool ended = false;        // a hang-up, an error or urgent data: more than plain bytes may follow
+  std::uint32_t unread = 0;  // bytes that are there; 0 if the kernel does not tell
 };
 
 /// Registers descriptors with the kernel, edge-triggered, both directions at once.
 class Poller {
  public:
-  /// 0 or -errno. The token comes back with every event. `again`: it is registered, and is to be
-  /// told anew what it is ready for.
+  /// 0 or -errno; -EPERM: such a thing is always ready. An error may also come later, by refused().
+  /// The token comes back with every event. `again`: it is registered, and is to be told anew what
+  /// it is ready for.
   virtual long watch(int descriptor, std::uint64_t token, bool again) noexcept = 0;
-  virtual void unwatch(int descriptor) noexcept = 0;
+  /// `lives_on`: it is not about to be closed.
+  virtual void unwatch(int descriptor, bool lives_on) noexcept = 0;
   /// The number will be another descriptor's.
   virtual void forget(int) noexcept {}
 
@@ -50,6 +53,8 @@ class ReadinessAdapter final : public RealSystem {
   void cancel(Operation& operation) noexcept;
   /// An event of the poller.
   void event(std::uint64_t token, const Readiness& readiness) noexcept;
+  /// What watch() took on failed after all.
+  void refused(std::uint64_t token, long error) noexcept;
   /// A finished operation, or nullptr.
   Operation* finished() noexcept { return finished_.pop_front(); }
   bool has_finished() const noexcept { return !finished_.empty(); }
@@ -61,12 +66,14 @@ class ReadinessAdapter final : public RealSystem {
   /// When before_wait() has something to do by itself.
   TimePoint next_retry() const noexcept { return retrying_.empty() ? never : retry_at_; }
 
-  void forget(Descriptor descriptor) noexcept override;
+  long close(Descriptor descriptor) noexcept override;
+  void forget(Descriptor descriptor) noexcept override { drop(descriptor, true); }
 
  private:
   struct Entry {
     std::array<Operation*, 2> parked{};
     std::uint32_t generation = 0;
+    std::uint32_t unread = 0;
     std::array<bool, 2> ready{};
     // Bits, which begin as false as all of an Entry does: there is one per descriptor.
     bool watched : 1;
@@ -75,6 +82,8 @@ class ReadinessAdapter final : public RealSystem {
   };
 
   void finish(Operation& operation, long result) noexcept;
+  void drop(Descriptor descriptor, bool lives_on) noexcept;
+  Entry* watched(std::uint64_t token) noexcept;
   void park(Entry& entry, Operation& operation, bool again = false) noexcept;
   void submit_send_file(Entry& entry, Operation& operation) noexcept;
   void pass(Operation& operation) noexcept;

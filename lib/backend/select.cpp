@@ -16,6 +16,9 @@
 #ifdef __linux__
 #include "backend/epoll/epoll.hpp"
 #endif
+#ifdef PROA_HAVE_KQUEUE
+#include "backend/kqueue/kqueue.hpp"
+#endif
 
 namespace proa {
 
@@ -102,6 +105,9 @@ const BackendInfo* built_in_backends() noexcept {
 #endif
 #ifdef __linux__
       epoll_backend(),
+#endif
+#ifdef PROA_HAVE_KQUEUE
+      kqueue_backend(),
 #endif
       {},
   };

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <ctime>
 
+struct aiocb;
 struct epoll_event;
 struct io_uring;
 struct io_uring_params;
@@ -24,6 +25,7 @@ struct io_uring_cqe;
 struct io_event;
 struct iocb;
 struct iovec;
+struct kevent;
 struct msghdr;
 
 namespace proa::sys {
@@ -120,8 +122,23 @@ struct Message;
     (ring, want, timeout))                                                                  \
   X(uring_exit, (io_uring * ring), (ring))
 
-#define PROA_SYS_CALLS(X) \
-  PROA_SYS_COMMON_CALLS(X) PROA_SYS_SUBSTITUTED_CALLS(X) PROA_SYS_LINUX_CALLS(X)
+// kqueue.cpp's. Linux has them in the tests alone.
+#define PROA_SYS_KQUEUE_CALLS(X)                                                       \
+  X(kqueue, (), ())                                                                    \
+  X(kevent,                                                                            \
+    (int kq, const struct kevent* changes, int count, struct kevent* events, int most, \
+     const timespec* timeout),                                                         \
+    (kq, changes, count, events, most, timeout))                                       \
+  X(aio_limit, (), ())                                                                 \
+  X(aio_readv, (aiocb * block), (block))                                               \
+  X(aio_writev, (aiocb * block), (block))                                              \
+  X(aio_fsync, (int how, aiocb* block), (how, block))                                  \
+  X(aio_return, (aiocb * block), (block))                                              \
+  X(aio_cancel, (int fd, aiocb* block), (fd, block))
+
+#define PROA_SYS_CALLS(X)  \
+  PROA_SYS_COMMON_CALLS(X) \
+  PROA_SYS_SUBSTITUTED_CALLS(X) PROA_SYS_LINUX_CALLS(X) PROA_SYS_KQUEUE_CALLS(X)
 
 namespace proa::sys {
 
@@ -132,6 +149,7 @@ PROA_SYS_SUBSTITUTED_CALLS(PROA_SYS_DECLARE)
 namespace direct {
 PROA_SYS_COMMON_CALLS(PROA_SYS_DECLARE)
 PROA_SYS_LINUX_CALLS(PROA_SYS_DECLARE)
+PROA_SYS_KQUEUE_CALLS(PROA_SYS_DECLARE)
 #ifdef __linux__
 PROA_SYS_SUBSTITUTED_CALLS(PROA_SYS_DECLARE)
 #else

@@ -172,7 +172,7 @@ TEST_CASE("a call that waits may fail for a while", "[R11][B07]") {
   if (over_uring()) {
     faults.fail(Call::uring_submit_and_wait, -error, 1, 20);
   } else {
-    faults.fail(Call::epoll_wait, -EINTR, 1, 20);
+    faults.fail(over_epoll() ? Call::epoll_wait : Call::kevent, -EINTR, 1, 20);
   }
   world.run_until("the receive completed", [&] { return read.done(); });
   CHECK(read.text() == "data");
@@ -185,7 +185,7 @@ TEST_CASE("a descriptor that cannot be watched is an error of its operation", "[
   World world;
   const Connection line = world.pair();
   Faults faults;
-  faults.fail(Call::epoll_ctl, -ENOSPC);
+  faults.fail(over_epoll() ? Call::epoll_ctl : Call::kevent, -ENOSPC);
   world.submit(read.from(line.descriptor()));
   world.run_until("the receive completed", [&] { return read.done(); });
   CHECK(read.error() == std::errc::no_space_on_device);

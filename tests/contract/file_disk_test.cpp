@@ -14,7 +14,7 @@ using proa::OpenFlags;
 TEST_CASE("a direct read of one callback does not wait for the end of the round", "[file][cost]") {
   constexpr std::size_t block = 4096;
   constexpr std::size_t number = 16;
-  if (configuration() == "uring-pool" || configuration() == "epoll-pool") return;
+  if (over_kqueue() || files_by_workers()) return;
   const Folder folder;
   folder.file("a", pattern(1, number * block));
   std::list<Aligned> memory;

@@ -66,20 +66,24 @@ TEST_CASE("an error in the middle is told once, with the bytes before it", "[fil
   Faults faults;
   // Where a try without waiting is refused, that call counts too.
   faults.shorten(step);
-  faults.fail(Call::pwritev2, -error, 4);
+  faults.fail(told_by(Call::pwritev2), -error, 4);
   perform(world, (write.to(file.descriptor(), 0, bytes), write));
   CHECK(write.error() == system_error(error));
   CHECK(write.results.size() == 1);
   CHECK(write.bytes() <= 3 * step);
   CHECK(write.bytes() >= 2 * step);
-  faults.fail(Call::preadv2, -EIO, 3);
+  faults.fail(told_by(Call::preadv2), -EIO, 3);
   perform(world, (read.from(file.descriptor()), read));
   CHECK(read.error() == std::errc::io_error);
   CHECK(read.bytes() == 2 * step);
   CHECK(read.text() == bytes.substr(0, 2 * step));
   faults.clear();
   const std::size_t moved = write.bytes();
-  CHECK((contents(path) == bytes.substr(0, moved) + pattern(1, 10 * step).substr(moved)));
+  CHECK((contents(path).substr(0, moved) == bytes.substr(0, moved)));
+  // Where the completion was made an error, its step was taken all the same.
+  if (told_by(Call::pwritev2) == Call::pwritev2) {
+    CHECK((contents(path).substr(moved) == pattern(1, 10 * step).substr(moved)));
+  }
   perform(world, (write.to(file.descriptor(), moved, bytes.substr(moved)), write));
   CHECK(!write.error());
 }
@@ -91,7 +95,7 @@ TEST_CASE("F08: an error of a sync is told to one, once", "[file][R2][F08]") {
   World world;
   const proa::File file = open_file(world, folder.file("a", "bytes"));
   Faults faults;
-  faults.fail(data ? Call::fdatasync : Call::fsync, -EIO);
+  faults.fail(told_by(data ? Call::fdatasync : Call::fsync), -EIO);
   for (auto& sync : syncs) {
     data ? sync.request.prepare_data(file.descriptor()) : sync.request.prepare(file.descriptor());
     world.submit(sync.request);
@@ -116,7 +120,7 @@ TEST_CASE("F08: the error of a sync is lost to no cancel and no deadline", "[fil
   World world;
   const proa::File file = open_file(world, folder.file("a", "bytes"));
   Faults faults;
-  faults.fail(Call::fsync, -EIO);
+  faults.fail(told_by(Call::fsync), -EIO);
   first.request.prepare(file.descriptor());
   second.request.prepare(file.descriptor());
   world.submit(first.request, late ? world.in(0ms) : proa::never);

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "support/ledger.hpp"
 #include "support/recording.hpp"
 #include "support/world.hpp"
 
@@ -70,6 +71,12 @@ struct WritingAt : Recording<proa::WriteAt> {
     return request;
   }
 };
+
+// The call that tells what became of an operation: of one on a file that is `call`, unless it is
+// given to aio(4).
+inline Call told_by(Call call) {
+  return over_kqueue() && !files_by_workers() ? Call::aio_return : call;
+}
 
 // Submits and waits.
 template <class Recorded>

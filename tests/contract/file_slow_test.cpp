@@ -18,7 +18,7 @@ using proa::OpenFlags;
 constexpr std::size_t block = 4096;
 constexpr std::size_t many = 16;  // in flight: more than there are workers
 
-bool by_workers() { return !over_uring() || configuration() == "uring-pool"; }
+bool by_workers() { return over_epoll() || files_by_workers(); }
 
 // Reads that begin again when they have completed.
 class Readers {

@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "support/catch.hpp"
+#include "support/kqueue.hpp"
 
 namespace proa_test {
 
@@ -30,9 +31,14 @@ std::string why_not() {
 const std::vector<std::string>& configurations() {
   static const std::vector<std::string> names = {
 #ifdef PROA_HAVE_URING
-      "uring", "uring-5.19", "uring-5.11", "uring-pool",
+      "uring",  "uring-5.19", "uring-5.11", "uring-pool",
 #endif
-      "epoll", "epoll-pool"};
+#ifdef PROA_HAVE_KQUEUE
+      "kqueue", "kqueue-pool"
+#else
+      "epoll", "epoll-pool", "kqueue", "kqueue-macos"
+#endif
+  };
   return names;
 }
 
@@ -40,7 +46,20 @@ const std::string& configuration() {
   return settings().configuration.empty() ? configurations().front() : settings().configuration;
 }
 
-bool over_uring() { return configuration().rfind("uring", 0) == 0; }
+namespace {
+bool over(const std::string& backend) { return configuration().rfind(backend, 0) == 0; }
+bool ends_in(const std::string& name, const std::string& tier) {
+  return name.size() > tier.size() &&
+         name.compare(name.size() - tier.size(), tier.size(), tier) == 0;
+}
+}  // namespace
+
+bool over_uring() { return over("uring"); }
+bool over_epoll() { return over("epoll"); }
+bool over_kqueue() { return over("kqueue"); }
+bool files_by_workers() {
+  return ends_in(configuration(), "-pool") || ends_in(configuration(), "-macos");
+}
 
 proa::Options options(const std::string& name) {
   proa::Options made;
@@ -48,8 +67,11 @@ proa::Options options(const std::string& name) {
   made.backend = name.substr(0, dash);
   const std::string tier = dash == std::string::npos ? "" : name.substr(dash + 1);
   made.native_files = tier != "pool";
-  if (tier != "pool") made.uring_release = tier;
-  if (made.backend != "uring" && made.backend != "epoll") {
+  if (made.backend == "kqueue") {
+    use_kqueue(made, tier == "macos");
+  } else if (made.backend == "uring" || made.backend == "epoll") {
+    if (tier != "pool") made.uring_release = tier;
+  } else {
     throw std::invalid_argument("no configuration is named " + name);
   }
   made.fallback = false;

@@ -14,6 +14,10 @@ const std::vector<std::string>& configurations();
 // The one under test: --configuration, else the first of configurations().
 const std::string& configuration();
 bool over_uring();
+bool over_epoll();
+bool over_kqueue();
+// Whether every read and write of a file is given to a worker.
+bool files_by_workers();
 
 // Strict: the named backend or an error. Queues and buffers are few and small, so that a test fills
 // them. An unknown name throws.

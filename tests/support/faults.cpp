@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <map>
 #include <vector>
 
 #ifdef PROA_HAVE_AIO
@@ -67,15 +66,14 @@ std::vector<iovec> cut(const iovec* pieces, std::size_t count, std::size_t most)
 using faults::cut, faults::hit, faults::longest, faults::planned, faults::state;
 
 namespace {
-
-struct Registration {
-  int epoll = -1;
-  epoll_event event{};
-};
 std::mutex registrations_mutex;
-std::map<int, Registration> registrations;  // what epoll watches, to repeat an edge
-
+std::map<int, std::function<void()>> registrations;
 }  // namespace
+
+void faults::watched(int fd, std::function<void()> repeat_edge) {
+  const std::lock_guard lock(registrations_mutex);
+  registrations[fd] = std::move(repeat_edge);
+}
 
 struct FaultCalls {
 #define PROA_TEST_WRAP(name, parameters, arguments)                  \
@@ -91,9 +89,7 @@ struct FaultCalls {
   static void repeat_edge(int fd) noexcept {
     const std::lock_guard lock(registrations_mutex);
     const auto found = registrations.find(fd);
-    if (found == registrations.end()) return;
-    epoll_event event = found->second.event;
-    state.below.epoll_ctl(found->second.epoll, EPOLL_CTL_MOD, fd, &event);
+    if (found != registrations.end()) found->second();
   }
   static bool denied(int fd) noexcept {
     if (!hit(state.denying)) return false;
@@ -203,11 +199,13 @@ struct FaultCalls {
   static long faulty_epoll_ctl(int epoll, int what, int fd, epoll_event* event) noexcept {
     const long result = epoll_ctl(epoll, what, fd, event);
     if (result < 0) return result;
-    const std::lock_guard lock(registrations_mutex);
     if (what == EPOLL_CTL_DEL) {
+      const std::lock_guard lock(registrations_mutex);
       registrations.erase(fd);
     } else {
-      registrations[fd] = {epoll, *event};
+      faults::watched(fd, [epoll, fd, wanted = *event]() mutable {
+        state.below.epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &wanted);
+      });
     }
     return result;
   }
@@ -244,6 +242,10 @@ struct FaultCalls {
     wrapped.sendmmsg = faulty_sendmmsg;
     wrapped.epoll_ctl = faulty_epoll_ctl;
     wrapped.epoll_wait = faulty_epoll_wait;
+    wrapped.kevent = faults::kevent;
+    wrapped.aio_readv = faults::aio_readv;
+    wrapped.aio_writev = faults::aio_writev;
+    wrapped.aio_return = faults::aio_return;
     wrapped.close = faulty_close;
 #ifdef PROA_HAVE_URING
     wrapped.uring_submit_and_wait = faults::uring_submit_and_wait;

@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <random>
@@ -15,7 +16,9 @@
 
 #include "support/ledger.hpp"
 
+struct aiocb;
 struct io_uring;
+struct kevent;
 
 namespace proa_test::faults {
 
@@ -51,7 +54,15 @@ unsigned most_datagrams() noexcept;
 // As many of the pieces as fit into `most`.
 std::vector<iovec> cut(const iovec* pieces, std::size_t count, std::size_t most);
 
-// In place of the call of that name.
+// Notes how the kernel is made to tell again what a descriptor is ready for, until it is closed.
+void watched(int fd, std::function<void()> repeat_edge);
+
+// In place of the calls of these names.
 long uring_submit_and_wait(io_uring* ring, unsigned want, const timespec* timeout) noexcept;
+long kevent(int kq, const struct kevent* changes, int count, struct kevent* events, int most,
+            const timespec* timeout) noexcept;
+long aio_readv(aiocb* block) noexcept;
+long aio_writev(aiocb* block) noexcept;
+long aio_return(aiocb* block) noexcept;
 
 }  // namespace proa_test::faults

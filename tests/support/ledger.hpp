@@ -34,7 +34,7 @@ class Ledger {
   std::uint64_t entries() const { return total() - count(Call::clock); }
   // Syncs of files that were begun, by whatever means.
   std::uint64_t syncs() const {
-    return count(Call::fsync) + count(Call::fdatasync) + submitted_.syncs;
+    return count(Call::fsync) + count(Call::fdatasync) + count(Call::aio_fsync) + submitted_.syncs;
   }
   void clear();
 

@@ -7,31 +7,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <proa/proactor.hpp>
 
-#include "operation_list.hpp"
+#include "backend/file_queue.hpp"
 
 #ifdef PROA_HAVE_AIO
 #include <libaio.h>
 #endif
 
 namespace proa {
-
-/// Where a read or write is while the backend has it.
-enum class FilePhase : std::uint8_t {
-  runnable,  // a system call is due
-  refused,   // is to go to a worker
-  queued,    // for the kernel
-  kernel,    // there: nothing takes it back
-  finished,
-};
-
-inline void set_phase(Operation& operation, FilePhase phase) noexcept {
-  BackendSide::phase(operation) = static_cast<std::uint8_t>(phase);
-}
-inline FilePhase phase_of(Operation& operation) noexcept {
-  return static_cast<FilePhase>(BackendSide::phase(operation));
-}
 
 #ifdef PROA_HAVE_AIO
 

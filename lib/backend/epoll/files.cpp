@@ -1,7 +1,6 @@
 // Which way a read or write of a file goes, and what its steps mean. The loop's thread never waits
 // for a disk: a buffered file is touched with RWF_NOWAIT alone and never meets io_submit(2), which
-// would wait for it. Upholds R2, R4 (what the kernel does not have yet ends at once) and R11 (short
-// results and EAGAIN go on inside).
+// would wait for it. Upholds R11 (short results and EAGAIN go on inside).
 #include "backend/epoll/files.hpp"
 
 #include <fcntl.h>
@@ -22,15 +21,7 @@ constexpr std::size_t longest_on_loop = std::size_t{1} << 20;
 /// The kernel pins the pages of a direct transfer before it gives it to the disk.
 constexpr std::size_t longest_direct = std::size_t{256} << 10;
 
-bool unsupported(long result) noexcept { return result == -EOPNOTSUPP || result == -ENOTSUP; }
-
 }  // namespace
-
-void FileEngine::finish(Operation& operation, long result) noexcept {
-  BackendSide::finish(operation, result);
-  set_phase(operation, FilePhase::finished);
-  finished_.push_back(operation);
-}
 
 void FileEngine::run(Operation& operation, FilePhase phase) noexcept {
   set_phase(operation, phase);
@@ -61,24 +52,9 @@ void FileEngine::submit(Operation& operation) noexcept {
   run(operation, FilePhase::runnable);
 }
 
-void FileEngine::cancel(Operation& operation) noexcept {
-  const FilePhase phase = phase_of(operation);
-  if (phase == FilePhase::kernel || phase == FilePhase::finished) return;
-  OperationList::remove(operation);
-  finish(operation, -ECANCELED);
-}
-
 void FileEngine::withdraw(int number) noexcept {
-  withdraw(runnable_, number);
-  withdraw(aio_.queued(), number);
-}
-
-void FileEngine::withdraw(OperationList& from, int number) noexcept {
-  for (Operation* one = from.front(); one;) {
-    Operation* const next = from.after(*one);
-    if (number < 0 || one->descriptor().number == number) cancel(*one);
-    one = next;
-  }
+  FileQueue::withdraw(runnable_, number);
+  FileQueue::withdraw(aio_.queued(), number);
 }
 
 void FileEngine::flush() noexcept {
@@ -93,72 +69,60 @@ void FileEngine::refused(Operation& operation, long error) noexcept {
   run(operation, FilePhase::refused);
 }
 
+Operation* FileEngine::next() noexcept {
+  completions_turn_ = !completions_turn_;
+  const bool completion = completions_turn_ ? aio_.has_next() : runnable_.empty();
+  return completion ? next_completed() : perform_next();
+}
+
 Operation* FileEngine::next_completed() noexcept {
   long result = 0;
   Operation* const operation = aio_.next(result);
   return operation && completed(*operation, result) ? operation : nullptr;
 }
 
-bool FileEngine::completed(Operation& operation, long result) noexcept {
-  if (result == -EAGAIN || unsupported(result)) {
-    pass(operation);
-    return false;
-  }
-  const bool over = operation.opcode() == Opcode::read_at
-                        ? step_ends(static_cast<ReadAt&>(operation), result)
-                        : step_ends(static_cast<WriteAt&>(operation), result);
-  if (over || BackendSide::cancelled(operation)) {
-    BackendSide::finish(operation, over ? result : -ECANCELED);
-    return true;
-  }
-  ++counters_.retries;
-  aio_.submit(operation);
-  return false;
-}
-
 Operation* FileEngine::perform_next() noexcept {
   Operation* const operation = runnable_.pop_front();
   if (!operation) return nullptr;
-  if (phase_of(*operation) == FilePhase::refused) return pass(*operation);
+  if (phase_of(*operation) == FilePhase::refused) return passed(*operation);
   return operation->opcode() == Opcode::read_at ? perform_read(static_cast<ReadAt&>(*operation))
                                                 : perform_write(static_cast<WriteAt&>(*operation));
 }
 
-Operation* FileEngine::pass(Operation& operation) noexcept {
-  ++counters_.retries;
-  blocking_.take(operation);
+Operation* FileEngine::passed(Operation& operation) noexcept {
+  pass(operation);
   return nullptr;
 }
 
 Operation* FileEngine::perform_read(ReadAt& read) noexcept {
   Traits& traits = *traits_.find(read.descriptor().number);
-  if (traits.read_waits) return pass(read);
+  if (traits.read_waits) return passed(read);
   // A short step is a cold page or the end: only another one tells which.
   for (int steps = 0; steps < 2; ++steps) {
     long result = read_some(read, RWF_NOWAIT);
     if (unsupported(result)) {
       traits.read_waits = true;
-      return pass(read);
+      return passed(read);
     }
     // Linux 5.9 and 5.10 answer RWF_NOWAIT with 0 also before the end (preadv2(2), BUGS).
-    if (result == -EAGAIN || (result == 0 && !at_end(read))) return pass(read);
+    if (result == -EAGAIN || (result == 0 && !at_end(read))) return passed(read);
     if (step_ends(read, result)) {
       BackendSide::finish(read, result);
       return &read;
     }
   }
-  return pass(read);
+  return passed(read);
 }
 
 Operation* FileEngine::perform_write(WriteAt& write) noexcept {
   Traits& traits = *traits_.find(write.descriptor().number);
-  if (traits.write_waits) return pass(write);
+  if (traits.write_waits) return passed(write);
   long result = write_some(write, RWF_NOWAIT);
   if (unsupported(result) || result == -EINVAL) {  // EINVAL: of some file systems for RWF_NOWAIT
     traits.write_waits = true;
-    return pass(write);
+    return passed(write);
   }
-  if (result == -EAGAIN || !step_ends(write, result)) return pass(write);
+  if (result == -EAGAIN || !step_ends(write, result)) return passed(write);
   BackendSide::finish(write, result);
   return &write;
 }

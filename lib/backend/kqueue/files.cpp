@@ -1,0 +1,141 @@
+// Operations on files as aio(4) requests. aio_return(2) comes after the event was taken, never
+// before (the event would be lost), and always (else the request would count against the limit for
+// good). The memory of a request stays where it is until then. Upholds R2, R4 and R10 (the slots
+// are made once).
+#include "backend/kqueue/files.hpp"
+
+#include <aio.h>
+#include <fcntl.h>
+#include <sys/event.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+#include <utility>
+
+#include "sys/sys.hpp"
+
+namespace proa {
+
+namespace {
+
+constexpr int most_pieces = 16;  // of one request; the rest is another step
+constexpr long most_slots = 256;
+
+}  // namespace
+
+struct AioFiles::Slot {
+  aiocb block;
+  iovec pieces[most_pieces];
+  Operation* operation;
+  Slot* next;
+};
+
+AioFiles::AioFiles(BlockingCalls& blocking, Counters& counters) noexcept
+    : FileQueue(blocking, counters) {}
+AioFiles::~AioFiles() = default;
+
+bool AioFiles::takes(const Operation& operation) noexcept {
+  if (operation.opcode() != Opcode::file_call) return transfers(operation);
+  const FileVerb verb = static_cast<const FileCall&>(operation).verb();
+  return verb == FileVerb::sync || verb == FileVerb::data_sync;
+}
+
+void AioFiles::open(int kqueue) noexcept {
+  kqueue_ = kqueue;
+  limit_ = static_cast<std::size_t>(std::clamp(sys::aio_limit(), 0l, most_slots));
+}
+
+void AioFiles::submit(Operation& operation) noexcept {
+  FileKind* const kind = kinds_.at(operation.descriptor().number);
+  if (kind && *kind == FileKind::unknown) *kind = kind_of(operation.descriptor().number);
+  // Appending is not what aio_write(2) does with an offset; and others have none.
+  const bool appends =
+      operation.opcode() == Opcode::write_at && static_cast<WriteAt&>(operation).append();
+  if (!usable() || !kind || *kind == FileKind::other || appends) return blocking_.take(operation);
+  go_on(operation);
+}
+
+void AioFiles::go_on(Operation& operation) noexcept {
+  set_phase(operation, FilePhase::queued);
+  queued_.push_back(operation);
+  start_queued();
+}
+
+void AioFiles::start_queued() noexcept {
+  if (!slots_ && usable()) {
+    slots_.reset(new (std::nothrow) Slot[limit_]);
+    if (!slots_) limit_ = 0;
+    for (std::size_t i = 0; i < limit_; ++i) slots_[i].next = std::exchange(free_, &slots_[i]);
+  }
+  while (!full_ && !queued_.empty()) {
+    Slot* const slot = free_;
+    if (!slot && in_flight_ > 0) return;
+    Operation& operation = *queued_.pop_front();
+    const long result = slot ? start(operation, *slot) : -EAGAIN;
+    if (result >= 0) {
+      free_ = slot->next;
+      slot->operation = &operation;
+      BackendSide::slot(operation) = static_cast<std::uint32_t>(slot - slots_.get());
+      set_phase(operation, FilePhase::kernel);
+      ++in_flight_;
+    } else if (result == -EAGAIN && in_flight_ > 0) {
+      queued_.push_front(operation);
+      full_ = true;
+    } else {
+      pass(operation);
+    }
+  }
+}
+
+long AioFiles::start(Operation& operation, Slot& slot) noexcept {
+  aiocb& block = slot.block;
+  block = {};
+  block.aio_fildes = operation.descriptor().number;
+  block.aio_sigevent.sigev_notify = SIGEV_KEVENT;
+  block.aio_sigevent.sigev_notify_kqueue = kqueue_;
+  block.aio_sigevent.sigev_notify_kevent_flags = EV_ONESHOT;
+  block.aio_sigevent.sigev_value.sival_ptr = &slot;
+  if (operation.opcode() == Opcode::file_call) {
+    const bool all = static_cast<FileCall&>(operation).verb() == FileVerb::sync;
+    return sys::aio_fsync(all ? O_SYNC : O_DSYNC, &block);
+  }
+  const std::size_t moved = BackendSide::moved(operation);
+  const auto prepare = [&](auto& request) {
+    block.aio_offset = static_cast<off_t>(request.offset() + moved);
+    block.aio_iov = slot.pieces;
+    block.aio_iovcnt = static_cast<std::size_t>(gather(request, moved, slot.pieces, most_pieces));
+  };
+  if (operation.opcode() == Opcode::read_at) {
+    prepare(static_cast<ReadAt&>(operation));
+    return sys::aio_readv(&block);
+  }
+  prepare(static_cast<WriteAt&>(operation));
+  return sys::aio_writev(&block);
+}
+
+void AioFiles::cancel(Operation& operation) noexcept {
+  if (phase_of(operation) != FilePhase::kernel) return FileQueue::cancel(operation);
+  // Taken back or not, its event comes.
+  sys::aio_cancel(operation.descriptor().number, &slots_[BackendSide::slot(operation)].block);
+}
+
+Operation* AioFiles::event(void* udata) noexcept {
+  Slot& slot = *static_cast<Slot*>(udata);
+  Operation& operation = *slot.operation;
+  const long result = sys::aio_return(&slot.block);
+  slot.next = free_;
+  free_ = &slot;
+  --in_flight_;
+  full_ = false;
+  const bool over = completed(operation, result);
+  start_queued();
+  return over ? &operation : nullptr;
+}
+
+void AioFiles::forget(int number) noexcept {
+  if (FileKind* const kind = kinds_.find(number)) *kind = FileKind::unknown;
+}
+
+}  // namespace proa

@@ -1,0 +1,162 @@
+// The kqueue backend: EVFILT_READ and EVFILT_WRITE, both with EV_CLEAR, EVFILT_USER to wake it, and
+// EVFILT_AIO for files; all the rest is the polling backend. Changes wait for the next kevent(2),
+// so that registering takes no call of its own. Signals are handled by the library's own table on
+// every backend, and timers by the proactor.
+#include "backend/kqueue/kqueue.hpp"
+
+#include <sys/event.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <utility>
+
+#include "backend/kqueue/files.hpp"
+#include "backend/polling.hpp"
+#include "sys/sys.hpp"
+
+namespace proa {
+
+namespace {
+
+static_assert(sizeof(void*) == sizeof(std::uint64_t), "udata holds a token");
+
+struct kevent change(int ident, short filter, unsigned flags, unsigned notes,
+                     std::uint64_t token) noexcept {
+  struct kevent made {};
+  made.ident = static_cast<std::uintptr_t>(ident);
+  made.filter = filter;
+  made.flags = static_cast<decltype(made.flags)>(flags);
+  made.fflags = notes;
+  made.udata = reinterpret_cast<void*>(token);
+  return made;
+}
+
+// What became of a change; 0, or -EPERM for what is always ready.
+long verdict(const struct kevent& receipt) noexcept {
+  switch (receipt.data) {
+    case EPIPE:  // a pipe's other end is closed, which EVFILT_READ tells too
+      return 0;
+    case EINVAL:  // files and devices without events, by system
+    case ENODEV:
+    case EOPNOTSUPP:
+      return -EPERM;
+    default:
+      return -static_cast<long>(receipt.data);
+  }
+}
+
+class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
+ public:
+  static constexpr const char* name = "kqueue";
+
+  explicit KqueueBackend(const BackendContext& context) noexcept : PollingBackend(context) {}
+
+  ~KqueueBackend() override {
+    if (kqueue_ >= 0) sys::close(kqueue_);
+  }
+
+  long open() noexcept {
+    kqueue_ = static_cast<int>(sys::kqueue());
+    if (kqueue_ < 0) return kqueue_;
+    if (native_files_) files_.open(kqueue_);
+    const struct kevent wakes = change(wake_ident, EVFILT_USER, EV_ADD | EV_CLEAR, 0, 0);
+    return sys::kevent(kqueue_, &wakes, 1, nullptr, 0, nullptr);
+  }
+
+  // Interrupted or not, the changes are made (kevent(2), EINTR).
+  long poll(const timespec* timeout) noexcept {
+    return sys::kevent(kqueue_, changes_.data(), static_cast<int>(std::exchange(waiting_, 0)),
+                       events_.data(), static_cast<int>(events_.size()), timeout);
+  }
+  bool unflushed() const noexcept { return waiting_ > 0; }
+
+  Operation* take(std::size_t index) noexcept {
+    const struct kevent& event = events_[index];
+    const auto token = reinterpret_cast<std::uint64_t>(event.udata);
+    if ((event.flags & EV_ERROR) != 0) {
+      if (const long error = verdict(event)) adapter_.refused(token, error);
+    } else if (event.filter == EVFILT_AIO) {
+      return files_.event(event.udata);
+    } else if (event.filter == EVFILT_USER) {
+      woken_.exchange(false, std::memory_order_acq_rel);
+    } else {
+      const bool in = event.filter == EVFILT_READ;
+      const auto most = std::int64_t{UINT32_MAX};
+      const auto there = static_cast<std::uint32_t>(std::clamp<std::int64_t>(event.data, 0, most));
+      adapter_.event(token, {in, !in, (event.flags & EV_EOF) != 0, in ? there : 0});
+    }
+    return nullptr;
+  }
+
+  // The flag keeps a storm of wake-ups to one call per wait. EV_CLEAR beside NOTE_TRIGGER would
+  // lose the event.
+  void wake() noexcept override {
+    if (woken_.exchange(true, std::memory_order_acq_rel)) return;
+    const struct kevent trigger = change(wake_ident, EVFILT_USER, 0, NOTE_TRIGGER, 0);
+    sys::kevent(kqueue_, &trigger, 1, nullptr, 0, nullptr);
+  }
+
+  int native_handle() const noexcept override { return kqueue_; }
+  std::vector<std::string> features() const override {
+    std::vector<std::string> names = {"EV_CLEAR in both directions", "EVFILT_USER to wake"};
+    if (files_.usable()) names.push_back("EVFILT_AIO for files");
+    return names;
+  }
+
+ private:
+  using Pair = std::array<struct kevent, 2>;
+  static constexpr int wake_ident = 0;
+
+  static Pair both(int descriptor, unsigned flags, std::uint64_t token) noexcept {
+    return {change(descriptor, EVFILT_READ, flags, 0, token),
+            change(descriptor, EVFILT_WRITE, flags, 0, token)};
+  }
+  // With EV_RECEIPT each change is answered, and no event is taken.
+  Pair make_now(Pair pair) noexcept {
+    const timespec at_once{};
+    for (struct kevent& each : pair) each.flags |= EV_RECEIPT;
+    Pair receipts{};
+    sys::kevent(kqueue_, pair.data(), 2, receipts.data(), 2, &at_once);
+    return receipts;
+  }
+
+  // Again: EV_ADD tells anew of what is ready.
+  long watch(int descriptor, std::uint64_t token, bool) noexcept override {
+    const Pair pair = both(descriptor, EV_ADD | EV_CLEAR, token);
+    if (waiting_ + pair.size() > changes_.size()) {
+      for (const struct kevent& receipt : make_now(pair)) {
+        if (const long error = verdict(receipt)) return error;
+      }
+      return 0;
+    }
+    std::copy(pair.begin(), pair.end(), changes_.begin() + static_cast<std::ptrdiff_t>(waiting_));
+    waiting_ += pair.size();
+    return 0;
+  }
+  // Changes that wait must not meet another descriptor of that number. What is registered, close(2)
+  // removes.
+  void unwatch(int descriptor, bool lives_on) noexcept override {
+    const auto end = changes_.begin() + static_cast<std::ptrdiff_t>(waiting_);
+    const auto kept = std::remove_if(changes_.begin(), end, [&](const struct kevent& each) {
+      return each.ident == static_cast<std::uintptr_t>(descriptor);
+    });
+    waiting_ = static_cast<std::size_t>(kept - changes_.begin());
+    if (lives_on) make_now(both(descriptor, EV_DELETE, 0));
+  }
+
+  int kqueue_ = -1;
+  std::array<struct kevent, 256> events_;
+  std::array<struct kevent, 256> changes_;
+  std::size_t waiting_ = 0;
+  std::atomic<bool> woken_{false};
+};
+
+}  // namespace
+
+BackendInfo kqueue_backend() noexcept {
+  return {KqueueBackend::name, nullptr, KqueueBackend::create};
+}
+
+}  // namespace proa

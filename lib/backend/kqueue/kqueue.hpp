@@ -1,0 +1,9 @@
+#pragma once
+
+#include <proa/backend.hpp>
+
+namespace proa {
+
+BackendInfo kqueue_backend() noexcept;
+
+}  // namespace proa

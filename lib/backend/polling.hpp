@@ -1,0 +1,125 @@
+#pragma once
+
+// A backend around a kernel that tells of readiness: the readiness adapter for sockets, an engine
+// for files, and the turns between them (R8). Kernel derives from it and has
+//
+//   long poll(const timespec* timeout)   waits; how many events there are, or -errno
+//   Operation* take(std::size_t index)   looks at one; an operation if it is the end of that
+//   bool unflushed() const               whether poll() has something to tell the kernel
+//
+// and Files is a FileQueue with submit(), withdraw(), forget() and the static takes().
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <ctime>
+#include <memory>
+#include <proa/options.hpp>
+#include <string>
+
+#include "backend/file_queue.hpp"
+#include "backend/readiness.hpp"
+
+namespace proa {
+
+template <class Kernel, class Files>
+class PollingBackend : public Backend, protected Poller {
+ public:
+  void submit(Operation& operation) noexcept final {
+    if (native_files_ && Files::takes(operation)) {
+      files_.submit(operation);
+    } else if (transfers(operation) || operation.opcode() == Opcode::file_call) {
+      blocking_.take(operation);
+    } else {
+      adapter_.submit(operation);
+    }
+  }
+  void cancel(Operation& operation) noexcept final {
+    Files::takes(operation) ? files_.cancel(operation) : adapter_.cancel(operation);
+  }
+  void withdraw(int descriptor) noexcept final { files_.withdraw(descriptor); }
+
+  void wait(TimePoint until) noexcept final {
+    files_.flush();
+    if (next_event_ < event_count_) return;  // those of the last wait come first
+    const TimePoint now = adapter_.now();
+    adapter_.before_wait(now);
+    until = std::min(until, adapter_.next_retry());
+    timespec timeout{};
+    const bool forever = until == never && !ready();
+    if (!ready() && until > now && !forever) {
+      const auto length = until - now;
+      const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(length);
+      timeout.tv_sec = seconds.count();
+      timeout.tv_nsec = static_cast<long>((length - seconds).count());
+    }
+    ++counters_.waits;
+    const long count = static_cast<Kernel&>(*this).poll(forever ? nullptr : &timeout);
+    next_event_ = 0;
+    event_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;  // -EINTR is a wake-up
+  }
+
+  Operation* next() noexcept final {
+    // Kept back until the next wait(), they would make the disk idle while the loop works.
+    if (files_.wants_flush()) files_.flush();
+    for (;;) {
+      if (Operation* const finished = adapter_.finished()) return finished;
+      if (Operation* const finished = files_.finished()) return finished;
+      // New events, sockets and files in turns, so that none starves the others.
+      const std::array<bool, 3> due{next_event_ < event_count_, adapter_.has_runnable(),
+                                    files_.due()};
+      for (std::size_t i = 0; i < due.size(); ++i) {
+        turn_ = (turn_ + 1) % due.size();
+        if (due[turn_]) break;
+      }
+      if (!due[turn_]) return nullptr;
+      Operation* finished = nullptr;
+      if (turn_ == 0) finished = static_cast<Kernel&>(*this).take(next_event_++);
+      if (turn_ == 1) finished = adapter_.perform_next();
+      if (turn_ == 2) finished = files_.next();
+      if (finished) return finished;
+    }
+  }
+
+  TimePoint next_deadline() const noexcept final {
+    const bool at_once =
+        files_ready() || files_.wants_flush() || static_cast<const Kernel&>(*this).unflushed();
+    return at_once ? TimePoint() : adapter_.next_retry();
+  }
+  System& system() noexcept final { return adapter_; }
+
+  static std::unique_ptr<Backend> create(const BackendContext& context, std::string& why_not) {
+    auto backend = std::make_unique<Kernel>(context);
+    const long result = backend->open();
+    if (result == 0) return backend;
+    why_not = Kernel::name + (": " + std::string(std::strerror(static_cast<int>(-result))));
+    return nullptr;
+  }
+
+ protected:
+  explicit PollingBackend(const BackendContext& context) noexcept
+      : adapter_(*this, context.buffers, context.blocking, context.counters),
+        files_(context.blocking, context.counters),
+        native_files_(context.options.native_files),
+        blocking_(context.blocking),
+        counters_(context.counters) {}
+
+  ReadinessAdapter adapter_;
+  Files files_;
+  const bool native_files_;
+
+ private:
+  bool files_ready() const noexcept { return files_.has_finished() || files_.due(); }
+  bool ready() const noexcept {
+    return adapter_.has_finished() || adapter_.has_runnable() || files_ready();
+  }
+  void forget(int descriptor) noexcept final { files_.forget(descriptor); }
+
+  BlockingCalls& blocking_;
+  Counters& counters_;
+  std::size_t next_event_ = 0;
+  std::size_t event_count_ = 0;
+  std::size_t turn_ = 0;
+};
+
+}  // namespace proa

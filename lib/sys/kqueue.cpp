@@ -1,0 +1,60 @@
+// kqueue(2) and aio(4). Where aio(4) cannot tell a kqueue of what is done, on all systems but
+// FreeBSD, there is none for us. On Linux: the emulation of the tests.
+#include <fcntl.h>
+#include <sys/event.h>
+#include <sys/types.h>
+
+#include "sys/call.hpp"
+#include "sys/sys.hpp"
+
+#if defined(__FreeBSD__) || defined(__linux__)
+#define PROA_SYS_KEVENT_AIO 1
+#include <aio.h>
+#include <sys/sysctl.h>
+#endif
+
+namespace proa::sys::direct {
+namespace {
+
+// xnu takes no timeout of more than 100,000,000 seconds for one.
+constexpr timespec longest_wait = {24 * 60 * 60, 0};
+
+}  // namespace
+
+long kqueue() noexcept {
+  const long result = checked(::kqueue());
+  if (result >= 0) ::fcntl(static_cast<int>(result), F_SETFD, FD_CLOEXEC);
+  return result;
+}
+long kevent(int kq, const struct kevent* changes, int count, struct kevent* events, int most,
+            const timespec* timeout) noexcept {
+  const int before = errno;  // also called from signal handlers
+  if (timeout && timeout->tv_sec > longest_wait.tv_sec) timeout = &longest_wait;
+  const long result = checked(::kevent(kq, changes, count, events, most, timeout));
+  errno = before;
+  return result;
+}
+
+#ifdef PROA_SYS_KEVENT_AIO
+long aio_limit() noexcept {
+  int limit = 0;
+  std::size_t size = sizeof limit;
+  const long result =
+      checked(::sysctlbyname("vfs.aio.max_aio_queue_per_proc", &limit, &size, nullptr, 0));
+  return result < 0 ? result : limit;
+}
+long aio_readv(aiocb* block) noexcept { return checked(::aio_readv(block)); }
+long aio_writev(aiocb* block) noexcept { return checked(::aio_writev(block)); }
+long aio_fsync(int how, aiocb* block) noexcept { return checked(::aio_fsync(how, block)); }
+long aio_return(aiocb* block) noexcept { return checked(::aio_return(block)); }
+long aio_cancel(int fd, aiocb* block) noexcept { return checked(::aio_cancel(fd, block)); }
+#else
+long aio_limit() noexcept { return -ENOSYS; }
+long aio_readv(aiocb*) noexcept { return -ENOSYS; }
+long aio_writev(aiocb*) noexcept { return -ENOSYS; }
+long aio_fsync(int, aiocb*) noexcept { return -ENOSYS; }
+long aio_return(aiocb*) noexcept { return -ENOSYS; }
+long aio_cancel(int, aiocb*) noexcept { return -ENOSYS; }
+#endif
+
+}  // namespace proa::sys::direct
