@@ -1,6 +1,8 @@
 #pragma once
 
-// <sys/event.h> as FreeBSD 13 has it: names, types and values. For tests on Linux only.
+// <sys/event.h> as FreeBSD 13 has it: names, types and values. For tests on Linux only. A system
+// header, as the real one is, because a function that is named like a class draws a warning.
+#pragma GCC system_header
 
 #include <stdint.h>
 #include <sys/types.h>
