@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/stat.h>
-#include <sys/sysctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -23,7 +22,6 @@ namespace proa_test::emulated {
 
 namespace {
 
-constexpr int most_jobs = 256;  // vfs.aio.max_aio_queue_per_proc
 constexpr int thread_count = 8;
 
 enum class State { unused, queued, running, done };
@@ -48,10 +46,10 @@ struct Job {
 
 struct Engine {
   Engine() noexcept {
-    for (std::size_t i = 0; i < most_jobs; ++i) jobs[i].pieces = pieces[i];
+    for (std::size_t i = 0; i < most_aio; ++i) jobs[i].pieces = pieces[i];
   }
-  Job jobs[most_jobs];
-  iovec pieces[most_jobs][IOV_MAX];
+  Job jobs[most_aio];
+  iovec pieces[most_aio][IOV_MAX];
   std::condition_variable work;
   std::condition_variable done;
   std::uint64_t submitted = 0;
@@ -247,22 +245,6 @@ int answer(int error) noexcept {
   return -1;
 }
 
-int number_of(const char* name) noexcept {
-  struct Known {
-    const char* name;
-    int value;
-  };
-  static constexpr Known known[] = {
-      {"vfs.aio.max_aio_queue", 1024},  {"vfs.aio.max_aio_queue_per_proc", most_jobs},
-      {"vfs.aio.max_aio_per_proc", 32}, {"vfs.aio.max_aio_procs", 32},
-      {"vfs.aio.enable_unsafe", 0},     {"vfs.aio.num_buf_aio", 0},
-      {"p1003_1b.aio_listio_max", 256}, {"kern.osreldate", 1302001}};
-  for (const Known& each : known) {
-    if (std::strcmp(each.name, name) == 0) return each.value;
-  }
-  return -1;
-}
-
 }  // namespace
 
 void await_aio(int descriptor) noexcept {
@@ -339,18 +321,3 @@ int aio_cancel(int descriptor, aiocb* control) {
 }
 
 int lio_listio(int, aiocb* const*, int, sigevent*) { return answer(ENOSYS); }
-
-int sysctlbyname(const char* name, void* old_value, size_t* old_size, const void* new_value,
-                 size_t) {
-  const int value = macos() ? -1 : number_of(name);
-  if (value < 0) return answer(ENOENT);
-  if (new_value) return answer(EPERM);
-  if (!old_value) {
-    *old_size = sizeof value;
-    return 0;
-  }
-  if (*old_size < sizeof value) return answer(ENOMEM);
-  *old_size = sizeof value;
-  std::memcpy(old_value, &value, sizeof value);
-  return 0;
-}

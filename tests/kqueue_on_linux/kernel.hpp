@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdint>
 #include <mutex>
+#include <new>
 
 namespace proa_test::emulated {
 
@@ -66,6 +67,8 @@ struct Slot {
 };
 
 constexpr int most_descriptors = 1 << 20;
+constexpr int most_aio = 256;  // vfs.aio.max_aio_queue_per_proc
+constexpr std::size_t cell = 512;
 /// nullptr for a number that no descriptor can have.
 Slot* slot(int descriptor) noexcept;
 
@@ -83,11 +86,32 @@ std::mutex& giant_mutex() noexcept;
 
 /// False once for all until the first kqueue is made: nothing has to be looked up then.
 bool in_use() noexcept;
+void set_in_use(int descriptor) noexcept;
 bool macos() noexcept;
 
 // All that follows wants Giant held.
+void* take_cell() noexcept;
+void give_cell(void* memory) noexcept;
+template <class T>
+T* make() noexcept {
+  static_assert(sizeof(T) <= cell);
+  void* const memory = take_cell();
+  return memory ? new (memory) T : nullptr;
+}
+template <class T>
+void unmake(T& made) noexcept {
+  made.~T();
+  give_cell(&made);
+}
+
 Kqueue* find_kqueue(int descriptor) noexcept;
 void close_kqueue(int descriptor) noexcept;
+/// 0 or an error number.
+int apply(Kqueue& kqueue, struct kevent change) noexcept;
+/// Of a knote that epoll does not watch.
+bool is_ready(Knote& knote) noexcept;
+/// Hands out one event, and does what the flags of the knote say must follow.
+void report(Knote& knote, struct kevent& event) noexcept;
 void drop(Knote& knote) noexcept;  // and frees it, but for AIO
 void activate(Knote& knote) noexcept;
 void deactivate(Knote& knote) noexcept;
