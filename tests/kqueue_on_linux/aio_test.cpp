@@ -54,22 +54,29 @@ void expect(const Queue& queue, const Request& request, int error) {
 /// Keeps all threads of the emulation busy with reads of a socket.
 class Busy {
  public:
-  explicit Busy(const Queue& queue) : ends_(make_local()) {
+  Busy() : ends_(make_local()) {
     for (auto& each : reads_) {
-      each = std::make_unique<Request>(queue, ends_.a, 1);
+      each = std::make_unique<Request>(queue_, ends_.a, 1);
       REQUIRE(aio_read(&each->control) == 0);
     }
   }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+  ~Busy() { end(); }
+
   /// Lets them end.
-  void end(const Queue& queue) {
+  void end() {
+    if (std::exchange(ended_, true)) return;
     put(ends_.b, std::string(reads_.size(), 'x'));
-    for (std::size_t taken = 0; taken < reads_.size();) taken += queue.take(soon).size();
+    for (std::size_t taken = 0; taken < reads_.size();) taken += queue_.take(soon).size();
     for (auto& each : reads_) CHECK(aio_return(&each->control) == 1);
   }
 
  private:
+  Queue queue_;
   Pair ends_;
   std::array<std::unique_ptr<Request>, 32> reads_;
+  bool ended_ = false;
 };
 
 }  // namespace
@@ -137,7 +144,7 @@ TEST_CASE("what was completed counts until it is returned", "[kqueue][aio]") {
 TEST_CASE("what no thread has begun is canceled, and says so once", "[kqueue][aio]") {
   Queue queue;
   const File file;
-  Busy busy(queue);
+  Busy busy;
   Request request(queue, file.number);
   REQUIRE(aio_read(&request.control) == 0);
   CHECK(aio_error(&request.control) == EINPROGRESS);
@@ -148,20 +155,19 @@ TEST_CASE("what no thread has begun is canceled, and says so once", "[kqueue][ai
   CHECK(aio_return(&request.control) == -1);
   CHECK(errno == ECANCELED);
   CHECK(aio_cancel(file.number, nullptr) == AIO_ALLDONE);
-  busy.end(queue);
+  busy.end();
 }
 
 TEST_CASE("a sync is behind the writes that were there before it", "[kqueue][aio]") {
   Queue queue;
   const File file;
-  Busy busy(queue);
+  Busy busy;
   Request write(queue, file.number);
   Request sync(queue, file.number);
   REQUIRE(aio_write(&write.control) == 0);
   REQUIRE(aio_fsync(O_DSYNC, &sync.control) == 0);
   REQUIRE(queue.take().empty());
-  busy.end(queue);
-  // Taken with the reads or behind them; the order of completion is what matters.
+  busy.end();
   while (aio_error(&sync.control) == EINPROGRESS) queue.take(1);
   CHECK(aio_error(&write.control) == 0);
   CHECK(aio_return(&write.control) == 10);
@@ -170,15 +176,14 @@ TEST_CASE("a sync is behind the writes that were there before it", "[kqueue][aio
 
 TEST_CASE("with its kqueue closed an operation completes all the same", "[kqueue][aio]") {
   const File file;
-  Queue other;
-  Busy busy(other);
+  Busy busy;
   auto queue = std::make_unique<Queue>();
   Request request(*queue, file.number);
   REQUIRE(aio_read(&request.control) == 0);
   queue.reset();
   Queue next;  // may have the number of the one that was closed
-  busy.end(other);
-  while (aio_error(&request.control) == EINPROGRESS) other.take(1);
+  busy.end();
+  while (aio_error(&request.control) == EINPROGRESS) next.take(1);
   CHECK(aio_return(&request.control) == 10);
   CHECK(next.take().empty());
 }

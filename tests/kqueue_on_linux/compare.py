@@ -57,7 +57,7 @@ def sections(text, errors):
     return found
 
 
-probe, transcript = sys.argv[1:]
+probe, transcript = sys.argv[1:3]
 with tempfile.TemporaryDirectory() as folder:
     printed = subprocess.run([os.path.abspath(probe)], cwd=folder, stdout=subprocess.PIPE, text=True, timeout=100)
 ours = sections(printed.stdout, LINUX)
