@@ -86,7 +86,10 @@ extern "C" int __wrap_connect(int descriptor, const sockaddr* address, socklen_t
   const int result = __real_connect(descriptor, address, size);
   if (result == 0 || !in_use() || address->sa_family == AF_UNIX) return result;
   const int error = errno == EINPROGRESS ? error_by_now(descriptor) : errno;
-  if (error == ECONNREFUSED) slot(descriptor)->refused = true;
+  if (error == ECONNREFUSED) {
+    const Giant giant;
+    slot(descriptor)->refused = true;
+  }
   errno = error;
   return result;
 }
