@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <sys/sysctl.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 
 #include <cstring>
 #include <memory>
@@ -202,6 +203,31 @@ TEST_CASE("a file that is closed has been read by then", "[kqueue][aio][thread]"
     CHECK(aio_return(&request.control) == 10);
     CHECK(std::string(request.bytes.data(), 10) == "0123456789");
   }
+}
+
+// The threads that wait for work in the parent, or do some, do not exist in the child.
+void child_reads(int file) {
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::alarm(soon / 1000);
+    Queue queue;
+    Request request(queue, file);
+    const bool good = aio_read(&request.control) == 0 && queue.take(soon).size() == 1 &&
+                      aio_return(&request.control) == 10;
+    ::_exit(good ? 0 : 1);
+  }
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+}
+
+TEST_CASE("a child begins with none of its parent's operations", "[kqueue][aio]") {
+  const File file;
+  Busy busy;
+  child_reads(file.number);
+  busy.end();
+  child_reads(file.number);
 }
 
 TEST_CASE("an event may be disabled, enabled and deleted", "[kqueue][aio]") {
