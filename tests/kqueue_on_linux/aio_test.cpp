@@ -212,9 +212,12 @@ void child_reads(int file) {
   if (child == 0) {
     ::alarm(soon / 1000);
     Queue queue;
-    Request request(queue, file);
-    const bool good = aio_read(&request.control) == 0 && queue.take(soon).size() == 1 &&
-                      aio_return(&request.control) == 10;
+    bool good = true;
+    for (int i = 0; i < 20 && good; ++i) {  // at first by new threads, then by waiting ones
+      Request request(queue, file);
+      good = aio_read(&request.control) == 0 && queue.take(soon).size() == 1 &&
+             aio_return(&request.control) == 10;
+    }
     ::_exit(good ? 0 : 1);
   }
   int status = -1;
