@@ -85,10 +85,12 @@ extern "C" int __wrap_dup3(int from, int to, int flags) {
 extern "C" int __wrap_connect(int descriptor, const sockaddr* address, socklen_t size) {
   const int result = __real_connect(descriptor, address, size);
   if (result == 0 || !in_use() || address->sa_family == AF_UNIX) return result;
-  const int error = errno == EINPROGRESS ? error_by_now(descriptor) : errno;
-  if (error == ECONNREFUSED) {
+  int error = errno == EINPROGRESS ? error_by_now(descriptor) : errno;
+  if (Slot* const at = slot(descriptor)) {
     const Giant giant;
-    slot(descriptor)->refused = true;
+    // Linux lets it try again after that; FreeBSD refuses it for good (INP_DROPPED).
+    if (error == ECONNABORTED && at->refused) error = ECONNREFUSED;
+    if (error == ECONNREFUSED) at->refused = true;
   }
   errno = error;
   return result;

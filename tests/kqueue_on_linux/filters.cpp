@@ -78,6 +78,12 @@ bool evaluate_end(Knote& knote, std::uint32_t bits, bool refused) noexcept {
   return (refused || was_connected(knote.kind, descriptor)) && end(knote, 0);
 }
 
+// Bytes behind an urgent one, which Linux does not count before the urgent one is passed.
+bool has_urgent(int descriptor) noexcept {
+  pollfd asked{descriptor, POLLPRI, 0};
+  return ::poll(&asked, 1, 0) == 1 && (asked.revents & POLLPRI) != 0;
+}
+
 bool evaluate_read(Knote& knote, std::uint32_t bits, bool refused) noexcept {
   const int descriptor = static_cast<int>(knote.event.ident);
   const int queued = asked(descriptor, FIONREAD);
@@ -86,6 +92,8 @@ bool evaluate_read(Knote& knote, std::uint32_t bits, bool refused) noexcept {
     // A listener, or what has no bytes to count.
     knote.event.data = knote.kind == Kind::tcp ? tcp_state(descriptor).tcpi_unacked : 1;
     if (is_stream(knote.kind) && is_listener(descriptor)) return (bits & EPOLLIN) != 0;
+  } else if (knote.kind == Kind::tcp && has_urgent(descriptor)) {
+    ++knote.event.data;
   }
   const bool failed = (bits & (EPOLLHUP | EPOLLERR)) != 0;
   if (is_stream(knote.kind) && failed) return evaluate_end(knote, bits, refused);
