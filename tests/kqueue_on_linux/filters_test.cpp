@@ -3,6 +3,8 @@
 #include <poll.h>
 #include <sys/mman.h>
 
+#include <cstdlib>
+
 #include "rig.hpp"
 
 using namespace proa_test;
@@ -253,4 +255,30 @@ TEST_CASE("a file is readable where it does not end; /dev/null has no filter", "
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   CHECK(queue.watch(null, EVFILT_READ) == ENODEV);
   ::close(null);
+}
+
+TEST_CASE("a terminal has bytes, room and an end", "[kqueue]") {
+  Queue queue;
+  const int screen = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  REQUIRE(screen >= 0);
+  REQUIRE(::unlockpt(screen) == 0);
+  std::array<char, 64> name{};
+  REQUIRE(::ptsname_r(screen, name.data(), name.size()) == 0);
+  const int terminal = ::open(name.data(), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+  REQUIRE(queue.watch(terminal, EVFILT_READ) == 0);
+  REQUIRE(queue.watch(terminal, EVFILT_WRITE) == 0);
+  Events events = queue.take(soon);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].filter == EVFILT_WRITE);
+  put(screen, "line\n");
+  events = queue.take(soon);
+  REQUIRE(has(events, terminal, EVFILT_READ));
+  CHECK(events[0].data == 5);
+  CHECK(get(terminal) == "line\n");
+  queue.take();
+  ::close(screen);
+  events = queue.take(soon);
+  REQUIRE(has(events, terminal, EVFILT_READ));
+  for (const auto& event : events) CHECK((event.flags & EV_EOF) != 0);
+  ::close(terminal);
 }
