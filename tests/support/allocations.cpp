@@ -2,6 +2,10 @@
 // own; under a sanitizer they belong to the sanitizer, which tells its hooks.
 #include "support/allocations.hpp"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
@@ -99,6 +103,7 @@ void free(void* memory) { __libc_free(memory); }
 #else
 extern "C" __attribute__((weak)) int __sanitizer_install_malloc_and_free_hooks(
     void (*)(const volatile void*, std::size_t), void (*)(const volatile void*));
+extern "C" __attribute__((weak)) std::size_t __sanitizer_get_current_allocated_bytes();
 #endif
 
 void* operator new(std::size_t size) { return allocate_or_throw(size); }
@@ -149,6 +154,15 @@ bool counts_malloc() {
 std::uint64_t allocations() {
   counts_malloc();
   return count.load();
+}
+
+std::size_t bytes_in_use() {
+#ifdef PROA_TEST_OWN_MALLOC
+  const auto info = ::mallinfo2();
+  return info.uordblks + info.hblkhd;
+#else
+  return __sanitizer_get_current_allocated_bytes ? __sanitizer_get_current_allocated_bytes() : 0;
+#endif
 }
 
 FailingAllocation::FailingAllocation(std::uint64_t nth, bool persistent) {
