@@ -133,14 +133,11 @@ Attempt Performer::accept(Accept& operation) noexcept {
 }
 
 Attempt Performer::connect(Connect& operation) noexcept {
-  const Descriptor socket = operation.descriptor();
+  // A second connect(2) asks how the first one went.
   const bool asks = BackendSide::phase(operation) != 0;
-  int error = 0;
-  // Not every system tells the second connect(2) how the first one went (FreeBSD begins anew).
-  if (asks && system_.get_option(socket, SocketOption::pending_error, error) == 0 && error != 0) {
-    return {error};
-  }
-  const long result = system_.connect(socket, operation.address());
+  const long error = asks ? sys::connect_error(operation.descriptor().number) : 0;
+  if (error != 0) return {error};
+  const long result = system_.connect(operation.descriptor(), operation.address());
   if (result == -EISCONN && asks) return {0};
   return {result};
 }

@@ -98,6 +98,8 @@ long accept(int fd, void* address, socklen_t* size) noexcept {
   });
 }
 
+// A second connect(2) tells.
+long connect_error(int) noexcept { return 0; }
 long recvmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
   return retried([&] { return ::recvmmsg(fd, raw(messages), count, flags, nullptr); });
 }

@@ -71,6 +71,13 @@ long socket(int family, int type) noexcept { return settled(checked(::socket(fam
 long accept(int fd, void* address, socklen_t* size) noexcept {
   return settled(retried([&] { return ::accept(fd, static_cast<sockaddr*>(address), size); }));
 }
+// A second connect(2) may begin anew, or give a reason of its own.
+long connect_error(int fd) noexcept {
+  int error = 0;
+  socklen_t size = sizeof error;
+  const long result = checked(::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size));
+  return result < 0 ? result : -error;
+}
 long recvmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
   return each(messages, count, [&](msghdr& header) { return ::recvmsg(fd, &header, flags); });
 }

@@ -84,6 +84,7 @@ struct Message;
 #define PROA_SYS_SUBSTITUTED_CALLS(X)                                                              \
   X(socket, (int family, int type), (family, type))                                                \
   X(accept, (int fd, void* address, socklen_t* size), (fd, address, size))                         \
+  X(connect_error, (int fd), (fd))                                                                 \
   X(recvmmsg, (int fd, proa::sys::Message* messages, unsigned count, int flags),                   \
     (fd, messages, count, flags))                                                                  \
   X(sendmmsg, (int fd, proa::sys::Message* messages, unsigned count, int flags),                   \

@@ -112,8 +112,10 @@ TEST_CASE("the loop's thread makes no call that may wait for a disk", "[file][co
   send.request.prepare(line.descriptor(), number, 0, bytes.size());
   succeeds(send);
   world.run_until("it has arrived", [&] { return line.far.received_bytes() == bytes.size(); });
+  let_append(file);
   append.request.prepare_append(number, "end");
   succeeds(append);
+  let_append(file, false);
   sync.request.prepare_data(number);
   succeeds(sync);
   status.request.prepare(number);

@@ -127,6 +127,7 @@ TEST_CASE("F05: the limit of the process is an error, not a signal", "[file][R11
     CHECK(write.error() == std::errc::file_too_large);
     CHECK(write.bytes() == 0);
     if (!direct) {
+      let_append(file);
       write.request.prepare_append(file.descriptor(), memory.text());
       perform(world, write);
       CHECK(write.error() == std::errc::file_too_large);

@@ -156,12 +156,18 @@ TEST_CASE("an append is never aio(4)'s, and a FIFO is not asked for", "[file][R1
   Recording<proa::WriteAt> append;
   ReadingAt read;
   World world;
-  const proa::File file = open_file(world, folder.file("a", "bytes"));
+  const OpenFlags flags = OpenFlags::read | OpenFlags::append;
+  const proa::File file = open_file(world, folder.file("a", "bytes"), flags);
   const proa::File pipe = open_file(world, fifo);
   const Ledger ledger;
   append.request.prepare_append(file.descriptor(), " more");
   perform(world, append);
   CHECK(contents(folder.path("a")) == "bytes more");
+  // Any other file would have to be written at an offset.
+  const proa::File fixed = open_file(world, folder.path("a"));
+  append.request.prepare_append(fixed.descriptor(), " lost");
+  perform(world, append);
+  CHECK(append.error() == std::errc::operation_not_supported);
   perform(world, (read.from(pipe.descriptor()), read));
   CHECK(read.error() == std::errc::invalid_seek);
   CHECK(ledger.count(Call::aio_writev) + ledger.count(Call::aio_readv) == 0);

@@ -54,6 +54,7 @@ TEST_CASE("a file is opened, written, synced, asked about, cut and closed", "[fi
   proa::File file = std::move(open.request.file());
   REQUIRE(file.valid());
   perform(world, (write.to(file.descriptor(), 0, "0123456789"), write));
+  let_append(file);
   append.request.prepare_append(file.descriptor(), "end");
   perform(world, append);
   CHECK(!append.error());

@@ -1,6 +1,7 @@
 // Files as the system sees them.
 #include "contract/file_rig.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -37,6 +38,15 @@ proa::File open_file(World& world, const std::string& path, proa::OpenFlags flag
   INFO(path << ": " << error.message());
   REQUIRE(!error);
   return file;
+}
+
+bool appends_anywhere() { return !over_kqueue(); }
+
+void let_append(const proa::File& file, bool on) {
+  const int number = file.descriptor().number;
+  if (appends_anywhere() || number < 0) return;
+  const int flags = ::fcntl(number, F_GETFL);
+  REQUIRE(::fcntl(number, F_SETFL, on ? flags | O_APPEND : flags & ~O_APPEND) == 0);
 }
 
 Aligned::Aligned(std::size_t size, char fill)

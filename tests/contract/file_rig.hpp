@@ -38,6 +38,12 @@ std::string contents(const std::string& path);
 proa::File open_file(World& world, const std::string& path,
                      proa::OpenFlags flags = proa::OpenFlags::read | proa::OpenFlags::write);
 
+// To append to any file is Linux's (RWF_APPEND). Elsewhere it has to be opened for that, and then
+// all that is written is appended.
+bool appends_anywhere();
+// So: makes it a file that was opened for that, or not, where this is needed.
+void let_append(const proa::File& file, bool on = true);
+
 // Memory for direct I/O.
 class Aligned {
  public:

@@ -58,7 +58,10 @@ void Sequence::run(std::size_t batches) {
     flight_.tasks.clear();
     claims_.clear();
     names_busy_ = false;
-    for (Slot& slot : slots_) slot.used = false;
+    for (Slot& slot : slots_) {
+      slot.used = false;
+      let_append(slot.file, false);
+    }
   }
   compare_folder();
 }
@@ -258,8 +261,9 @@ void Sequence::write(Slot& slot) {
 void Sequence::append(Slot& slot) {
   ModelFile& file = *slot.opened.file;
   const std::size_t size = length();
-  if (!claim(file, file.bytes.size(), end_of_all, true)) return;
+  if (!claim(file, appends_anywhere() ? file.bytes.size() : 0, end_of_all, true)) return;
   slot.used = true;
+  let_append(slot.file);
   const auto recording = make<proa::WriteAt>("append " + std::to_string(size));
   const auto memory = fill(size);
   recording->request.prepare_append(slot.file.descriptor(), memory->text());

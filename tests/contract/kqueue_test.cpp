@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "raw.hpp"
+#include "support/plain.hpp"
 
 namespace {
 
@@ -65,7 +66,7 @@ TEST_CASE("changes that wait die with their descriptor", "[R2][kqueue]") {
   World world;
   proa::Socket near = std::move(world.pair(Link::path).near);
   int ends[2];
-  REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+  REQUIRE(plain_pipe(ends));
   const Raw reading_end(ends[0]);
   const Raw writing_end(ends[1]);
   const int number = near.descriptor().number;

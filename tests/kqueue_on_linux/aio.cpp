@@ -266,6 +266,8 @@ void forget_aio_after_fork() noexcept {
     job.knote.kqueue = nullptr;
   }
   engine().threads = 0;
+  new (&engine().work) std::condition_variable;  // without the threads that waited there
+  new (&engine().done) std::condition_variable;
 }
 
 }  // namespace proa_test::emulated

@@ -94,6 +94,18 @@ TEST_CASE("the peer's half-close ends reading and says nothing of writing", "[kq
   CHECK(queue.take().empty());
 }
 
+TEST_CASE("asked again a socket tells of its room, though the peer has ended", "[kqueue]") {
+  Queue queue;
+  Pair ends(make_tcp());
+  REQUIRE(queue.watch(ends.a, EVFILT_WRITE) == 0);
+  REQUIRE(queue.take(soon).size() == 1);
+  ::shutdown(ends.b, SHUT_WR);
+  pollfd end{ends.a, POLLRDHUP, 0};
+  REQUIRE(::poll(&end, 1, soon) == 1);
+  REQUIRE(queue.watch(ends.a, EVFILT_WRITE) == 0);
+  CHECK(has(queue.take(soon), ends.a, EVFILT_WRITE));
+}
+
 TEST_CASE("after its own shutdown() a socket has nothing to write any more", "[kqueue]") {
   Queue queue;
   Pair ends(make_tcp());

@@ -136,6 +136,7 @@ int apply(Kqueue& kqueue, struct kevent change) noexcept {
   }
   knote->event.udata = change.udata;
   if (of_descriptor(*knote)) {
+    knote->told = false;  // asked again, it tells again
     if (!knote->disabled) return arm(*knote);
     disarm(*knote);
     deactivate(*knote);

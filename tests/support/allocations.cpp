@@ -38,7 +38,7 @@ bool allowed() noexcept {
   return false;
 }
 
-#ifndef PROA_TEST_OWN_MALLOC
+#ifdef PROA_TEST_SANITIZED
 void counted(const volatile void*, std::size_t) noexcept { ++count; }
 void ignored(const volatile void*) noexcept {}
 #endif
@@ -96,7 +96,8 @@ int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
 }
 void free(void* memory) { __libc_free(memory); }
 }
-#else
+#endif
+#ifdef PROA_TEST_SANITIZED
 extern "C" __attribute__((weak)) int __sanitizer_install_malloc_and_free_hooks(
     void (*)(const volatile void*, std::size_t), void (*)(const volatile void*));
 #endif
@@ -139,10 +140,12 @@ namespace proa_test {
 bool counts_malloc() {
 #ifdef PROA_TEST_OWN_MALLOC
   return true;
-#else
+#elif defined(PROA_TEST_SANITIZED)
   static const bool hooked = __sanitizer_install_malloc_and_free_hooks != nullptr &&
                              __sanitizer_install_malloc_and_free_hooks(counted, ignored) > 0;
   return hooked;
+#else
+  return false;
 #endif
 }
 
