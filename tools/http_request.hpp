@@ -88,11 +88,11 @@ inline bool decode_path(std::string_view target, std::string& path) {
 }
 
 /// One line of the head.
-inline bool parse_field(std::string_view line, Request& request, bool& has_host) {
+inline bool parse_field(std::string_view line, Request& request, unsigned& hosts) {
   std::string_view name;
   if (!is_text(line) || !take(line, ":", name) || !is_token(name)) return false;
   const std::string_view value = trimmed(line);
-  if (same(name, "Host")) has_host = true;
+  if (same(name, "Host")) ++hosts;
   if (same(name, "Transfer-Encoding")) return false;  // where the body ends could not be told
   if (same(name, "Expect")) request.expects_continue = same(value, "100-continue");
   if (same(name, "Connection")) {
@@ -120,12 +120,13 @@ inline bool parse(std::string_view head, Request& request) {
   if (line != "HTTP/1.1" && line != "HTTP/1.0") return false;
   request.method = method;
   request.keep_alive = line == "HTTP/1.1";
-  bool has_host = line == "HTTP/1.0";
+  const bool needs_host = line == "HTTP/1.1";
+  unsigned hosts = 0;
   if (!decode_path(target, request.path)) return false;
   while (take(head, "\r\n", line) && !line.empty()) {
-    if (!parse_field(line, request, has_host)) return false;
+    if (!parse_field(line, request, hosts)) return false;
   }
-  return has_host;
+  return hosts <= 1 && (hosts == 1 || !needs_host);  // RFC 9112, 3.2
 }
 
 }  // namespace http

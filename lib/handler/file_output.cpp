@@ -100,7 +100,7 @@ void FileHandler::writev(const Bytes* pieces, std::size_t count) noexcept {
   if (!queue_.push(pieces, count, proactor_.core().pool())) {
     // In part is worse than not at all: the rest of the file would be garbage.
     output_over_ = true;
-    return fail(-ENOBUFS);
+    return refuse_output(std::make_error_code(std::errc::no_buffer_space));
   }
   write_grew();
 }
@@ -127,7 +127,7 @@ void FileHandler::set_write_position(std::uint64_t offset) noexcept {
     write_position_ = offset;
   } else if (marks() && !marks_->moves.push({writes_queued_, offset})) {
     output_over_ = true;  // what follows would be written to the wrong place
-    fail(-ENOMEM);
+    refuse_output(std::make_error_code(std::errc::not_enough_memory));
   }
 }
 

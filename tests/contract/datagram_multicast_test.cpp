@@ -51,6 +51,26 @@ TEST_CASE("groups of IPv6 are joined and left", "[datagram]") {
   CHECK(two.server.leave(group, interface));
 }
 
+// What is set for the interface, the hops and the loop counts for both kinds of group.
+TEST_CASE("an IPv6 socket has groups of IPv4 too", "[datagram]") {
+  const Address group = Address::ipv4({239, 255, 77, 8}, 0);
+  const Address mapped =
+      Address::ipv6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 239, 255, 77, 8}, 0);
+  World world;
+  Two two(world);
+  const std::uint32_t interface = loopback_interface();
+  proa::DatagramOptions options;
+  options.v6_only = false;
+  REQUIRE(!two.server.bind(Address::ipv6({}, 0), options));
+  REQUIRE(!two.client.bind(Address::ipv6({}, 0), options));
+  REQUIRE(!two.client.set_multicast(interface, 1, true));
+  REQUIRE(!two.server.join(group, interface));
+  two.client.send("one", mapped.with_port(two.server.address().port()));
+  world.run_until("it arrived", [&] { return two.server.received.size() == 1; });
+  CHECK(two.server.received[0] == "one");
+  CHECK(!two.server.leave(group, interface));
+}
+
 TEST_CASE("a broadcast must be asked for", "[datagram]") {
   World world;
   Two two(world);

@@ -271,4 +271,26 @@ TEST_CASE("a file that does not open: a write of nothing waits for one that does
   CHECK(file.writes == std::vector<std::size_t>{0, 1});
 }
 
+TEST_CASE("a write that finds no memory is told before finish() closes", "[file][R2]") {
+  const Folder folder;
+  Filings filings;
+  World world;
+  Filing& file = filings.add(*world);
+  file.open(folder.path("a"), read_write);
+  world.run_until("it is open", [&] { return file.saw("open"); });
+  const std::string large(std::size_t{8} << 20, 'x');
+  proa::Watermarks marks;
+  marks.limit = std::size_t{16} << 20;
+  file.set_watermarks(marks);
+  {
+    const Replaced no_memory(
+        proa::sys::table.map, +[](std::size_t, void**) noexcept -> long { return -ENOMEM; });
+    file.write(proa::Bytes(large));
+  }
+  file.finish();
+  world.run_until("it is closed", [&] { return file.is_closed(); });
+  CHECK(file.error == std::errc::no_buffer_space);
+  CHECK(file.count("error") == 1);
+}
+
 }  // namespace

@@ -115,6 +115,7 @@ refusals() {
   is "$(status -H "Long: $(head -c 9000 /dev/zero | tr '\0' x)" "$url/hello")" 431
   is "$(say 'nonsense\r\n\r\n' | head -n 1)" $'HTTP/1.1 400 Bad Request\r'
   is "$(say 'GET /hello HTTP/1.1\r\n\r\n' | head -n 1)" $'HTTP/1.1 400 Bad Request\r'
+  is "$(say 'GET /hello HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n' | head -n 1)" $'HTTP/1.1 400 Bad Request\r'
   is "$(say 'GET /hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n' | head -n 1)" \
     $'HTTP/1.1 400 Bad Request\r'
   is "$(get "$url/hello")" "hello there"

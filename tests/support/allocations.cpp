@@ -2,6 +2,10 @@
 // own; under a sanitizer they belong to the sanitizer, which tells its hooks.
 #include "support/allocations.hpp"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
@@ -100,6 +104,7 @@ void free(void* memory) { __libc_free(memory); }
 #ifdef PROA_TEST_SANITIZED
 extern "C" __attribute__((weak)) int __sanitizer_install_malloc_and_free_hooks(
     void (*)(const volatile void*, std::size_t), void (*)(const volatile void*));
+extern "C" __attribute__((weak)) std::size_t __sanitizer_get_current_allocated_bytes();
 #endif
 
 void* operator new(std::size_t size) { return allocate_or_throw(size); }
@@ -152,6 +157,17 @@ bool counts_malloc() {
 std::uint64_t allocations() {
   counts_malloc();
   return count.load();
+}
+
+std::size_t bytes_in_use() {
+#ifdef PROA_TEST_OWN_MALLOC
+  const auto info = ::mallinfo2();
+  return info.uordblks + info.hblkhd;
+#elif defined(PROA_TEST_SANITIZED)
+  return __sanitizer_get_current_allocated_bytes ? __sanitizer_get_current_allocated_bytes() : 0;
+#else
+  return 0;
+#endif
 }
 
 FailingAllocation::FailingAllocation(std::uint64_t nth, bool persistent) {

@@ -14,6 +14,9 @@ bool counts_malloc();
 // Allocations since the program began.
 std::uint64_t allocations();
 
+// Of the heap, by the program; 0 if nobody knows.
+std::size_t bytes_in_use();
+
 // While it lives, the `nth` allocation (from 1) of this thread fails, and, if `persistent`, all
 // behind it.
 class FailingAllocation {

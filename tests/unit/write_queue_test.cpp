@@ -1,4 +1,5 @@
 // The queue of what is to be sent, against a string that does the same.
+#include <cerrno>
 #include <deque>
 #include <memory>
 #include <proa/write_queue.hpp>
@@ -8,6 +9,8 @@
 #include "pool.hpp"
 #include "support/catch.hpp"
 #include "support/patterns.hpp"
+#include "support/replaced.hpp"
+#include "sys/sys.hpp"
 
 namespace {
 
@@ -124,6 +127,32 @@ TEST_CASE("small writes share blocks, large ones are not copied") {
   CHECK(last->data == where);
   queue.push(rig.buffer("small"));  // behind it, in its block
   CHECK(queue.capacity() == 3 * rig.block);
+}
+
+TEST_CASE("a write that finds no memory leaves nothing behind") {
+  Rig rig;
+  WriteQueue queue;
+  const Bytes first("first"), second("second");
+  REQUIRE(queue.push(&first, 1, *rig.pool));
+  const std::size_t capacity = queue.capacity();
+  const std::string large(1000 * rig.block, 'x');
+  const Bytes bytes(large);
+  {
+    const Replaced no_memory(
+        proa::sys::table.map, +[](std::size_t, void**) noexcept -> long { return -ENOMEM; });
+    REQUIRE(!queue.push(&bytes, 1, *rig.pool));
+  }
+  queue.drop_unfinished();
+  CHECK(content(queue) == "first");
+  CHECK(queue.capacity() == capacity);
+  REQUIRE(queue.push(&second, 1, *rig.pool));
+  CHECK(content(queue) == "firstsecond");
+  bool ended = false;
+  queue.consume(SIZE_MAX, ended);
+  CHECK(ended);
+  CHECK(content(queue) == "second");
+  queue.consume(SIZE_MAX, ended);
+  CHECK(queue.capacity() == 0);
 }
 
 TEST_CASE("nothing is written behind bytes that somebody else refers to") {
