@@ -206,6 +206,8 @@ Attempt Performer::send_datagrams(SendDatagrams& operation) noexcept {
       lends = false;  // no room for the notices (net.core.optmem_max)
       sent = send();
     }
+    // FreeBSD and macOS know no EAGAIN of a UNIX receiver without room.
+    if (sent == -ENOBUFS && room_is_untold(operation)) return {-EAGAIN};
     if (sent < 0) return {sent};
     if (static_cast<std::size_t>(sent) < batch.count()) operation.set_fell_short();
     if (lends) operation.add_lent(static_cast<std::size_t>(sent));

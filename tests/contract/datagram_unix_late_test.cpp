@@ -2,7 +2,10 @@
 // sender.
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "contract/datagram_rig.hpp"
+#include "support/faults.hpp"
 #include "support/patterns.hpp"
 
 namespace {
@@ -51,6 +54,23 @@ TEST_CASE("a UNIX reader that is late gets all, and the loop sleeps meanwhile",
   world.run_until("all is told", [&] { return two.client.results.size() == number; });
   for (const proa::Result& result : two.client.results) CHECK(!result.error);
   CHECK(two.client.told.empty());
+}
+
+TEST_CASE("a UNIX reader without room may be called ENOBUFS, and is waited for",
+          "[datagram][R11][R12]") {
+  Faults faults;
+  World world;
+  Two two(world);
+  const Address to = name_of("reader");
+  REQUIRE(!two.server.bind(to));
+  REQUIRE(!two.client.bind(name_of("sender")));
+  faults.fail(Call::sendmmsg, -ENOBUFS, 1, 3);
+  two.client.send("late", to);
+  world.run_until("it arrived", [&] { return two.server.received.size() == 1; });
+  world.run_until("it is told", [&] { return two.client.results.size() == 1; });
+  CHECK(!two.client.results[0].error);
+  CHECK(two.client.told.empty());
+  CHECK(faults.injected() == 3);
 }
 
 TEST_CASE("what waits for a UNIX reader ends with the handler", "[datagram][R6]") {

@@ -20,7 +20,9 @@ using proa::OpenFlags;
 constexpr std::size_t block = 512;
 constexpr std::size_t number = 600;  // more than the kernel takes
 
-bool native_kqueue() { return over_kqueue() && !files_by_workers(); }
+bool native_kqueue() {
+  return over_kqueue() && !files_by_workers() && proa::sys::table.aio_limit() > 0;
+}
 
 // A file that is read by many at once.
 class Reads {

@@ -86,12 +86,11 @@ extern "C" int __wrap_connect(int descriptor, const sockaddr* address, socklen_t
   const int result = __real_connect(descriptor, address, size);
   if (result == 0 || !in_use() || address->sa_family == AF_UNIX) return result;
   int error = errno == EINPROGRESS ? error_by_now(descriptor) : errno;
-  {
+  if (Slot* const at = slot(descriptor)) {
     const Giant giant;
-    bool& refused = slot(descriptor)->refused;
     // Linux lets it try again after that; FreeBSD refuses it for good (INP_DROPPED).
-    if (error == ECONNABORTED && refused) error = ECONNREFUSED;
-    if (error == ECONNREFUSED) refused = true;
+    if (error == ECONNABORTED && at->refused) error = ECONNREFUSED;
+    if (error == ECONNREFUSED) at->refused = true;
   }
   errno = error;
   return result;

@@ -3,6 +3,8 @@
 #include <poll.h>
 #include <sys/mman.h>
 
+#include <cstdlib>
+
 #include "rig.hpp"
 
 using namespace proa_test;
@@ -148,18 +150,33 @@ TEST_CASE("a socket that was never connected is not ready", "[kqueue]") {
   }
 }
 
-TEST_CASE("a connection to nobody is refused at once, and has ended", "[kqueue]") {
+TEST_CASE("a connection to nobody is refused at once and for good", "[kqueue]") {
   Queue queue;
   const sockaddr_in nobody = closed_port(SOCK_STREAM);
   const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  CHECK(::connect(client, reinterpret_cast<const sockaddr*>(&nobody), sizeof nobody) == -1);
-  CHECK(errno == ECONNREFUSED);
+  for (int i = 0; i < 2; ++i) {
+    CHECK(::connect(client, reinterpret_cast<const sockaddr*>(&nobody), sizeof nobody) == -1);
+    CHECK(errno == ECONNREFUSED);
+  }
   REQUIRE(queue.watch(client, EVFILT_WRITE) == 0);
   const Events events = queue.take(soon);
   REQUIRE(events.size() == 1);
   CHECK((events[0].flags & EV_EOF) != 0);
   CHECK(events[0].fflags == 0);
   ::close(client);
+}
+
+TEST_CASE("bytes behind an urgent one count as there", "[kqueue]") {
+  Queue queue;
+  Pair ends(make_tcp());
+  REQUIRE(queue.watch(ends.a, EVFILT_READ) == 0);
+  REQUIRE(::send(ends.b, "!", 1, MSG_OOB) == 1);
+  put(ends.b, "xyz");
+  pollfd all{ends.a, POLLIN | POLLPRI, 0};
+  REQUIRE(::poll(&all, 1, soon) == 1);
+  const Events events = queue.take(soon);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].data > 0);
 }
 
 TEST_CASE("a datagram that was refused makes both filters ready, and ends neither", "[kqueue]") {
@@ -238,4 +255,30 @@ TEST_CASE("a file is readable where it does not end; /dev/null has no filter", "
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   CHECK(queue.watch(null, EVFILT_READ) == ENODEV);
   ::close(null);
+}
+
+TEST_CASE("a terminal has bytes, room and an end", "[kqueue]") {
+  Queue queue;
+  const int screen = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  REQUIRE(screen >= 0);
+  REQUIRE(::unlockpt(screen) == 0);
+  std::array<char, 64> name{};
+  REQUIRE(::ptsname_r(screen, name.data(), name.size()) == 0);
+  const int terminal = ::open(name.data(), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+  REQUIRE(queue.watch(terminal, EVFILT_READ) == 0);
+  REQUIRE(queue.watch(terminal, EVFILT_WRITE) == 0);
+  Events events = queue.take(soon);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].filter == EVFILT_WRITE);
+  put(screen, "line\n");
+  events = queue.take(soon);
+  REQUIRE(has(events, terminal, EVFILT_READ));
+  CHECK(events[0].data == 5);
+  CHECK(get(terminal) == "line\n");
+  queue.take();
+  ::close(screen);
+  events = queue.take(soon);
+  REQUIRE(has(events, terminal, EVFILT_READ));
+  for (const auto& event : events) CHECK((event.flags & EV_EOF) != 0);
+  ::close(terminal);
 }
