@@ -1,6 +1,7 @@
 // What only kqueue can get wrong about descriptors: changes that wait for the next kevent(2), and
 // that the kernel then refuses one of.
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <list>
@@ -60,6 +61,28 @@ TEST_CASE("a change that is refused is an error of its own operation alone", "[R
   lines.check(world);
 }
 
+TEST_CASE("a foreign loop does not sleep before changes are made", "[embedding][kqueue]") {
+  if (!over_kqueue()) return;
+  Accepting accept;
+  World world;
+  proa::Socket& listener = world.listen();
+  accept.request.prepare(listener.descriptor());
+  world.submit(accept.request);
+  for (int i = 0; world->next_deadline() <= world.system().now(); ++i) {
+    REQUIRE(i < 10);
+    world->poll();
+  }
+  Peer& peer = world.peer();
+  peer.connect(listener.local_address());
+  pollfd handle = {world->native_handle(), POLLIN, 0};
+  REQUIRE(::poll(&handle, 1, 10000) == 1);
+  while (!accept.done() && world->poll() > 0) {
+  }
+  CHECK(accept.done());
+  CHECK(!accept.error());
+  accept.request.socket().close();
+}
+
 TEST_CASE("changes that wait die with their descriptor", "[R2][kqueue]") {
   if (!over_kqueue()) return;
   Read read;
@@ -76,6 +99,7 @@ TEST_CASE("changes that wait die with their descriptor", "[R2][kqueue]") {
   const Raw foreign(::dup2(reading_end.number, number));
   writing_end.write("of no concern");
   world.run_until("it was cancelled", [&] { return read.done(); });
+  const proa::KeepAlive idle(*world);
   world->run_once(20ms);
   CHECK(world->counters().stale_events == 0);
 }
@@ -92,6 +116,7 @@ TEST_CASE("a descriptor that was released wakes nobody", "[R2][kqueue]") {
   const std::uint64_t stale = world->counters().stale_events;
   line.far.send("second");
   line.far.turn();
+  const proa::KeepAlive idle(*world);
   world->run_once(20ms);
   CHECK(world->counters().stale_events == stale);
   proa::Socket& again = world.own(proa::Socket(world.system(), released));

@@ -145,6 +145,34 @@ TEST_CASE("data and the end of the stream, both there before the receive", "[R2]
       "last words", true);
 }
 
+// A backend that is told of each direction by itself is told of the room when another stream has
+// its turn, between the end of the input and the receive.
+TEST_CASE("the end of a stream is not forgotten over room to send", "[R2][readiness]") {
+  Recording<proa::RecvBuffers> busy;
+  Read read;
+  World world;
+  const Connection other = world.pair(Link::path);
+  const Connection line = world.pair();
+  busy.request.prepare(other.descriptor());
+  world.submit(busy.request);
+  other.far.send("x");
+  world.run_until("the other is at work", [&] { return !busy.results.empty(); });
+  other.far.send_pattern(1, 100000);
+  other.far.turn();
+  line.far.send("last words");
+  line.far.half_close();
+  line.far.turn();
+  world.submit(read.from(line.descriptor()));
+  world.run_until("the bytes came", [&] { return read.done(); });
+  CHECK(read.text() == "last words");
+  world.submit(read.from(line.descriptor()));
+  world.run_until("the end came", [&] { return read.results.size() == 2; });
+  CHECK(!read.error());
+  CHECK(read.bytes() == 0);
+  world->cancel(busy.request);
+  world.run_until("the other stopped", [&] { return !busy.request.pending(); });
+}
+
 TEST_CASE("a tty that gives a line at a time", "[R2][readiness]") {
   Reading reading;
   World world;
