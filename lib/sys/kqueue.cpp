@@ -1,5 +1,7 @@
 // kqueue(2) and aio(4). Where aio(4) cannot tell a kqueue of what is done, on all systems but
 // FreeBSD, there is none for us. On Linux: the emulation of the tests.
+#include "sys/kqueue.hpp"
+
 #include <fcntl.h>
 #include <sys/event.h>
 #include <sys/types.h>
@@ -13,7 +15,22 @@
 #include <sys/sysctl.h>
 #endif
 
-namespace proa::sys::direct {
+namespace proa::sys {
+
+#ifdef PROA_SYS_KEVENT_AIO
+void describe(aiocb& block, int kqueue, void* udata, iovec* pieces, int count) noexcept {
+  block.aio_sigevent.sigev_notify = SIGEV_KEVENT;
+  block.aio_sigevent.sigev_notify_kqueue = kqueue;
+  block.aio_sigevent.sigev_notify_kevent_flags = EV_ONESHOT;
+  block.aio_sigevent.sigev_value.sival_ptr = udata;
+  block.aio_iov = pieces;
+  block.aio_iovcnt = static_cast<decltype(block.aio_iovcnt)>(count);
+}
+#else
+void describe(aiocb&, int, void*, iovec*, int) noexcept {}
+#endif
+
+namespace direct {
 namespace {
 
 // xnu takes no timeout of more than 100,000,000 seconds for one.
@@ -57,4 +74,5 @@ long aio_return(aiocb*) noexcept { return -ENOSYS; }
 long aio_cancel(int, aiocb*) noexcept { return -ENOSYS; }
 #endif
 
-}  // namespace proa::sys::direct
+}  // namespace direct
+}  // namespace proa::sys

@@ -2,7 +2,7 @@
 // run through it too.
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,15 +31,11 @@ long settled(long fd) noexcept {
   return fd;
 }
 
-// One by one. An error behind the first is not told: the next call meets it again.
-template <class Call>
-long each(Message* messages, unsigned count, Call call) noexcept {
-  for (unsigned i = 0; i < count; ++i) {
-    const long result = retried([&] { return call(messages[i].header); });
-    if (result < 0) return i > 0 ? static_cast<long>(i) : result;
-    messages[i].bytes = static_cast<unsigned>(result);
-  }
-  return static_cast<long>(count);
+// A datagram is there. Behind the last one a socket would tell of its error, once: to a call that
+// has no room for it.
+bool more(int fd) noexcept {
+  int bytes = 0;
+  return ::ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
 FileInfo to_info(const struct stat& from) noexcept {
@@ -79,10 +75,22 @@ long connect_error(int fd) noexcept {
   return result < 0 ? result : -error;
 }
 long recvmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
-  return each(messages, count, [&](msghdr& header) { return ::recvmsg(fd, &header, flags); });
+  unsigned done = 0;
+  do {
+    const long result = retried([&] { return ::recvmsg(fd, &messages[done].header, flags); });
+    if (result < 0) return done > 0 ? static_cast<long>(done) : result;
+    messages[done].bytes = static_cast<unsigned>(result);
+  } while (++done < count && more(fd));
+  return static_cast<long>(done);
 }
+// Like Linux's, it tells of an error only if that is the first's.
 long sendmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
-  return each(messages, count, [&](msghdr& header) { return ::sendmsg(fd, &header, flags); });
+  for (unsigned done = 0; done < count; ++done) {
+    const long result = retried([&] { return ::sendmsg(fd, &messages[done].header, flags); });
+    if (result < 0) return done > 0 ? static_cast<long>(done) : result;
+    messages[done].bytes = static_cast<unsigned>(result);
+  }
+  return static_cast<long>(count);
 }
 
 // An offset of -1 is where the descriptor is. What waits for no disk cannot be said of a file.

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Installs proa into a temporary folder and builds every program of this folder against that alone: shared and
 # static, whatever was built. Then the complete programs among the examples of README.md and docs/ (these are not run).
 # Arguments: source folder, build folder, meson, then the C++ compiler command.

@@ -19,6 +19,7 @@ struct Idle : proa::DatagramHandler {
 };
 
 TEST_CASE("an idle datagram socket takes little memory", "[datagram]") {
+  if (bytes_in_use() == 0) return skip("the allocator here does not tell", true);
   constexpr std::size_t number = 2500;
   World world;
   // What comes once, not per socket, has come.

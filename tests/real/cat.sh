@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # proa-cat against socat and proa-echo: what its standard input and output may be, and that nothing is lost.
 . "$(dirname "$0")/lib.sh"
 need socat nc script cmp md5sum

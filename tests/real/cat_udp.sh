@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # proa-cat with datagrams, against socat and proa-echo. Standard input stays open until all has come back, since a
 # silence alone says nothing on a busy machine.
 . "$(dirname "$0")/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # proa-dns asked by dig, and given what no client would send.
 . "$(dirname "$0")/lib.sh"
 need dig nc socat od dd cmp

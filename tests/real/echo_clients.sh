@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # proa-echo with nc and with bash itself.
 . "$(dirname "$0")/lib.sh"
 need nc cmp

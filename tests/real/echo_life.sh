@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # The life of proa-echo: what it prints, how it ends, what it says when it cannot begin.
 . "$(dirname "$0")/lib.sh"
 need socat ss awk cmp

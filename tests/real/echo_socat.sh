@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # proa-echo with socat: every kind of address, much data, half-close, many at once.
 . "$(dirname "$0")/lib.sh"
 need socat cmp

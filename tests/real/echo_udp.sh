@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # proa-echo with datagrams. An empty one behind the others comes back as well, and is taken for the end by socat
 # (shut-null, null-eof): nothing has to wait for a silence.
 . "$(dirname "$0")/lib.sh"

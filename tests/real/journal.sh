@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # proa-journal, killed again and again: no record that it acknowledged is lost.
 . "$(dirname "$0")/lib.sh"
 need awk socat

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # proa-probe, and the choice of a backend by the tools, where io_uring is forbidden in the ways in which that happens.
 # Arguments: as all, and deny_uring instead of a backend.
 . "$(dirname "$0")/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # proa-serve with curl, and with requests that no client would make.
 . "$(dirname "$0")/lib.sh"
 need curl cmp

@@ -42,7 +42,7 @@ bool allowed() noexcept {
   return false;
 }
 
-#ifndef PROA_TEST_OWN_MALLOC
+#ifdef PROA_TEST_SANITIZED
 void counted(const volatile void*, std::size_t) noexcept { ++count; }
 void ignored(const volatile void*) noexcept {}
 #endif
@@ -100,7 +100,8 @@ int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
 }
 void free(void* memory) { __libc_free(memory); }
 }
-#else
+#endif
+#ifdef PROA_TEST_SANITIZED
 extern "C" __attribute__((weak)) int __sanitizer_install_malloc_and_free_hooks(
     void (*)(const volatile void*, std::size_t), void (*)(const volatile void*));
 extern "C" __attribute__((weak)) std::size_t __sanitizer_get_current_allocated_bytes();
@@ -144,10 +145,12 @@ namespace proa_test {
 bool counts_malloc() {
 #ifdef PROA_TEST_OWN_MALLOC
   return true;
-#else
+#elif defined(PROA_TEST_SANITIZED)
   static const bool hooked = __sanitizer_install_malloc_and_free_hooks != nullptr &&
                              __sanitizer_install_malloc_and_free_hooks(counted, ignored) > 0;
   return hooked;
+#else
+  return false;
 #endif
 }
 
@@ -160,8 +163,10 @@ std::size_t bytes_in_use() {
 #ifdef PROA_TEST_OWN_MALLOC
   const auto info = ::mallinfo2();
   return info.uordblks + info.hblkhd;
-#else
+#elif defined(PROA_TEST_SANITIZED)
   return __sanitizer_get_current_allocated_bytes ? __sanitizer_get_current_allocated_bytes() : 0;
+#else
+  return 0;
 #endif
 }
 

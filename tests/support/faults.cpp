@@ -1,16 +1,11 @@
 // The faults, as wrappers in the table of system calls.
 #include "support/faults.hpp"
 
-#include <sys/epoll.h>
 #include <sys/uio.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <vector>
-
-#ifdef PROA_HAVE_AIO
-#include <libaio.h>
-#endif
 
 #include "support/catch.hpp"
 #include "support/faults_state.hpp"
@@ -75,6 +70,11 @@ void faults::watched(int fd, std::function<void()> repeat_edge) {
   registrations[fd] = std::move(repeat_edge);
 }
 
+void faults::unwatched(int fd) {
+  const std::lock_guard lock(registrations_mutex);
+  registrations.erase(fd);
+}
+
 struct FaultCalls {
 #define PROA_TEST_WRAP(name, parameters, arguments)                  \
   static long name parameters noexcept {                             \
@@ -124,10 +124,11 @@ struct FaultCalls {
     const std::size_t most = longest();
     if (most == 0) return sendmsg(fd, message, flags);
     ++state.injected;
-    std::vector<iovec> pieces = cut(message->msg_iov, message->msg_iovlen, most);
+    std::vector<iovec> pieces =
+        cut(message->msg_iov, static_cast<std::size_t>(message->msg_iovlen), most);
     msghdr cut_message = *message;
     cut_message.msg_iov = pieces.data();
-    cut_message.msg_iovlen = pieces.size();
+    cut_message.msg_iovlen = static_cast<decltype(cut_message.msg_iovlen)>(pieces.size());
     return sendmsg(fd, &cut_message, flags);
   }
   static long faulty_writev(int fd, const iovec* pieces, int count) noexcept {
@@ -158,30 +159,6 @@ struct FaultCalls {
                               int flags) noexcept {
     return faulty_transfer(pwritev2, fd, pieces, count, offset, flags);
   }
-#ifdef PROA_HAVE_AIO
-  // The kernel copies blocks and pieces within the call.
-  static long faulty_aio_submit(void* context, long count, iocb** blocks) noexcept {
-    if (hit(state.denying)) {
-      if (count < 2 || hit(0.5)) return -EAGAIN;
-      count /= 2;
-    }
-    const std::size_t most = longest();
-    if (most == 0 || most % 512 != 0) return aio_submit(context, count, blocks);
-    std::vector<std::vector<iovec>> pieces;
-    for (long i = 0; i < count; ++i) {
-      iocb& block = *blocks[i];
-      ++state.injected;
-      if (block.aio_lio_opcode == IO_CMD_PREAD || block.aio_lio_opcode == IO_CMD_PWRITE) {
-        block.u.c.nbytes = std::min<unsigned long>(block.u.c.nbytes, most);
-        continue;
-      }
-      pieces.push_back(cut(static_cast<const iovec*>(block.u.c.buf), block.u.c.nbytes, most));
-      block.u.c.buf = pieces.back().data();
-      block.u.c.nbytes = pieces.back().size();
-    }
-    return aio_submit(context, count, blocks);
-  }
-#endif
   static unsigned batch(unsigned count) noexcept {
     const unsigned most = faults::most_datagrams();
     if (most == 0 || count <= most) return count;
@@ -196,32 +173,10 @@ struct FaultCalls {
                               int flags) noexcept {
     return denied(fd) ? -EAGAIN : sendmmsg(fd, messages, batch(count), flags);
   }
-  static long faulty_epoll_ctl(int epoll, int what, int fd, epoll_event* event) noexcept {
-    const long result = epoll_ctl(epoll, what, fd, event);
-    if (result < 0) return result;
-    if (what == EPOLL_CTL_DEL) {
-      const std::lock_guard lock(registrations_mutex);
-      registrations.erase(fd);
-    } else {
-      faults::watched(fd, [epoll, fd, wanted = *event]() mutable {
-        state.below.epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &wanted);
-      });
-    }
-    return result;
-  }
   static long faulty_close(int fd) noexcept {
-    {
-      const std::lock_guard lock(registrations_mutex);
-      registrations.erase(fd);
-    }
+    faults::unwatched(fd);
     return close(fd);
   }
-  static long faulty_epoll_wait(int epoll, epoll_event* events, int count,
-                                const timespec* timeout) noexcept {
-    if (hit(state.interrupting)) return -EINTR;
-    return epoll_wait(epoll, events, count, timeout);
-  }
-
   static proa::sys::Table table() {
     proa::sys::Table wrapped;
 #define PROA_TEST_ENTRY(name, parameters, arguments) wrapped.name = FaultCalls::name;
@@ -235,21 +190,10 @@ struct FaultCalls {
     wrapped.writev = faulty_writev;
     wrapped.preadv2 = faulty_preadv2;
     wrapped.pwritev2 = faulty_pwritev2;
-#ifdef PROA_HAVE_AIO
-    wrapped.aio_submit = faulty_aio_submit;
-#endif
     wrapped.recvmmsg = faulty_recvmmsg;
     wrapped.sendmmsg = faulty_sendmmsg;
-    wrapped.epoll_ctl = faulty_epoll_ctl;
-    wrapped.epoll_wait = faulty_epoll_wait;
-    wrapped.kevent = faults::kevent;
-    wrapped.aio_readv = faults::aio_readv;
-    wrapped.aio_writev = faults::aio_writev;
-    wrapped.aio_return = faults::aio_return;
     wrapped.close = faulty_close;
-#ifdef PROA_HAVE_URING
-    wrapped.uring_submit_and_wait = faults::uring_submit_and_wait;
-#endif
+    faults::wrap_own_calls(wrapped);
     return wrapped;
   }
 };

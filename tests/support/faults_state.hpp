@@ -56,6 +56,10 @@ std::vector<iovec> cut(const iovec* pieces, std::size_t count, std::size_t most)
 
 // Notes how the kernel is made to tell again what a descriptor is ready for, until it is closed.
 void watched(int fd, std::function<void()> repeat_edge);
+void unwatched(int fd);
+
+// Puts the faults of calls that not every system has into the table.
+void wrap_own_calls(proa::sys::Table& wrapped);
 
 // In place of the calls of these names.
 long uring_submit_and_wait(io_uring* ring, unsigned want, const timespec* timeout) noexcept;

@@ -6,7 +6,6 @@
 
 #include <aio.h>
 #include <fcntl.h>
-#include <sys/event.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include <new>
 #include <utility>
 
+#include "sys/kqueue.hpp"
 #include "sys/sys.hpp"
 
 namespace proa {
@@ -93,19 +93,16 @@ long AioFiles::start(Operation& operation, Slot& slot) noexcept {
   aiocb& block = slot.block;
   block = {};
   block.aio_fildes = operation.descriptor().number;
-  block.aio_sigevent.sigev_notify = SIGEV_KEVENT;
-  block.aio_sigevent.sigev_notify_kqueue = kqueue_;
-  block.aio_sigevent.sigev_notify_kevent_flags = EV_ONESHOT;
-  block.aio_sigevent.sigev_value.sival_ptr = &slot;
   if (operation.opcode() == Opcode::file_call) {
+    sys::describe(block, kqueue_, &slot, nullptr, 0);
     const bool all = static_cast<FileCall&>(operation).verb() == FileVerb::sync;
     return sys::aio_fsync(all ? O_SYNC : O_DSYNC, &block);
   }
   const std::size_t moved = BackendSide::moved(operation);
   const auto prepare = [&](auto& request) {
     block.aio_offset = static_cast<off_t>(request.offset() + moved);
-    block.aio_iov = slot.pieces;
-    block.aio_iovcnt = static_cast<std::size_t>(gather(request, moved, slot.pieces, most_pieces));
+    sys::describe(block, kqueue_, &slot, slot.pieces,
+                  gather(request, moved, slot.pieces, most_pieces));
   };
   if (operation.opcode() == Opcode::read_at) {
     prepare(static_cast<ReadAt&>(operation));
