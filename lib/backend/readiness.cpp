@@ -112,8 +112,7 @@ ReadinessAdapter::Entry* ReadinessAdapter::watched(std::uint64_t token) noexcept
 void ReadinessAdapter::event(std::uint64_t token, const Readiness& readiness) noexcept {
   Entry* const entry = watched(token);
   if (!entry) return;
-  const std::array<bool, 2> ready{readiness.in || readiness.ended,
-                                  readiness.out || readiness.ended};
+  const std::array<bool, 2> ready{readiness.in || readiness.ended, readiness.out};
   // kqueue tells of each direction by itself, and only of input how it goes on.
   if (ready[0]) {
     entry->ended = readiness.ended;

@@ -18,8 +18,8 @@ namespace proa {
 /// What a kernel said of a descriptor.
 struct Readiness {
   bool in = false;
-  bool out = false;
-  bool ended = false;        // a hang-up, an error or urgent data: more than plain bytes may follow
+  bool out = false;    // room, or what a send would fail with; not that the peer sends no more
+  bool ended = false;  // of input: an end, an error or urgent data, not plain bytes alone
   std::uint32_t unread = 0;  // bytes that are there; 0 if the kernel does not tell
 };
 

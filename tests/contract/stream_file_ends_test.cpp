@@ -126,6 +126,41 @@ TEST_CASE("an exception from on_write behind a file loses nothing", "[file][C07]
   CHECK(far.difference() == no_difference);
 }
 
+// Its end is input, and is there whenever the kernel is asked for room.
+TEST_CASE("a peer that sends no more and reads late keeps nobody busy", "[file][R8]") {
+  constexpr std::size_t size = 8 * mib;
+  const bool bytes = GENERATE(false, true);
+  const Folder folder;
+  Streams streams;
+  World world;
+  const std::string content = pattern(5, size);
+  const proa::File file = open_file(world, folder.file("a", content));
+  auto [stream, far] = narrow_line(streams, world, any_link());
+  far.expect_pattern(5);
+  far.read(false);
+  wait_open(world, stream);
+  Stream& sender = stream;
+  sender.ended = [] {};
+  far.half_close();
+  world.run_until("the end is told", [&] { return sender.saw("end"); });
+  if (bytes) {
+    sender.write(proa::Bytes(content));
+  } else {
+    sender.send_file(file.descriptor(), 0, size);
+  }
+  pass(world, 50ms);
+  const std::uint64_t waits = world->counters().waits;
+  const std::uint64_t retries = world->counters().retries;
+  pass(world, 50ms);
+  CHECK(world->counters().retries - retries <= 50);
+  CHECK(world->counters().waits - waits <= 1000);
+  far.read(true);
+  wait_received(world, far, size);
+  CHECK(far.difference() == no_difference);
+  sender.close();
+  wait_closed(world, sender);
+}
+
 TEST_CASE("a file that moves slowly is not taken for a stall, one that stops is", "[file][R7]") {
   const Folder folder;
   Streams streams;

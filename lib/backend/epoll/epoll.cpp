@@ -55,8 +55,9 @@ class EpollBackend final : public PollingBackend<EpollBackend, FileEngine> {
       woken_.exchange(false, std::memory_order_acq_rel);
     } else {
       const std::uint32_t bits = event.events;
-      adapter_.event(event.data.u64, {(bits & EPOLLIN) != 0, (bits & EPOLLOUT) != 0,
-                                      (bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) != 0});
+      adapter_.event(event.data.u64,
+                     {(bits & EPOLLIN) != 0, (bits & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0,
+                      (bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) != 0});
     }
     return nullptr;
   }

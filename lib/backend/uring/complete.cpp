@@ -3,6 +3,7 @@
 // ended, a receive without a buffer. Upholds R2 (every CQE without F_MORE ends the operation or
 // starts it again), R4 (what succeeded before a cancel is delivered first) and R11 (none of these
 // reaches the user).
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -15,6 +16,12 @@ namespace proa::uring {
 namespace {
 
 bool transient(long result) noexcept { return result == -EAGAIN || result == -EINTR; }
+
+// io_uring also ends a poll for room when the peer sends no more (EPOLLRDHUP), again and again.
+bool tells_only_of_input(const Operation& operation, long events) noexcept {
+  return operation.direction() == Direction::out && events > 0 &&
+         (events & (POLLOUT | POLLERR | POLLHUP)) == 0;
+}
 
 }  // namespace
 
@@ -77,7 +84,10 @@ Operation* UringBackend::polled(Operation& operation, long result) noexcept {
   }
   if (result < 0 && !transient(result)) return end(operation, result);
   clear(operation, polling);
-  if (result < 0) {
+  if (tells_only_of_input(operation, result)) {
+    set(operation, delaying);
+    start_polling(operation);
+  } else if (result < 0) {
     start_polling(operation);
   } else if (operation.opcode() == Opcode::send_datagrams) {
     send_datagrams(operation);
