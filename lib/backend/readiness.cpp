@@ -132,6 +132,7 @@ void ReadinessAdapter::refused(std::uint64_t token, long error) noexcept {
   if (!entry) return;
   entry->unpollable = error == -EPERM;
   entry->watched = false;
+  ++entry->generation;  // the other direction's refusal may still come
   for (Operation*& parked : entry->parked) {
     Operation* const operation = std::exchange(parked, nullptr);
     if (!operation) continue;

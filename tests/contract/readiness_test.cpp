@@ -211,4 +211,30 @@ TEST_CASE("a pipe in packet mode", "[R2][readiness]") {
   CHECK((inside.flags() & O_NONBLOCK) == 0);
 }
 
+// kqueue refuses each direction by itself, and callbacks may run between.
+TEST_CASE("what was refused once does not end what follows on that number", "[R2][readiness]") {
+  Read bad;
+  Read good;
+  World world;
+  int ends[2];
+  REQUIRE(plain_pair(ends, false));
+  const Raw far(ends[1]);
+  const int number = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 200);
+  ::close(number);
+  bad.then = [&] {
+    REQUIRE(::dup2(ends[0], number) == number);
+    world.submit(good.from({number, proa::DescriptorKind::socket}));
+  };
+  world.submit(bad.from({number, proa::DescriptorKind::socket}));
+  world.run_until("the bad one has ended", [&] { return bad.done(); });
+  CHECK(bad.error() == std::errc::bad_file_descriptor);
+  for (int i = 0; i < 3; ++i) world.turn();
+  far.write("hello");
+  world.run_until("the good one has ended", [&] { return good.done(); });
+  CHECK(!good.error());
+  CHECK(good.text() == "hello");
+  ::close(number);
+  ::close(ends[0]);
+}
+
 }  // namespace
