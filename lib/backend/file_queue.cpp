@@ -32,7 +32,7 @@ void FileQueue::pass(Operation& operation) noexcept {
 }
 
 bool FileQueue::completed(Operation& operation, long result) noexcept {
-  if (result == -EAGAIN || unsupported(result)) {
+  if (result == -EAGAIN || result == -EINTR || unsupported(result)) {
     pass(operation);
     return false;
   }

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <ctime>
 #include <memory>
@@ -19,6 +20,7 @@
 
 #include "backend/file_queue.hpp"
 #include "backend/readiness.hpp"
+#include "misuse.hpp"
 
 namespace proa {
 
@@ -56,6 +58,7 @@ class PollingBackend : public Backend, protected Poller {
     ++counters_.waits;
     const long count = static_cast<Kernel&>(*this).poll(forever ? nullptr : &timeout);
     next_event_ = 0;
+    if (count == -EBADF) misuse("%s is closed (a child of fork(2) has none)", Kernel::name);
     event_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;  // -EINTR is a wake-up
   }
 

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <climits>
 #include <cstring>
 
 #include "sys/call.hpp"
@@ -37,31 +36,19 @@ long openat(int at, const char* path, int flags, unsigned mode) noexcept {
   return opened;
 }
 
-// fsync(2) leaves the bytes in the memory of the drive. Some file systems have no more than it.
+// fsync(2) leaves the bytes in the memory of the drive. Some file systems have no more than it; any
+// other error is that of the sync, and is told once.
 long fsync(int fd) noexcept {
   const long result = retried([&] { return ::fcntl(fd, F_FULLFSYNC); });
-  return result < 0 ? retried([&] { return ::fsync(fd); }) : result;
+  const bool unknown =
+      result == -EOPNOTSUPP || result == -ENOTTY || result == -EINVAL || result == -ENODEV;
+  return unknown ? retried([&] { return ::fsync(fd); }) : result;
 }
 long fdatasync(int fd) noexcept { return fsync(fd); }
 
-// Blocks are reserved from the end of the file on, which then is made as long as Linux makes it.
-long fallocate(int fd, std::int64_t offset, std::int64_t size) noexcept {
-  if (offset < 0 || size <= 0) return -EINVAL;
-  if (offset > INT64_MAX - size) return -EFBIG;
-  struct stat status {};
-  const long result = checked(::fstat(fd, &status));
-  if (result < 0) return result;
-  const std::int64_t end = offset + size;
-  // macOS cannot fill the holes before that.
-  if (end <= status.st_size) return -EOPNOTSUPP;
-  fstore_t request{};
-  request.fst_flags = F_ALLOCATEALL;
-  request.fst_posmode = F_PEOFPOSMODE;
-  request.fst_length = end - status.st_size;
-  const long reserved = retried([&] { return ::fcntl(fd, F_PREALLOCATE, &request); });
-  if (reserved < 0) return reserved == -ENOTSUP ? -EOPNOTSUPP : reserved;
-  return retried([&] { return ::ftruncate(fd, end); });
-}
+// F_PREALLOCATE leaves the length as it is, and to set that could cut off what another thread is
+// writing behind.
+long fallocate(int, std::int64_t, std::int64_t) noexcept { return -EOPNOTSUPP; }
 
 long name_thread(const char* name) noexcept { return -::pthread_setname_np(name); }
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <mutex>
 
 #include "sys/call.hpp"
 #include "sys/names.hpp"
@@ -169,19 +170,24 @@ long entropy(void* data, std::size_t size) noexcept {
   return static_cast<long>(size);
 }
 
-// They are blocked, so that none goes to another thread, and what is pending is there at once.
+// Ignored for a moment, what is pending is thrown away. Waiting for it could be for ever: macOS
+// directs these at the process, and another loop may take them first.
 long take_write_signals() noexcept {
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
   sigset_t pending;
   ::sigpending(&pending);
+  long taken = -EAGAIN;
   for (const int number : {SIGPIPE, SIGXFSZ}) {
     if (sigismember(&pending, number) != 1) continue;
-    sigset_t one;
-    sigemptyset(&one);
-    sigaddset(&one, number);
-    int taken = 0;
-    return -::sigwait(&one, &taken);
+    struct sigaction ignored {};
+    struct sigaction before {};
+    ignored.sa_handler = SIG_IGN;
+    ::sigaction(number, &ignored, &before);
+    ::sigaction(number, &before, nullptr);
+    taken = number;
   }
-  return -EAGAIN;
+  return taken;
 }
 
 }  // namespace proa::sys::portable

@@ -124,8 +124,8 @@ TEST_CASE("no more requests are given to aio(4) than the system allows", "[file]
   CHECK(taken == 0);
 }
 
-TEST_CASE("what aio(4) has no room for waits for one of ours, or goes to a worker",
-          "[file][R11][kqueue]") {
+// Whoever holds the rest may hold it for long.
+TEST_CASE("what aio(4) has no room for goes to a worker", "[file][R11][kqueue]") {
   if (!native_kqueue()) return;
   Reads reads;
   const Limited limited(GENERATE(0u, 1u, 100u));
@@ -133,7 +133,8 @@ TEST_CASE("what aio(4) has no room for waits for one of ours, or goes to a worke
   const proa::File file = open_file(world, reads.path());
   const Ledger ledger;
   reads.check(world, file.descriptor());
-  CHECK(ledger.count(Call::preadv2) == (limit == 0 ? number : 0));
+  CHECK(ledger.count(Call::preadv2) + ledger.count(Call::aio_return) == number);
+  CHECK(ledger.count(Call::preadv2) > 0);
   CHECK(most_taken == limit);
   CHECK(taken == 0);
   limit = 0;  // now that none of ours is there

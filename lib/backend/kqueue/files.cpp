@@ -69,7 +69,7 @@ void AioFiles::start_queued() noexcept {
     if (!slots_) limit_ = 0;
     for (std::size_t i = 0; i < limit_; ++i) slots_[i].next = std::exchange(free_, &slots_[i]);
   }
-  while (!full_ && !queued_.empty()) {
+  while (!queued_.empty()) {
     Slot* const slot = free_;
     if (!slot && in_flight_ > 0) return;
     Operation& operation = *queued_.pop_front();
@@ -80,11 +80,8 @@ void AioFiles::start_queued() noexcept {
       BackendSide::slot(operation) = static_cast<std::uint32_t>(slot - slots_.get());
       set_phase(operation, FilePhase::kernel);
       ++in_flight_;
-    } else if (result == -EAGAIN && in_flight_ > 0) {
-      queued_.push_front(operation);
-      full_ = true;
     } else {
-      pass(operation);
+      pass(operation);  // EAGAIN too: others of this process or system hold what there is
     }
   }
 }
@@ -125,7 +122,6 @@ Operation* AioFiles::event(void* udata) noexcept {
   slot.next = free_;
   free_ = &slot;
   --in_flight_;
-  full_ = false;
   const bool over = completed(operation, result);
   start_queued();
   return over ? &operation : nullptr;

@@ -41,7 +41,6 @@ class AioFiles final : public FileQueue {
   int kqueue_ = -1;
   std::size_t limit_ = 0;  // of those in flight
   std::size_t in_flight_ = 0;
-  bool full_ = false;  // the kernel takes no more before one of ours completes
   std::unique_ptr<Slot[]> slots_;
   Slot* free_ = nullptr;
   OperationList queued_;
