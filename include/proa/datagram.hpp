@@ -94,7 +94,7 @@ class SendDatagrams : public Operation {
     // Above what any datagram has it is the same as none.
     zero_copy_from_ = static_cast<std::uint32_t>(std::min<std::size_t>(zero_copy_from, UINT32_MAX));
     lent_ = 0;
-    fell_short_ = false;
+    fell_short_ = room_is_untold_ = false;
     cuts_ = cuts;
   }
   DatagramQueue& queue() const noexcept { return *queue_; }
@@ -108,6 +108,11 @@ class SendDatagrams : public Operation {
   /// datagram's.
   bool fell_short() const noexcept { return fell_short_; }
   void set_fell_short() noexcept { fell_short_ = true; }
+  /// For backends, after EAGAIN: no event will tell when there is room. A full UNIX receiver wakes
+  /// those that are connected to it; for others each attempt makes its own event, and waiting would
+  /// be a loop.
+  bool room_is_untold() const noexcept { return room_is_untold_; }
+  void set_room_is_untold() noexcept { room_is_untold_ = true; }
   void add_lent(std::size_t messages) noexcept {
     lent_ = static_cast<std::uint8_t>(lent_ + messages);
   }
@@ -118,6 +123,7 @@ class SendDatagrams : public Operation {
   std::uint8_t lent_ = 0;  // `most` at most
   bool cuts_ = false;
   bool fell_short_ = false;
+  bool room_is_untold_ = false;
 };
 
 }  // namespace proa

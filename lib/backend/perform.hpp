@@ -40,6 +40,7 @@ class Performer {
 
  private:
   long receive_batch(RecvDatagrams& operation) noexcept;
+  Attempt no_room(SendDatagrams& operation, long error) noexcept;
 
   System& system_;
   BufferSource& buffers_;
@@ -47,10 +48,6 @@ class Performer {
 
 /// What one call sends at most: the kernel copies it in one go, and the loop stands still (R8).
 inline constexpr std::size_t fair_share = std::size_t{1} << 20;
-
-/// After -EAGAIN: no event will tell when there is room. A full UNIX receiver wakes those that are
-/// connected to it; for others each attempt makes its own event, and waiting would be a loop.
-bool room_is_untold(const SendDatagrams& operation) noexcept;
 
 /// True for what accept(2) reports of a connection that died before it was accepted.
 bool died_in_queue(long result) noexcept;

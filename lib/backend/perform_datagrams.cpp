@@ -186,9 +186,19 @@ long Batch::settle(std::size_t sent) noexcept {
 
 }  // namespace
 
-bool room_is_untold(const SendDatagrams& operation) noexcept {
-  const DatagramQueue& queue = operation.queue();
-  return !queue.empty() && queue.target(0).to.family() == Address::Family::local;
+// FreeBSD and macOS know no EAGAIN of a UNIX receiver, and tell nobody when it has room again.
+// Linux tells those that are connected to it.
+Attempt Performer::no_room(SendDatagrams& operation, long error) noexcept {
+  const Address& to = operation.queue().target(0).to;
+  bool local = to.family() == Address::Family::local;
+  if (error == -ENOBUFS && !to.is_set()) {
+    Address own;
+    system_.local_address(operation.descriptor(), own);
+    local = own.family() == Address::Family::local;
+  }
+  if (!local) return {error};
+  operation.set_room_is_untold();
+  return {-EAGAIN};
 }
 
 Attempt Performer::send_datagrams(SendDatagrams& operation) noexcept {
@@ -206,8 +216,7 @@ Attempt Performer::send_datagrams(SendDatagrams& operation) noexcept {
       lends = false;  // no room for the notices (net.core.optmem_max)
       sent = send();
     }
-    // FreeBSD and macOS know no EAGAIN of a UNIX receiver without room.
-    if (sent == -ENOBUFS && room_is_untold(operation)) return {-EAGAIN};
+    if (sent == -EAGAIN || sent == -ENOBUFS) return no_room(operation, sent);
     if (sent < 0) return {sent};
     if (static_cast<std::size_t>(sent) < batch.count()) operation.set_fell_short();
     if (lends) operation.add_lent(static_cast<std::size_t>(sent));

@@ -196,7 +196,7 @@ void ReadinessAdapter::retry_later(Operation& operation) noexcept {
 bool ReadinessAdapter::settle(Entry& entry, Operation& operation, const Attempt& attempt) noexcept {
   if (attempt.result == -EAGAIN) {
     if (operation.opcode() == Opcode::send_datagrams &&
-        room_is_untold(static_cast<SendDatagrams&>(operation))) {
+        static_cast<SendDatagrams&>(operation).room_is_untold()) {
       retry_later(operation);
       return false;
     }

@@ -63,9 +63,14 @@ TEST_CASE("a UNIX reader without room may be called ENOBUFS, and is waited for",
   Two two(world);
   const Address to = name_of("reader");
   REQUIRE(!two.server.bind(to));
-  REQUIRE(!two.client.bind(name_of("sender")));
+  const bool connected = GENERATE(false, true);
+  if (connected) {
+    REQUIRE(!two.client.connect(to));
+  } else {
+    REQUIRE(!two.client.bind(name_of("sender")));
+  }
   faults.fail(Call::sendmmsg, -ENOBUFS, 1, 3);
-  two.client.send("late", to);
+  two.client.send("late", connected ? Address() : to);
   world.run_until("it arrived", [&] { return two.server.received.size() == 1; });
   world.run_until("it is told", [&] { return two.client.results.size() == 1; });
   CHECK(!two.client.results[0].error);

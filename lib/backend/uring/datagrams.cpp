@@ -115,7 +115,7 @@ void UringBackend::send_datagrams(Operation& operation) noexcept {
   const Attempt attempt = performer_.send_datagrams(send);
   if (attempt.result == -EAGAIN) {
     ++counters_.retries;
-    if (room_is_untold(send)) set(operation, delaying);
+    if (send.room_is_untold()) set(operation, delaying);
     return start_polling(operation);
   }
   BackendSide::finish(operation, attempt.result);
