@@ -18,14 +18,14 @@ namespace {
 /// What coalesced datagrams need (Options::buffer_size).
 constexpr std::size_t coalesced_size = bytes_at(true) + UINT16_MAX + detail::Block::header_size;
 
-void describe(std::string* detail, const char* what, const Address& address,
+void describe(std::string* detail, const char* what, const Address& address, bool coalesces,
               const std::error_code& error) noexcept {
   if (!detail) return;
   detail->clear();
   if (!error) return;
   try {
     *detail = what + address.to_string() + ": " + error.message();
-    if (error == std::errc::no_buffer_space) {
+    if (coalesces && error == std::errc::no_buffer_space) {
       *detail += " (coalescing takes an Options::buffer_size of " + std::to_string(coalesced_size) +
                  " at least)";
     }
@@ -49,7 +49,7 @@ void DatagramHandler::on_error(std::error_code) {}
 std::error_code DatagramHandler::bind(const Address& address, const DatagramOptions& options,
                                       std::string* detail) {
   const std::error_code error = open_with(address, options, true);
-  describe(detail, "cannot bind ", address, error);
+  describe(detail, "cannot bind ", address, options.coalesce, error);
   return error;
 }
 
@@ -64,7 +64,7 @@ std::error_code DatagramHandler::connect(const Address& peer, const DatagramOpti
   } else {
     error = open_with(peer, options, false);
   }
-  describe(detail, "cannot connect to ", peer, error);
+  describe(detail, "cannot connect to ", peer, options.coalesce, error);
   return error;
 }
 

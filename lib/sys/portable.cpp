@@ -64,7 +64,17 @@ FileInfo to_info(const struct stat& from) noexcept {
 
 }  // namespace
 
-long socket(int family, int type) noexcept { return settled(checked(::socket(family, type, 0))); }
+long socket(int family, int type) noexcept {
+  const long fd = settled(checked(::socket(family, type, 0)));
+#ifndef __linux__
+  // The BSDs refuse datagrams above this, 9216 bytes unless told otherwise.
+  const int largest = UINT16_MAX;
+  if (fd >= 0 && type == SOCK_DGRAM && family != AF_UNIX) {
+    ::setsockopt(static_cast<int>(fd), SOL_SOCKET, SO_SNDBUF, &largest, sizeof largest);
+  }
+#endif
+  return fd;
+}
 long accept(int fd, void* address, socklen_t* size) noexcept {
   return settled(retried([&] { return ::accept(fd, static_cast<sockaddr*>(address), size); }));
 }
