@@ -105,9 +105,9 @@ void print_limits() {
   print_limit("limit", "value", "what it bounds");
   print_limit("RLIMIT_NOFILE", limit(RLIMIT_NOFILE, false),
               "descriptors: connections, listeners, files");
+  if (setting("kernel.ostype") != "Linux") return;
   print_limit("RLIMIT_MEMLOCK", limit(RLIMIT_MEMLOCK, true),
               "rings of io_uring, of all this user's processes");
-  if (setting("kernel.ostype") != "Linux") return;
   print_limit("fs.aio-max-nr", setting("fs.aio-max-nr") + ", used " + setting("fs.aio-nr"),
               "file operations of epoll, all processes");
   print_limit("net.core.somaxconn", setting("net.core.somaxconn"), "connections not yet accepted");

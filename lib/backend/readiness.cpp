@@ -46,8 +46,7 @@ void ReadinessAdapter::submit(Operation& operation) noexcept {
   if (operation.opcode() == Opcode::send_file) return submit_send_file(*entry, operation);
   const bool queued = operation.opcode() == Opcode::recv_datagrams &&
                       static_cast<RecvDatagrams&>(operation).has_queued();
-  // kqueue tells nothing of a socket that does not listen.
-  const bool first = operation.opcode() == Opcode::accept && !entry->watched;
+  const bool first = !entry->watched && poller_.silent_on_misuse();
   if (entry->ready[side(operation)] || entry->unpollable || queued || first) {
     if (operation.direction() == Direction::in) return runnable_.push_back(operation);
   } else if (operation.direction() == Direction::in || entry->watched) {

@@ -34,6 +34,9 @@ class Poller {
   virtual void unwatch(int descriptor, bool lives_on) noexcept = 0;
   /// The number will be another descriptor's.
   virtual void forget(int) noexcept {}
+  /// Whether it says nothing of a socket that is not connected, or does not listen: input is tried
+  /// then before it is waited for.
+  virtual bool silent_on_misuse() const noexcept { return false; }
 
  protected:
   ~Poller() = default;

@@ -77,6 +77,19 @@ TEST_CASE("accept on a socket that does not listen fails once", "[R2]") {
   CHECK(accept.results.size() == 1);
 }
 
+TEST_CASE("a receive on a socket that was never connected fails once", "[R2]") {
+  Read read;
+  World world;
+  std::error_code error;
+  Socket& socket =
+      world.own(Socket::open(*world, Address::Family::ipv4, proa::Transport::stream, error));
+  REQUIRE(!error);
+  world.submit(read.from(socket.descriptor()));
+  world.run_until("the receive completed", [&] { return read.done(); });
+  CHECK(read.error() == std::errc::not_connected);
+  CHECK(read.results.size() == 1);
+}
+
 TEST_CASE("T24: bursts of clients: as many accepts as connects", "[R2][T24]") {
   Accepting accept(true);
   std::size_t accepted = 0;

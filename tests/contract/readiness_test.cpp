@@ -148,27 +148,36 @@ TEST_CASE("data and the end of the stream, both there before the receive", "[R2]
 // A backend that is told of each direction by itself is told of the room when another stream has
 // its turn, between the end of the input and the receive.
 TEST_CASE("the end of a stream is not forgotten over room to send", "[R2][readiness]") {
+  const std::string much(std::size_t{8} << 20, 'm');
   Recording<proa::RecvBuffers> busy;
   Read read;
+  Sending send;
   World world;
   const Connection other = world.pair(Link::path);
   const Connection line = world.pair();
+  line.far.read(false);
   busy.request.prepare(other.descriptor());
   world.submit(busy.request);
+  world.submit(read.from(line.descriptor()));
+  world.submit(send.to(line.descriptor(), much));
   other.far.send("x");
   world.run_until("the other is at work", [&] { return !busy.results.empty(); });
+  for (int i = 0; i < 5; ++i) world.turn();
+  REQUIRE(!send.done());
   other.far.send_pattern(1, 100000);
   other.far.turn();
   line.far.send("last words");
   line.far.half_close();
-  line.far.turn();
-  world.submit(read.from(line.descriptor()));
+  line.far.read(true);
+  for (int i = 0; i < 50; ++i) line.far.turn();
   world.run_until("the bytes came", [&] { return read.done(); });
   CHECK(read.text() == "last words");
   world.submit(read.from(line.descriptor()));
   world.run_until("the end came", [&] { return read.results.size() == 2; });
   CHECK(!read.error());
   CHECK(read.bytes() == 0);
+  world.run_until("all was sent", [&] { return send.done(); });
+  CHECK(!send.error());
   world->cancel(busy.request);
   world.run_until("the other stopped", [&] { return !busy.request.pending(); });
 }

@@ -32,6 +32,13 @@ void note_edges(int kq, const struct kevent* changes, int count) {
   }
 }
 
+// Whether the error that is planned is one of changes.
+bool awaits_changes() noexcept {
+  const std::lock_guard lock(state.mutex);
+  const Plan& plan = state.plans[static_cast<unsigned>(Call::kevent)];
+  return plan.times > 0 && plan.error != -EINTR;
+}
+
 }  // namespace
 
 // Interrupted, the call has made the changes all the same (kevent(2), EINTR).
@@ -45,6 +52,7 @@ long kevent(int kq, const struct kevent* changes, int count, struct kevent* even
     const long error = planned(Call::kevent);
     return error ? error : below(kq, changes, count, events, most, timeout);
   }
+  if (count == 0 && awaits_changes()) return below(kq, changes, count, events, most, timeout);
   const long error = hit(state.interrupting) ? -EINTR : planned(Call::kevent);
   if (error != 0 && error != -EINTR) return refuse(changes, count, events, error);
   note_edges(kq, changes, count);

@@ -146,6 +146,8 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
     if (lives_on) make_now(both(descriptor, EV_DELETE, 0));
   }
 
+  bool silent_on_misuse() const noexcept override { return true; }
+
   int kqueue_ = -1;
   std::array<struct kevent, 256> events_;
   std::array<struct kevent, 256> changes_;
