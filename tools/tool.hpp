@@ -87,9 +87,10 @@ enum BackendOption { option_backend = 1000, option_exclude, option_strict };
     "strict", no_argument, nullptr, tool::option_strict                \
   }
 
-#define TOOL_BACKEND_HELP                                                                        \
-  "      --backend NAME     uring or epoll; by default, or with \"auto\", the best that works\n" \
-  "      --exclude NAME     never use that backend, do not even probe it; repeatable\n"          \
+#define TOOL_BACKEND_HELP                                                                    \
+  "      --backend NAME     uring, epoll or kqueue; by default, or \"auto\", the best that " \
+  "works\n"                                                                                  \
+  "      --exclude NAME     never use that backend, do not even probe it; repeatable\n"      \
   "      --strict           fail if the named backend does not work, instead of another one\n"
 
 /// True if it was one of the backend options. Only getopt_long's own complaints are left over.
