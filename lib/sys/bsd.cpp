@@ -54,15 +54,6 @@ long name_thread(const char* name) noexcept { return -::pthread_setname_np(name)
 
 #else
 
-long openat(int at, const char* path, int flags, unsigned mode) noexcept {
-  return retried([&] { return ::openat(at, path, flags | O_CLOEXEC, mode); });
-}
-long fsync(int fd) noexcept {
-  return retried([&] { return ::fsync(fd); });
-}
-long fdatasync(int fd) noexcept {
-  return retried([&] { return ::fdatasync(fd); });
-}
 // EINVAL also says that the file system cannot (posix_fallocate(2)).
 long fallocate(int fd, std::int64_t offset, std::int64_t size) noexcept {
   const int error = ::posix_fallocate(fd, offset, size);

@@ -124,18 +124,6 @@ long pwritev2(int fd, const iovec* pieces, int count, std::int64_t offset, int f
   return retried([&] { return ::write(fd, pieces->iov_base, size); });
 }
 
-long openat(int at, const char* path, int flags, unsigned mode) noexcept {
-  return retried([&] { return ::openat(at, path, flags | O_CLOEXEC, mode); });
-}
-
-long fsync(int fd) noexcept {
-  return retried([&] { return ::fsync(fd); });
-}
-
-long fdatasync(int fd) noexcept {
-  return retried([&] { return ::fdatasync(fd); });
-}
-
 long fallocate(int fd, std::int64_t offset, std::int64_t length) noexcept {
   return retried([&] { return ::fallocate(fd, 0, offset, length); });
 }

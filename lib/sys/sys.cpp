@@ -83,6 +83,17 @@ long close(int fd) noexcept {
 long open(const char* path, int flags) noexcept {
   return retried([&] { return ::open(path, flags | O_CLOEXEC); });
 }
+#ifndef __APPLE__  // bsd.cpp has its own way
+long openat(int at, const char* path, int flags, unsigned mode) noexcept {
+  return retried([&] { return ::openat(at, path, flags | O_CLOEXEC, mode); });
+}
+long fsync(int fd) noexcept {
+  return retried([&] { return ::fsync(fd); });
+}
+long fdatasync(int fd) noexcept {
+  return retried([&] { return ::fdatasync(fd); });
+}
+#endif
 long set_blocking(int fd) noexcept {
   const long flags = checked(::fcntl(fd, F_GETFL));
   if (flags < 0 || (flags & O_NONBLOCK) == 0) return flags;
