@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "contract/datagram_rig.hpp"
 #include "support/faults.hpp"
@@ -15,26 +14,6 @@ namespace {
 using namespace proa_test;
 using proa::Address;
 
-// Sends one byte with descriptors beside it.
-void pass_descriptors(int from, const Address& to, int passed) {
-  char byte = 'x';
-  iovec piece = {&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof passed)] = {};
-  msghdr message{};
-  message.msg_name = const_cast<void*>(to.data());
-  message.msg_namelen = static_cast<socklen_t>(to.size());
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  cmsghdr* const header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof passed);
-  std::memcpy(CMSG_DATA(header), &passed, sizeof passed);
-  REQUIRE(::sendmsg(from, &message, 0) == 1);
-}
-
 TEST_CASE("descriptors that a UNIX peer passes are not taken", "[datagram][unix]") {
   World world;
   Two two(world);
@@ -45,7 +24,7 @@ TEST_CASE("descriptors that a UNIX peer passes are not taken", "[datagram][unix]
   const int sender = plain_socket(AF_UNIX, SOCK_DGRAM);
   REQUIRE(sender >= 0);
   const std::size_t before = open_descriptors();
-  for (int i = 0; i < 5; ++i) pass_descriptors(sender, name, sender);
+  for (int i = 0; i < 5; ++i) REQUIRE(send_with_descriptor(sender, "x", sender, name));
   world.run_until("all arrived", [&] { return two.server.received.size() == 5; });
   CHECK(open_descriptors() == before);
   ::close(sender);

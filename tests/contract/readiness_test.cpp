@@ -17,24 +17,6 @@ namespace {
 using namespace proa_test;
 using proa::Socket;
 
-// Bytes with a descriptor beside them: a receive of a UNIX stream ends where such a message begins.
-void send_with_descriptor(int socket, std::string_view text) {
-  iovec piece = {const_cast<char*>(text.data()), text.size()};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message = {};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  cmsghdr* const header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  const int passed = STDERR_FILENO;
-  std::memcpy(CMSG_DATA(header), &passed, sizeof passed);
-  REQUIRE(::sendmsg(socket, &message, 0) == static_cast<ssize_t>(text.size()));
-}
-
 // What came, by single receives or by a continuous one.
 struct Reading {
   Read read;
@@ -92,7 +74,7 @@ TEST_CASE("a receive that stops at passed descriptors is not the end of what is 
       [&] {
         line.far.send("plain");
         line.far.turn();
-        send_with_descriptor(far, "passed");
+        REQUIRE(send_with_descriptor(far, "passed", STDERR_FILENO));
         line.far.send("behind");
         line.far.turn();
       },

@@ -5,7 +5,12 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+#include <cstring>
+#include <proa/address.hpp>
+#include <string_view>
 
 namespace proa_test {
 
@@ -29,6 +34,28 @@ inline bool plain_pair(int (&ends)[2], bool blocking = true) {
     if (!blocking) ::fcntl(end, F_SETFL, O_NONBLOCK);
   }
   return true;
+}
+
+// Sends bytes with a descriptor beside them; to whom the socket is connected if there is no name.
+inline bool send_with_descriptor(int socket, std::string_view bytes, int passed,
+                                 const proa::Address& to = {}) {
+  iovec piece = {const_cast<char*>(bytes.data()), bytes.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof passed)] = {};
+  msghdr message = {};
+  if (to.is_set()) {
+    message.msg_name = const_cast<void*>(to.data());
+    message.msg_namelen = static_cast<socklen_t>(to.size());
+  }
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof passed);
+  std::memcpy(CMSG_DATA(header), &passed, sizeof passed);
+  return ::sendmsg(socket, &message, 0) == static_cast<ssize_t>(bytes.size());
 }
 
 }  // namespace proa_test
