@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -43,6 +44,17 @@ class BlockingCalls {
   ~BlockingCalls() = default;
 };
 
+class Backend;
+
+/// Hears from a backend how often a signal was sent. The proactor's thread.
+class SignalCounter {
+ public:
+  virtual void sent(Backend& from, std::uint64_t count) noexcept = 0;
+
+ protected:
+  ~SignalCounter() = default;
+};
+
 /// The boundary to the operating system. One thread calls it, the one that is bound by the first
 /// wait(); before that, submit() and cancel() may come from another one. Only wake() is for every
 /// thread.
@@ -74,6 +86,14 @@ class Backend {
   /// system has not been given, of one descriptor or of all (-1): for close() and shutdown(). Those
   /// that a backend gives to the system at once need none.
   virtual void withdraw(int /*descriptor*/) noexcept {}
+
+  /// From now on the counter hears, during next(), how often this signal is sent to the process; or
+  /// no longer (nullptr), nor of what was not told yet. 0, or -errno where the system does not
+  /// count signals or has no such one: the library's handler counts then. A counter outlives the
+  /// backend.
+  virtual long count_signal(int /*signal*/, SignalCounter* /*counter*/) noexcept {
+    return -EOPNOTSUPP;
+  }
 
   /// When wait() would do something without being told to by the system; `never` if all it waits
   /// for is an event. For a foreign event loop.

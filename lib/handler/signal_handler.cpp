@@ -2,6 +2,9 @@
 // it holds a list of subscriptions; the handler of the operating system walks it, counts, and
 // notifies, all by atomics alone (signal-safety(7)). Upholds R9.
 //
+// Where the backend counts what is sent (Backend::count_signal()), its count stands, and the
+// handler only notifies.
+//
 // Lists change under a mutex that the handler does not take. A subscription that was unlinked may
 // still be in the hands of a handler that runs in another thread: it is freed when no handler of
 // its signal runs any more. The thread that waits for this cannot be inside that handler itself.
@@ -25,13 +28,21 @@ namespace proa {
 namespace detail {
 struct Subscription {
   Subscription(SignalHandler& handler, int number) noexcept : owner(&handler), signal(number) {}
+  /// In the handler of the operating system.
   void arrived() noexcept {
-    count.fetch_add(1, std::memory_order_relaxed);
+    if (!counted_by) return counted(1);
+    handled.store(true, std::memory_order_relaxed);
+    owner->notify();
+  }
+  void counted(std::uint64_t times) noexcept {
+    count.fetch_add(static_cast<unsigned>(times), std::memory_order_relaxed);
     owner->notify();
   }
 
   SignalHandler* const owner;
   const int signal;
+  Backend* counted_by = nullptr;             // instead of in the handler
+  std::atomic<bool> handled{false};          // and the backend may not have told of it yet
   std::atomic<unsigned> count{0};            // arrived, not told yet
   std::atomic<Subscription*> next{nullptr};  // of the same signal
   Subscription* next_of_owner = nullptr;
@@ -42,7 +53,9 @@ namespace {
 
 using detail::Subscription;
 
-struct Entry {
+struct Entry final : SignalCounter {
+  void sent(Backend& from, std::uint64_t times) noexcept override;
+
   std::atomic<Subscription*> first{nullptr};
   std::atomic<int> running{0};  // handlers at work on the list
   struct sigaction before {};   // valid while the list is not empty
@@ -64,6 +77,28 @@ extern "C" void proa_signal_arrived(int signal) {
   entry.running.fetch_sub(1);
 }
 
+void Entry::sent(Backend& from, std::uint64_t times) noexcept {
+  running.fetch_add(1);
+  for (Subscription* s = first.load(); s; s = s->next.load()) {
+    if (s->counted_by == &from) s->counted(times);
+  }
+  running.fetch_sub(1);
+}
+
+void count_by_backend(Subscription& subscription, Entry& entry) noexcept {
+  Backend& backend = subscription.owner->proactor().core().backend();
+  if (backend.count_signal(subscription.signal, &entry) == 0) subscription.counted_by = &backend;
+}
+
+// Once no other subscription has it counted.
+void count_no_longer(const Subscription& subscription, const Entry& entry) noexcept {
+  if (!subscription.counted_by) return;
+  for (const Subscription* s = entry.first.load(); s; s = s->next.load()) {
+    if (s->counted_by == subscription.counted_by) return;
+  }
+  subscription.counted_by->count_signal(subscription.signal, nullptr);
+}
+
 bool can_be_handled(int signal) noexcept {
   static constexpr int not_these[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
   return signal > 0 && signal < NSIG &&
@@ -74,6 +109,7 @@ int subscribe(Subscription& subscription) noexcept {
   Entry& entry = table[subscription.signal];
   const std::lock_guard<std::mutex> lock(table_mutex);
   Subscription* const others = entry.first.load();
+  count_by_backend(subscription, entry);
   subscription.next.store(others);
   entry.first.store(&subscription);  // before the action, so that no signal falls between
   if (others) return 0;
@@ -81,7 +117,10 @@ int subscribe(Subscription& subscription) noexcept {
   action.sa_handler = proa_signal_arrived;
   action.sa_flags = SA_RESTART;
   const long result = sys::sigaction(subscription.signal, &action, &entry.before);
-  if (result < 0) entry.first.store(nullptr);
+  if (result < 0) {
+    entry.first.store(nullptr);
+    count_no_longer(subscription, entry);
+  }
   return static_cast<int>(result);
 }
 
@@ -100,6 +139,7 @@ void unsubscribe(Subscription& subscription) noexcept {
       }
     }
     link->store(next);
+    count_no_longer(subscription, entry);
   }
   while (entry.running.load() != 0) std::this_thread::yield();
 }
@@ -166,10 +206,14 @@ void SignalHandler::closing_down() noexcept {
 // told goes to the end of the list, or a signal that keeps coming would stand before the others for
 // ever (R8).
 void SignalHandler::on_notify() {
+  bool awaited = false;
   for (Subscription** link = &subscriptions_; *link; link = &(*link)->next_of_owner) {
     Subscription* const told = *link;
     const unsigned count = told->count.exchange(0, std::memory_order_relaxed);
-    if (count == 0) continue;
+    if (count == 0) {
+      awaited |= told->handled.exchange(false, std::memory_order_relaxed);
+      continue;
+    }
     if (told->next_of_owner) {
       notify_later(notice_notified);
       *link = std::exchange(told->next_of_owner, nullptr);
@@ -179,6 +223,8 @@ void SignalHandler::on_notify() {
     on_signal(told->signal, count);
     return;
   }
+  // The backend was told before the handler ran: by the next round it has been asked.
+  if (awaited) notify_later(notice_notified);
 }
 
 }  // namespace proa

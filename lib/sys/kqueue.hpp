@@ -5,6 +5,14 @@ struct iovec;
 
 namespace proa::sys {
 
+/// Whether EVFILT_SIGNAL hears of all signals. On macOS only of those to the process, but raise(3)
+/// sends to a thread (kevent(2)).
+#ifdef __APPLE__
+inline constexpr bool counts_all_signals = false;
+#else
+inline constexpr bool counts_all_signals = true;
+#endif
+
 /// Says what an aio(4) request moves, and which kqueue its end is told to, once, with this udata.
 /// Nothing where the system has no such requests (aio_limit()).
 void describe(aiocb& block, int kqueue, void* udata, iovec* pieces, int count) noexcept;

@@ -1,5 +1,6 @@
 // SignalHandler: each signal told in the loop, to everybody who asked, and the process left as it
 // was found.
+#include <poll.h>
 #include <pthread.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "file_rig.hpp"
 #include "support/death.hpp"
 #include "support/faults.hpp"
 #include "support/patterns.hpp"
@@ -161,6 +163,62 @@ TEST_CASE("signal handlers do not keep run() going", "[R9]") {
   ::raise(SIGUSR1);
   world->run();  // but what has arrived is told
   CHECK(listening.total == 1);
+}
+
+TEST_CASE("a signal that arrives in the last turn of run() is told by it", "[R9]") {
+  struct Raising {
+    void now() { ::raise(SIGUSR1); }
+  } raising;
+  proa::OnPost<&Raising::now> raise{raising};
+  World world;
+  Listening listening(*world);
+  REQUIRE(!listening.start(SIGUSR1));
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    REQUIRE(world->post(raise));
+    world->run();
+    CHECK(listening.total == i);
+  }
+}
+
+TEST_CASE("one that starts again hears nothing of before", "[R9]") {
+  const Folder folder;
+  ReadingAt reading(4);  // all there is: one request of aio(4)
+  World world;
+  const proa::File file = open_file(world, folder.file("a", "text"));
+  Listening listening(*world);
+  REQUIRE(!listening.start(SIGUSR1));
+  std::uint64_t told = 0;
+  reading.then = [&] {
+    told = listening.total;
+    listening.stop();
+    REQUIRE(!listening.start(SIGUSR1));
+  };
+  REQUIRE(!world->submit(reading.from(file.descriptor())));
+  if (over_kqueue() && !files_by_workers()) {
+    // So that one wait brings both, the end of the read first.
+    pollfd end{world->native_handle(), POLLIN, 0};
+    REQUIRE(::poll(&end, 1, 10'000) == 1);
+  }
+  ::raise(SIGUSR1);
+  world.run_until("it was read", [&] { return reading.done(); });
+  for (int i = 0; i < 3; ++i) world.turn();
+  CHECK(listening.total == told);
+  ::raise(SIGUSR1);
+  world.run_until("it was told", [&] { return listening.total == told + 1; });
+}
+
+TEST_CASE("a signal that nobody listens to any more wakes no loop", "[R9]") {
+  World world;
+  const OwnAction own(SIGUSR2);
+  Listening listening(*world);
+  REQUIRE(!listening.start(SIGUSR2));
+  ::raise(SIGUSR2);
+  world.run_until("it was told", [&] { return listening.total == 1; });
+  listening.stop();
+  for (int i = 0; i < 3; ++i) world.turn();
+  ::raise(SIGUSR2);
+  pollfd readable{world->native_handle(), POLLIN, 0};
+  CHECK(::poll(&readable, 1, 0) == 0);
 }
 
 TEST_CASE("the previous action comes back with the last subscriber", "[R9]") {

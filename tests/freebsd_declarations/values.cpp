@@ -5,7 +5,8 @@
 
 #include <type_traits>
 
-static_assert(EVFILT_READ == -1 && EVFILT_WRITE == -2 && EVFILT_AIO == -3 && EVFILT_USER == -11);
+static_assert(EVFILT_READ == -1 && EVFILT_WRITE == -2 && EVFILT_AIO == -3 && EVFILT_USER == -11 &&
+              EVFILT_SIGNAL == -6);
 static_assert(EV_ADD == 0x0001 && EV_DELETE == 0x0002 && EV_ENABLE == 0x0004);
 static_assert(EV_DISABLE == 0x0008 && EV_ONESHOT == 0x0010 && EV_CLEAR == 0x0020);
 static_assert(EV_RECEIPT == 0x0040 && EV_DISPATCH == 0x0080);

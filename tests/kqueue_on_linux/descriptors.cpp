@@ -53,6 +53,7 @@ void before_fork() noexcept { during_fork.emplace(); }
 void in_parent() noexcept { during_fork.reset(); }
 void in_child() noexcept {
   forget_aio_after_fork();
+  forget_signals_after_fork();
   forget_kqueues_after_fork();
   during_fork.reset();
 }

@@ -27,7 +27,7 @@ struct Kqueue;
 struct Knote {
   struct kevent event {};  // what is reported, but for fflags and data, which the filter makes
   Kqueue* kqueue = nullptr;
-  Knote* next = nullptr;  // on the same descriptor
+  Knote* next = nullptr;  // on the same descriptor or signal
   Hook owned;             // by the kqueue
   Hook queued;            // active: to be reported
   Kind kind = Kind::other;
@@ -121,6 +121,10 @@ int classify(Knote& knote, int descriptor) noexcept;
 /// Whether READ or WRITE is ready, and what is to be said of it. `bits` are epoll's.
 bool evaluate(Knote& knote, std::uint32_t bits, const Slot& slot) noexcept;
 bool evaluate_vnode(Knote& knote) noexcept;
+/// From now on it counts the signal that it is for.
+void listen(Knote& knote) noexcept;
+void listen_no_longer(Knote& knote) noexcept;
+void forget_signals_after_fork() noexcept;
 /// Returns once no AIO on this file is in flight.
 void await_aio(int descriptor) noexcept;
 void forget_aio_after_fork() noexcept;

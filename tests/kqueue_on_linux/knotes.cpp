@@ -70,6 +70,10 @@ int add(Kqueue& kqueue, const struct kevent& change) noexcept {
   knote->saved_data = change.data;
   knote->disabled = (change.flags & EV_DISABLE) != 0;
   attach(*knote, kqueue);
+  if (change.filter == EVFILT_SIGNAL) {
+    knote->event.flags |= EV_CLEAR;
+    listen(*knote);
+  }
   if (!of_descriptor(*knote)) return 0;
   const int descriptor = static_cast<int>(change.ident);
   set_in_use(descriptor);
@@ -106,6 +110,7 @@ void touch_user(Knote& knote, const struct kevent& change) noexcept {
 bool is_ready(Knote& knote) noexcept {
   if (knote.disabled) return false;
   if (knote.kind == Kind::vnode) return evaluate_vnode(knote);
+  if (knote.event.filter == EVFILT_SIGNAL) return knote.event.data > 0;
   return knote.event.filter == EVFILT_AIO ? (knote.event.flags & EV_EOF) != 0 : knote.triggered;
 }
 
@@ -119,6 +124,9 @@ int apply(Kqueue& kqueue, struct kevent change) noexcept {
       break;
     case EVFILT_USER:
     case EVFILT_AIO:
+      break;
+    case EVFILT_SIGNAL:
+      if (macos()) return ENOTSUP;  // counts not all signals there, and is not used
       break;
     default:
       return EINVAL;  // there are more, which nobody needs here
@@ -156,6 +164,7 @@ void report(Knote& knote, struct kevent& event) noexcept {
     event.data = knote.saved_data;
     if ((flags & EV_CLEAR) != 0) knote.triggered = false;
   }
+  if (knote.event.filter == EVFILT_SIGNAL) knote.event.data = 0;
   knote.told = true;
   if ((flags & EV_DISPATCH) != 0) {
     knote.disabled = true;
@@ -198,6 +207,7 @@ void drop(Knote& knote) noexcept {
     while (*at && *at != &knote) at = &(*at)->next;
     if (*at) *at = knote.next;
   }
+  if (knote.event.filter == EVFILT_SIGNAL) listen_no_longer(knote);
   if (knote.event.filter == EVFILT_AIO) {
     knote.kqueue = nullptr;
   } else {

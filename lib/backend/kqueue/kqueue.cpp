@@ -1,7 +1,7 @@
-// The kqueue backend: EVFILT_READ and EVFILT_WRITE, both with EV_CLEAR, EVFILT_USER to wake it, and
-// EVFILT_AIO for files; all the rest is the polling backend. Changes wait for the next kevent(2),
-// so that registering takes no call of its own. Signals are handled by the library's own table on
-// every backend, and timers by the proactor.
+// The kqueue backend: EVFILT_READ and EVFILT_WRITE, both with EV_CLEAR, EVFILT_USER to wake it,
+// EVFILT_AIO for files and EVFILT_SIGNAL to count signals; all the rest is the polling backend.
+// Changes wait for the next kevent(2), so that registering takes no call of its own. Timers stay in
+// the proactor.
 #include "backend/kqueue/kqueue.hpp"
 
 #include <sys/event.h>
@@ -14,6 +14,7 @@
 
 #include "backend/kqueue/files.hpp"
 #include "backend/polling.hpp"
+#include "sys/kqueue.hpp"
 #include "sys/sys.hpp"
 
 namespace proa {
@@ -79,6 +80,10 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
       if (const long error = verdict(event)) adapter_.refused(token, error);
     } else if (event.filter == EVFILT_AIO) {
       return files_.event(event.udata);
+    } else if (event.filter == EVFILT_SIGNAL) {
+      // None if it was no longer to be counted by the time its turn came.
+      const auto count = static_cast<std::uint64_t>(event.data);
+      if (count > 0) static_cast<SignalCounter*>(event.udata)->sent(*this, count);
     } else if (event.filter == EVFILT_USER) {
       woken_.exchange(false, std::memory_order_acq_rel);
     } else {
@@ -96,6 +101,16 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
     if (woken_.exchange(true, std::memory_order_acq_rel)) return;
     const struct kevent trigger = change(wake_ident, EVFILT_USER, 0, NOTE_TRIGGER, 0);
     sys::kevent(kqueue_, &trigger, 1, nullptr, 0, nullptr);
+  }
+
+  long count_signal(int signal, SignalCounter* counter) noexcept override {
+    if (!sys::counts_all_signals) return -EOPNOTSUPP;
+    const struct kevent asked = change(signal, EVFILT_SIGNAL, counter ? EV_ADD : EV_DELETE, 0,
+                                       reinterpret_cast<std::uint64_t>(counter));
+    for (struct kevent& each : events_) {
+      if (!counter && each.filter == EVFILT_SIGNAL && each.ident == asked.ident) each.data = 0;
+    }
+    return sys::kevent(kqueue_, &asked, 1, nullptr, 0, nullptr);
   }
 
   int native_handle() const noexcept override { return kqueue_; }
@@ -149,7 +164,7 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
   bool silent_on_misuse() const noexcept override { return true; }
 
   int kqueue_ = -1;
-  std::array<struct kevent, 256> events_;
+  std::array<struct kevent, 256> events_{};
   std::array<struct kevent, 256> changes_;
   std::size_t waiting_ = 0;
   std::atomic<bool> woken_{false};
