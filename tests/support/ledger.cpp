@@ -12,33 +12,41 @@
 namespace proa_test {
 
 namespace {
-Ledger* current = nullptr;
-}
+
+std::atomic<Ledger*> current{nullptr};
+std::atomic<int> noting{0};  // threads that write into it
+proa::sys::Table below;
+
+}  // namespace
 
 struct LedgerCalls {
-  static void note(Call call) noexcept {
-    if (!PeerAtWork::now()) ++current->counts_[static_cast<unsigned>(call)];
+  // A worker may be on its way into a wrapped call when the ledger ends, so that it finds none.
+  template <class Ask>
+  static void note(Call call, Ask may_wait) noexcept {
+    if (PeerAtWork::now()) return;
+    noting.fetch_add(1);
+    if (Ledger* const ledger = current.load()) {
+      const auto index = static_cast<unsigned>(call);
+      ++ledger->counts_[index];
+      // The disk is for others to wait for.
+      if (std::this_thread::get_id() == ledger->thread_ && may_wait()) {
+        ledger->waited_[index] = true;
+      }
+    }
+    noting.fetch_sub(1);
   }
 
-  // The disk is for others to wait for.
-  static bool asks() noexcept {
-    return !PeerAtWork::now() && std::this_thread::get_id() == current->thread_;
-  }
-
-#define PROA_TEST_WRAP(name, parameters, arguments)               \
-  static long name parameters noexcept {                          \
-    note(Call::name);                                             \
-    if (asks() && MayWait<Call::name>::ask arguments) {           \
-      current->waited_[static_cast<unsigned>(Call::name)] = true; \
-    }                                                             \
-    return current->below_.name arguments;                        \
+#define PROA_TEST_WRAP(name, parameters, arguments)                       \
+  static long name parameters noexcept {                                  \
+    note(Call::name, [&] { return MayWait<Call::name>::ask arguments; }); \
+    return below.name arguments;                                          \
   }
   PROA_SYS_CALLS(PROA_TEST_WRAP)
 #undef PROA_TEST_WRAP
 
 #ifdef PROA_HAVE_URING
   static long looked_submit(io_uring* ring, unsigned want, const timespec* timeout) noexcept {
-    Ledger::Submitted& seen = current->submitted_;
+    Ledger::Submitted& seen = current.load()->submitted_;
     for (unsigned i = ring->sq.sqe_head; i != ring->sq.sqe_tail; ++i) {
       const io_uring_sqe& sqe = ring->sq.sqes[i & *ring->sq.kring_mask];
       seen.opcodes.insert(sqe.opcode);
@@ -51,13 +59,13 @@ struct LedgerCalls {
     return uring_submit_and_wait(ring, want, timeout);
   }
   static long looked_register(int fd, unsigned opcode, void* argument, unsigned count) noexcept {
-    current->registered_.insert(opcode);
+    current.load()->registered_.insert(opcode);
     return uring_register(fd, opcode, argument, count);
   }
   static long looked_setup(unsigned entries, io_uring* ring, io_uring_params* parameters) noexcept {
     const unsigned flags = parameters->flags;
     const long result = uring_setup(entries, ring, parameters);
-    if (result >= 0) current->setup_flags_ = flags;
+    if (result >= 0) current.load()->setup_flags_ = flags;
     return result;
   }
 #endif
@@ -76,15 +84,17 @@ struct LedgerCalls {
   }
 };
 
-Ledger::Ledger() : below_(proa::sys::table) {
+Ledger::Ledger() {
   REQUIRE(current == nullptr);
+  below = proa::sys::table;
   current = this;
   proa::sys::table = LedgerCalls::table();
 }
 
 Ledger::~Ledger() {
-  proa::sys::table = below_;
+  proa::sys::table = below;
   current = nullptr;
+  while (noting.load() != 0) std::this_thread::yield();
 }
 
 std::uint64_t Ledger::count(Call call) const { return counts_[static_cast<unsigned>(call)].load(); }

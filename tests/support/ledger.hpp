@@ -52,7 +52,6 @@ class Ledger {
 
  private:
   friend struct LedgerCalls;
-  proa::sys::Table below_;
   std::array<std::atomic<std::uint64_t>, static_cast<unsigned>(Call::number)> counts_{};
   std::array<bool, static_cast<unsigned>(Call::number)> waited_{};
   const std::thread::id thread_ = std::this_thread::get_id();
