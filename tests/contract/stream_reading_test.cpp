@@ -187,6 +187,25 @@ TEST_CASE("T17: the peer is gone before we do anything", "[T17]") {
   }
 }
 
+// Which of the two is the system's choice (docs/BACKENDS.md).
+TEST_CASE("T11: a reset behind the end eats nothing, and one of them is told", "[R2][T11]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world);
+  stream.expect_pattern(3);
+  constexpr std::size_t size = 30000;
+  far.send_pattern(3, size);
+  far.half_close();
+  while (!far.sent()) far.turn();
+  far.turn();
+  far.reset();
+  wait_closed(world, stream);
+  CHECK(stream.received_bytes == size);
+  CHECK(stream.difference == no_difference);
+  CHECK(stream.count("end") + stream.count("error") == 1);
+  if (stream.saw("error")) CHECK(stream.error == std::errc::connection_reset);
+}
+
 TEST_CASE("T11: a reset does not eat the data before it, and is told once", "[R2][T11]") {
   Streams streams;
   World world;

@@ -1,5 +1,5 @@
-// What happens to descriptors behind kqueue's back: the linker sends close(), dup2(), dup3() and
-// connect() of the program through here (--wrap).
+// What happens to descriptors behind kqueue's back: the linker sends close(), dup2(), dup3(),
+// connect(), read() and recv() of the program through here (--wrap).
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -16,6 +16,8 @@ int __real_close(int descriptor);
 int __real_dup2(int from, int to);
 int __real_dup3(int from, int to, int flags);
 int __real_connect(int descriptor, const sockaddr* address, socklen_t size);
+ssize_t __real_read(int descriptor, void* memory, size_t size);
+ssize_t __real_recv(int descriptor, void* memory, size_t size, int flags);
 }
 
 namespace proa_test::emulated {
@@ -44,6 +46,19 @@ int error_by_now(int descriptor) noexcept {
   socklen_t size = sizeof error;
   ::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size);
   return error;
+}
+
+// FreeBSD says so when a connection is reset behind the peer's end. Linux has the error, but reads
+// the end before it.
+ssize_t received(int descriptor, ssize_t got, size_t asked) noexcept {
+  if (got != 0 || asked == 0 || !in_use()) return got;
+  {
+    const Giant giant;
+    const Slot* const at = slot(descriptor);
+    if (!at || !at->knotes || !take_reset(descriptor)) return got;
+  }
+  errno = ECONNRESET;
+  return -1;
 }
 
 // A kqueue is not inherited. The epoll sets are shared with the parent, so nothing of theirs is
@@ -95,4 +110,12 @@ extern "C" int __wrap_connect(int descriptor, const sockaddr* address, socklen_t
   }
   errno = error;
   return result;
+}
+
+extern "C" ssize_t __wrap_read(int descriptor, void* memory, size_t size) {
+  return received(descriptor, __real_read(descriptor, memory, size), size);
+}
+
+extern "C" ssize_t __wrap_recv(int descriptor, void* memory, size_t size, int flags) {
+  return received(descriptor, __real_recv(descriptor, memory, size, flags), size);
 }

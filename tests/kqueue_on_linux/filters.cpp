@@ -190,6 +190,11 @@ bool evaluate(Knote& knote, std::uint32_t bits, const Slot& slot) noexcept {
                                            : evaluate_write(knote, bits, slot.refused);
 }
 
+bool take_reset(int descriptor) noexcept {
+  return kind_of_socket(descriptor) == Kind::tcp && tcp_state(descriptor).tcpi_state == closed &&
+         option(descriptor, SO_ERROR) > 0;
+}
+
 bool evaluate_vnode(Knote& knote) noexcept {
   if (knote.event.filter == EVFILT_WRITE) return true;
   const int descriptor = static_cast<int>(knote.event.ident);

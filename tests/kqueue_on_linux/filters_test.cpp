@@ -282,3 +282,33 @@ TEST_CASE("a terminal has bytes, room and an end", "[kqueue]") {
   for (const auto& event : events) CHECK((event.flags & EV_EOF) != 0);
   ::close(terminal);
 }
+
+TEST_CASE("a reset behind the end is an error of the next read, once", "[kqueue]") {
+  Queue queue;
+  Pair ends(make_tcp());
+  REQUIRE(queue.watch(ends.a, EVFILT_READ) == 0);
+  REQUIRE(::shutdown(ends.b, SHUT_WR) == 0);
+  CHECK(queue.take(soon).size() == 1);
+  char byte = 0;
+  CHECK(::read(ends.a, &byte, 1) == 0);
+  const linger at_once{1, 0};
+  REQUIRE(::setsockopt(ends.b, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
+  ends.close_b();
+  CHECK(queue.take(soon).at(0).fflags == ECONNRESET);
+  CHECK(::recv(ends.a, &byte, 0, 0) == 0);
+  SECTION("by read()") { CHECK(::read(ends.a, &byte, 1) == -1); }
+  SECTION("by recv()") { CHECK(::recv(ends.a, &byte, 1, 0) == -1); }
+  CHECK(errno == ECONNRESET);
+  CHECK(::read(ends.a, &byte, 1) == 0);
+}
+
+TEST_CASE("an end without a reset stays one, whoever else closes", "[kqueue]") {
+  Queue queue;
+  Pair ends(make_tcp());
+  REQUIRE(queue.watch(ends.a, EVFILT_READ) == 0);
+  ends.close_b();
+  CHECK(queue.take(soon).size() == 1);
+  REQUIRE(::shutdown(ends.a, SHUT_WR) == 0);
+  char byte = 0;
+  for (int i = 0; i < 3; ++i) CHECK(::read(ends.a, &byte, 1) == 0);
+}

@@ -121,6 +121,8 @@ int classify(Knote& knote, int descriptor) noexcept;
 /// Whether READ or WRITE is ready, and what is to be said of it. `bits` are epoll's.
 bool evaluate(Knote& knote, std::uint32_t bits, const Slot& slot) noexcept;
 bool evaluate_vnode(Knote& knote) noexcept;
+/// Whether a connection was reset, told once.
+bool take_reset(int descriptor) noexcept;
 /// From now on it counts the signal that it is for.
 void listen(Knote& knote) noexcept;
 void listen_no_longer(Knote& knote) noexcept;
