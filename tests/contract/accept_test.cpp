@@ -70,7 +70,7 @@ class LimitedDescriptors {
     const int highest = ::dup(0);
     REQUIRE(highest >= 0);
     ::close(highest);
-    lower.rlim_cur = static_cast<rlim_t>(highest) + free;
+    lower.rlim_cur = static_cast<rlim_t>(highest) + static_cast<rlim_t>(free);
     REQUIRE(::setrlimit(RLIMIT_NOFILE, &lower) == 0);
   }
   ~LimitedDescriptors() {

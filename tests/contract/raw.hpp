@@ -57,7 +57,7 @@ class SigpipeCount {
   int count() const {
     sigset_t pending;
     ::sigpending(&pending);
-    return seen_ + sigismember(&pending, SIGPIPE);
+    return static_cast<int>(seen_) + sigismember(&pending, SIGPIPE);
   }
 
  private:
