@@ -1,6 +1,7 @@
 // What FreeBSD and macOS have, each in its own way.
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,6 +54,16 @@ long fallocate(int, std::int64_t, std::int64_t) noexcept { return -EOPNOTSUPP; }
 long name_thread(const char* name) noexcept { return -::pthread_setname_np(name); }
 
 #else
+
+long socket(int family, int type) noexcept {
+  const int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+  return with_room(checked(::socket(family, type | flags, 0)), family, type);
+}
+long accept(int fd, void* address, socklen_t* size) noexcept {
+  return retried([&] {
+    return ::accept4(fd, static_cast<sockaddr*>(address), size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  });
+}
 
 // EINVAL also says that the file system cannot (posix_fallocate(2)).
 long fallocate(int fd, std::int64_t offset, std::int64_t size) noexcept {

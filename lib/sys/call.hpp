@@ -32,6 +32,10 @@ inline socklen_t length(std::size_t size) noexcept { return static_cast<socklen_
 /// uses that end.
 bool ready_now(int fd, short events) noexcept;
 
+/// The new socket fd, or the error that it is, made to take the longest datagrams: the BSDs refuse
+/// those above its send buffer, 9216 bytes unless told otherwise.
+long with_room(long fd, int family, int type) noexcept;
+
 /// What a write may raise: SIGPIPE and SIGXFSZ.
 sigset_t write_signals() noexcept;
 

@@ -15,11 +15,26 @@
 #include "sys/names.hpp"
 #include "sys/sys.hpp"
 
-namespace proa::sys::portable {
+namespace proa::sys {
+
+long with_room(long fd, int family, int type) noexcept {
+#ifndef __linux__
+  const int largest = UINT16_MAX;
+  if (fd >= 0 && type == SOCK_DGRAM && family != AF_UNIX) {
+    ::setsockopt(static_cast<int>(fd), SOL_SOCKET, SO_SNDBUF, &largest, sizeof largest);
+  }
+#else
+  static_cast<void>(family), static_cast<void>(type);
+#endif
+  return fd;
+}
+
+namespace portable {
 
 namespace {
 
-// A new socket as proa wants it: non-blocking, close-on-exec and without SIGPIPE.
+// A new socket as proa wants it: non-blocking, close-on-exec and without SIGPIPE. In several calls,
+// between which a child of another thread may inherit it; macOS has none that does it at once.
 long settled(long fd) noexcept {
   if (fd < 0) return fd;
   const int made = static_cast<int>(fd);
@@ -65,15 +80,7 @@ FileInfo to_info(const struct stat& from) noexcept {
 }  // namespace
 
 long socket(int family, int type) noexcept {
-  const long fd = settled(checked(::socket(family, type, 0)));
-#ifndef __linux__
-  // The BSDs refuse datagrams above this, 9216 bytes unless told otherwise.
-  const int largest = UINT16_MAX;
-  if (fd >= 0 && type == SOCK_DGRAM && family != AF_UNIX) {
-    ::setsockopt(static_cast<int>(fd), SOL_SOCKET, SO_SNDBUF, &largest, sizeof largest);
-  }
-#endif
-  return fd;
+  return with_room(settled(checked(::socket(family, type, 0))), family, type);
 }
 long accept(int fd, void* address, socklen_t* size) noexcept {
   return settled(retried([&] { return ::accept(fd, static_cast<sockaddr*>(address), size); }));
@@ -200,4 +207,6 @@ long take_write_signals() noexcept {
   return taken;
 }
 
-}  // namespace proa::sys::portable
+}  // namespace portable
+
+}  // namespace proa::sys

@@ -80,10 +80,13 @@ struct Message;
   X(fallocate, (int fd, std::int64_t offset, std::int64_t length), (fd, offset, length))       \
   X(name_thread, (const char* name), (name))
 
+// Of macOS, and of some tests, these are portable.cpp's.
+#define PROA_SYS_SOCKET_CALLS(X)                    \
+  X(socket, (int family, int type), (family, type)) \
+  X(accept, (int fd, void* address, socklen_t* size), (fd, address, size))
+
 // Elsewhere than on Linux, and there in some tests, these are portable.cpp's.
 #define PROA_SYS_SUBSTITUTED_CALLS(X)                                                              \
-  X(socket, (int family, int type), (family, type))                                                \
-  X(accept, (int fd, void* address, socklen_t* size), (fd, address, size))                         \
   X(connect_error, (int fd), (fd))                                                                 \
   X(recvmmsg, (int fd, proa::sys::Message* messages, unsigned count, int flags),                   \
     (fd, messages, count, flags))                                                                  \
@@ -139,14 +142,16 @@ struct Message;
 
 #define PROA_SYS_CALLS(X)  \
   PROA_SYS_COMMON_CALLS(X) \
+  PROA_SYS_SOCKET_CALLS(X) \
   PROA_SYS_SUBSTITUTED_CALLS(X) PROA_SYS_LINUX_CALLS(X) PROA_SYS_KQUEUE_CALLS(X)
 
 namespace proa::sys {
 
 #define PROA_SYS_DECLARE(name, parameters, arguments) long name parameters noexcept;
 namespace portable {
+PROA_SYS_SOCKET_CALLS(PROA_SYS_DECLARE)
 PROA_SYS_SUBSTITUTED_CALLS(PROA_SYS_DECLARE)
-}
+}  // namespace portable
 namespace direct {
 PROA_SYS_COMMON_CALLS(PROA_SYS_DECLARE)
 PROA_SYS_LINUX_CALLS(PROA_SYS_DECLARE)
@@ -155,6 +160,9 @@ PROA_SYS_KQUEUE_CALLS(PROA_SYS_DECLARE)
 PROA_SYS_SUBSTITUTED_CALLS(PROA_SYS_DECLARE)
 #else
 using namespace portable;  // NOLINT: the substitutes are the calls
+#endif
+#ifndef __APPLE__
+PROA_SYS_SOCKET_CALLS(PROA_SYS_DECLARE)
 #endif
 }  // namespace direct
 #undef PROA_SYS_DECLARE

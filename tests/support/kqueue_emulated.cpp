@@ -17,6 +17,8 @@ void use_kqueue(proa::Options& options, bool macos) {
 #define PROA_TEST_SUBSTITUTE(name, parameters, arguments) \
   proa::sys::table.name = proa::sys::portable::name;
   PROA_SYS_SUBSTITUTED_CALLS(PROA_TEST_SUBSTITUTE)
+  if (!macos) return;
+  PROA_SYS_SOCKET_CALLS(PROA_TEST_SUBSTITUTE)
 #undef PROA_TEST_SUBSTITUTE
 }
 
