@@ -175,6 +175,14 @@ TEST_CASE("a queued post posted again or destroyed", "[R9]") {
              "destroyed while it was queued");
 }
 
+TEST_CASE("a child of fork() has no kqueue, and is told so", "[R6][kqueue]") {
+  if (!over_kqueue()) return;
+  const auto proactor = make_proactor();
+  const std::string message = message_of([&] { proactor->poll(); });
+  CHECK_SAYS(message, "kqueue is closed (a child of fork(2) has none)");
+  proactor->poll();  // the parent's is well
+}
+
 TEST_CASE("without a hook the process is aborted all the same", "[R6]") {
   const std::string message = message_of([] {
     proa::set_misuse_hook(nullptr);
