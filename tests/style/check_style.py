@@ -8,6 +8,8 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+if len(sys.argv) < 3 or not os.path.isdir(sys.argv[1]):
+    sys.exit(__doc__)
 root = pathlib.Path(sys.argv[1])
 compiler = sys.argv[2:]
 required = os.environ.get("CI", "") not in ("", "false")
