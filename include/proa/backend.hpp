@@ -87,10 +87,9 @@ class Backend {
   /// that a backend gives to the system at once need none.
   virtual void withdraw(int /*descriptor*/) noexcept {}
 
-  /// From now on the counter hears, during next(), how often this signal is sent to the process; or
-  /// no longer (nullptr), nor of what was not told yet. 0, or -errno where the system does not
-  /// count signals or has no such one: the library's handler counts then. A counter outlives the
-  /// backend.
+  /// Tells the counter, during next(), how often this signal is sent to the process from now on.
+  /// With nullptr it stops, and what was not told yet is dropped. 0, or -errno where the system
+  /// does not count signals: the library's own handler does. The counter outlives the backend.
   virtual long count_signal(int /*signal*/, SignalCounter* /*counter*/) noexcept {
     return -EOPNOTSUPP;
   }

@@ -36,10 +36,9 @@ class SignalHandler : public Notifier {
   /// Of one that is started: aborts and names it.
   ~SignalHandler() override;
 
-  /// The signal has arrived `count` times since the last call. Linux and macOS count no further
-  /// than one while a standard signal waits to be handled (signal(7)); FreeBSD counts what was sent
-  /// (EVFILT_SIGNAL, kevent(2)). The handler may be stopped,
-  /// closed and, if it is stopped, destroyed here.
+  /// The signal has arrived `count` times since the last call. Linux and macOS count one that waits
+  /// to be handled once (signal(7)); FreeBSD counts what was sent (EVFILT_SIGNAL, kevent(2)). The
+  /// handler may be stopped, closed and, if it is stopped, destroyed here.
   virtual void on_signal(int signal, std::uint64_t count) = 0;
 
  private:

@@ -2,8 +2,9 @@
 // it holds a list of subscriptions; the handler of the operating system walks it, counts, and
 // notifies, all by atomics alone (signal-safety(7)). Upholds R9.
 //
-// Where the backend counts what is sent (Backend::count_signal()), its count stands, and the
-// handler only notifies.
+// Where the backend counts what is sent as well (Backend::count_signal()), the higher of the two
+// counts is told: one that was sent before is counted by the handler alone, and one that is blocked
+// by the backend alone.
 //
 // Lists change under a mutex that the handler does not take. A subscription that was unlinked may
 // still be in the hands of a handler that runs in another thread: it is freed when no handler of
@@ -21,6 +22,7 @@
 
 #include "core.hpp"
 #include "error_code.hpp"
+#include "sys/names.hpp"
 #include "sys/sys.hpp"
 
 namespace proa {
@@ -28,22 +30,24 @@ namespace proa {
 namespace detail {
 struct Subscription {
   Subscription(SignalHandler& handler, int number) noexcept : owner(&handler), signal(number) {}
-  /// In the handler of the operating system.
-  void arrived() noexcept {
-    if (!counted_by) return counted(1);
-    handled.store(true, std::memory_order_relaxed);
+  using Count = std::atomic<unsigned long>;
+  void arrived(Count& count, std::uint64_t times) noexcept {
+    count.fetch_add(static_cast<unsigned long>(times), std::memory_order_relaxed);
     owner->notify();
   }
-  void counted(std::uint64_t times) noexcept {
-    count.fetch_add(static_cast<unsigned>(times), std::memory_order_relaxed);
-    owner->notify();
+  /// How often it arrived since the last call.
+  std::uint64_t take() noexcept {
+    const unsigned long by_now =
+        std::max(handled.load(std::memory_order_relaxed), sent.load(std::memory_order_relaxed));
+    return by_now - std::exchange(told, by_now);
   }
 
   SignalHandler* const owner;
   const int signal;
-  Backend* counted_by = nullptr;             // instead of in the handler
-  std::atomic<bool> handled{false};          // and the backend may not have told of it yet
-  std::atomic<unsigned> count{0};            // arrived, not told yet
+  Count handled{0};        // counted by the handler of the operating system
+  Count sent{0};           // counted by the backend
+  unsigned long told = 0;  // to on_signal(), of the higher of these
+  std::atomic<Backend*> counted_by{nullptr};
   std::atomic<Subscription*> next{nullptr};  // of the same signal
   Subscription* next_of_owner = nullptr;
 };
@@ -62,10 +66,10 @@ struct Entry final : SignalCounter {
 };
 
 static_assert(std::atomic<Subscription*>::is_always_lock_free &&
-                  std::atomic<unsigned>::is_always_lock_free,
+                  Subscription::Count::is_always_lock_free,
               "a signal handler uses them");
 
-Entry table[NSIG];
+Entry table[sys::signal_count];
 std::mutex table_mutex;
 
 extern "C" void proa_signal_arrived(int signal) {
@@ -73,35 +77,37 @@ extern "C" void proa_signal_arrived(int signal) {
   // Sequentially consistent, like unlinking and then looking at `running`: one of the two sees the
   // other.
   entry.running.fetch_add(1);
-  for (Subscription* s = entry.first.load(); s; s = s->next.load()) s->arrived();
+  for (Subscription* s = entry.first.load(); s; s = s->next.load()) s->arrived(s->handled, 1);
   entry.running.fetch_sub(1);
 }
 
 void Entry::sent(Backend& from, std::uint64_t times) noexcept {
   running.fetch_add(1);
   for (Subscription* s = first.load(); s; s = s->next.load()) {
-    if (s->counted_by == &from) s->counted(times);
+    if (s->counted_by == &from) s->arrived(s->sent, times);
   }
   running.fetch_sub(1);
 }
 
+// SIGTRAP comes from an instruction, and such are not sent.
 void count_by_backend(Subscription& subscription, Entry& entry) noexcept {
+  if (subscription.signal == SIGTRAP) return;
   Backend& backend = subscription.owner->proactor().core().backend();
   if (backend.count_signal(subscription.signal, &entry) == 0) subscription.counted_by = &backend;
 }
 
 // Once no other subscription has it counted.
 void count_no_longer(const Subscription& subscription, const Entry& entry) noexcept {
-  if (!subscription.counted_by) return;
+  Backend* const backend = subscription.counted_by;
   for (const Subscription* s = entry.first.load(); s; s = s->next.load()) {
-    if (s->counted_by == subscription.counted_by) return;
+    if (s->counted_by == backend) return;
   }
-  subscription.counted_by->count_signal(subscription.signal, nullptr);
+  if (backend) backend->count_signal(subscription.signal, nullptr);
 }
 
 bool can_be_handled(int signal) noexcept {
   static constexpr int not_these[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
-  return signal > 0 && signal < NSIG &&
+  return signal > 0 && signal < sys::signal_count &&
          std::find(std::begin(not_these), std::end(not_these), signal) == std::end(not_these);
 }
 
@@ -109,19 +115,20 @@ int subscribe(Subscription& subscription) noexcept {
   Entry& entry = table[subscription.signal];
   const std::lock_guard<std::mutex> lock(table_mutex);
   Subscription* const others = entry.first.load();
-  count_by_backend(subscription, entry);
   subscription.next.store(others);
   entry.first.store(&subscription);  // before the action, so that no signal falls between
-  if (others) return 0;
-  struct sigaction action {};
-  action.sa_handler = proa_signal_arrived;
-  action.sa_flags = SA_RESTART;
-  const long result = sys::sigaction(subscription.signal, &action, &entry.before);
-  if (result < 0) {
-    entry.first.store(nullptr);
-    count_no_longer(subscription, entry);
+  if (!others) {
+    struct sigaction action {};
+    action.sa_handler = proa_signal_arrived;
+    action.sa_flags = SA_RESTART;
+    const long result = sys::sigaction(subscription.signal, &action, &entry.before);
+    if (result < 0) {
+      entry.first.store(nullptr);
+      return static_cast<int>(result);
+    }
   }
-  return static_cast<int>(result);
+  count_by_backend(subscription, entry);
+  return 0;
 }
 
 void unsubscribe(Subscription& subscription) noexcept {
@@ -206,14 +213,10 @@ void SignalHandler::closing_down() noexcept {
 // told goes to the end of the list, or a signal that keeps coming would stand before the others for
 // ever (R8).
 void SignalHandler::on_notify() {
-  bool awaited = false;
   for (Subscription** link = &subscriptions_; *link; link = &(*link)->next_of_owner) {
     Subscription* const told = *link;
-    const unsigned count = told->count.exchange(0, std::memory_order_relaxed);
-    if (count == 0) {
-      awaited |= told->handled.exchange(false, std::memory_order_relaxed);
-      continue;
-    }
+    const std::uint64_t count = told->take();
+    if (count == 0) continue;
     if (told->next_of_owner) {
       notify_later(notice_notified);
       *link = std::exchange(told->next_of_owner, nullptr);
@@ -223,8 +226,6 @@ void SignalHandler::on_notify() {
     on_signal(told->signal, count);
     return;
   }
-  // The backend was told before the handler ran: by the next round it has been asked.
-  if (awaited) notify_later(notice_notified);
 }
 
 }  // namespace proa

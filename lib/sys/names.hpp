@@ -8,6 +8,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
@@ -37,6 +38,13 @@ struct FileInfo {
   std::uint32_t direct_offset;
   bool on_device;  // its file system is that of a block device
 };
+
+/// Signals have smaller numbers. NSIG of FreeBSD leaves out those of real time.
+#ifdef __FreeBSD__
+inline constexpr int signal_count = _SIG_MAXSIG + 1;
+#else
+inline constexpr int signal_count = NSIG;
+#endif
 
 /// Of preadv2() and pwritev2().
 #ifdef RWF_NOWAIT

@@ -180,6 +180,55 @@ TEST_CASE("a signal that arrives in the last turn of run() is told by it", "[R9]
   }
 }
 
+TEST_CASE("of two signals in two turns both are told before run() ends", "[R9]") {
+  struct Raising {
+    void now() { ::raise(SIGUSR1); }
+  } raising;
+  proa::OnPost<&Raising::now> raise{raising};
+  World world;
+  Listening listening(*world);
+  REQUIRE(!listening.start(SIGUSR2));
+  REQUIRE(!listening.start(SIGUSR1));
+  ::raise(SIGUSR2);
+  REQUIRE(world->post(raise));
+  world->run();
+  CHECK(listening.total == 2);
+}
+
+TEST_CASE("a signal that was blocked until somebody listened is told", "[R9]") {
+  World world;
+  Listening listening(*world);
+  sigset_t blocked, before;
+  ::sigemptyset(&blocked);
+  ::sigaddset(&blocked, SIGUSR1);
+  REQUIRE(::pthread_sigmask(SIG_BLOCK, &blocked, &before) == 0);
+  ::raise(SIGUSR1);
+  const std::error_code error = listening.start(SIGUSR1);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  REQUIRE(!error);
+  for (std::uint64_t i = 1; i <= 2; ++i) {
+    world.run_until("it was told", [&] { return listening.total == i; });
+    for (int turn = 0; turn < 3; ++turn) world.turn();
+    CHECK(listening.total == i);
+    ::raise(SIGUSR1);
+  }
+}
+
+// docs/BACKENDS.md
+TEST_CASE("where the system counts signals, another action takes none away", "[R9][kqueue]") {
+  if (!over_kqueue() || files_by_workers()) return;
+  World world;
+  const OwnAction restored_at_the_end(SIGUSR2);
+  Listening listening(*world), brief(*world);
+  REQUIRE(!listening.start(SIGUSR2));
+  REQUIRE(!brief.start(SIGUSR2));
+  brief.stop();
+  std::signal(SIGUSR2, SIG_IGN);
+  ::raise(SIGUSR2);
+  const proa::KeepAlive keep_alive(*world);
+  world.run_until("it was told", [&] { return listening.total == 1; });
+}
+
 TEST_CASE("one that starts again hears nothing of before", "[R9]") {
   const Folder folder;
   ReadingAt reading(4);  // all there is: one request of aio(4)
@@ -350,6 +399,30 @@ TEST_CASE("handlers come and go while other threads raise their signal", "[R9]")
   enough = true;
   for (std::thread& thread : threads) thread.join();
   CHECK(told > 0);
+}
+
+TEST_CASE("two loops hear of each signal while one's handlers come and go", "[R9][thread]") {
+  World world;
+  Listening steady(*world);
+  REQUIRE(!steady.start(SIGUSR1));
+  constexpr std::uint64_t number = 2000;
+  std::thread raises([] {
+    for (std::uint64_t i = 0; i < number; ++i) ::raise(SIGUSR1);
+  });
+  std::atomic<bool> enough{false};
+  std::thread comes_and_goes([&] {
+    const auto other = make_proactor();
+    while (!enough) {
+      Listening brief(*other);
+      if (brief.start(SIGUSR1)) return;
+      other->poll();
+    }
+  });
+  world.run_until("all were told", [&] { return steady.total == number; });
+  raises.join();
+  enough = true;
+  comes_and_goes.join();
+  CHECK(steady.total == number);
 }
 
 TEST_CASE("S02: signals at a high rate disturb no transfer", "[R11][S02]") {

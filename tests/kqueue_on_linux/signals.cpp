@@ -18,7 +18,8 @@ namespace {
 
 struct Signal {
   Knote* knotes = nullptr;
-  struct sigaction own {};  // of the program, while there are knotes
+  struct sigaction own {};   // of the program, while there are knotes
+  bool sent_before = false;  // one is pending that no knote has seen
 };
 Signal signals[NSIG];
 
@@ -36,7 +37,8 @@ void hook(int number, siginfo_t* information, void* context) {
   struct sigaction own {};
   {
     const Giant giant;
-    for (Knote* at = signals[number].knotes; at; at = at->next) {
+    const bool seen = !std::exchange(signals[number].sent_before, false);
+    for (Knote* at = signals[number].knotes; at && seen; at = at->next) {
       ++at->event.data;
       if (is_ready(*at)) activate(*at);
     }
@@ -66,7 +68,11 @@ void listen(Knote& knote) noexcept {
   if (!exists(knote.event.ident)) return;  // it may be any number, and is never sent
   const int number = static_cast<int>(knote.event.ident);
   Signal& signal = signals[number];
-  if (!signal.knotes) __real_sigaction(number, nullptr, &signal.own);
+  if (!signal.knotes) {
+    sigset_t pending;
+    signal.sent_before = ::sigpending(&pending) == 0 && ::sigismember(&pending, number) == 1;
+    __real_sigaction(number, nullptr, &signal.own);
+  }
   knote.next = std::exchange(signal.knotes, &knote);
   install(number);
 }
@@ -81,7 +87,9 @@ void listen_no_longer(Knote& knote) noexcept {
 }
 
 void forget_signals_after_fork() noexcept {
-  for (Signal& signal : signals) signal.knotes = nullptr;
+  for (int number = 1; number < NSIG; ++number) {
+    if (std::exchange(signals[number].knotes, nullptr)) install(number);
+  }
 }
 
 }  // namespace proa_test::emulated

@@ -104,6 +104,22 @@ TEST_CASE("the program sees and sets its own action while signals are counted", 
   CHECK(handled == 2);
 }
 
+TEST_CASE("a signal that was sent before is not counted, though it is handled", "[kqueue]") {
+  const Action action(handle);
+  sigset_t blocked, before;
+  ::sigemptyset(&blocked);
+  ::sigaddset(&blocked, SIGUSR1);
+  Queue queue;
+  REQUIRE(::pthread_sigmask(SIG_BLOCK, &blocked, &before) == 0);
+  ::raise(SIGUSR1);
+  CHECK(queue.change(SIGUSR1, EVFILT_SIGNAL, EV_ADD) == 0);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  CHECK(handled == 1);
+  CHECK(queue.take().empty());
+  ::raise(SIGUSR1);
+  CHECK(queue.take().size() == 1);
+}
+
 TEST_CASE("signals that nobody can handle are never told of", "[kqueue]") {
   Queue queue;
   CHECK(queue.change(SIGKILL, EVFILT_SIGNAL, EV_ADD) == 0);
@@ -122,7 +138,15 @@ TEST_CASE("a child's signals are its own", "[kqueue]") {
   const pid_t child = ::fork();
   if (child == 0) {
     ::raise(SIGUSR1);
-    ::_exit(handled == 1 ? 0 : 1);
+    const bool own = handled == 1;
+    const int another = ::kqueue();
+    struct kevent event;
+    EV_SET(&event, SIGUSR1, EVFILT_SIGNAL, EV_ADD, 0, 0, nullptr);
+    const bool added = ::kevent(another, &event, 1, nullptr, 0, nullptr) == 0;
+    ::raise(SIGUSR1);
+    const timespec at_once{};
+    const bool told = ::kevent(another, nullptr, 0, &event, 1, &at_once) == 1 && event.data == 1;
+    ::_exit(own && added && told && handled == 2 ? 0 : 1);
   }
   int status = -1;
   REQUIRE(::waitpid(child, &status, 0) == child);

@@ -46,7 +46,9 @@ struct LedgerCalls {
 
 #ifdef PROA_HAVE_URING
   static long looked_submit(io_uring* ring, unsigned want, const timespec* timeout) noexcept {
-    Ledger::Submitted& seen = current.load()->submitted_;
+    Ledger* const ledger = current.load();
+    if (!ledger) return uring_submit_and_wait(ring, want, timeout);
+    Ledger::Submitted& seen = ledger->submitted_;
     for (unsigned i = ring->sq.sqe_head; i != ring->sq.sqe_tail; ++i) {
       const io_uring_sqe& sqe = ring->sq.sqes[i & *ring->sq.kring_mask];
       seen.opcodes.insert(sqe.opcode);
@@ -59,13 +61,14 @@ struct LedgerCalls {
     return uring_submit_and_wait(ring, want, timeout);
   }
   static long looked_register(int fd, unsigned opcode, void* argument, unsigned count) noexcept {
-    current.load()->registered_.insert(opcode);
+    if (Ledger* const ledger = current.load()) ledger->registered_.insert(opcode);
     return uring_register(fd, opcode, argument, count);
   }
   static long looked_setup(unsigned entries, io_uring* ring, io_uring_params* parameters) noexcept {
     const unsigned flags = parameters->flags;
     const long result = uring_setup(entries, ring, parameters);
-    if (result >= 0) current.load()->setup_flags_ = flags;
+    Ledger* const ledger = current.load();
+    if (result >= 0 && ledger) ledger->setup_flags_ = flags;
     return result;
   }
 #endif
