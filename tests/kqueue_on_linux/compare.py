@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Does the emulation answer what a FreeBSD 13.2 kernel answered? Arguments: a probe, the transcript of what it printed
-there, and the arguments that it was given. Prints TAP, one case for each section; the lines that differ go to stderr."""
+there, and the argument that it was given or "". Prints TAP, one case for each section; lines that differ go to stderr."""
 import difflib
 import errno
 import os
@@ -55,10 +55,10 @@ def sections(text, errors):
     return found
 
 
-probe, transcript = sys.argv[1:3]
+probe, transcript, argument = sys.argv[1:4]  # behind them is what `meson test --test-args` adds
 with tempfile.TemporaryDirectory() as folder:
-    printed = subprocess.run([os.path.abspath(probe), *sys.argv[3:]], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                             text=True, timeout=100)
+    printed = subprocess.run([os.path.abspath(probe), *argument.split()], cwd=folder, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True, timeout=100)
 ours = sections(printed.stdout, LINUX)
 with open(transcript, encoding="utf-8") as file:
     theirs = sections(file.read(), FREEBSD)
