@@ -199,8 +199,8 @@ TEST_CASE("a signal that was blocked until somebody listened is told", "[R9]") {
   World world;
   Listening listening(*world);
   sigset_t blocked, before;
-  ::sigemptyset(&blocked);
-  ::sigaddset(&blocked, SIGUSR1);
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGUSR1);
   REQUIRE(::pthread_sigmask(SIG_BLOCK, &blocked, &before) == 0);
   ::raise(SIGUSR1);
   const std::error_code error = listening.start(SIGUSR1);
