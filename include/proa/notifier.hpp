@@ -15,7 +15,7 @@ class Notifier : public Handler {
   /// Makes it open, so that on_notify() can come; the proactor's thread.
   void start() noexcept { Handler::start(); }
   /// Any thread, also from a signal handler (signal-safety(7)): no lock, no allocation, at most one
-  /// write(2).
+  /// write(2), or kevent(2) with kqueue.
   void notify() noexcept;
 
  protected:

@@ -70,7 +70,6 @@ static_assert(std::atomic<Subscription*>::is_always_lock_free &&
               "a signal handler uses them");
 
 Entry table[sys::signal_count];
-std::mutex table_mutex;
 
 extern "C" void proa_signal_arrived(int signal) {
   Entry& entry = table[signal];
@@ -89,9 +88,13 @@ void Entry::sent(Backend& from, std::uint64_t times) noexcept {
   running.fetch_sub(1);
 }
 
-// SIGTRAP comes from an instruction, and such are not sent.
+// Not those that an instruction raises, which the system does not count (SIGTRAP), and not what
+// writes of the library raise and take back.
 void count_by_backend(Subscription& subscription, Entry& entry) noexcept {
-  if (subscription.signal == SIGTRAP) return;
+  static constexpr int not_these[] = {SIGTRAP, SIGPIPE, SIGXFSZ};
+  for (const int number : not_these) {
+    if (subscription.signal == number) return;
+  }
   Backend& backend = subscription.owner->proactor().core().backend();
   if (backend.count_signal(subscription.signal, &entry) == 0) subscription.counted_by = &backend;
 }
@@ -113,7 +116,7 @@ bool can_be_handled(int signal) noexcept {
 
 int subscribe(Subscription& subscription) noexcept {
   Entry& entry = table[subscription.signal];
-  const std::lock_guard<std::mutex> lock(table_mutex);
+  const std::lock_guard<std::mutex> lock(sys::signal_actions());
   Subscription* const others = entry.first.load();
   subscription.next.store(others);
   entry.first.store(&subscription);  // before the action, so that no signal falls between
@@ -134,7 +137,7 @@ int subscribe(Subscription& subscription) noexcept {
 void unsubscribe(Subscription& subscription) noexcept {
   Entry& entry = table[subscription.signal];
   {
-    const std::lock_guard<std::mutex> lock(table_mutex);
+    const std::lock_guard<std::mutex> lock(sys::signal_actions());
     std::atomic<Subscription*>* link = &entry.first;
     while (link->load() != &subscription) link = &link->load()->next;
     Subscription* const next = subscription.next.load();

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <climits>
-#include <mutex>
 
 #include "sys/call.hpp"
 #include "sys/names.hpp"
@@ -190,8 +189,7 @@ long entropy(void* data, std::size_t size) noexcept {
 // Ignored for a moment, what is pending is thrown away. Waiting for it could be for ever: macOS
 // directs these at the process, and another loop may take them first.
 long take_write_signals() noexcept {
-  static std::mutex one_at_a_time;
-  const std::lock_guard lock(one_at_a_time);
+  const std::lock_guard lock(signal_actions());
   sigset_t pending;
   ::sigpending(&pending);
   long taken = -EAGAIN;

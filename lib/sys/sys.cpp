@@ -25,6 +25,11 @@ bool ready_now(int fd, short events) noexcept {
   return retried([&] { return ::poll(&asked, 1, 0); }) != 0;
 }
 
+std::mutex& signal_actions() noexcept {
+  static std::mutex mutex;
+  return mutex;
+}
+
 sigset_t write_signals() noexcept {
   sigset_t set;
   sigemptyset(&set);

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <mutex>
 
 struct aiocb;
 struct epoll_event;
@@ -166,6 +167,9 @@ PROA_SYS_SOCKET_CALLS(PROA_SYS_DECLARE)
 #endif
 }  // namespace direct
 #undef PROA_SYS_DECLARE
+
+/// Held by who changes what a signal does.
+std::mutex& signal_actions() noexcept;
 
 #ifdef PROA_SYS_SEAM
 #define PROA_SYS_MEMBER(name, parameters, arguments) long(*name) parameters noexcept = direct::name;

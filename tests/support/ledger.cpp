@@ -21,19 +21,21 @@ proa::sys::Table below;
 
 struct LedgerCalls {
   // A worker may be on its way into a wrapped call when the ledger ends, so that it finds none.
+  template <class Use>
+  static void with_ledger(Use use) noexcept {
+    noting.fetch_add(1);
+    if (Ledger* const ledger = current.load()) use(*ledger);
+    noting.fetch_sub(1);
+  }
   template <class Ask>
   static void note(Call call, Ask may_wait) noexcept {
     if (PeerAtWork::now()) return;
-    noting.fetch_add(1);
-    if (Ledger* const ledger = current.load()) {
+    with_ledger([&](Ledger& ledger) {
       const auto index = static_cast<unsigned>(call);
-      ++ledger->counts_[index];
+      ++ledger.counts_[index];
       // The disk is for others to wait for.
-      if (std::this_thread::get_id() == ledger->thread_ && may_wait()) {
-        ledger->waited_[index] = true;
-      }
-    }
-    noting.fetch_sub(1);
+      if (std::this_thread::get_id() == ledger.thread_ && may_wait()) ledger.waited_[index] = true;
+    });
   }
 
 #define PROA_TEST_WRAP(name, parameters, arguments)                       \
@@ -45,12 +47,9 @@ struct LedgerCalls {
 #undef PROA_TEST_WRAP
 
 #ifdef PROA_HAVE_URING
-  static long looked_submit(io_uring* ring, unsigned want, const timespec* timeout) noexcept {
-    Ledger* const ledger = current.load();
-    if (!ledger) return uring_submit_and_wait(ring, want, timeout);
-    Ledger::Submitted& seen = ledger->submitted_;
-    for (unsigned i = ring->sq.sqe_head; i != ring->sq.sqe_tail; ++i) {
-      const io_uring_sqe& sqe = ring->sq.sqes[i & *ring->sq.kring_mask];
+  static void look(const io_uring& ring, Ledger::Submitted& seen) {
+    for (unsigned i = ring.sq.sqe_head; i != ring.sq.sqe_tail; ++i) {
+      const io_uring_sqe& sqe = ring.sq.sqes[i & *ring.sq.kring_mask];
       seen.opcodes.insert(sqe.opcode);
       seen.sqe_flags |= sqe.flags;
       if (sqe.opcode == IORING_OP_ACCEPT) seen.accept_priorities.insert(sqe.ioprio);
@@ -58,17 +57,21 @@ struct LedgerCalls {
       seen.syncs += sqe.opcode == IORING_OP_FSYNC;
       ++seen.number;
     }
+  }
+  static long looked_submit(io_uring* ring, unsigned want, const timespec* timeout) noexcept {
+    with_ledger([&](Ledger& ledger) { look(*ring, ledger.submitted_); });
     return uring_submit_and_wait(ring, want, timeout);
   }
   static long looked_register(int fd, unsigned opcode, void* argument, unsigned count) noexcept {
-    if (Ledger* const ledger = current.load()) ledger->registered_.insert(opcode);
+    with_ledger([&](Ledger& ledger) { ledger.registered_.insert(opcode); });
     return uring_register(fd, opcode, argument, count);
   }
   static long looked_setup(unsigned entries, io_uring* ring, io_uring_params* parameters) noexcept {
     const unsigned flags = parameters->flags;
     const long result = uring_setup(entries, ring, parameters);
-    Ledger* const ledger = current.load();
-    if (result >= 0 && ledger) ledger->setup_flags_ = flags;
+    with_ledger([&](Ledger& ledger) {
+      if (result >= 0) ledger.setup_flags_ = flags;
+    });
     return result;
   }
 #endif
