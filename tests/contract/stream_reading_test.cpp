@@ -187,20 +187,27 @@ TEST_CASE("T17: the peer is gone before we do anything", "[T17]") {
   }
 }
 
+constexpr std::size_t pattern_size = 30000;
+
+// The far end has a pattern to send, which the stream checks.
+Line line_with_pattern(Streams& streams, World& world) {
+  const Line made = line(streams, world);
+  made.stream.expect_pattern(3);
+  made.far.send_pattern(3, pattern_size);
+  return made;
+}
+
 // Which of the two is the system's choice (docs/BACKENDS.md).
 TEST_CASE("T11: a reset behind the end eats nothing, and one of them is told", "[R2][T11]") {
   Streams streams;
   World world;
-  auto [stream, far] = line(streams, world);
-  stream.expect_pattern(3);
-  constexpr std::size_t size = 30000;
-  far.send_pattern(3, size);
+  auto [stream, far] = line_with_pattern(streams, world);
   far.half_close();
   while (!far.sent()) far.turn();
   far.turn();
   far.reset();
   wait_closed(world, stream);
-  CHECK(stream.received_bytes == size);
+  CHECK(stream.received_bytes == pattern_size);
   CHECK(stream.difference == no_difference);
   CHECK(stream.count("end") + stream.count("error") == 1);
   if (stream.saw("error")) CHECK(stream.error == std::errc::connection_reset);
@@ -209,10 +216,7 @@ TEST_CASE("T11: a reset behind the end eats nothing, and one of them is told", "
 TEST_CASE("T11: a reset does not eat the data before it, and is told once", "[R2][T11]") {
   Streams streams;
   World world;
-  auto [stream, far] = line(streams, world);
-  stream.expect_pattern(3);
-  constexpr std::size_t size = 30000;
-  far.send_pattern(3, size);
+  auto [stream, far] = line_with_pattern(streams, world);
   bool closes = true;
 
   SECTION("while reading is on") {}
@@ -230,7 +234,7 @@ TEST_CASE("T11: a reset does not eat the data before it, and is told once", "[R2
   stream.start_reading();
   world.run_until("the reset came", [&s = stream] { return s.saw("error"); });
   turns(world, 5);
-  CHECK(stream.received_bytes == size);
+  CHECK(stream.received_bytes == pattern_size);
   CHECK(stream.difference == no_difference);
   CHECK(stream.error == std::errc::connection_reset);
   Events expected{"open", "read", "error"};
