@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "file_rig.hpp"
+#include "signal_rig.hpp"
 #include "support/death.hpp"
 #include "support/faults.hpp"
 #include "support/patterns.hpp"
@@ -25,24 +26,9 @@ namespace {
 
 using namespace proa_test;
 
-// Remembers its signals; stops when it goes out of scope.
-class Listening : public proa::SignalHandler {
- public:
-  using SignalHandler::SignalHandler;
-  ~Listening() override { stop(); }
-
-  std::vector<std::pair<int, std::uint64_t>> signals;
-  std::uint64_t total = 0;
-  int closed = 0;
-  std::function<void()> then;
-
- protected:
-  void on_signal(int signal, std::uint64_t count) override {
-    signals.emplace_back(signal, count);
-    total += count;
-    if (then) then();
-  }
-  void on_closed() override { ++closed; }
+struct RaisingPost {
+  void run() { ::raise(SIGUSR1); }
+  proa::OnPost<&RaisingPost::run> post{*this};
 };
 
 using Signals = std::vector<std::pair<int, std::uint64_t>>;
@@ -166,31 +152,25 @@ TEST_CASE("signal handlers do not keep run() going", "[R9]") {
 }
 
 TEST_CASE("a signal that arrives in the last turn of run() is told by it", "[R9]") {
-  struct Raising {
-    void now() { ::raise(SIGUSR1); }
-  } raising;
-  proa::OnPost<&Raising::now> raise{raising};
+  RaisingPost raise;
   World world;
   Listening listening(*world);
   REQUIRE(!listening.start(SIGUSR1));
   for (std::uint64_t i = 1; i <= 3; ++i) {
-    REQUIRE(world->post(raise));
+    REQUIRE(world->post(raise.post));
     world->run();
     CHECK(listening.total == i);
   }
 }
 
 TEST_CASE("of two signals in two turns both are told before run() ends", "[R9]") {
-  struct Raising {
-    void now() { ::raise(SIGUSR1); }
-  } raising;
-  proa::OnPost<&Raising::now> raise{raising};
+  RaisingPost raise;
   World world;
   Listening listening(*world);
   REQUIRE(!listening.start(SIGUSR2));
   REQUIRE(!listening.start(SIGUSR1));
   ::raise(SIGUSR2);
-  REQUIRE(world->post(raise));
+  REQUIRE(world->post(raise.post));
   world->run();
   CHECK(listening.total == 2);
 }
