@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <initializer_list>
 #include <mutex>
 #include <new>
 #include <proa/error.hpp>
@@ -88,13 +89,14 @@ void Entry::sent(Backend& from, std::uint64_t times) noexcept {
   running.fetch_sub(1);
 }
 
+bool among(int signal, std::initializer_list<int> signals) noexcept {
+  return std::find(signals.begin(), signals.end(), signal) != signals.end();
+}
+
 // Not those that an instruction raises, which the system does not count (SIGTRAP), and not what
 // writes of the library raise and take back.
 void count_by_backend(Subscription& subscription, Entry& entry) noexcept {
-  static constexpr int not_these[] = {SIGTRAP, SIGPIPE, SIGXFSZ};
-  for (const int number : not_these) {
-    if (subscription.signal == number) return;
-  }
+  if (among(subscription.signal, {SIGTRAP, SIGPIPE, SIGXFSZ})) return;
   Backend& backend = subscription.owner->proactor().core().backend();
   if (backend.count_signal(subscription.signal, &entry) == 0) subscription.counted_by = &backend;
 }
@@ -109,9 +111,8 @@ void count_no_longer(const Subscription& subscription, const Entry& entry) noexc
 }
 
 bool can_be_handled(int signal) noexcept {
-  static constexpr int not_these[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
   return signal > 0 && signal < sys::signal_count &&
-         std::find(std::begin(not_these), std::end(not_these), signal) == std::end(not_these);
+         !among(signal, {SIGSEGV, SIGBUS, SIGFPE, SIGILL});
 }
 
 int subscribe(Subscription& subscription) noexcept {

@@ -16,14 +16,12 @@
 
 namespace proa::sys {
 
-long with_room(long fd, int family, int type) noexcept {
+long with_room(long fd, [[maybe_unused]] int family, [[maybe_unused]] int type) noexcept {
 #ifndef __linux__
   const int largest = UINT16_MAX;
   if (fd >= 0 && type == SOCK_DGRAM && family != AF_UNIX) {
     ::setsockopt(static_cast<int>(fd), SOL_SOCKET, SO_SNDBUF, &largest, sizeof largest);
   }
-#else
-  static_cast<void>(family), static_cast<void>(type);
 #endif
   return fd;
 }

@@ -107,8 +107,10 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
     if (!sys::counts_all_signals) return -EOPNOTSUPP;
     const struct kevent asked = change(signal, EVFILT_SIGNAL, counter ? EV_ADD : EV_DELETE, 0,
                                        reinterpret_cast<std::uint64_t>(counter));
-    for (struct kevent& each : events_) {
-      if (!counter && each.filter == EVFILT_SIGNAL && each.ident == asked.ident) each.data = 0;
+    if (!counter) {
+      for (struct kevent& each : events_) {
+        if (each.filter == EVFILT_SIGNAL && each.ident == asked.ident) each.data = 0;
+      }
     }
     return sys::kevent(kqueue_, &asked, 1, nullptr, 0, nullptr);
   }
