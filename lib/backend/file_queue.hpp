@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <proa/proactor.hpp>
 
-#include "operation_list.hpp"
+#include "base/operation_list.hpp"
 
 namespace proa {
 

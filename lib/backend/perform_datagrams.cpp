@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "backend/perform.hpp"
-#include "datagram.hpp"
+#include "buffer/datagram.hpp"
 #include "sys/control.hpp"
 #include "sys/names.hpp"
 #include "sys/sys.hpp"

@@ -20,7 +20,7 @@
 
 #include "backend/file_queue.hpp"
 #include "backend/readiness.hpp"
-#include "misuse.hpp"
+#include "base/misuse.hpp"
 
 namespace proa {
 

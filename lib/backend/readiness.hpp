@@ -9,9 +9,9 @@
 #include <proa/proactor.hpp>
 
 #include "backend/perform.hpp"
-#include "descriptor_table.hpp"
-#include "operation_list.hpp"
-#include "sys/real_system.hpp"
+#include "backend/real_system.hpp"
+#include "base/descriptor_table.hpp"
+#include "base/operation_list.hpp"
 
 namespace proa {
 

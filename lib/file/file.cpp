@@ -6,7 +6,7 @@
 #include <proa/proactor.hpp>
 #include <proa/requests.hpp>
 
-#include "error_code.hpp"
+#include "base/error_code.hpp"
 
 namespace proa {
 

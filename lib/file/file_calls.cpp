@@ -12,7 +12,7 @@
 #include <proa/backend.hpp>
 #include <proa/requests.hpp>
 
-#include "error_code.hpp"
+#include "base/error_code.hpp"
 #include "sys/names.hpp"
 #include "sys/sys.hpp"
 

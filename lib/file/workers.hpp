@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "operation_list.hpp"
+#include "base/operation_list.hpp"
 
 namespace proa {
 

@@ -8,8 +8,8 @@
 #include <proa/accept_handler.hpp>
 #include <utility>
 
-#include "core.hpp"
-#include "error_code.hpp"
+#include "base/error_code.hpp"
+#include "proactor/core.hpp"
 
 namespace proa {
 

@@ -6,10 +6,10 @@
 #include <proa/error.hpp>
 #include <utility>
 
-#include "core.hpp"
-#include "datagram.hpp"
-#include "error_code.hpp"
+#include "base/error_code.hpp"
+#include "buffer/datagram.hpp"
 #include "handler/datagram_zero_copy.hpp"
+#include "proactor/core.hpp"
 
 namespace proa {
 

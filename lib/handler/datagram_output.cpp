@@ -6,8 +6,8 @@
 #include <proa/error.hpp>
 #include <utility>
 
-#include "core.hpp"
-#include "error_code.hpp"
+#include "base/error_code.hpp"
+#include "proactor/core.hpp"
 
 namespace proa {
 

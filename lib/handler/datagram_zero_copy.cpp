@@ -6,7 +6,7 @@
 
 #include <new>
 
-#include "core.hpp"
+#include "proactor/core.hpp"
 
 namespace proa {
 

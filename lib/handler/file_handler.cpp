@@ -7,10 +7,10 @@
 #include <new>
 #include <proa/file_handler.hpp>
 
-#include "core.hpp"
-#include "error_code.hpp"
+#include "base/error_code.hpp"
 #include "file/file_calls.hpp"
 #include "handler/file_marks.hpp"
+#include "proactor/core.hpp"
 #include "sys/sys.hpp"
 
 namespace proa {

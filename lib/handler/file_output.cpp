@@ -10,9 +10,9 @@
 #include <proa/error.hpp>
 #include <proa/file_handler.hpp>
 
-#include "core.hpp"
-#include "error_code.hpp"
+#include "base/error_code.hpp"
 #include "handler/file_marks.hpp"
+#include "proactor/core.hpp"
 
 namespace proa {
 

@@ -1,9 +1,9 @@
 // The life of a handler: idle, open, closing, and then its own again. Upholds R6.
 #include <proa/handler.hpp>
 
-#include "core.hpp"
-#include "misuse.hpp"
-#include "server_core.hpp"
+#include "base/misuse.hpp"
+#include "handler/server_core.hpp"
+#include "proactor/core.hpp"
 
 namespace proa {
 

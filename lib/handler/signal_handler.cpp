@@ -21,8 +21,8 @@
 #include <thread>
 #include <utility>
 
-#include "core.hpp"
-#include "error_code.hpp"
+#include "base/error_code.hpp"
+#include "proactor/core.hpp"
 #include "sys/names.hpp"
 #include "sys/sys.hpp"
 

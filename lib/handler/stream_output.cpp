@@ -5,10 +5,10 @@
 #include <proa/error.hpp>
 #include <proa/stream_handler.hpp>
 
-#include "core.hpp"
-#include "error_code.hpp"
+#include "base/error_code.hpp"
 #include "handler/stream_files.hpp"
 #include "handler/stream_timing.hpp"
+#include "proactor/core.hpp"
 
 namespace proa {
 

@@ -7,7 +7,7 @@
 #include <proa/error.hpp>
 #include <proa/stream_handler.hpp>
 
-#include "core.hpp"
+#include "proactor/core.hpp"
 
 namespace proa {
 

@@ -8,7 +8,7 @@
 
 #include "backend/epoll/aio.hpp"
 #include "backend/file_queue.hpp"
-#include "descriptor_table.hpp"
+#include "base/descriptor_table.hpp"
 #include "file/file_calls.hpp"
 
 namespace proa {

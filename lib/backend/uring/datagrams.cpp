@@ -7,7 +7,7 @@
 #include <cerrno>
 
 #include "backend/uring/uring_backend.hpp"
-#include "datagram.hpp"
+#include "buffer/datagram.hpp"
 
 namespace proa::uring {
 

@@ -2,9 +2,9 @@
 
 // The system under the ring, and what it remembers of open files until they are closed.
 
-#include "descriptor_table.hpp"
+#include "backend/real_system.hpp"
+#include "base/descriptor_table.hpp"
 #include "file/file_calls.hpp"
-#include "sys/real_system.hpp"
 
 namespace proa::uring {
 

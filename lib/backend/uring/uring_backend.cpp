@@ -12,7 +12,7 @@
 #include <cerrno>
 #include <chrono>
 
-#include "misuse.hpp"
+#include "base/misuse.hpp"
 
 namespace proa::uring {
 

@@ -18,7 +18,7 @@
 #include "backend/uring/file_system.hpp"
 #include "backend/uring/ring.hpp"
 #include "backend/uring/slots.hpp"
-#include "operation_list.hpp"
+#include "base/operation_list.hpp"
 
 namespace proa::uring {
 

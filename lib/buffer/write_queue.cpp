@@ -5,7 +5,7 @@
 #include <new>
 #include <proa/write_queue.hpp>
 
-#include "pool.hpp"
+#include "buffer/pool.hpp"
 
 namespace proa {
 

@@ -1,7 +1,7 @@
 // Operations from submit() to their retirement, and the end of handlers. Upholds R2 (exactly once),
 // R4 (what a cancelled operation reports), R5 (one operation per direction at the backend) and R6
 // (close waits for the last completion).
-#include "core.hpp"
+#include "proactor/core.hpp"
 
 #include <fcntl.h>
 
@@ -16,10 +16,10 @@
 #include <proa/worker_pool.hpp>
 
 #include "backend/select.hpp"
-#include "error_code.hpp"
+#include "base/error_code.hpp"
+#include "base/misuse.hpp"
 #include "file/file_calls.hpp"
-#include "misuse.hpp"
-#include "options.hpp"
+#include "proactor/options.hpp"
 #include "sys/sys.hpp"
 
 namespace proa {

@@ -3,7 +3,7 @@
 #include <proa/proactor.hpp>
 #include <proa/socket.hpp>
 
-#include "error_code.hpp"
+#include "base/error_code.hpp"
 
 namespace proa {
 

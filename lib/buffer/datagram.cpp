@@ -1,12 +1,12 @@
 // What stands in a block beside the bytes of a datagram.
-#include "datagram.hpp"
+#include "buffer/datagram.hpp"
 
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cstring>
 
-#include "pool.hpp"
+#include "buffer/pool.hpp"
 
 namespace proa {
 

@@ -2,15 +2,15 @@
 // server holds pointers to its listeners, and live handlers point back to it, so that either side
 // may go first. Upholds R1: what a closing handler makes room for is started from the loop, not
 // from inside its end, where an exception of the factory would cost it its on_closed().
-#include "server_core.hpp"
+#include "handler/server_core.hpp"
 
 #include <algorithm>
 #include <new>
 #include <proa/error.hpp>
 #include <utility>
 
-#include "core.hpp"
-#include "misuse.hpp"
+#include "base/misuse.hpp"
+#include "proactor/core.hpp"
 
 namespace proa {
 

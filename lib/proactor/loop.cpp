@@ -3,9 +3,9 @@
 // clock read after the wait) and R8 (budgets).
 #include <algorithm>
 
-#include "core.hpp"
-#include "error_code.hpp"
-#include "misuse.hpp"
+#include "base/error_code.hpp"
+#include "base/misuse.hpp"
+#include "proactor/core.hpp"
 #include "sys/sys.hpp"
 
 namespace proa {

@@ -13,12 +13,12 @@
 #include <string>
 #include <thread>
 
-#include "descriptor_table.hpp"
+#include "base/descriptor_table.hpp"
+#include "base/operation_list.hpp"
+#include "buffer/pool.hpp"
 #include "file/workers.hpp"
-#include "operation_list.hpp"
-#include "pool.hpp"
-#include "post_queue.hpp"
-#include "timers.hpp"
+#include "proactor/post_queue.hpp"
+#include "proactor/timers.hpp"
 
 namespace proa {
 

@@ -7,9 +7,9 @@
 #include <proa/file_requests.hpp>
 #include <proa/worker_pool.hpp>
 
-#include "core.hpp"
+#include "base/misuse.hpp"
 #include "file/file_calls.hpp"
-#include "misuse.hpp"
+#include "proactor/core.hpp"
 #include "sys/sys.hpp"
 
 namespace proa {

@@ -1,5 +1,5 @@
 // System over the real system calls: options and addresses translated, nothing more.
-#include "sys/real_system.hpp"
+#include "backend/real_system.hpp"
 
 #include <fcntl.h>
 #include <netinet/in.h>

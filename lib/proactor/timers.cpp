@@ -1,6 +1,6 @@
 // The timer heap; four children per node, because a sift then touches half as many cache lines as
 // with two. Upholds R7 (order of equal deadlines) and R10 (the array only grows).
-#include "timers.hpp"
+#include "proactor/timers.hpp"
 
 #include <algorithm>
 #include <new>

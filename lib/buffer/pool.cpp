@@ -1,7 +1,7 @@
 // Blocks come from slabs of a mebibyte that are mapped when needed and kept: a block that was used
 // once stays warm on a last-in, first-out list. Upholds R9 (a Buffer may be destroyed anywhere) and
 // R10 (no allocation in steady state).
-#include "pool.hpp"
+#include "buffer/pool.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -2,7 +2,7 @@
 // destroyed).
 #include <proa/operation.hpp>
 
-#include "misuse.hpp"
+#include "base/misuse.hpp"
 
 namespace proa {
 

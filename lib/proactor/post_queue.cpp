@@ -1,8 +1,8 @@
 // The queue of posted work. Upholds R9, and of R2: a post that was accepted is run once or, if the
 // proactor goes away first, dropped unrun.
-#include "post_queue.hpp"
+#include "proactor/post_queue.hpp"
 
-#include "misuse.hpp"
+#include "base/misuse.hpp"
 
 namespace proa {
 

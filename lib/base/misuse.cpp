@@ -1,6 +1,6 @@
 // Misuse ends the process in every build, because going on would corrupt memory; the hook exists so
 // that a program can say so in its own log first. No allocation: memory may be what is broken.
-#include "misuse.hpp"
+#include "base/misuse.hpp"
 
 #include <atomic>
 #include <cstdarg>

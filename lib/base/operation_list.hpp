@@ -2,7 +2,7 @@
 
 #include <proa/backend.hpp>
 
-#include "list.hpp"
+#include "base/list.hpp"
 
 namespace proa {
 

@@ -2,7 +2,7 @@
 #include <new>
 #include <proa/proactor.hpp>
 
-#include "core.hpp"
+#include "proactor/core.hpp"
 
 namespace proa {
 

@@ -2,9 +2,9 @@
 #include <cerrno>
 #include <proa/worker_pool.hpp>
 
-#include "core.hpp"
-#include "error_code.hpp"
-#include "misuse.hpp"
+#include "base/error_code.hpp"
+#include "base/misuse.hpp"
+#include "proactor/core.hpp"
 
 namespace proa {
 

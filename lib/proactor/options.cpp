@@ -1,5 +1,5 @@
 // What cannot be right about Options, in one sentence that names the value.
-#include "options.hpp"
+#include "proactor/options.hpp"
 
 #include <fmt/format.h>
 
