@@ -47,8 +47,7 @@ void check_echo(World& world, Echo& echo, Faults& faults, Link kind) {
   line.far.half_close();
   line.far.expect_pattern(1);
   echo.start(line.descriptor());
-  world.run_until(
-      "all came back", [&] { return line.far.received_bytes() == size; }, 15s);
+  world.run_until("all came back", [&] { return line.far.received_bytes() == size; });
   world.run_until("the end came", [&] { return echo.ended; });
   CHECK(!echo.error);
   CHECK(line.far.difference() == no_difference);

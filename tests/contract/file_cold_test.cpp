@@ -94,8 +94,7 @@ class Reader {
       };
       next();
     }
-    world.run_until(
-        "all is read", [&] { return all_read() && !timer_.request.pending(); }, 25s);
+    world.run_until("all is read", [&] { return all_read() && !timer_.request.pending(); });
     std::sort(lateness_.begin(), lateness_.end());
     REQUIRE(lateness_.size() >= 10);  // a loop that waits has few turns
     return lateness_[lateness_.size() * 9 / 10];

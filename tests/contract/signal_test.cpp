@@ -442,8 +442,7 @@ TEST_CASE("S02: signals at a high rate disturb no transfer", "[R11][S02]") {
   const std::size_t size = std::size_t{4} << 20;
   line.far.send_pattern(7, size);
   line.far.half_close();
-  world.run_until(
-      "all came back", [&] { return line.far.ended(); }, 20s);
+  world.run_until("all came back", [&] { return line.far.ended(); });
   world.run_until("alarms were told", [&] { return alarms.total > 100; });
   const itimerval off{};
   ::setitimer(ITIMER_REAL, &off, nullptr);

@@ -48,8 +48,7 @@ inline StoreLine store_line(Stores& stores, World& world, Link link = Link::tcp4
 }
 
 inline void wait_stored(World& world, Storing& stream, std::size_t times = 1) {
-  world.run_until(
-      "it was told", [&] { return stream.stored.size() >= times; }, 20s);
+  world.run_until("it was told", [&] { return stream.stored.size() >= times; });
 }
 
 }  // namespace proa_test

@@ -101,8 +101,7 @@ TEST_CASE("1 MiB echoed to a peer that half-closes and reads slowly arrives whol
   far.send_pattern(3, mib);
   far.half_close();
   far.read_slowly(3001);
-  world.run_until(
-      "the peer saw the end", [&f = far] { return f.ended() || f.error() != 0; }, 20s);
+  world.run_until("the peer saw the end", [&f = far] { return f.ended() || f.error() != 0; });
   CHECK(far.error() == 0);
   CHECK(far.received_bytes() == mib);
   CHECK(far.difference() == no_difference);

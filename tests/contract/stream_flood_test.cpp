@@ -115,15 +115,13 @@ TEST_CASE("S02: a storm of signals during an echo is not noticed", "[R11][S02]")
   far.expect_pattern(3);
   {
     const Alarms alarms(100);
-    const proa::TimePoint until = world.in(10s);
     std::size_t sent = 0;
-    while (world.system().now() < until) {
+    while (Alarms::count < 20000) {
       far.send_pattern(3, 20000);
       sent += 20000;
       wait_received(world, far, sent);
     }
   }
-  CHECK(Alarms::count > 10000);
   CHECK(far.difference() == no_difference);
   CHECK(!stream.error);
   CHECK(far.error() == 0);

@@ -128,11 +128,11 @@ inline Line line(Streams& streams, World& world, Link link = Link::tcp4) {
 inline void wait_open(World& world, Stream& stream) {
   world.run_until("the stream is open", [&] { return stream.saw("open"); });
 }
-inline void wait_closed(World& world, Stream& stream, proa::Duration limit = 5s) {
+inline void wait_closed(World& world, Stream& stream, proa::Duration limit = hang) {
   world.run_until(
       "the stream is closed", [&] { return stream.is_closed(); }, limit);
 }
-inline void wait_received(World& world, Peer& far, std::size_t bytes, proa::Duration limit = 5s) {
+inline void wait_received(World& world, Peer& far, std::size_t bytes, proa::Duration limit = hang) {
   world.run_until(
       "the bytes arrived", [&] { return far.received_bytes() >= bytes; }, limit);
 }

@@ -34,8 +34,7 @@ TEST_CASE("T07: three writes of 4096 pieces of 10 KB, then the end", "[R5][T07]"
   CHECK(stream.unsent() == 3 * size);
   stream.finish();
   CHECK(stream.writes.empty());
-  world.run_until(
-      "the peer saw the end", [&f = far] { return f.ended(); }, 20s);
+  world.run_until("the peer saw the end", [&f = far] { return f.ended(); });
   CHECK(far.received_bytes() == 3 * size);
   CHECK(far.difference() == no_difference);
   CHECK(stream.writes == std::vector<std::size_t>{size, size, size});

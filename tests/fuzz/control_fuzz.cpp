@@ -13,7 +13,7 @@
 #include <ctime>
 #include <memory>
 
-#include "datagram.hpp"
+#include "buffer/datagram.hpp"
 #include "fuzz.hpp"
 
 using proa::Address;

@@ -3,12 +3,12 @@
 . "$(dirname "$0")/lib.sh"
 need socat nc script cmp md5sum
 
-cat_tool() { timeout 60 "$tools/proa-cat" --backend "$backend" --strict "$@"; }
+cat_tool() { timeout 120 "$tools/proa-cat" --backend "$backend" --strict "$@"; }
 
 connects() {
   random_bytes 3000000 >in
   random_bytes 2000000 >back
-  timeout 60 socat -d -d -t 60 TCP-LISTEN:0,bind=127.0.0.1 \
+  timeout 120 socat -d -d -t 60 TCP-LISTEN:0,bind=127.0.0.1 \
     SYSTEM:'cat back & cat >received; wait' 2>socat.log &
   local server=$!
   wait_for grep -q 'listening on' socat.log
@@ -28,7 +28,7 @@ listens() {
   wait_for grep -q 'listening on' cat.log
   local address
   address=$(sed -n "s/^listening on \(.*\) ($backend)$/\1/p" cat.log)
-  timeout 60 socat -t 60 - "$(to_socat "$address")" <in >out
+  timeout 120 socat -t 60 - "$(to_socat "$address")" <in >out
   wait $server
   cmp in received
   cmp back out
@@ -104,7 +104,7 @@ sockets() {
   local i line to=${COPROC[1]} from=${COPROC[0]}
   for i in {1..5}; do
     echo "line $i" >&"$to"
-    read -r -t 20 line <&"$from"
+    read -r -t 120 line <&"$from"
     [ "$line" = "line $i" ]
   done
   exec {to}>&-
@@ -116,7 +116,7 @@ sockets() {
 terminal() {
   start_echo unix:echo.sock
   mkfifo keys
-  timeout 20 script -qec "$tools/proa-cat --backend $backend unix:echo.sock; cat /proc/self/fdinfo/0" \
+  timeout 120 script -qec "$tools/proa-cat --backend $backend unix:echo.sock; cat /proc/self/fdinfo/0" \
     /dev/null <keys >screen &
   local terminal=$! flags
   exec 5>keys
@@ -138,7 +138,7 @@ terminal_takes_much() {
   base64 -w 60 /dev/urandom | head -c 2000000 >in
   mkfifo keys
   exec 5<>keys  # its end would type a character
-  timeout 60 script -qec "stty raw -echo -opost; $tools/proa-cat --backend $backend unix:echo.sock <in" \
+  timeout 120 script -qec "stty raw -echo -opost; $tools/proa-cat --backend $backend unix:echo.sock <in" \
     /dev/null <&5 >out
   cmp in out
   stop_echo
@@ -164,7 +164,7 @@ copied_in_bounds() {
 # A peer that reads nothing before it is told to.
 slow_connection() {
   mkfifo go feed
-  timeout 60 socat -t 60 UNIX-LISTEN:slow.sock SYSTEM:'read x <go; head -c 300000000 | md5sum; cat >/dev/null' &
+  timeout 120 socat -t 60 UNIX-LISTEN:slow.sock SYSTEM:'read x <go; head -c 300000000 | md5sum; cat >/dev/null' &
   exec 5<>feed
   wait_for test -S slow.sock
   head -c 300000000 /dev/zero >feed 5>&- &

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 need socat cmp
 
-cat_tool() { timeout 60 "$tools/proa-cat" --backend "$backend" --strict "$@"; }
+cat_tool() { timeout 120 "$tools/proa-cat" --backend "$backend" --strict "$@"; }
 
 # there_and_back ADDRESS: 20 datagrams, one behind the other.
 there_and_back() {
@@ -25,7 +25,7 @@ there_and_back() {
 }
 
 socat_echo() {
-  timeout 60 socat -d -d "$1" PIPE 2>socat.log &
+  timeout 120 socat -d -d "$1" PIPE 2>socat.log &
   wait_for grep -q 'listening on' socat.log
   there_and_back "$2:$(sed -n 's/.*listening on.*:\([0-9]*\)$/\1/p' socat.log)"
 }
@@ -65,7 +65,7 @@ late_answers() {
   local try server
   for try in 1 2 3 4 5 6; do
     echo "try $try"
-    timeout 60 socat -d -d UDP-LISTEN:0,bind=127.0.0.1 \
+    timeout 120 socat -d -d UDP-LISTEN:0,bind=127.0.0.1 \
       SYSTEM:'read x; for i in 1 2 3 4 5 6; do sleep 0.4; echo $i; done' 2>socat.log &
     server=$!
     wait_for grep -q 'listening on' socat.log

@@ -92,7 +92,7 @@ answer() {
   printf "$1" >packet
   exec 5<>"/dev/udp/127.0.0.1/$port"
   cat packet >&5
-  timeout 10 dd bs=2000 count=1 status=none <&5 | od -An -v -tx1 | tr -d ' \n'
+  timeout 120 dd bs=2000 count=1 status=none <&5 | od -An -v -tx1 | tr -d ' \n'
   exec 5>&-
 }
 # is WHAT IT SHOULD BE, IN HEXADECIMAL, BYTES
@@ -134,11 +134,11 @@ unanswered() {
   exec 5<>"/dev/udp/127.0.0.1/$port"
   local size
   for size in 1 2 11; do head -c $size /dev/zero >&5; done
-  timeout 10 socat -u /dev/null "UDP:127.0.0.1:$port,shut-null"
+  timeout 120 socat -u /dev/null "UDP:127.0.0.1:$port,shut-null"
   printf '\x12\x34\x81\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01a\x00\x00\x01\x00\x01' >&5  # an answer
   printf '\x56\x78\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01a\x00\x00\x01\x00\x01' >packet
   cat packet >&5
-  [ "$(timeout 10 dd bs=2000 count=1 status=none <&5 | od -An -tx1 | head -c 6)" = ' 56 78' ]
+  [ "$(timeout 120 dd bs=2000 count=1 status=none <&5 | od -An -tx1 | head -c 6)" = ' 56 78' ]
   exec 5>&-
   stop_server
 }
@@ -155,8 +155,8 @@ garbage() {
     cat packet >&5
     exec 5>&-
   done
-  random_bytes 9000 | timeout 20 nc -u -q 0 127.0.0.1 "$port"
-  random_bytes 60000 | timeout 20 socat -b 60000 -t 0 - "UDP:127.0.0.1:$port"
+  random_bytes 9000 | timeout 120 nc -u -q 0 127.0.0.1 "$port"
+  random_bytes 60000 | timeout 120 socat -b 60000 -t 0 - "UDP:127.0.0.1:$port"
   ask +short a.test AAAA | grep -qx 2001:db8::1
   ask6 +short a.test AAAA | grep -qx 2001:db8::1
   stop_server
@@ -170,17 +170,17 @@ bad_usage() {
     "--listen a.test:53 --record a.test=192.0.2.1" "--nonsense"; do
     status=0
     # shellcheck disable=SC2086
-    timeout 20 "$tools/proa-dns" --backend "$backend" $bad 2>err || status=$?
+    timeout 120 "$tools/proa-dns" --backend "$backend" $bad 2>err || status=$?
     cat err
     [ $status -eq 2 ]
   done
   status=0
-  timeout 20 "$tools/proa-dns" --listen 127.0.0.1:0 --file no/such 2>err || status=$?
+  timeout 120 "$tools/proa-dns" --listen 127.0.0.1:0 --file no/such 2>err || status=$?
   [ $status -eq 1 ]
   grep -q 'no/such' err
   start_dns
   status=0
-  timeout 20 "$tools/proa-dns" --listen "${addresses[0]}" --file records 2>err || status=$?
+  timeout 120 "$tools/proa-dns" --listen "${addresses[0]}" --file records 2>err || status=$?
   [ $status -eq 1 ]
   grep -qF "${addresses[0]}" err
   stop_server

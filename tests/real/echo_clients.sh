@@ -6,11 +6,11 @@ need nc cmp
 netcat() {
   start_echo 127.0.0.1:0 '[::1]:0' unix:nc.sock
   random_bytes 3000000 >in
-  timeout 20 nc -N 127.0.0.1 "$(port_of "${addresses[0]}")" <in >out
+  timeout 120 nc -N 127.0.0.1 "$(port_of "${addresses[0]}")" <in >out
   cmp in out
-  timeout 20 nc -N ::1 "$(port_of "${addresses[1]}")" <in >out
+  timeout 120 nc -N ::1 "$(port_of "${addresses[1]}")" <in >out
   cmp in out
-  timeout 20 nc -N -U nc.sock <in >out
+  timeout 120 nc -N -U nc.sock <in >out
   cmp in out
   stop_echo
 }
@@ -22,7 +22,7 @@ in_turns() {
   exec 5<>"/dev/tcp/127.0.0.1/$(port_of "${addresses[0]}")"
   for i in {1..2000}; do
     echo "line $i" >&5
-    read -r -t 20 line <&5
+    read -r -t 120 line <&5
     [ "$line" = "line $i" ]
   done
   exec 5>&-
@@ -37,7 +37,7 @@ short_connections() {
   for i in {1..1000}; do
     exec 5<>"/dev/tcp/127.0.0.1/$port"
     echo "$i" >&5
-    read -r -t 20 line <&5
+    read -r -t 120 line <&5
     [ "$line" = "$i" ]
     exec 5>&-
   done
@@ -62,7 +62,7 @@ held_connections() {
     echo "to $descriptor" >&"$descriptor"
   done
   for descriptor in "${open[@]}" "${open[@]}"; do
-    read -r -t 20 line <&"$descriptor"
+    read -r -t 120 line <&"$descriptor"
     [ "$line" = "to $descriptor" ]
   done
   for descriptor in "${open[@]}"; do exec {descriptor}>&-; done

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 need socat ss awk cmp
 
-echo_tool() { timeout 20 "$tools/proa-echo" --backend "$backend" --strict "$@"; }
+echo_tool() { timeout 120 "$tools/proa-echo" --backend "$backend" --strict "$@"; }
 
 # expect STATUS TEXT COMMAND...: the status, and a text in what it writes to standard error.
 expect() {
@@ -30,10 +30,10 @@ ends_cleanly() {
   [ -S end.sock ]
   exec 5<>"/dev/tcp/127.0.0.1/$(port_of "${addresses[0]}")"
   echo hello >&5
-  read -r -t 20 line <&5
+  read -r -t 120 line <&5
   kill "-$1" "$pid"
   # The connection is ended by the server, not reset; then the server ends, since nobody is left.
-  ! read -r -t 20 line <&5
+  ! read -r -t 120 line <&5
   exec 5>&-
   wait "$pid"
   [ ! -e end.sock ]
@@ -50,7 +50,7 @@ drains() {
   wait_for stalled $client
   kill -TERM "$pid"
   wait_for refuses "$(port_of "${addresses[0]}")"
-  timeout 60 cat <late >out 5>&- &
+  timeout 120 cat <late >out 5>&- &
   local reader=$!
   exec 5>&-
   wait $client
@@ -70,7 +70,7 @@ second_signal() {
   port=$(sed -n 's/.*:\([0-9]*\) (.*/\1/p' echo.log)
   exec 5<>"/dev/tcp/127.0.0.1/$port"
   echo hello >&5
-  read -r -t 20 _ <&5
+  read -r -t 120 _ <&5
   # It does not read, so that what is queued keeps the server draining.
   (head -c 50000000 /dev/zero >&5) 2>/dev/null &
   wait_for sends_nothing "$pid"
@@ -106,7 +106,7 @@ bad_usage() {
   expect 2 "no address" echo_tool
   expect 2 "unexpected" echo_tool --listen 127.0.0.1:0 more
   expect 2 "--nonsense" echo_tool --nonsense
-  expect 2 "nosuch" timeout 20 "$tools/proa-echo" --backend nosuch --listen 127.0.0.1:0
+  expect 2 "nosuch" timeout 120 "$tools/proa-echo" --backend nosuch --listen 127.0.0.1:0
   expect 2 "drain" echo_tool --listen 127.0.0.1:0 --drain soon
   expect 2 "$(printf '%0108d' 0)" echo_tool --listen "unix:$(printf '%0108d' 0)"
   expect 1 "no/such/folder" echo_tool --listen unix:no/such/folder

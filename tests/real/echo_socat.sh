@@ -10,7 +10,7 @@ every_address() {
   random_bytes 200000 >in
   for address in "${addresses[@]}"; do
     echo "$address"
-    timeout 20 socat -t 20 - "$(to_socat "$address")" <in >out
+    timeout 120 socat -t 20 - "$(to_socat "$address")" <in >out
     cmp in out
   done
   stop_echo
@@ -20,7 +20,7 @@ every_address() {
 much_data() {
   start_echo "$1"
   random_bytes 67108864 >in
-  timeout 60 socat -t 60 - "$(to_socat "${addresses[0]}")" <in >out
+  timeout 120 socat -t 60 - "$(to_socat "${addresses[0]}")" <in >out
   cmp in out
   rm in out
   stop_echo
@@ -29,7 +29,7 @@ much_data() {
 small_blocks() {
   start_echo "$1"
   random_bytes 300000 >in
-  timeout 60 socat -b 100 -t 60 - "$(to_socat "${addresses[0]}")" <in >out
+  timeout 120 socat -b 100 -t 60 - "$(to_socat "${addresses[0]}")" <in >out
   cmp in out
   stop_echo
 }
@@ -43,7 +43,7 @@ late_reader() {
   socat -t 60 - "$(to_socat "${addresses[0]}")" <in >late 5>&- &
   local client=$!
   wait_for stalled $client
-  timeout 60 head -c 20000000 <&5 >out
+  timeout 120 head -c 20000000 <&5 >out
   wait $client
   cmp in out
   stop_echo
@@ -55,7 +55,7 @@ many_at_once() {
   local before i clients=()
   before=$(descriptors "$pid")
   for i in {1..30}; do
-    timeout 60 socat -t 60 - "$(to_socat "${addresses[0]}")" <in >"out.$i" &
+    timeout 120 socat -t 60 - "$(to_socat "${addresses[0]}")" <in >"out.$i" &
     clients+=($!)
   done
   for i in "${!clients[@]}"; do
@@ -72,10 +72,10 @@ resets() {
   local before i
   before=$(descriptors "$pid")
   for i in {1..20}; do
-    random_bytes 400000 | timeout 20 socat -u - "$(to_socat "${addresses[0]}"),linger=0" || :
+    random_bytes 400000 | timeout 120 socat -u - "$(to_socat "${addresses[0]}"),linger=0" || :
   done
   wait_for has_descriptors "$pid" "$before"
-  echo still here | timeout 20 socat -t 20 - "$(to_socat "${addresses[0]}")" | grep -qx 'still here'
+  echo still here | timeout 120 socat -t 20 - "$(to_socat "${addresses[0]}")" | grep -qx 'still here'
   stop_echo
 }
 

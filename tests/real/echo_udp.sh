@@ -7,7 +7,7 @@ need socat nc ss awk cmp dd
 all=(udp:127.0.0.1:0 'udp:[::1]:0' udp:unix:echo.sock)
 
 # through ADDRESS SIZE: standard input goes there in datagrams of that size, what comes back to standard output.
-through() { timeout 20 socat -b "$2" -t 20 - "$(to_socat "$1"),shut-null,null-eof"; }
+through() { timeout 120 socat -b "$2" -t 20 - "$(to_socat "$1"),shut-null,null-eof"; }
 
 every_address() {
   start_echo "${all[@]}"
@@ -53,9 +53,9 @@ both_families() {
 beside_connections() {
   start_echo 127.0.0.1:0 udp:127.0.0.1:0 unix:stream.sock
   random_bytes 100000 >in
-  timeout 20 socat -t 20 - "$(to_socat "${addresses[0]}")" <in >out
+  timeout 120 socat -t 20 - "$(to_socat "${addresses[0]}")" <in >out
   cmp in out
-  timeout 20 socat -t 20 - "$(to_socat "${addresses[2]}")" <in >out
+  timeout 120 socat -t 20 - "$(to_socat "${addresses[2]}")" <in >out
   cmp in out
   echo datagram | through "${addresses[1]}" 100 | grep -qx datagram
   stop_echo
@@ -83,7 +83,7 @@ netcat() {
   for host in 127.0.0.1 ::1; do
     : >out
     exec 5<>keys
-    timeout 20 nc -u "$host" "$(port_of "${addresses[0]}")" <keys >out 5>&- &
+    timeout 120 nc -u "$host" "$(port_of "${addresses[0]}")" <keys >out 5>&- &
     local client=$!
     echo "hello $host" >&5
     wait_for grep -qx "hello $host" out
@@ -103,7 +103,7 @@ in_turns() {
   exec 5<>"/dev/udp/127.0.0.1/$(port_of "${addresses[0]}")"
   for i in {1..200}; do
     echo "line $i" >&5
-    [ "$(timeout 20 dd bs=100 count=1 status=none <&5)" = "line $i" ]
+    [ "$(timeout 120 dd bs=100 count=1 status=none <&5)" = "line $i" ]
   done
   exec 5>&-
   stop_echo
@@ -127,7 +127,7 @@ reader_that_stalls() {
   start_server proa-echo 1 --listen=udp:unix:echo.sock --drain 0.3
   mkfifo keys
   exec 5<>keys
-  timeout 20 socat -u -b 100 - UNIX-SENDTO:echo.sock,bind=client.sock <keys 5>&- &
+  timeout 120 socat -u -b 100 - UNIX-SENDTO:echo.sock,bind=client.sock <keys 5>&- &
   random_bytes 10000 >&5
   wait_for has_unread client.sock
   kill -TERM "$pid"

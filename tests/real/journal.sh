@@ -17,10 +17,10 @@ lines() {
 }
 
 appends() {
-  printf 'one\ntwo\nthree' | timeout 20 "$tools/proa-journal" --backend "$backend" --strict log >acks
+  printf 'one\ntwo\nthree' | timeout 120 "$tools/proa-journal" --backend "$backend" --strict log >acks
   [ "$(cat acks)" = $'1\n2\n3' ]
   lines 5000 >in
-  lines 5000 | timeout 20 "$tools/proa-journal" --backend "$backend" --strict log >acks
+  lines 5000 | timeout 120 "$tools/proa-journal" --backend "$backend" --strict log >acks
   [ "$(wc -l <acks)" -eq 5000 ]
   [ "$(tail -n 1 acks)" -eq 5003 ]
   [ "$(verify log)" -eq 5003 ]
@@ -46,7 +46,7 @@ kill_once() {
   "$tools/proa-journal" --backend "$backend" --strict log <in >acks &
   pid=$!
   {
-    for ((i = 0; i < $1; ++i)); do read -r -t 20 number; done
+    for ((i = 0; i < $1; ++i)); do read -r -t 120 number; done
     kill -KILL $pid
     last=$(tail -n 1)
   } <acks
@@ -106,10 +106,10 @@ broken_input() {
 
 # The number of one that is closed must not become that of the ring, or of the journal.
 closed_descriptors() {
-  timeout 20 "$tools/proa-journal" --backend "$backend" --strict log <&-
-  timeout 20 "$tools/proa-journal" --backend "$backend" --strict log <&- >&- 2>&-
-  echo one | timeout 20 "$tools/proa-journal" --backend "$backend" --strict log >&-
-  echo two | timeout 20 "$tools/proa-journal" --backend "$backend" --strict log 2>&- >acks
+  timeout 120 "$tools/proa-journal" --backend "$backend" --strict log <&-
+  timeout 120 "$tools/proa-journal" --backend "$backend" --strict log <&- >&- 2>&-
+  echo one | timeout 120 "$tools/proa-journal" --backend "$backend" --strict log >&-
+  echo two | timeout 120 "$tools/proa-journal" --backend "$backend" --strict log 2>&- >acks
   [ "$(cat acks)" = 2 ]
   [ "$(verify log)" -eq 2 ]
 }

@@ -73,9 +73,9 @@ stop_jobs() {
   wait
 }
 
-# wait_for COMMAND...: until it succeeds; fails after 20 s.
+# wait_for COMMAND...: until it succeeds; fails after 120 s.
 wait_for() {
-  local end=$((SECONDS + 20))
+  local end=$((SECONDS + 120))
   until "$@"; do
     if [ $SECONDS -ge $end ]; then
       echo "waited in vain for: $*"

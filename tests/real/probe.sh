@@ -5,7 +5,7 @@
 deny=$backend backend=auto
 need setpriv prlimit unshare
 
-probe() { timeout 20 "$tools/proa-probe" "$@"; }
+probe() { timeout 120 "$tools/proa-probe" "$@"; }
 # row NAME TEXT: what probe.log says of a backend.
 row() {
   cat probe.log
@@ -93,7 +93,7 @@ falls_back() {
   [ $status -eq 1 ]
   grep -qF 'uring: io_uring_setup: ENOSYS' err
   status=0
-  PROA_BACKEND=nosuch timeout 20 "$tools/proa-echo" --listen 127.0.0.1:0 2>err || status=$?
+  PROA_BACKEND=nosuch timeout 120 "$tools/proa-echo" --listen 127.0.0.1:0 2>err || status=$?
   cat err
   [ $status -eq 2 ]
   grep -qF '"nosuch" (PROA_BACKEND)' err

@@ -25,7 +25,7 @@ stop_serve() {
   wait "$pid"
 }
 
-get() { timeout 60 curl -sS --path-as-is "$@"; }
+get() { timeout 120 curl -sS --path-as-is "$@"; }
 # status OPTION... URL: the status, past the body.
 status() { get -o body -w '%{http_code}' "$@"; }
 is() { [ "$1" = "$2" ] || { echo "\"$1\" is not \"$2\""; return 1; }; }
@@ -33,7 +33,7 @@ is() { [ "$1" = "$2" ] || { echo "\"$1\" is not \"$2\""; return 1; }; }
 say() {
   exec 5<>"/dev/tcp/127.0.0.1/$port"
   printf "$1" >&5
-  timeout 20 cat <&5
+  timeout 120 cat <&5
   exec 5>&-
 }
 
@@ -186,7 +186,7 @@ trickle() {
     printf 'GET /hello HTTP/1.1\r\nX: '
     while printf x; do sleep 0.1; done
   } >&5 2>/dev/null &
-  is "$(timeout 10 cat <&5 || echo "still there")" ""
+  is "$(timeout 120 cat <&5 || echo "still there")" ""
   exec 5>&-
   stop_serve
 }

@@ -43,6 +43,9 @@ struct Connection {
   proa::Descriptor descriptor() const { return near.descriptor(); }
 };
 
+/// How long a test waits for what must come. It is for hangs: a machine may be slow and busy.
+inline constexpr proa::Duration hang = std::chrono::seconds(120);
+
 class World {
  public:
   explicit World(const proa::Options& with = options());
@@ -57,7 +60,7 @@ class World {
   // Turns the proactor and the peers until `holds`; fails the test after `limit`, saying `what` was
   // waited for.
   void run_until(const std::string& what, const std::function<bool()>& holds,
-                 proa::Duration limit = 10s);
+                 proa::Duration limit = hang);
   // One turn of all, waiting a millisecond at most.
   void turn();
   // Submits, and fails the test if that is refused.

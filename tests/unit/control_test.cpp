@@ -9,7 +9,7 @@
 #include <memory>
 #include <string>
 
-#include "datagram.hpp"
+#include "buffer/datagram.hpp"
 #include "support/catch.hpp"
 
 namespace {

@@ -3,7 +3,7 @@
 #include <set>
 #include <string>
 
-#include "error_code.hpp"
+#include "base/error_code.hpp"
 #include "support/catch.hpp"
 
 using proa::Error;

@@ -1,5 +1,5 @@
 // The pool behind Buffer: what it lends, how much, and who may give back.
-#include "pool.hpp"
+#include "buffer/pool.hpp"
 
 #include <atomic>
 #include <set>

@@ -1,5 +1,5 @@
 // The timer heap against a sorted map: random arming, removing and firing.
-#include "timers.hpp"
+#include "proactor/timers.hpp"
 
 #include <array>
 #include <map>

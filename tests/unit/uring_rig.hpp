@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "backend/uring/uring.hpp"
-#include "pool.hpp"
+#include "buffer/pool.hpp"
 #include "support/catch.hpp"
 #include "sys/sys.hpp"
 

@@ -6,7 +6,7 @@
 #include <random>
 #include <string>
 
-#include "pool.hpp"
+#include "buffer/pool.hpp"
 #include "support/catch.hpp"
 #include "support/patterns.hpp"
 #include "support/replaced.hpp"
