@@ -1,4 +1,6 @@
-#pragma once
+// Not #pragma once, which gcc warns of in a header that it compiles by itself.
+#ifndef PROA_TESTS_PCH_TESTS_HPP
+#define PROA_TESTS_PCH_TESTS_HPP
 
 // What nearly every test includes, compiled once per program. Tests include what they use all the
 // same, and build without this header too (-Db_pch=false).
@@ -13,3 +15,5 @@
 #include <vector>
 
 #include "support/catch.hpp"
+
+#endif  // PROA_TESTS_PCH_TESTS_HPP
