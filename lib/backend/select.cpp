@@ -2,7 +2,6 @@
 // environment can choose among what the options allow, never widen it.
 #include "backend/select.hpp"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -91,7 +90,7 @@ std::unique_ptr<Backend> attempt(const BackendInfo& info, bool by_name,
 std::string refusals(const BackendReport& report) {
   std::string text;
   for (const auto& refusal : report.refused) {
-    text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", refusal.name, refusal.reason);
+    text += (text.empty() ? "" : "; ") + refusal.name + ": " + refusal.reason;
   }
   return text;
 }
@@ -119,8 +118,8 @@ std::unique_ptr<Backend> select_backend(const BackendContext& context, BackendRe
   const Options& options = context.options;
   if (const std::string name = misspelt(options); !name.empty()) {
     error = Error::no_such_backend;
-    detail = fmt::format("Options::exclude: no backend is named \"{}\"; known are: {}", name,
-                         known_names(options));
+    detail = "Options::exclude: no backend is named \"" + name +
+             "\"; known are: " + known_names(options);
     return nullptr;
   }
   std::string wanted = options.backend;
@@ -137,8 +136,8 @@ std::unique_ptr<Backend> select_backend(const BackendContext& context, BackendRe
     const BackendInfo* const info = find(options, wanted);
     if (!info) {
       error = Error::no_such_backend;
-      detail = fmt::format("no backend is named \"{}\" ({}); known are: {}", wanted,
-                           report.chosen_by, known_names(options));
+      detail = "no backend is named \"" + wanted + "\" (" + report.chosen_by +
+               "); known are: " + known_names(options);
       return nullptr;
     }
     if (auto backend = attempt(*info, true, context, report)) return backend;

@@ -1,15 +1,14 @@
 // What cannot be right about Options, in one sentence that names the value.
 #include "proactor/options.hpp"
 
-#include <fmt/format.h>
-
 namespace proa {
 
 namespace {
 
 std::string outside(const char* name, std::size_t value, std::size_t least, std::size_t most) {
   if (value >= least && value <= most) return {};
-  return fmt::format("Options::{} {} is not from {} to {}", name, value, least, most);
+  return std::string("Options::") + name + " " + std::to_string(value) + " is not from " +
+         std::to_string(least) + " to " + std::to_string(most);
 }
 
 }  // namespace
@@ -22,7 +21,7 @@ std::string complaint(const Options& options) {
   if (text.empty()) text = outside("uring_entries", options.uring_entries, 1, 32768);
   if (text.empty()) text = outside("workers", options.workers, 0, 1024);
   if (text.empty() && options.linger < Duration::zero()) {
-    text = fmt::format("Options::linger {} ns is negative", options.linger.count());
+    text = "Options::linger " + std::to_string(options.linger.count()) + " ns is negative";
   }
   return text;
 }

@@ -55,7 +55,7 @@ bool count_mappings() {
 // Before the first test; the table itself needs no initialisation at run time.
 [[maybe_unused]] const bool counting = count_mappings();
 
-constexpr proa::Duration longest_test = 30s;
+constexpr proa::Duration longest_test = 600s;  // a hang, not a slow machine
 
 }  // namespace
 
@@ -112,8 +112,11 @@ void World::end(bool shut_down) {
     CHECK(mappings.load() == mappings_before_);
   }
 #ifdef PROA_TEST_SANITIZED
-  if (__lsan_do_recoverable_leak_check) {
-    INFO("memory leaked");
+  // The check walks all memory, and would take a third of the suite's time if it were made each
+  // time. A leak between two checks is found by the next one, and the last one is made at exit.
+  static unsigned worlds = 0;
+  if (__lsan_do_recoverable_leak_check && ++worlds % 16 == 0) {
+    INFO("memory leaked, in this test or one of the fifteen before");
     CHECK(__lsan_do_recoverable_leak_check() == 0);
   }
 #endif
