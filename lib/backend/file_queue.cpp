@@ -1,5 +1,6 @@
-// Lists and results of operations on files. Upholds R2, R4 (what the kernel does not have yet ends
-// at once) and R11 (short results and EAGAIN go on inside).
+// Cancels operations on files, and judges what the kernel says of a part of one. Upholds R2, R4 (an
+// operation that the kernel does not have yet ends at once) and R11 (after a short result the
+// engine goes on, after EAGAIN a worker does).
 #include "backend/file_queue.hpp"
 
 #include <cerrno>

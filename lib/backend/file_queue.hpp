@@ -1,8 +1,8 @@
 #pragma once
 
-// What the file engines of epoll and kqueue have in common: an operation waits in a list until the
-// kernel takes it, is passed to a worker where the kernel cannot do it, and goes on after a short
-// result.
+// What the file engines of epoll and kqueue have in common. An operation waits in a list of the
+// engine until the kernel takes the operation. The engine passes to a worker what the kernel cannot
+// do, and asks the kernel for the rest after a short result.
 
 #include <cerrno>
 #include <cstdint>
@@ -14,11 +14,11 @@ namespace proa {
 
 /// Where an operation on a file is while the backend has it.
 enum class FilePhase : std::uint8_t {
-  runnable,  // a system call is due
-  refused,   // is to go to a worker
-  queued,    // for the kernel
-  kernel,    // there, and in no list
-  finished,
+  runnable,  // in a list: the engine will make a system call for the operation
+  refused,   // in a list: the kernel has refused the operation, and a worker will perform it
+  queued,    // in a list: the engine will give the operation to the kernel
+  kernel,    // in no list: the kernel has the operation
+  finished,  // in a list: the operation has its result
 };
 
 inline void set_phase(Operation& operation, FilePhase phase) noexcept {
@@ -37,20 +37,21 @@ inline bool unsupported(long result) noexcept {
 
 class FileQueue {
  public:
-  /// One that the kernel has is left alone.
+  /// Ends an operation that is in a list. An operation that the kernel has goes on, because the
+  /// kernel cannot take back a transfer that it has begun.
   void cancel(Operation& operation) noexcept;
-  /// An operation that finished here, or nullptr.
+  /// An operation that was cancelled before the kernel had it, or nullptr.
   Operation* finished() noexcept { return finished_.pop_front(); }
   bool has_finished() const noexcept { return !finished_.empty(); }
 
-  // An engine that works between events too hides these.
+  // The engine of epoll, which has work between events too, hides the following four.
 
-  /// Before sleeping: gives the kernel what waits for that.
+  /// The backend is about to sleep: gives the kernel the operations that are queued.
   void flush() noexcept {}
   bool wants_flush() const noexcept { return false; }
   /// Whether next() has something to do.
   bool due() const noexcept { return false; }
-  /// One step; returns an operation if that finished it.
+  /// Makes one system call or takes one completion; returns the operation if it has its result now.
   Operation* next() noexcept { return nullptr; }
 
  protected:
@@ -58,14 +59,16 @@ class FileQueue {
       : blocking_(blocking), counters_(counters) {}
   ~FileQueue() = default;
 
-  /// Takes on what is left of an operation.
+  /// Queues for the kernel what is left of an operation after a short result.
   virtual void go_on(Operation& operation) noexcept = 0;
 
-  /// Cancels what is in a list, of one descriptor or of all (-1).
+  /// Cancels the operations of a list, those of one descriptor or all (-1).
   void withdraw(OperationList& from, int number) noexcept;
-  /// To a worker.
+  /// Gives the operation to a worker.
   void pass(Operation& operation) noexcept;
-  /// What the kernel says of a step; true if the operation has its result with that.
+  /// The kernel has finished a part of the operation with this result, a count or -errno. True if
+  /// the operation is over, and has its result; false if the engine or a worker goes on with the
+  /// operation.
   bool completed(Operation& operation, long result) noexcept;
 
   BlockingCalls& blocking_;

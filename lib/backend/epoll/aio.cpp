@@ -1,8 +1,9 @@
-// Batches of iocbs on the way in, the mapped ring on the way out. The kernel copies the blocks and
-// the lists of pieces within io_submit(2), so that one array of each serves every batch (R10). Each
-// carries RWF_NOWAIT: what would wait for a lock or for metadata comes back with EAGAIN and does
-// not hold up the loop. Upholds R2 (an operation is queued, at the kernel, or refused) and R11 (a
-// partial submission goes on, a full context waits for completions).
+// Gives the kernel batches of iocbs and reads completions from the ring that the kernel maps into
+// the process. io_submit(2) copies the iocbs and their lists of pieces, so one array of each serves
+// every batch (R10). Each iocb carries RWF_NOWAIT: a transfer that would wait for a lock or for
+// metadata comes back with EAGAIN instead of holding up the loop. Upholds R2 (an operation is
+// queued, at the kernel, or refused) and R11 (flush() goes on after a partial submission, and waits
+// for completions when the context is full).
 #include "backend/epoll/aio.hpp"
 
 #include <sys/epoll.h>
@@ -41,7 +42,7 @@ void prepare(iocb& block, Request& request, iovec* pieces, int count) noexcept {
 
 }  // namespace
 
-// struct aio_ring of the kernel, fs/aio.c; the events follow.
+// struct aio_ring of the kernel (fs/aio.c); the kernel puts the events behind it.
 struct AioContext::Ring {
   static constexpr unsigned known_magic = 0xa10a10a1;
 
@@ -87,7 +88,8 @@ bool AioContext::open() noexcept {
   storage_.reset(new (std::nothrow) Storage);
   event_ = static_cast<int>(sys::eventfd(EFD_CLOEXEC | EFD_NONBLOCK));
   long result = storage_ && event_ >= 0 ? -EAGAIN : -ENOMEM;
-  // All processes share fs.aio-max-nr: near its end, fewer may still be had.
+  // All processes share fs.aio-max-nr. When little of it is left, a smaller context may still be
+  // had.
   for (entries_ = most_entries; result == -EAGAIN && entries_ >= least_entries;) {
     result = sys::aio_setup(static_cast<unsigned>(entries_), &context_);
     if (result == -EAGAIN) entries_ /= 2;
@@ -109,14 +111,15 @@ bool AioContext::open() noexcept {
   return true;
 }
 
-// What fits, from the front of the queue; the result of io_submit(2).
+// Submits as many operations from the front of the queue as the context and the arrays have room
+// for. Returns what io_submit(2) returns.
 long AioContext::submit_batch() noexcept {
   Storage& storage = *storage_;
   std::size_t count = 0;
   std::size_t used = 0;
   const std::size_t most = entries_ - in_flight_;
   for (Operation* one = queued_.front(); one && count < most; one = queued_.after(*one)) {
-    if (storage.pieces.size() - used < most_pieces) break;  // the next batch's
+    if (storage.pieces.size() - used < most_pieces) break;  // the next batch takes it
     iocb& block = storage.blocks[count];
     block = {};
     block.data = one;
@@ -155,7 +158,7 @@ Operation* AioContext::flush(long& error) noexcept {
       full_ = true;
       return nullptr;
     }
-    return queued_.pop_front();  // the error is the first one's
+    return queued_.pop_front();  // io_submit(2) tells the error of the first operation of a batch
   }
   return nullptr;
 }
@@ -180,7 +183,7 @@ Operation* AioContext::next(long& result) noexcept {
           sys::aio_events(context_, 0, static_cast<long>(most_events), storage_->events.data());
       next_ = 0;
       count_ = found > 0 ? static_cast<std::size_t>(found) : 0;
-      // Else another event will come.
+      // If fewer events came than there was room for, the eventfd tells of the next one.
       signalled_ = count_ == most_events || found == -EINTR;
       if (count_ == 0) return nullptr;
     }

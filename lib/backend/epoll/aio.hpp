@@ -30,24 +30,25 @@ class AioContext {
     epoll_ = epoll;
     token_ = token;
   }
-  /// False when there can be no context here; remembered for good.
+  /// False once the kernel has refused a context; the engine does not ask again.
   bool usable() const noexcept { return !impossible_; }
-  /// Takes a ReadAt or a WriteAt; it goes to the kernel with the next flush(), and until then may
-  /// be unlinked.
+  /// Queues a ReadAt or a WriteAt. The next flush() gives it to the kernel; until then the caller
+  /// may unlink it from queued().
   void submit(Operation& operation) noexcept {
     set_phase(operation, FilePhase::queued);
     queued_.push_back(operation);
   }
-  /// What the kernel does not have yet.
+  /// The operations that the kernel does not have yet.
   OperationList& queued() noexcept { return queued_; }
-  /// Gives the kernel what was submitted, all with one call if it takes all. Returns an operation
-  /// that it refuses, and why, and is to be called again; nullptr when it is through.
+  /// Gives the kernel the queued operations, with one call if the kernel takes all of them. Returns
+  /// an operation that the kernel refuses, with its error, and the caller calls again; nullptr when
+  /// no more can be given.
   Operation* flush(long& error) noexcept;
   /// Whether flush() would do something now.
   bool wants_flush() const noexcept { return !queued_.empty() && !full_ && in_flight_ < entries_; }
-  /// The token came out of the epoll set.
+  /// The epoll set has told of the context's eventfd.
   void event() noexcept { signalled_ = true; }
-  /// Whether next() has one.
+  /// Whether next() has an operation to return.
   bool has_next() const noexcept;
   /// An operation that the kernel has finished, and the result; or nullptr.
   Operation* next(long& result) noexcept;
@@ -55,7 +56,7 @@ class AioContext {
  private:
   static constexpr unsigned most_entries = 256;
   static constexpr unsigned least_entries = 16;
-  static constexpr int most_pieces = 64;  // of one operation; the rest is another step
+  static constexpr int most_pieces = 64;  // of one submission; a later one transfers the rest
   static constexpr std::size_t most_events = 64;
 
   struct Ring;
@@ -67,17 +68,17 @@ class AioContext {
   int epoll_ = -1;
   std::uint64_t token_ = 0;
   void* context_ = nullptr;
-  Ring* ring_ = nullptr;  // nullptr if its layout is not the one we know
+  Ring* ring_ = nullptr;  // nullptr if the kernel's ring has another layout than Ring
   int event_ = -1;
   std::unique_ptr<Storage> storage_;
   OperationList queued_;
   std::size_t entries_ = most_entries;
   std::size_t in_flight_ = 0;
-  std::size_t next_ = 0;  // of the events that io_getevents(2) brought
-  std::size_t count_ = 0;
+  std::size_t next_ = 0;   // the first event of storage_ that next() has not returned,
+  std::size_t count_ = 0;  // of so many that io_getevents(2) brought
   bool impossible_ = false;
   bool full_ = false;       // the kernel takes no more before something completes
-  bool signalled_ = false;  // without a ring: there may be events
+  bool signalled_ = false;  // where ring_ is nullptr: io_getevents(2) may have events
 };
 
 #else

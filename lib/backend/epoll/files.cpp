@@ -1,6 +1,7 @@
-// Which way a read or write of a file goes, and what its steps mean. The loop's thread never waits
-// for a disk: a buffered file is touched with RWF_NOWAIT alone and never meets io_submit(2), which
-// would wait for it. Upholds R11 (short results and EAGAIN go on inside).
+// Decides for each read or write of a file who performs it: the loop's thread, kernel AIO or a
+// worker. The loop's thread never waits for a disk: it touches a buffered file with RWF_NOWAIT
+// only, and it never gives a buffered file to io_submit(2), because that call would wait for the
+// disk. Upholds R11 (the engine goes on by itself after short results and EAGAIN).
 #include "backend/epoll/files.hpp"
 
 #include <fcntl.h>
@@ -16,9 +17,11 @@ namespace proa {
 
 namespace {
 
-/// More than this is copied by a worker, cached or not: the loop has others to serve (R8).
+/// A worker copies transfers of more bytes than this, even if the page cache has them: meanwhile
+/// the loop serves others (R8).
 constexpr std::size_t longest_on_loop = std::size_t{1} << 20;
-/// The kernel pins the pages of a direct transfer before it gives it to the disk.
+/// A worker performs direct transfers of more bytes than this, because io_submit(2) pins every page
+/// of a transfer before it gives the transfer to the disk, and that takes the loop's time.
 constexpr std::size_t longest_direct = std::size_t{256} << 10;
 
 }  // namespace
@@ -46,7 +49,8 @@ void FileEngine::submit(Operation& operation) noexcept {
     return aio_.submit(operation);
   }
   if (reads ? traits->read_waits : traits->write_waits) return blocking_.take(operation);
-  // Two that append at once must not each write a part of theirs first.
+  // A worker writes all of an append in one call. Here the first part of one append could be
+  // followed by the first part of another.
   const bool appends = !reads && static_cast<WriteAt&>(operation).append();
   if (appends || size > longest_on_loop) return blocking_.take(operation);
   run(operation, FilePhase::runnable);
@@ -62,8 +66,9 @@ void FileEngine::flush() noexcept {
   while (Operation* const operation = aio_.flush(error)) refused(*operation, error);
 }
 
-// From wait(), where the workers would not hear of it before the loop has slept: so next() passes
-// it on.
+// The kernel has refused an operation during wait(). The core hands operations to the workers
+// before it calls wait(), so a worker would hear of this one only after the loop has slept: the
+// operation becomes runnable here, and next() passes it to a worker.
 void FileEngine::refused(Operation& operation, long error) noexcept {
   if (unsupported(error)) traits_.find(operation.descriptor().number)->no_aio = true;
   run(operation, FilePhase::refused);

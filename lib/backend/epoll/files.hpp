@@ -1,8 +1,8 @@
 #pragma once
 
-// Reads and writes of files beside an epoll set. A buffered one is tried on the loop's thread and
-// must not wait (RWF_NOWAIT); one with O_DIRECT goes to kernel AIO; what neither can do goes to a
-// worker.
+// Reads and writes of files beside an epoll set. The loop's thread tries a transfer of a buffered
+// file without waiting (RWF_NOWAIT); kernel AIO takes transfers of files that were opened with
+// O_DIRECT; a worker performs what neither of them can.
 
 #include <proa/file_requests.hpp>
 
@@ -23,7 +23,7 @@ class FileEngine final : public FileQueue {
   const AioContext& aio() const noexcept { return aio_; }
 
   void submit(Operation& operation) noexcept;
-  /// Cancels what the kernel does not have, of one descriptor or of all (-1).
+  /// Cancels the operations that the kernel does not have, of one descriptor or of all (-1).
   void withdraw(int number) noexcept;
   void flush() noexcept;
   bool wants_flush() const noexcept { return aio_.wants_flush(); }
@@ -31,15 +31,16 @@ class FileEngine final : public FileQueue {
   /// A system call for the operation that waited longest, and a completion of the kernel's, in
   /// turns.
   Operation* next() noexcept;
-  /// The number will be another file's.
+  /// The caller closes the file: forgets what the kernel refused for this descriptor.
   void forget(int number) noexcept;
 
  private:
   struct Traits {
     FileKind kind = FileKind::unknown;
-    bool read_waits = false;   // RWF_NOWAIT is refused
-    bool write_waits = false;  // as well
-    bool no_aio = false;       // kernel AIO is refused
+    bool read_waits = false;  // the file system refuses RWF_NOWAIT for reads
+    bool write_waits =
+        false;            // the file system refuses RWF_NOWAIT for writes, or every write is synced
+    bool no_aio = false;  // the file system refuses kernel AIO
   };
 
   void go_on(Operation& operation) noexcept override { aio_.submit(operation); }

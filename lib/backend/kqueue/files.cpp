@@ -1,7 +1,7 @@
-// Operations on files as aio(4) requests. aio_return(2) comes after the event was taken, never
-// before (the event would be lost), and always (else the request would count against the limit for
-// good). The memory of a request stays where it is until then. Upholds R2, R4 and R10 (the slots
-// are made once).
+// Performs operations on files as aio(4) requests. The engine calls aio_return(2) for every
+// request, or the request would count against the system's limit for good, and calls it only after
+// the event was taken, or the kernel would drop the event. The memory of a request stays where it
+// is until then. Upholds R2, R4 and R10 (the slots are made once).
 #include "backend/kqueue/files.hpp"
 
 #include <aio.h>
@@ -20,7 +20,7 @@ namespace proa {
 
 namespace {
 
-constexpr int most_pieces = 16;  // of one request; the rest is another step
+constexpr int most_pieces = 16;  // of one request; a later one transfers the rest
 constexpr long most_slots = 256;
 
 }  // namespace
@@ -50,7 +50,8 @@ void AioFiles::open(int kqueue) noexcept {
 void AioFiles::submit(Operation& operation) noexcept {
   FileKind* const kind = kinds_.at(operation.descriptor().number);
   if (kind && *kind == FileKind::unknown) *kind = kind_of(operation.descriptor().number);
-  // Appending is not what aio_write(2) does with an offset; and others have none.
+  // aio_write(2) writes at an offset, so it cannot append, and it fails where a descriptor has no
+  // offsets.
   const bool appends =
       operation.opcode() == Opcode::write_at && static_cast<WriteAt&>(operation).append();
   if (!usable() || !kind || *kind == FileKind::other || appends) return blocking_.take(operation);
@@ -81,7 +82,7 @@ void AioFiles::start_queued() noexcept {
       set_phase(operation, FilePhase::kernel);
       ++in_flight_;
     } else {
-      pass(operation);  // EAGAIN too: others of this process or system hold what there is
+      pass(operation);  // also after EAGAIN: requests of others have used up the system's limit
     }
   }
 }
@@ -111,7 +112,7 @@ long AioFiles::start(Operation& operation, Slot& slot) noexcept {
 
 void AioFiles::cancel(Operation& operation) noexcept {
   if (phase_of(operation) != FilePhase::kernel) return FileQueue::cancel(operation);
-  // Taken back or not, its event comes.
+  // Whether or not the kernel takes the request back, the kqueue has an event of its end.
   sys::aio_cancel(operation.descriptor().number, &slots_[BackendSide::slot(operation)].block);
 }
 

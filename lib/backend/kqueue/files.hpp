@@ -1,7 +1,8 @@
 #pragma once
 
-// Reads, writes and syncs of files beside a kqueue, by aio(4): each goes to the kernel by itself,
-// and its end is an event of the kqueue. What the kernel refuses goes to a worker.
+// Reads, writes and syncs of files beside a kqueue, by aio(4). Each is a request of its own, and
+// the kqueue has an event when the kernel has finished it. A worker performs what the kernel
+// refuses.
 
 #include <cstddef>
 #include <memory>
@@ -19,16 +20,16 @@ class AioFiles final : public FileQueue {
   ~AioFiles();
 
   static bool takes(const Operation& operation) noexcept;
-  /// Asks how much aio(4) there is; then usable().
+  /// Asks the system how many requests it takes; usable() tells afterwards whether it takes any.
   void open(int kqueue) noexcept;
   bool usable() const noexcept { return limit_ > 0; }
 
   void submit(Operation& operation) noexcept;
   void cancel(Operation& operation) noexcept;
   void withdraw(int number) noexcept { FileQueue::withdraw(queued_, number); }
-  /// The event with this udata came; an operation if that is its end.
+  /// The kqueue has told of the request with this udata. Returns its operation if that is over.
   Operation* event(void* udata) noexcept;
-  /// The number will be another file's.
+  /// The caller closes the file: forgets what kind of file this descriptor was.
   void forget(int number) noexcept;
 
  private:
@@ -39,7 +40,7 @@ class AioFiles final : public FileQueue {
   long start(Operation& operation, Slot& slot) noexcept;
 
   int kqueue_ = -1;
-  std::size_t limit_ = 0;  // of those in flight
+  std::size_t limit_ = 0;  // so many requests may be in flight
   std::size_t in_flight_ = 0;
   std::unique_ptr<Slot[]> slots_;
   Slot* free_ = nullptr;
