@@ -1,5 +1,7 @@
 // finish(): the gentle end. The peer gets all that was written, then the end; and there is a limit
 // to how long that may take.
+#include <sys/ioctl.h>
+
 #include "contract/stream_rig.hpp"
 
 namespace {
@@ -210,6 +212,90 @@ TEST_CASE("a send that fails first does not take the peer's last words", "[R2][T
     CHECK(stream.received_bytes == size);
     CHECK(stream.events == Events{"open", "read", "error", "closed"});
   }
+}
+
+// More than io_uring reads in one go, and the end has come before the first of it is read. What is
+// read before that makes uring keep enough blocks ready.
+TEST_CASE("an end that came behind much input is told", "[R2][R12]") {
+  Streams streams;
+  proa::Options with = options();
+  with.buffer_size = 1024;
+  with.buffers = 1024;
+  World world(with);
+  const Link kind = GENERATE(Link::tcp4, Link::path);
+  auto [stream, far] = line(streams, world, kind);
+  const std::size_t before = 512 * 1024;
+  const std::size_t size = 48 * 1024;
+  stream.expect_pattern(6);
+  far.send_pattern(6, before);
+  world.run_until("the first came", [&s = stream] { return s.received_bytes == before; });
+  stream.stop_reading();
+  turns(world, 3);
+  Events expected = {"open", "read", "end", "closed"};
+  bool closes = true;
+  SECTION("the peer sends no more") { closes = false; }
+  SECTION("the peer is gone") {}
+  SECTION("the peer has not read all") {
+    far.read(false);
+    stream.write(Bytes("unread"));
+    stream.written = [&s = stream](std::size_t) { s.events.pop_back(); };
+    world.run_until("it was sent", [&s = stream] { return s.writes.size() == 1; });
+    expected = {"open", "read", "error", "closed"};
+  }
+  far.send_pattern(6, size);
+  world.run_until("all is sent", [&f = far] { return f.sent(); });
+  world.run_until("all has arrived", [&s = stream, size] {
+    int there = 0;
+    REQUIRE(::ioctl(s.descriptor().number, FIONREAD, &there) == 0);
+    return static_cast<std::size_t>(there) == size;
+  });
+  closes ? far.close() : far.half_close();
+  far.turn();
+  stream.start_reading();
+  wait_closed(world, stream);
+  CHECK(stream.received_bytes == before + size);
+  CHECK(stream.difference == no_difference);
+  CHECK(stream.events == expected);
+}
+
+TEST_CASE("an end that comes closely behind input is told", "[R2][R12]") {
+  Streams streams;
+  World world;
+  const Link kind = GENERATE(Link::tcp4, Link::path);
+  auto [stream, far] = line(streams, world, kind);
+  wait_open(world, stream);
+  bool reset = false;
+  SECTION("behind the first of it") {}
+  SECTION("later") {
+    far.send("a");
+    world.run_until("it came", [&s = stream] { return s.received_bytes == 1; });
+  }
+  SECTION("a reset") { reset = kind == Link::tcp4; }
+  world->poll();
+  far.send("z");
+  while (!far.sent()) far.turn();
+  reset ? far.reset() : far.close();
+  wait_closed(world, stream);
+  CHECK(stream.received.back() == 'z');
+  CHECK(stream.events.size() == 4);
+  CHECK(stream.saw(reset ? "error" : "end"));
+}
+
+TEST_CASE("behind on_closed() the peer sees the end, though the loop goes on no more", "[R6]") {
+  Streams streams;
+  World world;
+  const Link kind = GENERATE(Link::tcp4, Link::path);
+  auto [stream, far] = line(streams, world, kind);
+  far.send("a");
+  world.run_until("it came", [&s = stream] { return s.received_bytes == 1; });
+  world->poll();
+  stream.close();
+  while (!stream.is_closed()) world->run_once(hang);
+  for (const proa::TimePoint limit = world.in(hang);
+       !far.ended() && world.system().now() < limit;) {
+    far.turn();
+  }
+  CHECK(far.ended());
 }
 
 }  // namespace

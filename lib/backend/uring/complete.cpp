@@ -34,6 +34,7 @@ Operation* UringBackend::complete(const Completion& completion) noexcept {
     drop(completion, tag.kind);
     return nullptr;
   }
+  if (tag.kind == Tag::kind_guard) return guard_ended(*operation, completion.result);
   if (tag.kind == Tag::kind_poll) return polled(*operation, completion.result);
   switch (operation->opcode()) {
     case Opcode::recv_buffers:
@@ -129,6 +130,7 @@ Operation* UringBackend::received_buffers(RecvBuffers& recv,
                                           const Completion& completion) noexcept {
   const long result = completion.result;
   const bool provided = from_ring(recv);
+  if (!completion.more() && OperationList::linked(recv)) OperationList::remove(recv);
   if (result <= 0) {
     if (completion.has_buffer()) buffers_.put_back(completion.buffer());
     if (!provided) recv.buffer().reset();
@@ -139,6 +141,11 @@ Operation* UringBackend::received_buffers(RecvBuffers& recv,
       buffers_.grow();
       ++counters_.rearmed;
       list(recv, starved_);
+      return nullptr;
+    }
+    if (provided && result == -ECANCELED && !has(recv, ending)) {
+      ++counters_.rearmed;
+      start(recv);  // its guard had it look again
       return nullptr;
     }
     if (!provided && transient(result)) {
@@ -153,7 +160,9 @@ Operation* UringBackend::received_buffers(RecvBuffers& recv,
   } else {
     source_.fill(recv.buffer(), static_cast<std::size_t>(result));
   }
-  if (!completion.more()) {
+  if (completion.more()) {
+    want_guard(recv, completion);
+  } else {
     if (has(recv, ending)) {
       finish_later(recv);
     } else if (!provided) {

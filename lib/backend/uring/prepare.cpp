@@ -214,12 +214,25 @@ Tag UringBackend::tag_of(Operation& operation) const noexcept {
   return {slot, slots_.generation(slot), kind};
 }
 
+Tag UringBackend::guard_of(Operation& operation) const noexcept {
+  const std::uint32_t slot = BackendSide::slot(operation);
+  return {slot, slots_.generation(slot), Tag::kind_guard};
+}
+
+// Of the operation unless it is settled, and of its guard if it needs none any more.
 bool UringBackend::prepare_cancel(Operation& operation) noexcept {
-  io_uring_sqe* const sqe = ring_.take();
-  if (!sqe) return false;
-  io_uring_prep_cancel64(sqe, tag_of(operation).value(), 0);
-  sqe->user_data = Tag{0, 0, Tag::kind_cancel}.value();
+  const bool over = has(operation, ending) || has(operation, settled);
+  const bool both = over && is_guarded(operation) && !has(operation, settled);
+  if (!ring_.has_room(both ? 2 : 1)) return false;
+  if (over && is_guarded(operation)) prepare_cancel(guard_of(operation));
+  if (!has(operation, settled)) prepare_cancel(tag_of(operation));
   return true;
+}
+
+void UringBackend::prepare_cancel(Tag tag) noexcept {
+  io_uring_sqe* const sqe = ring_.take();
+  io_uring_prep_cancel64(sqe, tag.value(), 0);
+  sqe->user_data = Tag{0, 0, Tag::kind_cancel}.value();
 }
 
 }  // namespace proa::uring

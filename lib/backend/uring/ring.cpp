@@ -98,7 +98,7 @@ std::string Ring::open(unsigned entries, Release allowed, bool files) {
 }
 
 std::string Ring::setup(unsigned entries, Release allowed) {
-  entries = std::clamp(entries, 1u, 32768u);
+  entries = std::clamp(entries, 2u, 32768u);  // a receive and its guard are cancelled together
   long result = -EINVAL;
   for (const unsigned flags : tiers) {
     if (!allowed_flags(flags, allowed)) continue;

@@ -19,6 +19,8 @@ struct Completion {
 
   bool more() const noexcept { return (flags & IORING_CQE_F_MORE) != 0; }
   bool has_buffer() const noexcept { return (flags & IORING_CQE_F_BUFFER) != 0; }
+  /// The kernel knows that the socket has more to read. If it does not know, it looks.
+  bool has_rest() const noexcept { return (flags & IORING_CQE_F_SOCK_NONEMPTY) != 0; }
   std::uint16_t buffer() const noexcept {
     return static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
   }
@@ -46,7 +48,9 @@ class Ring {
   const Features& features() const noexcept { return features_; }
   int descriptor() const noexcept { return ring_.ring_fd; }
 
-  bool has_room() const noexcept { return io_uring_sq_space_left(&ring_) != 0; }
+  bool has_room(unsigned places = 1) const noexcept {
+    return io_uring_sq_space_left(&ring_) >= places;
+  }
   /// A place in the submission queue, or nullptr if it is full.
   io_uring_sqe* take() noexcept { return io_uring_get_sqe(&ring_); }
   unsigned unsubmitted() const noexcept { return io_uring_sq_ready(&ring_); }

@@ -12,9 +12,11 @@
 namespace proa::uring {
 
 /// What user_data says. For operations `kind` is the Opcode, or that a POLL_ADD or TIMEOUT goes
-/// before it; the two others have no slot.
+/// before it, or that the POLL_ADD is the guard beside it; the two others have no slot. Opcodes of
+/// these numbers are never at the kernel.
 struct Tag {
-  static constexpr unsigned kind_poll = 13;
+  static constexpr unsigned kind_guard = static_cast<unsigned>(Opcode::work);
+  static constexpr unsigned kind_poll = static_cast<unsigned>(Opcode::send_datagrams);
   static constexpr unsigned kind_wake = 14;
   static constexpr unsigned kind_cancel = 15;
   static constexpr std::uint32_t generations = (1u << 28) - 1;

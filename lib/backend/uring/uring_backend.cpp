@@ -120,6 +120,7 @@ void UringBackend::cancel(Operation& operation) noexcept {
       finish_later(operation);
       break;
     case at_kernel:
+      if (OperationList::linked(operation)) OperationList::remove(operation);  // it wants a guard
       if (!prepare_cancel(operation)) unwanted_.push_back(operation);
       break;
     default:  // it waits in next() already
@@ -153,13 +154,14 @@ Operation* UringBackend::end(Operation& operation, long result) noexcept {
     static_cast<Accept&>(operation).socket().close();
   }
   BackendSide::finish(operation, result);
-  return leave(operation);
+  return is_guarded(operation) ? await_guard(operation) : leave(operation);
 }
 
 Operation* UringBackend::next() noexcept {
-  if (Operation* const operation = done_.front()) {
+  while (Operation* const operation = done_.front()) {
     if (has(*operation, settled)) return leave(*operation);
-    return end(*operation, has(*operation, out_of_memory) ? -ENOMEM : -ECANCELED);
+    const long result = has(*operation, out_of_memory) ? -ENOMEM : -ECANCELED;
+    if (Operation* const ended = end(*operation, result)) return ended;
   }
   if (for_disk_ >= enough_for_disk) enter(0, nullptr);
   Completion completion;
@@ -175,7 +177,9 @@ Operation* UringBackend::next() noexcept {
   }
   if (Operation* const read = read_listed(hidden)) return read;
   // What was started again without the proactor's knowledge needs another wait() to get going.
-  if (hidden && notify_fd_ >= 0 && (ring_.unsubmitted() > 0 || !starved_.empty())) {
+  const bool waits =
+      ring_.unsubmitted() > 0 || !starved_.empty() || !unguarded_.empty() || !unwanted_.empty();
+  if (hidden && notify_fd_ >= 0 && waits) {
     sys::event_signal(notify_fd_);
   }
   return nullptr;
@@ -219,13 +223,17 @@ void UringBackend::feed() noexcept {
       if (!prepare_cancel(*operation)) break;
       OperationList::remove(*operation);
     }
+    while (Operation* const operation = unguarded_.front()) {
+      if (!prepare_guard(*operation)) break;
+      OperationList::remove(*operation);
+    }
     while (Operation* const operation = pending_.front()) {
       OperationList::remove(*operation);
       if (prepare(*operation)) continue;
       pending_.push_front(*operation);
       break;
     }
-    if (wake_armed_ && unwanted_.empty() && pending_.empty()) return;
+    if (wake_armed_ && unwanted_.empty() && unguarded_.empty() && pending_.empty()) return;
     const unsigned before = ring_.unsubmitted();
     // Completions that nobody has fetched stop the kernel from taking more; they come first then.
     if (enter(0, nullptr) < 0 || ring_.unsubmitted() >= before) return;
@@ -273,7 +281,8 @@ void UringBackend::wait(TimePoint until) noexcept {
     // Nor does a receive that has just found no block: the proactor looks whether memory is short.
     const bool newly_starved = !starved_.empty() && !was_starved_;
     was_starved_ = !starved_.empty();
-    sleep = sleep && wake_armed_ && !newly_starved && pending_.empty() && unwanted_.empty();
+    sleep = sleep && wake_armed_ && !newly_starved && pending_.empty() && unwanted_.empty() &&
+            unguarded_.empty();
     Loop expected = resting;
     if (sleep && loop_.compare_exchange_strong(expected, Loop::asleep)) {
       enter(1, until == never ? nullptr : &timeout);

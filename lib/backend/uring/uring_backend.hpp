@@ -48,6 +48,7 @@ class UringBackend final : public Backend {
     delaying = 8,        // with `polling`: it is a TIMEOUT instead
     ending = 16,         // cancel() was called
     again = 32,          // a connect that was started before
+    guarded = 32,        // a receive beside which a poll for its end is at the kernel
     out_of_memory = 64,  // how it finished without the kernel; else it was cancelled
     settled = 128,       // or has its result
   };
@@ -98,7 +99,9 @@ class UringBackend final : public Backend {
   io_uring_sqe* fill_recv_buffers(RecvBuffers& recv) noexcept;
   io_uring_sqe* fill_message(Descriptor to, Message* message, int count, unsigned flags) noexcept;
   Tag tag_of(Operation& operation) const noexcept;
+  Tag guard_of(Operation& operation) const noexcept;
   bool prepare_cancel(Operation& operation) noexcept;
+  void prepare_cancel(Tag tag) noexcept;
   bool from_ring(const Operation& operation) const noexcept {
     return buffers_.is_open() && operation.descriptor().is_socket();
   }
@@ -134,6 +137,15 @@ class UringBackend final : public Backend {
   void drop(const Completion& completion, unsigned kind) noexcept;
   void woken() noexcept;
 
+  // guard.cpp: no end of a stream is lost.
+  static bool is_guarded(Operation& operation) noexcept {
+    return operation.opcode() == Opcode::recv_buffers && has(operation, guarded);
+  }
+  void want_guard(RecvBuffers& recv, const Completion& completion) noexcept;
+  bool prepare_guard(Operation& operation) noexcept;
+  Operation* guard_ended(Operation& operation, long result) noexcept;
+  Operation* await_guard(Operation& operation) noexcept;
+
   const Options& options_;
   BufferSource& source_;
   BlockingCalls& blocking_;
@@ -150,8 +162,9 @@ class UringBackend final : public Backend {
   OperationList pending_;   // waits for room in the submission queue, or for the ring to be enabled
   OperationList starved_;   // receives that wait for a buffer
   OperationList unwanted_;  // at the kernel, their cancel waits for room
-  OperationList done_;      // finished without the kernel
-  OperationList readable_;  // receives of datagrams that need no kernel to go on, or may not
+  OperationList unguarded_;  // receives at the kernel that shall get a guard
+  OperationList done_;       // finished without the kernel
+  OperationList readable_;   // receives of datagrams that need no kernel to go on, or may not
 
   int wake_fd_ = -1;
   int notify_fd_ = -1;  // signalled by the ring, for a foreign loop; -1 if not asked for
