@@ -15,6 +15,7 @@
 #include <proa/file_requests.hpp>
 #include <proa/worker_pool.hpp>
 
+#include "backend/last_try.hpp"
 #include "backend/select.hpp"
 #include "base/error_code.hpp"
 #include "base/misuse.hpp"
@@ -41,6 +42,10 @@ FileHandler& StarvedHook::from_hook(ListHook& hook) noexcept {
 }
 
 namespace {
+
+/// How long an operation that waits behind another one is kept beyond its deadline before the
+/// descriptor is looked at again.
+constexpr Duration place_kept = std::chrono::milliseconds(100);
 
 std::size_t side(const Operation& operation) noexcept {
   return operation.direction() == Direction::in ? 0 : 1;
@@ -148,8 +153,10 @@ bool tells_once(const Operation& operation) noexcept {
   }
 }
 
-// A cancel got there first, or the kernel had turned it away when it came.
-bool not_done(int error) noexcept { return error == -ECANCELED || error == -EOPNOTSUPP; }
+// A cancel got there first, or the kernel had turned it away or was still at it when it came.
+bool not_done(int error) noexcept {
+  return error == -ECANCELED || error == -EOPNOTSUPP || error == -EINPROGRESS || error == -EALREADY;
+}
 
 bool empty(Operation& operation) noexcept {
   switch (operation.opcode()) {
@@ -299,7 +306,7 @@ void Core::start(Operation& operation) noexcept {
     sys::block_write_signals();
   }
   if (operation.reason_ != Reason::none) {
-    finish(operation, -ECANCELED);  // close() came while it waited
+    finish(operation, -ECANCELED);  // close() or its deadline came while it waited
   } else if (empty(operation)) {
     finish(operation, 0);
   } else {
@@ -331,9 +338,11 @@ void Core::finish(Operation& operation, long result) noexcept {
 
 void Core::end(Operation& operation, Reason reason) noexcept {
   check_thread("cancel");
-  if (!operation.pending() || operation.reason_ != Reason::none) return;
-  if (operation.state_ == State::finished) return;
-  operation.reason_ = reason;
+  if (!operation.pending() || operation.state_ == State::finished) return;
+  if (reason == Reason::deadline && keeps_its_place(operation)) return;
+  const bool kept = operation.state_ == State::waiting && operation.reason_ == Reason::deadline;
+  if (operation.reason_ != Reason::none && !kept) return;
+  if (!kept) operation.reason_ = reason;
   if (operation.opcode_ == Opcode::timer) {
     timers_.remove(operation.timer_);
   } else if (operation.at_workers_) {
@@ -347,6 +356,30 @@ void Core::end(Operation& operation, Reason reason) noexcept {
     OperationList::remove(operation);
   }
   finish(operation, -ECANCELED);
+}
+
+// One that waits behind another of its direction has its last try when its turn comes, if there may
+// be something for it then (R7). What is read goes on with each operation in front; a send in front
+// may be long, so one behind it is not kept for long.
+bool Core::keeps_its_place(Operation& operation) noexcept {
+  if (operation.state_ != State::waiting) return false;
+  const bool again = operation.reason_ == Reason::deadline;
+  if (again && operation.direction_ == Direction::out) return false;
+  if (!may_go_on(operation)) return false;
+  operation.reason_ = Reason::deadline;
+  return timers_.add(operation, operation.timer_, after(now_, place_kept));
+}
+
+// What the kernel has by now comes before the deadline (R7). A repeating operation has as many
+// results more as a round delivers at most; its slot, which the backend is done with, counts them.
+bool Core::tried_at_last(Operation& operation) noexcept {
+  if (operation.reason_ != Reason::deadline || !not_done(operation.error_)) return false;
+  if (operation.direction_ == Direction::none) return false;
+  // Not if it waits: those in front come first (R5).
+  if (channels_.find(operation.descriptor_)->active[side(operation)] != &operation) return false;
+  if (operation.state_ != State::finished) operation.slot_ = Operation::no_index;
+  if (++operation.slot_ >= options_.round_budget) return false;
+  return last_try(operation, system(), *pool_);
 }
 
 // The operation is its owner's again; the next of its direction takes its place.
@@ -376,6 +409,7 @@ void Core::retire(Operation& operation) noexcept {
 }
 
 void Core::deliver(Operation& operation) {
+  const bool at_last = tried_at_last(operation);
   const bool more = operation.more_;
   Result result;
   result.bytes = operation.bytes_;
@@ -402,8 +436,8 @@ void Core::deliver(Operation& operation) {
     if (operation.error_ == -EINVAL && misaligned(operation)) {
       operation.error_ = code_of(Error::misaligned);
     }
-    const bool named =
-        operation.reason_ != Reason::none && (!tells_once(operation) || not_done(operation.error_));
+    const bool told = tells_once(operation) || operation.reason_ == Reason::deadline;
+    const bool named = operation.reason_ != Reason::none && (!told || not_done(operation.error_));
     const bool late = named && operation.reason_ == Reason::deadline;
     if (named) operation.error_ = late ? code_of(Error::deadline) : -ECANCELED;
     if (named || operation.error_ == -ECANCELED) ++counters_.cancelled;
@@ -424,6 +458,7 @@ void Core::deliver(Operation& operation) {
   ++counters_.delivered;
   if (more) {
     operation.bytes_ = 0;
+    if (at_last) finish(operation, -ECANCELED);  // in turn with others, until nothing is left
   } else {
     retire(operation);
   }

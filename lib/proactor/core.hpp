@@ -140,6 +140,8 @@ class Core final : private BlockingCalls {
   void start(Operation& operation) noexcept;
   bool misaligned(Operation& operation) noexcept;
   void end(Operation& operation, Operation::Reason reason) noexcept;
+  bool keeps_its_place(Operation& operation) noexcept;
+  bool tried_at_last(Operation& operation) noexcept;
   void take(Operation& operation) noexcept override;
   Workers& workers_of(Operation& operation) noexcept;
   void withdraw(Workers& workers, int descriptor) noexcept;

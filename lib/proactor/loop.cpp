@@ -256,8 +256,8 @@ std::size_t Core::shutdown(Duration limit) {
       pool_->bind({});  // what is still lent may come home from any thread while the pool ends
       return 0;
     }
-    round(until);
-    if (now_ >= until) return left();
+    // What has ended by then is told, however much that is.
+    if (round(until) == 0 && now_ >= until) return left();
   }
 }
 

@@ -28,10 +28,6 @@ long retried(Call call) noexcept {
 
 inline socklen_t length(std::size_t size) noexcept { return static_cast<socklen_t>(size); }
 
-/// Whether poll(2) says so at this moment. Who asks first does not block, as long as nobody else
-/// uses that end.
-bool ready_now(int fd, short events) noexcept;
-
 /// The new socket fd, or the error that it is, made to take the longest datagrams: the BSDs refuse
 /// those above its send buffer, 9216 bytes unless told otherwise.
 long with_room(long fd, int family, int type) noexcept;
