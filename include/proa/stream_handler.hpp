@@ -13,6 +13,10 @@ namespace proa {
 
 class SendFile;
 
+namespace detail {
+enum class Hold : std::uint8_t;
+}
+
 /// A connection of bytes: TCP, UNIX stream sockets, and pipes, ttys or files through
 /// Socket::borrow(). Subclass it.
 ///
@@ -32,7 +36,7 @@ class StreamHandler : public Handler {
   void connect(const Address& address, TimePoint deadline = never) noexcept;
 
   /// on_read() for everything that arrives, until stop_reading(), the end, or an error. May be
-  /// called before on_open().
+  /// called before on_open(), and before connect().
   void start_reading() noexcept;
   /// No on_read() from here on; bytes that were received already are kept, in order, for the next
   /// start_reading().
@@ -92,18 +96,21 @@ class StreamHandler : public Handler {
 
   /// on_error(Error::deadline) when reading is on and nothing arrives for this long;
   /// Duration::max() turns it off. Up to one timer per stream, looked at once per period: no cost
-  /// per byte.
+  /// per byte. A limit that is not positive is on_error(errc::invalid_argument), once, and changes
+  /// nothing. May be called before connect().
   void set_read_timeout(Duration limit) noexcept;
   /// The same for nothing moving in either direction.
   void set_idle_timeout(Duration limit) noexcept;
+  /// At any time, before connect() too. When the queue is at or below the new low mark after it was
+  /// above the old high one, reading goes on and on_drained() follows from the loop.
   void set_watermarks(const Watermarks& watermarks) noexcept;
 
   /// Bytes of the blocks that queued writes pin; what the watermarks are compared with. A
   /// send_file() pins none.
   std::size_t queued() const noexcept { return queue_.capacity(); }
   /// Payload bytes that were written and not yet taken by the kernel.
-  std::size_t unsent() const noexcept { return queue_.size(); }
-  bool connected() const noexcept { return connected_; }
+  std::size_t unsent() const noexcept { return queue_.size() - taken_; }
+  bool connected() const noexcept { return connection_ >= Connection::opened; }
 
  protected:
   ~StreamHandler() override;
@@ -127,6 +134,9 @@ class StreamHandler : public Handler {
  private:
   struct Timing;
   struct Files;
+  // `opened` by this side's connect(), or `given` as a Socket that was connected.
+  enum class Connection : std::uint8_t { none, connecting, opened, given };
+  using Hold = detail::Hold;
 
   void received(RecvBuffers& request, const Result& result);
   void sent(const Result& result);
@@ -147,10 +157,14 @@ class StreamHandler : public Handler {
   void tell_written();
   void await_input() noexcept;
   void update_reading() noexcept;
+  void need_connection() noexcept;
   bool accepts_output() noexcept;
   bool exceeds_limit(std::size_t more) noexcept;
   void queue_grew() noexcept;
-  void set_filled(bool filled) noexcept;
+  bool drained() const noexcept;
+  bool held_back() const noexcept;
+  void set_hold(Hold hold) noexcept;
+  void read_next(Buffer& data);
   void resume_held() noexcept;
   const Watermarks& watermarks() const noexcept;
   void output_failed(const std::error_code& error);
@@ -160,10 +174,12 @@ class StreamHandler : public Handler {
   void end_output() noexcept;
   void release_resources() noexcept override;
   Timing* timing() noexcept;
+  bool take_limit(Duration limit) noexcept;
+  void start_timing() noexcept;
   void arm_timer() noexcept;
   TimePoint next_timeout() const noexcept;
   TimePoint system_now() const noexcept;
-  bool reads() const noexcept { return wants_input_ && !paused_ && !finishing_; }
+  bool reads() const noexcept;
   /// Open and not closing. A verb does not open it any more once the proactor was shut down.
   bool live() const noexcept { return state_ == State::open; }
   /// on_open() is due no more: nothing is received, sent or told before it.
@@ -186,10 +202,9 @@ class StreamHandler : public Handler {
   std::int32_t input_error_ = 0;
   std::int32_t output_error_ = 0;  // told when what had arrived before it was read
   std::uint32_t last_reads_ = 0;   // behind it
-  bool connected_ = false;
+  Connection connection_ = Connection::none;
+  Hold hold_{};
   bool wants_input_ = false;
-  bool filled_ = false;      // above the high mark, and not down to the low one since
-  bool paused_ = false;      // for that
   bool input_over_ = false;  // end or error seen, perhaps not told yet
   bool end_told_ = false;
   bool finishing_ = false;

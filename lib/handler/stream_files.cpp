@@ -12,6 +12,7 @@
 #include <proa/stream_handler.hpp>
 
 #include "base/error_code.hpp"
+#include "handler/stream_states.hpp"
 #include "handler/stream_timing.hpp"
 #include "proactor/core.hpp"
 
@@ -84,6 +85,7 @@ void StreamHandler::receive_file(Descriptor file, std::uint64_t offset, std::uin
                                  Buffer received) noexcept {
   start();
   if (!live() || broken_ || finishing_) return;
+  need_connection();
   const bool first = !receiving_file();
   std::int32_t error = refusal(file, offset, length);
   if (error == 0 && !first && !received.empty()) error = -EALREADY;
@@ -100,7 +102,7 @@ void StreamHandler::receive_file(Descriptor file, std::uint64_t offset, std::uin
 
 // One step of the first receive_file(): told, or its next bytes on their way into the file.
 void StreamHandler::receive_file_part() {
-  if (!connected_ || !announced() || !reads() || files_->write.pending()) return update_reading();
+  if (!connected() || !announced() || !reads() || files_->write.pending()) return update_reading();
   const detail::FileSegment& next = *files_->wanted.first_file();
   if (next.left == 0) {
     bool ended = false;

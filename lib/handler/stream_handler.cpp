@@ -7,6 +7,7 @@
 
 #include "base/error_code.hpp"
 #include "handler/stream_files.hpp"
+#include "handler/stream_states.hpp"
 #include "handler/stream_timing.hpp"
 #include "proactor/core.hpp"
 
@@ -17,7 +18,7 @@ StreamHandler::StreamHandler(Proactor& proactor) noexcept : Handler(proactor, Ki
 StreamHandler::StreamHandler(Proactor& proactor, Socket connected) noexcept
     : Handler(proactor, Kind::stream, std::move(connected)) {
   start();
-  connected_ = true;
+  connection_ = Connection::given;
   if (live()) notify_later(notice_open);
 }
 
@@ -34,7 +35,7 @@ StreamHandler::~StreamHandler() {
 void StreamHandler::connect(const Address& address, TimePoint deadline) noexcept {
   start();
   if (!live()) return;
-  if (connected_ || connecting_) return fail(connected_ ? -EISCONN : -EALREADY);
+  if (connection_ != Connection::none) return fail(connected() ? -EISCONN : -EALREADY);
   if (!address.is_set()) return fail(code_of(Error::bad_address));
   std::error_code error;
   socket_ = Socket::open(proactor_, address.family(), Transport::stream, error);
@@ -47,15 +48,18 @@ void StreamHandler::connect(const Address& address, TimePoint deadline) noexcept
   connecting_->prepare(descriptor(), address);
   if ((error = proactor_.submit(*connecting_, deadline))) {
     connecting_.reset();
-    fail(to_negative(error));
+    return fail(to_negative(error));
   }
+  connection_ = Connection::connecting;
+  if (timing_) start_timing();
 }
 
 void StreamHandler::connect_ended(const Result& result) {
   const auto request = std::move(connecting_);
+  connection_ = Connection::none;
   if (closing()) return;
   if (result.error) return on_error(result.error);
-  connected_ = true;
+  connection_ = Connection::opened;
   proactor_.core().flush_later(*this);
   resume_held();
   if (output_ending_ && queue_.empty()) end_output();
@@ -63,10 +67,8 @@ void StreamHandler::connect_ended(const Result& result) {
 }
 
 void StreamHandler::start_reading() noexcept {
-  start();
-  if (!live() || broken_) return;
   wants_input_ = true;
-  resume_held();
+  if (live() && !broken_) resume_held();
 }
 
 // What was kept while nothing was wanted comes first, then the end or new input.
@@ -88,7 +90,7 @@ void StreamHandler::stop_reading() noexcept {
 // Brings the receive at the backend in line with what is wanted of it.
 void StreamHandler::update_reading() noexcept {
   const bool room = held_.empty() || (receiving_file() && held_.capacity() < file_backlog);
-  const bool wanted = connected_ && announced() && !input_over_ && !broken_ && live() &&
+  const bool wanted = connected() && announced() && !input_over_ && !broken_ && live() &&
                       output_error_ == 0 && (finishing_ || (reads() && room));
   if (wanted == recv_.pending()) return;
   if (!wanted) return proactor_.core().cancel(recv_);
@@ -102,7 +104,7 @@ void StreamHandler::received(RecvBuffers& request, const Result& result) {
   if (buffer) {
     if (timing_) timing_->silent_since = timing_->idle_since = system_now();
     if (finishing_) return;
-    if (reads() && held_.empty() && !receiving_file()) return on_read(buffer);
+    if (reads() && held_.empty() && !receiving_file()) return read_next(buffer);
     held_.push(std::move(buffer));
     if (receiving_file()) receive_file_part();
     return;
@@ -121,6 +123,12 @@ void StreamHandler::received(RecvBuffers& request, const Result& result) {
   if (held_.empty() && reads()) tell_end();
 }
 
+// One on_read(); if the output is above its high mark, it is the last one until that has fallen.
+void StreamHandler::read_next(Buffer& data) {
+  if (const Hold next = after_reading(hold_); next != hold_) set_hold(next);
+  on_read(data);
+}
+
 void StreamHandler::tell_end() {
   if (std::exchange(end_told_, true)) return;
   if (input_error_ != 0) return broken(to_error_code(input_error_));
@@ -132,7 +140,7 @@ void StreamHandler::tell_end() {
 void StreamHandler::output_failed(const std::error_code& error) {
   output_over_ = true;
   output_error_ = to_negative(error);
-  paused_ = false;  // the queue will not fall any more
+  hold_ = Hold::clear;  // the queue will not fall any more
   if (!reads()) return broken(error);
   proactor_.core().cancel(recv_);
   notify_later(notice_read);
@@ -147,7 +155,7 @@ void StreamHandler::last_input() {
   Buffer buffer = take_last_input();
   if (!buffer) return broken(to_error_code(output_error_));
   notify_later(notice_read);
-  into_file ? held_.push(std::move(buffer)) : on_read(buffer);
+  into_file ? held_.push(std::move(buffer)) : read_next(buffer);
 }
 
 Buffer StreamHandler::take_last_input() noexcept {
@@ -186,6 +194,7 @@ void StreamHandler::dispatch(Notice notice) {
     default:
       return;
   }
+  if (connection_ == Connection::none) return on_error(to_error_code(-ENOTCONN));
   if (output_error_ != 0 && !broken_) return last_input();
   if (!reads() || broken_) return;
   if (receiving_file()) return receive_file_part();
@@ -199,13 +208,14 @@ void StreamHandler::dispatch(Notice notice) {
   } else {
     await_input();
   }
-  on_read(buffer);
+  read_next(buffer);
 }
 
 void StreamHandler::half_close() noexcept {
   start();
   if (!live() || broken_ || std::exchange(output_ending_, true)) return;
-  if (connected_ && queue_.empty() && !sending()) end_output();
+  need_connection();
+  if (connected() && queue_.empty() && !sending()) end_output();
 }
 
 void StreamHandler::finish() noexcept {
@@ -213,14 +223,14 @@ void StreamHandler::finish() noexcept {
   if (!live() || finishing_) return;
   finishing_ = output_ending_ = true;
   drop_received_files();
-  if (broken_ || output_error_ != 0 || (!connected_ && !connecting_)) return close();
+  if (broken_ || output_error_ != 0 || connection_ == Connection::none) return close();
   if (Timing* const timing = this->timing()) {
     timing->linger = proactor_.options().linger;
     timing->sent_last = system_now();
     arm_timer();
   }
   update_reading();
-  if (connected_ && queue_.empty() && !sending()) end_output();
+  if (connected() && queue_.empty() && !sending()) end_output();
 }
 
 // Everything was sent. Behind finish() the peer's end is awaited, because closing with input unread
@@ -246,7 +256,9 @@ void StreamHandler::release_resources() noexcept {
   taken_ = write_progress_ = 0;
   input_error_ = output_error_ = 0;
   last_reads_ = 0;
-  connected_ = wants_input_ = filled_ = paused_ = input_over_ = end_told_ = false;
+  connection_ = Connection::none;
+  hold_ = Hold::clear;
+  wants_input_ = input_over_ = end_told_ = false;
   finishing_ = output_ending_ = output_over_ = broken_ = false;
 }
 

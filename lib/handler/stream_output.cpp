@@ -7,6 +7,7 @@
 
 #include "base/error_code.hpp"
 #include "handler/stream_files.hpp"
+#include "handler/stream_states.hpp"
 #include "handler/stream_timing.hpp"
 #include "proactor/core.hpp"
 
@@ -22,14 +23,33 @@ const Watermarks& StreamHandler::watermarks() const noexcept {
 void StreamHandler::set_watermarks(const Watermarks& watermarks) noexcept {
   if (!watermarks_) watermarks_.reset(new (std::nothrow) Watermarks);
   if (!watermarks_) return fail(-ENOMEM);
+  const bool held = held_back();
   *watermarks_ = watermarks;
-  set_filled(filled_);
   queue_grew();
+  held && !held_back() ? resume_held() : update_reading();
+  if (connected() && announced() && drained()) notify_later(notice_written);
+}
+
+bool StreamHandler::drained() const noexcept {
+  return is_filled(hold_) && queue_.capacity() <= watermarks().low;
+}
+
+void StreamHandler::set_hold(Hold hold) noexcept {
+  const bool held = held_back();
+  hold_ = hold;
+  held && !held_back() ? resume_held() : update_reading();
+}
+
+// A verb that needs a connection, on a stream that has none and opens none: told from the loop if
+// connect() has not been called by then.
+void StreamHandler::need_connection() noexcept {
+  if (connection_ == Connection::none) notify_later(notice_read);
 }
 
 bool StreamHandler::accepts_output() noexcept {
   start();
   if (!live() || broken_ || output_error_ != 0) return false;
+  need_connection();
   if (output_ending_) fail(code_of(Error::closing));
   return !output_ending_;
 }
@@ -66,20 +86,12 @@ void StreamHandler::writev(const Bytes* pieces, std::size_t count) noexcept {
 }
 
 void StreamHandler::queue_grew() noexcept {
-  if (queue_.capacity() > watermarks().high && !filled_) set_filled(true);
+  if (queue_.capacity() > watermarks().high && !is_filled(hold_)) set_hold(after_filling(hold_));
   if (!sending() && !queue_.empty()) proactor_.core().flush_later(*this);
 }
 
-void StreamHandler::set_filled(bool filled) noexcept {
-  filled_ = filled;
-  const bool pause = filled && watermarks().pause_reading;
-  if (pause == paused_) return;
-  paused_ = pause;
-  pause ? update_reading() : resume_held();
-}
-
 void StreamHandler::flush() noexcept {
-  if (state_ != State::open || !connected_ || !announced() || output_over_ || broken_ ||
+  if (state_ != State::open || !connected() || !announced() || output_over_ || broken_ ||
       sending() || queue_.empty() || taken_ > 0) {
     return;
   }
@@ -122,8 +134,8 @@ void StreamHandler::tell_written() {
   resume.done = true;
   if (closing()) return;
 
-  const bool drained = filled_ && queue_.capacity() <= watermarks().low;
-  if (drained) set_filled(false);
+  const bool drained = this->drained();
+  if (drained) set_hold(Hold::clear);
   if (!queue_.empty()) {
     proactor_.core().flush_later(*this);
   } else if (output_ending_ && !output_over_ && !sending()) {

@@ -7,6 +7,7 @@
 #include <proa/error.hpp>
 #include <proa/stream_handler.hpp>
 
+#include "handler/stream_states.hpp"
 #include "proactor/core.hpp"
 
 namespace proa {
@@ -14,24 +15,35 @@ namespace proa {
 StreamHandler::Timing* StreamHandler::timing() noexcept {
   if (!timing_) {
     timing_.reset(new (std::nothrow) Timing(*this));
-    if (!timing_) fail(-ENOMEM);
+    if (!timing_ && start()) fail(-ENOMEM);
   }
   return timing_.get();
 }
 
-void StreamHandler::set_read_timeout(Duration limit) noexcept {
+bool StreamHandler::take_limit(Duration limit) noexcept {
+  if (closing() || proactor_.shutting_down()) return false;
+  if (limit > Duration::zero()) return timing() != nullptr;
   start();
-  if (!live() || !timing()) return;
+  fail(-EINVAL);
+  return false;
+}
+
+void StreamHandler::set_read_timeout(Duration limit) noexcept {
+  if (!take_limit(limit)) return;
   timing_->read = limit;
   timing_->silent_since = system_now();
-  arm_timer();
+  if (live()) arm_timer();
 }
 
 void StreamHandler::set_idle_timeout(Duration limit) noexcept {
-  start();
-  if (!live() || !timing()) return;
+  if (!take_limit(limit)) return;
   timing_->idle = limit;
   timing_->idle_since = system_now();
+  if (live()) arm_timer();
+}
+
+void StreamHandler::start_timing() noexcept {
+  timing_->silent_since = timing_->idle_since = system_now();
   arm_timer();
 }
 
@@ -39,7 +51,7 @@ TimePoint StreamHandler::system_now() const noexcept { return proactor_.system()
 
 // While nothing can arrive, because it is not wanted or has ended, the read timeout stands still.
 TimePoint StreamHandler::next_timeout() const noexcept {
-  const bool silent = connected_ && reads() && held_.empty() && !input_over_ && !broken_;
+  const bool silent = connected() && reads() && held_.empty() && !input_over_ && !broken_;
   const TimePoint since = silent ? timing_->silent_since : proactor_.core().now();
   return std::min({after(since, timing_->read), after(timing_->idle_since, timing_->idle),
                    finishing_ ? after(timing_->sent_last, timing_->linger) : never});

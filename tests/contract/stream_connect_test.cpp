@@ -229,6 +229,61 @@ TEST_CASE("the linger time bounds a finish() that waits for the connection", "[T
   CHECK(client.events == Events{"closed"});
 }
 
+TEST_CASE("a verb that needs a connection, on a stream that opens none, is told so once", "[R2]") {
+  Streams streams;
+  World world;
+  Stream& client = streams.add(*world);
+  SECTION("write()") { client.write("x"); }
+  SECTION("writes of nothing") {
+    client.write("");
+    client.write("");
+  }
+  SECTION("half_close()") { client.half_close(); }
+  SECTION("write() and half_close()") {
+    client.write("x");
+    client.half_close();
+  }
+  SECTION("send_file()") { client.send_file({0, proa::DescriptorKind::file}, 0, 1); }
+  SECTION("receive_file()") { client.receive_file({0, proa::DescriptorKind::file}, 0, 1); }
+  CHECK(client.events.empty());
+  world->run();  // which ends
+  CHECK(client.events == Events{"error", "closed"});
+  CHECK(client.error == std::errc::not_connected);
+}
+
+TEST_CASE("a verb that only says what shall be opens nothing", "[R2]") {
+  Streams streams;
+  World world;
+  Meeting meeting(streams, world);
+  Stream& client = meeting.client;
+  client.start_reading();
+  client.stop_reading();
+  client.start_reading();
+  client.set_watermarks({0, 0, 5});
+  client.set_read_timeout(hang);
+  CHECK(!client.open());
+  world->run();  // which has nothing to wait for
+  client.opened = [] {};
+  client.connect(meeting.listener.local_address());
+  meeting.accept().send("x");
+  world.run_until("it was read", [&] { return client.received == "x"; });
+}
+
+TEST_CASE("what was written after a connect() that failed waits for the next one", "[R2]") {
+  Streams streams;
+  World world;
+  Meeting meeting(streams, world);
+  Stream& client = meeting.client;
+  client.failed = [](std::error_code) {};
+  client.connect(closed_port(world));
+  world.run_until("it was told", [&] { return client.saw("error"); });
+  client.write("at last");
+  client.connect(meeting.listener.local_address());
+  Peer& far = meeting.accept();
+  wait_received(world, far, 7);
+  CHECK(client.events == Events{"error", "open", "write"});
+}
+
 TEST_CASE("connect() where there is nothing to connect to, or a second time", "[R2][P01]") {
   Streams streams;
   World world;

@@ -136,14 +136,16 @@ TEST_CASE("without pause_reading a long queue does not stop the reading", "[T33]
   stream.set_watermarks(marks);
   stream.write(Bytes(std::string(4 * mib, 'x')));
   if (!at_once) {
+    far.send("heard, ");
+    world.run_until("it is held", [&s = stream] { return s.received == "heard, "; });
     far.send("held, ");
     turns(world, 10);
-    CHECK(stream.received.empty());
+    CHECK(stream.received == "heard, ");
     marks.pause_reading = false;
     stream.set_watermarks(marks);
   }
   far.send("read");
-  const std::string expected = at_once ? "read" : "held, read";
+  const std::string expected = at_once ? "read" : "heard, held, read";
   world.run_until("it was read", [&, &s = stream] { return s.received == expected; });
   CHECK(stream.queued() > marks.high);
   CHECK(!stream.saw("drained"));

@@ -76,8 +76,8 @@ TEST_CASE("a read timeout does not run while nobody reads", "[R7]") {
   World world;
   auto [stream, far] = line(streams, world);
   Clocked clocked(world, stream);
-  stream.set_read_timeout(20ms);
   SECTION("stopped") {
+    stream.set_read_timeout(20ms);
     stream.opened = [] {};
     pass(world, 70ms);
     CHECK(stream.events == Events{"open"});
@@ -89,8 +89,11 @@ TEST_CASE("a read timeout does not run while nobody reads", "[R7]") {
     far.read(false);
     stream.set_watermarks({4096, 1024, std::size_t{64} << 20});
     stream.write(proa::Bytes(pattern(1, 8 << 20)));
+    far.send("!");
+    world.run_until("it is held", [&s = stream] { return s.saw("read"); });
+    stream.set_read_timeout(20ms);
     pass(world, 70ms);
-    CHECK(stream.events == Events{"open"});
+    CHECK(stream.events == Events{"open", "read"});
     stream.drained = [&] { clocked.last = world.system().now(); };
     far.read(true);
     wait_closed(world, stream);
@@ -98,6 +101,40 @@ TEST_CASE("a read timeout does not run while nobody reads", "[R7]") {
   }
   CHECK(stream.error == Error::deadline);
   CHECK(clocked.told - clocked.last >= 20ms);
+}
+
+TEST_CASE("a timeout that is not positive is an error, told once, and changes nothing", "[R7]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world);
+  stream.failed = [](std::error_code) {};
+  wait_open(world, stream);
+  const Duration limit = GENERATE(Duration(0), Duration(-1), Duration::min());
+  const bool read = GENERATE(true, false);
+  read ? stream.set_read_timeout(limit) : stream.set_idle_timeout(limit);
+  CHECK(!stream.saw("error"));
+  pass(world, 20ms);
+  CHECK(stream.events == Events{"open", "error"});
+  CHECK(stream.error == std::errc::invalid_argument);
+  stream.set_read_timeout(5ms);
+  read ? stream.set_read_timeout(limit) : stream.set_idle_timeout(limit);
+  world.run_until("both were told", [&s = stream] { return s.count("error") >= 3; });
+  CHECK(stream.error == Error::deadline);
+}
+
+TEST_CASE("timeouts that are set before connect() run from there on", "[R7]") {
+  Streams streams;
+  World world;
+  Stream& stream = streams.add(*world);
+  stream.set_read_timeout(10ms);
+  stream.set_idle_timeout(hang);
+  pass(world, 30ms);
+  CHECK(stream.events.empty());
+  CHECK(!stream.open());  // it keeps nothing going
+  stream.connect(world.listen().local_address());
+  wait_closed(world, stream);
+  CHECK(stream.events == Events{"open", "error", "closed"});
+  CHECK(stream.error == Error::deadline);
 }
 
 TEST_CASE("a read timeout is not for what has ended", "[R7]") {

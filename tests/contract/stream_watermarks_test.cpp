@@ -19,6 +19,13 @@ void stall(World& world, Stream& stream, Peer& far, std::size_t high) {
   turns(world, 20);
 }
 
+// One on_read() more, with a queue that is filled already: from here on reading is held.
+void hold(World& world, Stream& stream, Peer& far) {
+  const std::size_t before = stream.reads;
+  far.send("!");
+  world.run_until("it is held", [&] { return stream.reads > before; });
+}
+
 TEST_CASE("T33: above the high mark reading pauses, at the low mark it goes on", "[T33]") {
   Streams streams;
   World world;
@@ -109,24 +116,101 @@ TEST_CASE("start_reading() does not undo the pause, stop_reading() outlives it",
   wait_open(world, stream);
   far.read(false);
   stream.write(Bytes(std::string(std::size_t{8} << 20, 'x')));
+  hold(world, stream, far);
   far.send("ping");
   turns(world, 5);
   SECTION("start") {
     stream.start_reading();
     turns(world, 10);
-    CHECK(stream.received.empty());
+    CHECK(stream.received == "!");
     far.read(true);
-    world.run_until("it reads again", [&s = stream] { return s.received == "ping"; });
+    world.run_until("it reads again", [&s = stream] { return s.received == "!ping"; });
   }
   SECTION("stop") {
     stream.stop_reading();
     far.read(true);
     world.run_until("it was drained", [&s = stream] { return s.saw("drained"); });
     turns(world, 10);
-    CHECK(stream.received.empty());
+    CHECK(stream.received == "!");
     stream.start_reading();
-    world.run_until("it reads again", [&s = stream] { return s.received == "ping"; });
+    world.run_until("it reads again", [&s = stream] { return s.received == "!ping"; });
   }
+}
+
+TEST_CASE("marks that are raised above the queue end the pause, and tell it", "[T33]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = narrow_line(streams, world, Link::path);
+  stream.set_watermarks({16 * kib, 0, std::size_t{64} << 20});
+  wait_open(world, stream);
+  far.read(false);
+  const std::size_t size = std::size_t{1} << 20;
+  stream.write(Bytes(pattern(1, size)));
+  hold(world, stream, far);
+  far.send("ping");
+  turns(world, 10);
+  CHECK(stream.received == "!");
+  const std::size_t queued = stream.queued();
+  bool drains = true;
+  SECTION("to where the queue is low") {
+    stream.set_watermarks({4 * queued, queued, std::size_t{64} << 20});
+  }
+  SECTION("twice, and told once") {
+    stream.set_watermarks({4 * queued, 2 * queued, std::size_t{64} << 20});
+    stream.set_watermarks({4 * queued, queued, std::size_t{64} << 20});
+  }
+  SECTION("but not where it is between the two") {
+    stream.set_watermarks({4 * queued, queued - 1, std::size_t{64} << 20});
+    drains = false;
+  }
+  CHECK(!stream.saw("drained"));
+  if (drains) {
+    world.run_until("it reads again", [&s = stream] { return s.received == "!ping"; });
+    CHECK(stream.queued() == queued);
+  } else {
+    turns(world, 10);
+    CHECK(stream.received == "!");
+  }
+  CHECK(stream.count("drained") == (drains ? 1 : 0));
+  far.expect_pattern(1);
+  far.read(true);
+  wait_received(world, far, size);
+  world.run_until("it reads again", [&s = stream] { return s.received == "!ping"; });
+  CHECK(stream.count("drained") == 1);
+  CHECK(far.difference() == no_difference);
+}
+
+TEST_CASE("a queue that is filled again each time it falls does not keep the peer unheard",
+          "[R8][T33]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world);
+  stream.set_watermarks({64 * kib, 16 * kib, std::size_t{64} << 20});
+  const std::string news(256 * kib, 'x');
+  bool ends = false;
+  stream.opened = stream.drained = [&, &s = stream] {
+    s.start_reading();
+    if (!ends) s.write(Bytes(news));
+  };
+  stream.read = [&](Buffer&) { ends = true; };
+  world.run_until("it has begun", [&s = stream] { return s.count("drained") > 2; });
+  far.send("stop");
+  world.run_until("the peer was heard", [&] { return ends; });
+}
+
+TEST_CASE("what is not sent yet, seen in on_write()", "[T33]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world);
+  std::vector<std::size_t> left;
+  stream.written = [&, &s = stream](std::size_t) { left.push_back(s.unsent()); };
+  stream.opened = [&s = stream] {
+    for (int i = 0; i < 3; ++i) s.write("0123456789");
+    CHECK(s.unsent() == 30);
+  };
+  wait_received(world, far, 30);
+  world.run_until("all was told", [&] { return left.size() == 3; });
+  CHECK(left == std::vector<std::size_t>{0, 0, 0});
 }
 
 TEST_CASE("queued() counts the blocks that are held", "[T33]") {
