@@ -95,6 +95,8 @@ class Handler {
   [[noreturn]] void misused(const char* how) const noexcept;
   /// One of the notices that the derived handler set.
   virtual void dispatch(Notice) {}
+  /// on_drain() is due.
+  virtual void drain() { on_drain(); }
   /// Hands queued output to the backend.
   virtual void flush() noexcept {}
   /// close() was called: ends what is not an operation on the descriptor.

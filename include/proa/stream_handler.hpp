@@ -14,16 +14,22 @@ namespace proa {
 class SendFile;
 
 namespace detail {
+enum class Input : std::uint8_t;
+enum class Output : std::uint8_t;
 enum class Hold : std::uint8_t;
-}
+enum class Verdict : std::uint8_t;
+}  // namespace detail
 
 /// A connection of bytes: TCP, UNIX stream sockets, and pipes, ttys or files through
 /// Socket::borrow(). Subclass it.
 ///
 /// All verbs return at once, never call back (R1) and never refuse; what goes wrong arrives as
 /// on_error(). They are for the proactor's thread. After the first error of the connection nothing
-/// is read or sent any more. After on_closed() the handler is as new: it may connect() again, in
-/// on_closed() too.
+/// is read or sent any more. When it was a send that failed, what had come by then is given to
+/// on_read() first, and the error follows; while reading is off it is kept for start_reading(), and
+/// the error follows when that has given it out, or after Options::linger: then start_reading(), in
+/// on_error() or later, gives it out all the same, and on_error() comes once more behind the last
+/// byte. After on_closed() the handler is as new: it may connect() again, in on_closed() too.
 class StreamHandler : public Handler {
  public:
   /// Not connected yet: connect() comes next.
@@ -89,17 +95,19 @@ class StreamHandler : public Handler {
   /// Error::closing; no effect the second time, nor behind finish(), which may follow.
   void half_close() noexcept;
 
-  /// The gentle end: no on_read() any more, sends what is queued, shuts the sending side down,
+  /// The gentle end: no on_read() any more (what had come and was not read is dropped, as is what
+  /// comes; on_drain() hears it first), sends what is queued, shuts the sending side down,
   /// waits for the end of the peer (what still arrives is dropped), then closes. Closes also when
   /// Options::linger passes without a byte being taken. Writing after it fails with Error::closing.
   void finish() noexcept;
 
-  /// on_error(Error::deadline) when reading is on and nothing arrives for this long;
+  /// on_error(Error::deadline) when reading is on and nothing arrives for this long, and the kernel
+  /// has nothing either that was not taken yet;
   /// Duration::max() turns it off. Up to one timer per stream, looked at once per period: no cost
   /// per byte. A limit that is not positive is on_error(errc::invalid_argument), once, and changes
   /// nothing. May be called before connect().
   void set_read_timeout(Duration limit) noexcept;
-  /// The same for nothing moving in either direction.
+  /// The same for nothing moving in either direction; a send for which the kernel has room moves.
   void set_idle_timeout(Duration limit) noexcept;
   /// At any time, before connect() too. When the queue is at or below the new low mark after it was
   /// above the old high one, reading goes on and on_drained() follows from the loop.
@@ -128,7 +136,8 @@ class StreamHandler : public Handler {
   /// The peer will send no more. The default sends what is queued and closes. If it is overridden,
   /// writing goes on as before.
   virtual void on_end() { finish(); }
-  /// The default finishes.
+  /// What had come when the server began to drain was given to on_read() before, and its end to
+  /// on_end(), unless reading was off. The default finishes.
   void on_drain() override { finish(); }
 
  private:
@@ -136,7 +145,10 @@ class StreamHandler : public Handler {
   struct Files;
   // `opened` by this side's connect(), or `given` as a Socket that was connected.
   enum class Connection : std::uint8_t { none, connecting, opened, given };
+  using Input = detail::Input;
+  using Output = detail::Output;
   using Hold = detail::Hold;
+  using Verdict = detail::Verdict;
 
   void received(RecvBuffers& request, const Result& result);
   void sent(const Result& result);
@@ -155,6 +167,7 @@ class StreamHandler : public Handler {
 
   void tell_end();
   void tell_written();
+  void give_held();
   void await_input() noexcept;
   void update_reading() noexcept;
   void need_connection() noexcept;
@@ -167,13 +180,21 @@ class StreamHandler : public Handler {
   void read_next(Buffer& data);
   void resume_held() noexcept;
   const Watermarks& watermarks() const noexcept;
-  void output_failed(const std::error_code& error);
-  void last_input();
-  Buffer take_last_input() noexcept;
+  void output_failed(const std::error_code& error) noexcept;
+  void judge(Verdict verdict) noexcept;
+  void look();
+  void look_later(TimePoint when) noexcept;
+  void look_at_silence();
+  void give_last_input();
+  void keep_last_input();
+  bool take_last_input(Buffer& buffer) noexcept;
+  void pronounce();
   void broken(std::error_code error);
   void end_output() noexcept;
   void release_resources() noexcept override;
   Timing* timing() noexcept;
+  bool silent() const noexcept;
+  bool timed_out(TimePoint now) noexcept;
   bool take_limit(Duration limit) noexcept;
   void start_timing() noexcept;
   void arm_timer() noexcept;
@@ -186,6 +207,7 @@ class StreamHandler : public Handler {
   bool announced() const noexcept { return (notices_ & notice_open) == 0; }
 
   void dispatch(Notice notice) override;
+  void drain() override;
   void flush() noexcept override;
   void closing_down() noexcept override;
 
@@ -200,17 +222,14 @@ class StreamHandler : public Handler {
   std::size_t taken_ = 0;           // by the kernel, not yet off the queue
   std::size_t write_progress_ = 0;  // of the write at the front
   std::int32_t input_error_ = 0;
-  std::int32_t output_error_ = 0;  // told when what had arrived before it was read
-  std::uint32_t last_reads_ = 0;   // behind it
+  std::int32_t output_error_ = 0;
+  std::uint32_t last_reads_ = 0;  // for the verdict
   Connection connection_ = Connection::none;
+  Input input_{};
+  Output output_{};
   Hold hold_{};
-  bool wants_input_ = false;
-  bool input_over_ = false;  // end or error seen, perhaps not told yet
-  bool end_told_ = false;
-  bool finishing_ = false;
-  bool output_ending_ = false;  // no more writes
-  bool output_over_ = false;    // shut down
-  bool broken_ = false;         // an error was told
+  Verdict verdict_{};
+  bool wants_input_ = false;  // what start_reading() and stop_reading() said
 };
 
 }  // namespace proa

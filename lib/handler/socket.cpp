@@ -17,6 +17,8 @@ std::error_code told(long result) noexcept { return to_error_code(static_cast<in
 long System::multicast(Descriptor, bool, const Address&, std::uint32_t, const Address&) noexcept {
   return -EOPNOTSUPP;
 }
+bool System::readable(Descriptor) noexcept { return false; }
+bool System::writable(Descriptor) noexcept { return false; }
 long System::take_notice(Descriptor, SendNotice&) noexcept { return -EAGAIN; }
 
 Socket Socket::open(Proactor& proactor, Address::Family family, Transport transport,

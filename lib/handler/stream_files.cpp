@@ -47,7 +47,7 @@ void StreamHandler::send_file(Descriptor file, std::uint64_t offset,
   if (!accepts_output()) return;
   if (const std::int32_t error = refusal(file, offset, length)) return fail(error);
   if (!files() || !queue_.push(file, offset, length)) {
-    output_over_ = true;  // what follows makes no sense without it
+    output_ = after(output_, OutputEvent::cut);  // what follows makes no sense without it
     return fail(-ENOMEM);
   }
   queue_grew();
@@ -84,7 +84,7 @@ bool StreamHandler::receiving_file() const noexcept { return files_ && !files_->
 void StreamHandler::receive_file(Descriptor file, std::uint64_t offset, std::uint64_t length,
                                  Buffer received) noexcept {
   start();
-  if (!live() || broken_ || finishing_) return;
+  if (!live() || !gives(input_) || output_ == Output::broken) return;
   need_connection();
   const bool first = !receiving_file();
   std::int32_t error = refusal(file, offset, length);
@@ -113,7 +113,7 @@ void StreamHandler::receive_file_part() {
     return on_received(total);
   }
   if (held_.empty()) {
-    if (input_over_) return tell_end();
+    if (input_ == Input::ended) return tell_end();
     return update_reading();
   }
   std::array<Bytes, most_pieces> pieces;
@@ -137,7 +137,7 @@ void StreamHandler::receive_file_part() {
 void StreamHandler::file_written(const Result& result) {
   proactor_.core().ended_elsewhere(*this);
   if (closing()) return;
-  if (finishing_ || broken_) return held_.clear();
+  if (!gives(input_)) return held_.clear();
   if (timing_ && result.bytes > 0) timing_->idle_since = system_now();
   bool ended = false;
   for (std::size_t left = result.bytes; left > 0;) left -= held_.consume(left, ended);

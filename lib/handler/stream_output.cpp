@@ -48,10 +48,19 @@ void StreamHandler::need_connection() noexcept {
 
 bool StreamHandler::accepts_output() noexcept {
   start();
-  if (!live() || broken_ || output_error_ != 0) return false;
+  if (!live()) return false;
   need_connection();
-  if (output_ending_) fail(code_of(Error::closing));
-  return !output_ending_;
+  switch (output_) {
+    case Output::open:
+      return true;
+    case Output::cut:
+    case Output::failed:
+    case Output::broken:
+      return false;
+    default:
+      fail(code_of(Error::closing));
+      return false;
+  }
 }
 
 bool StreamHandler::exceeds_limit(std::size_t more) noexcept {
@@ -79,7 +88,7 @@ void StreamHandler::writev(const Bytes* pieces, std::size_t count) noexcept {
   if (exceeds_limit(size)) return;
   if (!queue_.push(pieces, count, proactor_.core().pool())) {
     // In part is worse than not at all: the rest of the stream would be garbage.
-    output_over_ = true;
+    output_ = after(output_, OutputEvent::cut);
     return fail(-ENOBUFS);
   }
   queue_grew();
@@ -91,8 +100,8 @@ void StreamHandler::queue_grew() noexcept {
 }
 
 void StreamHandler::flush() noexcept {
-  if (state_ != State::open || !connected() || !announced() || output_over_ || broken_ ||
-      sending() || queue_.empty() || taken_ > 0) {
+  if (state_ != State::open || !connected() || !announced() || !sends(output_) || sending() ||
+      queue_.empty() || taken_ > 0) {
     return;
   }
   if (queue_.begins_with_nothing()) return notify_later(notice_written);
@@ -103,7 +112,7 @@ void StreamHandler::flush() noexcept {
 
 void StreamHandler::sent(const Result& result) {
   if (closing()) return;
-  if (broken_) return queue_.clear();
+  if (output_ == Output::broken) return queue_.clear();
   taken_ += result.bytes;
   if (timing_ && result.bytes > 0) timing_->sent_last = timing_->idle_since = system_now();
   tell_written();
@@ -138,7 +147,7 @@ void StreamHandler::tell_written() {
   if (drained) set_hold(Hold::clear);
   if (!queue_.empty()) {
     proactor_.core().flush_later(*this);
-  } else if (output_ending_ && !output_over_ && !sending()) {
+  } else if (ends(output_) && !sending()) {
     end_output();
   }
   if (drained && !closing()) on_drained();

@@ -2,9 +2,95 @@
 
 #include <proa/stream_handler.hpp>
 
-// The states of a stream that are not those of every handler, and how they follow one another.
+// What a stream knows besides the three states of every handler: five small state machines, and how
+// their states follow one another. A stream is in one state of each.
 
 namespace proa::detail {
+
+/// What comes from the peer.
+enum class Input : std::uint8_t {
+  flows,    // more may come
+  ended,    // the kernel told of the end or of an error, and the handler was not told yet
+  dropped,  // finish() was called: what comes is dropped until the end
+  rest,     // on_error() was told while reading was off: start_reading() gives what had come before
+  over,     // nothing comes any more, and nothing is to be told
+};
+
+enum class InputEvent : std::uint8_t {
+  end,     // the kernel tells of the end, or of an error
+  tell,    // on_end() or on_error() tells the handler
+  finish,  // finish() is called
+  fail,    // on_error() tells of the connection's error
+  keep,    // the same while reading is off and something had come
+};
+
+constexpr Input after(Input state, InputEvent event) noexcept {
+  using S = Input;
+  constexpr S next[][5] = {
+      //           end       tell     finish      fail     keep
+      /* flows   */ {S::ended, S::over, S::dropped, S::over, S::rest},
+      /* ended   */ {S::ended, S::over, S::over, S::over, S::rest},
+      /* dropped */ {S::over, S::over, S::dropped, S::over, S::over},
+      /* rest    */ {S::rest, S::over, S::over, S::over, S::rest},
+      /* over    */ {S::over, S::over, S::over, S::over, S::over},
+  };
+  return next[static_cast<std::size_t>(state)][static_cast<std::size_t>(event)];
+}
+
+/// Whether on_read() may still come.
+constexpr bool gives(Input state) noexcept {
+  return state == Input::flows || state == Input::ended || state == Input::rest;
+}
+
+/// What goes to the peer.
+enum class Output : std::uint8_t {
+  open,       // what is written is sent
+  ending,     // half_close() was called: the end follows what is queued
+  ended,      // the sending side is shut down, reading goes on
+  finishing,  // finish() was called: the end follows what is queued
+  lingering,  // the sending side is shut down, the peer's end is awaited
+  cut,        // a write was queued in part: nothing more is sent, what follows makes no sense
+  failed,     // a send failed, and on_error() waits until what had come before was read
+  broken,     // on_error() was told of the connection's error
+};
+
+enum class OutputEvent : std::uint8_t {
+  half_close,  // half_close() is called
+  finish,      // finish() is called
+  sent,        // all that was queued is sent
+  cut,         // a write could be queued in part only
+  fail,        // a send fails
+  tell,        // on_error() tells of the connection's error
+};
+
+constexpr Output after(Output state, OutputEvent event) noexcept {
+  using S = Output;
+  constexpr S next[][6] = {
+      //             half_close    finish        sent          cut      fail       tell
+      /* open      */ {S::ending, S::finishing, S::open, S::cut, S::failed, S::broken},
+      /* ending    */ {S::ending, S::finishing, S::ended, S::cut, S::failed, S::broken},
+      /* ended     */ {S::ended, S::lingering, S::ended, S::cut, S::failed, S::broken},
+      /* finishing */ {S::finishing, S::finishing, S::lingering, S::cut, S::failed, S::broken},
+      /* lingering */ {S::lingering, S::lingering, S::lingering, S::cut, S::failed, S::broken},
+      /* cut       */ {S::cut, S::cut, S::cut, S::cut, S::failed, S::broken},
+      /* failed    */ {S::failed, S::failed, S::failed, S::failed, S::failed, S::broken},
+      /* broken    */ {S::broken, S::broken, S::broken, S::broken, S::broken, S::broken},
+  };
+  return next[static_cast<std::size_t>(state)][static_cast<std::size_t>(event)];
+}
+
+/// Whether what is queued is sent.
+constexpr bool sends(Output state) noexcept {
+  return state == Output::open || state == Output::ending || state == Output::finishing;
+}
+/// Whether the end follows what is queued.
+constexpr bool ends(Output state) noexcept {
+  return state == Output::ending || state == Output::finishing;
+}
+/// Whether finish() was called, and nothing went wrong.
+constexpr bool finishes(Output state) noexcept {
+  return state == Output::finishing || state == Output::lingering;
+}
 
 /// How far a stream's own output holds its input back. Between two falls of the queue at least one
 /// on_read() is told, so that a handler that fills its queue again in on_drained() hears its peer
@@ -24,9 +110,24 @@ constexpr Hold after_reading(Hold hold) noexcept {
   return is_filled(hold) ? Hold::held : Hold::heard;
 }
 
+/// What the handler is told when all is taken that had come by then. Until that is decided no
+/// receive is at the backend.
+enum class Verdict : std::uint8_t {
+  none,
+  timeout,          // a read or idle timeout is due: told if nothing has come
+  drain,            // on_drain(): told behind on_read() for what had come
+  error,            // a send failed: told behind on_read() for what had come
+  error_and_drain,  // the error first
+};
+
+constexpr bool is_error(Verdict verdict) noexcept { return verdict >= Verdict::error; }
+
 }  // namespace proa::detail
 
 namespace proa {
+
+using detail::InputEvent;
+using detail::OutputEvent;
 
 // Whether the stream's own output holds its input back. A stream that opened its connection is
 // never held: if both ends of a connection were, each could wait for the other one to read.
@@ -34,8 +135,9 @@ inline bool StreamHandler::held_back() const noexcept {
   return hold_ == Hold::held && connection_ != Connection::opened && watermarks().pause_reading;
 }
 
+// Whether on_read() may be called now.
 inline bool StreamHandler::reads() const noexcept {
-  return wants_input_ && !finishing_ && !held_back();
+  return wants_input_ && gives(input_) && (verdict_ == Verdict::drain || !held_back());
 }
 
 }  // namespace proa

@@ -1,4 +1,5 @@
-// A stream's timeouts, looked at and not moved. Upholds R7.
+// A stream's timeouts, looked at and not moved. Upholds R7 (never early, and not while the kernel
+// has something for the stream).
 #include "handler/stream_timing.hpp"
 
 #include <algorithm>
@@ -50,11 +51,15 @@ void StreamHandler::start_timing() noexcept {
 TimePoint StreamHandler::system_now() const noexcept { return proactor_.system().now(); }
 
 // While nothing can arrive, because it is not wanted or has ended, the read timeout stands still.
+bool StreamHandler::silent() const noexcept {
+  return connected() && reads() && held_.empty() && input_ == Input::flows &&
+         output_ != Output::broken;
+}
+
 TimePoint StreamHandler::next_timeout() const noexcept {
-  const bool silent = connected() && reads() && held_.empty() && !input_over_ && !broken_;
-  const TimePoint since = silent ? timing_->silent_since : proactor_.core().now();
+  const TimePoint since = silent() ? timing_->silent_since : proactor_.core().now();
   return std::min({after(since, timing_->read), after(timing_->idle_since, timing_->idle),
-                   finishing_ ? after(timing_->sent_last, timing_->linger) : never});
+                   after(timing_->sent_last, timing_->linger)});
 }
 
 void StreamHandler::arm_timer() noexcept {
@@ -63,11 +68,37 @@ void StreamHandler::arm_timer() noexcept {
   if (!proactor_.core().arm(timing_->timer, next)) fail(-ENOMEM);
 }
 
+// What the kernel has and nobody has taken yet is not silence: neither bytes to read nor, while a
+// send waits, room for them.
+bool StreamHandler::timed_out(TimePoint now) noexcept {
+  System& system = proactor_.system();
+  const bool read = silent() && after(timing_->silent_since, timing_->read) <= now;
+  const bool idle = after(timing_->idle_since, timing_->idle) <= now;
+  if (!read && !idle) return false;
+  const bool takes = (reads() && held_.empty()) || input_ == Input::dropped;
+  if (takes && connected() && system.readable(descriptor())) return false;
+  return read || !sending() || !system.writable(descriptor());
+}
+
 void StreamHandler::timer_expired(const Result&) {
+  if (verdict_ != Verdict::none) return notify_later(notice_read);
   const TimePoint now = proactor_.core().now();
   note_file_progress();
   if (next_timeout() > now) return arm_timer();
-  if (finishing_ && after(timing_->sent_last, timing_->linger) <= now) return close();
+  const bool lingered = after(timing_->sent_last, timing_->linger) <= now;
+  if (lingered && !(sending() && proactor_.system().writable(descriptor()))) return close();
+  if (timed_out(now)) return judge(Verdict::timeout);
+  look_later(after(now, next_look));
+}
+
+// All that the backend had for the stream by then was delivered.
+void StreamHandler::look_at_silence() {
+  const TimePoint now = system_now();
+  verdict_ = Verdict::none;
+  notify_later(notice_read);  // reading goes on, or the end is told
+  if (!timed_out(now)) {
+    return next_timeout() > now ? arm_timer() : look_later(after(now, next_look));
+  }
   timing_->silent_since = timing_->idle_since = now;
   arm_timer();
   on_error(Error::deadline);

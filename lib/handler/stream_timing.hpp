@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <proa/stream_handler.hpp>
 
 namespace proa {
@@ -14,9 +15,13 @@ struct StreamHandler::Timing {
   Duration read = Duration::max();
   Duration idle = Duration::max();
   Duration linger = Duration::max();
-  TimePoint silent_since;  // reading is on, and nothing came
-  TimePoint idle_since;    // nothing moved
-  TimePoint sent_last;     // or finish() was called
+  TimePoint silent_since;        // reading is on, and nothing came
+  TimePoint idle_since;          // nothing moved
+  TimePoint sent_last;           // or finish() was called
+  TimePoint keep_until = never;  // what a failed send leaves unread is kept that long untold
 };
+
+/// How soon a stream looks again at what the kernel has for it and nobody has taken yet.
+constexpr Duration next_look = std::chrono::milliseconds(10);
 
 }  // namespace proa

@@ -179,7 +179,7 @@ void Core::dispatch(Handler& handler) {
       handler.on_error(to_error_code(std::exchange(handler.error_, 0)));
       break;
     case Handler::notice_drain:
-      handler.on_drain();
+      handler.drain();
       break;
     case Handler::notice_closed:
       // The callback that came last may have left something elsewhere: that one's end tells again.

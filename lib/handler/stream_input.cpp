@@ -1,0 +1,104 @@
+// A stream's input: continuous reading, and pausing without losing a byte. Upholds R1 (verbs only
+// note what to do) and R5.
+#include <proa/error.hpp>
+#include <proa/stream_handler.hpp>
+
+#include "base/error_code.hpp"
+#include "handler/stream_files.hpp"
+#include "handler/stream_states.hpp"
+#include "handler/stream_timing.hpp"
+#include "proactor/core.hpp"
+
+namespace proa {
+
+void StreamHandler::start_reading() noexcept {
+  wants_input_ = true;
+  if (!live()) return;
+  if (output_ != Output::broken) return resume_held();
+  // What had come before the error that was told.
+  if (input_ == Input::rest) judge(Verdict::error);
+}
+
+void StreamHandler::stop_reading() noexcept {
+  wants_input_ = false;
+  if (live()) update_reading();
+}
+
+// What was kept while nothing was wanted comes first, then the end or new input.
+void StreamHandler::resume_held() noexcept {
+  if (!held_.empty() || receiving_file() || input_ == Input::ended || verdict_ != Verdict::none) {
+    notify_later(notice_read);
+  }
+  await_input();
+}
+
+void StreamHandler::await_input() noexcept {
+  if (timing_) timing_->silent_since = system_now();
+  update_reading();
+}
+
+// Brings the receive at the backend in line with what is wanted of it.
+void StreamHandler::update_reading() noexcept {
+  const bool room = held_.empty() || (receiving_file() && held_.capacity() < file_backlog);
+  const bool wanted = connected() && announced() && live() && output_ != Output::broken &&
+                      verdict_ == Verdict::none &&
+                      (input_ == Input::flows ? reads() && room : input_ == Input::dropped);
+  if (wanted == recv_.pending()) return;
+  if (!wanted) return proactor_.core().cancel(recv_);
+  recv_.prepare(descriptor());
+  if (const std::error_code error = proactor_.submit(recv_)) fail(to_negative(error));
+}
+
+void StreamHandler::received(RecvBuffers& request, const Result& result) {
+  Buffer buffer = std::move(request.buffer());
+  if (closing() || output_ == Output::broken) return;
+  if (buffer) {
+    if (timing_) timing_->silent_since = timing_->idle_since = system_now();
+    if (!gives(input_)) return;
+    if (reads() && held_.empty() && !receiving_file()) return read_next(buffer);
+    held_.push(std::move(buffer));
+    if (receiving_file()) receive_file_part();
+    return;
+  }
+  if (request.pending()) return;
+  // A cancel can only have been our own.
+  const bool ended = result.error != std::errc::operation_canceled;
+  if (ended) {
+    input_ = after(input_, InputEvent::end);
+    input_error_ = to_negative(result.error);
+  }
+  if (verdict_ != Verdict::none) return notify_later(notice_read);
+  if (!ended) return update_reading();
+  if (output_ == Output::lingering) return close();
+  if (receiving_file()) return notify_later(notice_read);
+  if (held_.empty() && reads()) tell_end();
+}
+
+// The oldest of what was kept, or the end behind it.
+void StreamHandler::give_held() {
+  if (!reads() || output_ == Output::broken) return;
+  if (receiving_file()) return receive_file_part();
+  if (held_.empty()) return input_ == Input::ended ? tell_end() : update_reading();
+  Buffer buffer = held_.pop();
+  if (!held_.empty() || input_ == Input::ended) {
+    notify_later(notice_read);
+  } else {
+    await_input();
+  }
+  read_next(buffer);
+}
+
+// One on_read(); if the output is above its high mark, it is the last one until that has fallen.
+void StreamHandler::read_next(Buffer& data) {
+  if (const Hold next = after_reading(hold_); next != hold_) set_hold(next);
+  on_read(data);
+}
+
+void StreamHandler::tell_end() {
+  if (input_ != Input::ended) return;
+  input_ = after(input_, InputEvent::tell);
+  if (input_error_ != 0) return broken(to_error_code(input_error_));
+  on_end();
+}
+
+}  // namespace proa

@@ -1,0 +1,141 @@
+// What has come is taken before the handler is told of a timeout, of a send that failed, or that it
+// shall wind up. The stream ends its receive, so that whatever the backend has for it is delivered
+// in order; behind that it looks at the socket itself. Upholds R7 (what has arrived comes before
+// what is overdue) and R11 (without a buffer it looks again later).
+#include <chrono>
+#include <proa/error.hpp>
+#include <proa/stream_handler.hpp>
+
+#include "base/error_code.hpp"
+#include "handler/stream_files.hpp"
+#include "handler/stream_states.hpp"
+#include "handler/stream_timing.hpp"
+#include "proactor/core.hpp"
+
+namespace proa {
+
+namespace {
+
+/// A peer that never stops sending must not put the verdict off for ever.
+constexpr std::uint32_t most_last_reads = 4096;
+
+}  // namespace
+
+void StreamHandler::judge(Verdict verdict) noexcept {
+  verdict_ = verdict;
+  last_reads_ = 0;
+  update_reading();
+  if (!recv_.pending()) notify_later(notice_read);
+}
+
+void StreamHandler::look() {
+  if (recv_.pending()) return;  // its end comes back here
+  if (verdict_ == Verdict::timeout) return look_at_silence();
+  if (is_error(verdict_) && !wants_input_ && gives(input_)) return keep_last_input();
+  give_last_input();
+}
+
+// One on_read() for what is left, or the verdict.
+void StreamHandler::give_last_input() {
+  const bool into_file = reads() && receiving_file();
+  if (into_file && (!held_.empty() || files_->wanted.begins_with_nothing())) {
+    return receive_file_part();  // its end comes back here
+  }
+  Buffer buffer;
+  if (reads()) {
+    if (!held_.empty()) {
+      buffer = held_.pop();
+    } else if (!take_last_input(buffer)) {
+      return look_later(after(system_now(), next_look));
+    }
+  }
+  if (!buffer) return pronounce();
+  notify_later(notice_read);
+  into_file ? held_.push(std::move(buffer)) : read_next(buffer);
+}
+
+// A send failed while reading was off. What had come is kept for start_reading(), and the error
+// waits for that; but not for ever, because the handler may not mean to read.
+void StreamHandler::keep_last_input() {
+  if (output_ == Output::broken) {  // told already: start_reading() goes on with what is left
+    verdict_ = Verdict::none;
+    return;
+  }
+  if (held_.empty()) {
+    Buffer buffer;
+    if (!take_last_input(buffer)) return look_later(after(system_now(), next_look));
+    if (!buffer) return pronounce();
+    held_.push(std::move(buffer));
+  }
+  if (!timing()) return pronounce();
+  const TimePoint now = system_now();
+  if (timing_->keep_until == never) timing_->keep_until = after(now, proactor_.options().linger);
+  if (timing_->keep_until <= now) return pronounce();
+  look_later(timing_->keep_until);
+}
+
+// Empty if nothing is left; false if there is no block to take it with.
+bool StreamHandler::take_last_input(Buffer& buffer) noexcept {
+  if (input_ == Input::ended || ++last_reads_ > most_last_reads) return true;
+  if (!proactor_.system().readable(descriptor())) return true;
+  buffer = proactor_.core().pool().take();
+  if (!buffer) return false;
+  const long size = proactor_.system().recv(descriptor(), {buffer.data(), buffer.capacity()});
+  if (size > 0) {
+    proactor_.core().pool().fill(buffer, static_cast<std::size_t>(size));
+    if (timing_) timing_->silent_since = timing_->idle_since = system_now();
+    return true;
+  }
+  buffer.reset();
+  if (size != -EAGAIN && verdict_ == Verdict::drain) {
+    input_ = after(input_, InputEvent::end);
+    input_error_ = static_cast<std::int32_t>(size);
+  }
+  return true;
+}
+
+// Looks once more at that time, or now if there is no timer for it.
+void StreamHandler::look_later(TimePoint when) noexcept {
+  if (timing() && proactor_.core().arm(timing_->timer, when)) return;
+  notify_later(notice_read);
+}
+
+// All that had come by then was given to the handler.
+void StreamHandler::pronounce() {
+  const Verdict verdict = verdict_;
+  if (verdict == Verdict::drain && input_ == Input::ended && reads()) {
+    notify_later(notice_read);
+    return tell_end();
+  }
+  verdict_ = Verdict::none;
+  if (timing_) arm_timer();
+  if (verdict == Verdict::drain) {
+    resume_held();
+    return on_drain();
+  }
+  if (verdict == Verdict::error_and_drain) notify_later(notice_drain);
+  const bool kept = !wants_input_ && !held_.empty();
+  input_ = after(input_, kept ? InputEvent::keep : InputEvent::fail);
+  broken(to_error_code(output_error_));
+}
+
+// A send failed. The answer of a peer that has gone may still be unread ("too large", and a reset
+// behind it), so what has come is read before the error is told.
+void StreamHandler::output_failed(const std::error_code& error) noexcept {
+  output_ = after(output_, OutputEvent::fail);
+  output_error_ = to_negative(error);
+  hold_ = Hold::clear;  // the queue will not fall any more
+  judge(verdict_ == Verdict::drain ? Verdict::error_and_drain : Verdict::error);
+}
+
+void StreamHandler::drain() {
+  if (is_error(verdict_)) {
+    verdict_ = Verdict::error_and_drain;
+  } else if (connected() && wants_input_ && gives(input_) && output_ != Output::broken) {
+    judge(Verdict::drain);
+  } else {
+    on_drain();
+  }
+}
+
+}  // namespace proa
