@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <proa/address.hpp>
 #include <proa/handler.hpp>
 #include <proa/on.hpp>
@@ -23,10 +24,10 @@ struct ListenOptions {
 /// Listens on an address and accepts one connection after the other. Everything belongs to the
 /// proactor's thread; no method calls back.
 ///
-/// When the process or the system is out of descriptors or of memory, it does not spin: it tells
-/// on_paused() once, tries again after 10 ms, then after twice as long each time up to 80 ms, and
-/// goes on when there is room (R11). Errors that concern one connection only, gone before it was
-/// accepted (accept(2), "Error handling"), are passed over.
+/// When the process or the system is out of descriptors or of memory, it does not spin: it tries
+/// again after 10 ms, then after twice as long each time up to 80 ms, and goes on when there is
+/// room (R11). on_paused() tells once, as soon as a connection waits for that. Errors that concern
+/// one connection only, gone before it was accepted (accept(2), "Error handling"), are passed over.
 class AcceptHandler : public Handler {
  public:
   explicit AcceptHandler(Proactor& proactor) noexcept : Handler(proactor, Kind::accept) {}
@@ -46,10 +47,16 @@ class AcceptHandler : public Handler {
   Address address() const noexcept { return socket().local_address(); }
 
   /// Stops accepting until resume(): new connections wait in the backlog. What the kernel has
-  /// accepted already still comes, as on_accept().
+  /// accepted already still comes, as on_accept(). No effect on one that does not listen, or behind
+  /// finish().
   void pause() noexcept;
   void resume() noexcept;
-  bool paused() const noexcept { return paused_; }
+  bool paused() const noexcept { return mode_ == Mode::paused; }
+
+  /// The gentle end: on_accept() for every connection that waits in the backlog, also if accepting
+  /// was paused, then close(). Without descriptors or memory it waits for them as always; close()
+  /// is the end at once.
+  void finish() noexcept;
 
  protected:
   /// Of one that listens: aborts and names it.
@@ -58,21 +65,29 @@ class AcceptHandler : public Handler {
   /// A new connection and its peer's address, which is unset if the peer is gone already. Move the
   /// socket to keep it, else it is closed. The handler may be closed here.
   virtual void on_accept(Socket socket, const Address& peer) = 0;
-  /// Accepting has stopped for want of descriptors or memory, and goes on by itself.
+  /// A connection waits, and accepting has stopped for want of descriptors or memory. It goes on by
+  /// itself; once until a connection was accepted again.
   virtual void on_paused(std::error_code) {}
 
  private:
+  enum class Mode : std::uint8_t { accepting, paused, finishing };
+
   Socket make(const Address& address, const ListenOptions& options, std::error_code& error);
   void arm() noexcept;
   void back_off(std::error_code error);
   void accepted(Accept& request, const Result& result);
+  void failed(std::error_code error);
   void retry(const Result& result);
+  void take_waiting();
+  void dispatch(Notice) override;
   void closing_down() noexcept override;
 
   On<Accept, &AcceptHandler::accepted> accept_{*this, true};
   On<Timer, &AcceptHandler::retry> backoff_{*this};
-  Duration delay_{};  // of the last attempt that failed; zero: accepting works
-  bool paused_ = false;
+  Duration delay_{};         // of the last attempt that failed; zero: accepting works
+  unsigned taken_ = 0;       // since finish()
+  bool pause_told_ = false;  // since accepting worked
+  Mode mode_ = Mode::accepting;
 };
 
 }  // namespace proa

@@ -92,6 +92,7 @@ class Handler {
   void fail(std::int32_t error) noexcept;  // -errno: on_error() from the loop
   void rest() noexcept;  // open -> idle without on_closed(); nothing may be in flight
   void became_closed();
+  void unanswered() noexcept;  // on_error() has returned, and nothing more comes by itself
   [[noreturn]] void misused(const char* how) const noexcept;
   /// One of the notices that the derived handler set.
   virtual void dispatch(Notice) {}

@@ -47,7 +47,9 @@ struct Counters {
   std::uint64_t rearmed = 0;  ///< uring: multishot operations the kernel ended and we started again
   std::uint64_t buffers_missed = 0;  ///< times a receive had to wait for a buffer
   std::uint64_t accept_pauses = 0;   ///< times accepting stopped for want of descriptors or memory
-  std::uint64_t stale_events = 0;    ///< events of descriptors or operations that were gone
+  std::uint64_t errors_unanswered = 0;  ///< on_error() returned, and the handler is open and waits
+                                        ///< for its owner: nothing more comes by itself
+  std::uint64_t stale_events = 0;  ///< events of descriptors or operations that were gone
 };
 
 /// The loop: takes operations, waits for their completions and calls their owners back. Everything

@@ -37,7 +37,7 @@ Attempt attempt(long result, std::size_t asked) noexcept {
 
 }  // namespace
 
-bool died_in_queue(long result) noexcept {
+bool died_in_queue(Descriptor listener, long result) noexcept {
   switch (-result) {
     case ECONNABORTED:
     case EPROTO:
@@ -46,7 +46,18 @@ bool died_in_queue(long result) noexcept {
     case EHOSTDOWN:
     case EHOSTUNREACH:
     case ENETUNREACH:
+    case ETIMEDOUT:
+#ifdef ENONET
+    case ENONET:
+#endif
       return true;
+    case EOPNOTSUPP: {
+      // Also what a socket says that cannot listen at all, and that one would say it for ever.
+      int listens = 0;
+      socklen_t size = sizeof listens;
+      sys::getsockopt(listener.number, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size);
+      return listens != 0;
+    }
     default:
       return false;
   }
@@ -125,7 +136,7 @@ Attempt Performer::accept(Accept& operation) noexcept {
   for (;;) {
     Descriptor accepted;
     const long result = system_.accept(operation.descriptor(), accepted, nullptr);
-    if (died_in_queue(result)) continue;
+    if (died_in_queue(operation.descriptor(), result)) continue;
     if (result < 0) return {result};
     operation.socket() = Socket(system_, accepted);
     return {0};

@@ -49,8 +49,9 @@ class Performer {
 /// What one call sends at most: the kernel copies it in one go, and the loop stands still (R8).
 inline constexpr std::size_t fair_share = std::size_t{1} << 20;
 
-/// True for what accept(2) reports of a connection that died before it was accepted.
-bool died_in_queue(long result) noexcept;
+/// True for what accept(2) reports of a connection that died before it was accepted (its section
+/// "Error handling"), while the listener is well.
+bool died_in_queue(Descriptor listener, long result) noexcept;
 
 /// The pieces of a Send behind the first `skip` bytes, at most `limit` of them and
 /// fair_share bytes.

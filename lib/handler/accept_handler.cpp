@@ -1,13 +1,15 @@
 // One repeating Accept, armed again whenever it ended and nobody asked for that. Upholds R11: out
 // of descriptors or memory it waits for a timer, since the connection that could not be accepted
-// stays in the backlog and would end every attempt at once. Whatever is to be settled is settled
-// before a callback, which may close the handler.
+// stays in the backlog and would end every attempt at once. Behind finish() connections are taken
+// by calls instead, because a request does not tell that nobody waits any more. Whatever is to be
+// settled is settled before a callback, which may close the handler.
 #include <algorithm>
 #include <cerrno>
 #include <new>
 #include <proa/accept_handler.hpp>
 #include <utility>
 
+#include "backend/perform.hpp"
 #include "base/error_code.hpp"
 #include "proactor/core.hpp"
 
@@ -60,8 +62,10 @@ std::error_code AcceptHandler::listen(const Address& address, const ListenOption
     if (error) {
       socket_.close();
     } else {
-      paused_ = false;
+      mode_ = Mode::accepting;
       delay_ = {};
+      pause_told_ = false;
+      taken_ = 0;
       start();
     }
   }
@@ -89,20 +93,31 @@ Socket AcceptHandler::make(const Address& address, const ListenOptions& options,
 }
 
 void AcceptHandler::pause() noexcept {
-  if (!open() || closing() || paused_) return;
-  paused_ = true;
+  if (!open() || closing() || mode_ != Mode::accepting) return;
+  mode_ = Mode::paused;
   proactor().cancel(accept_);
 }
 
 void AcceptHandler::resume() noexcept {
-  if (!open() || closing() || !paused_) return;
-  paused_ = false;
+  if (!open() || closing() || mode_ != Mode::paused) return;
+  mode_ = Mode::accepting;
+  arm();
+}
+
+void AcceptHandler::finish() noexcept {
+  start();
+  if (!open() || closing() || mode_ == Mode::finishing) return;
+  if (!descriptor().valid()) return close();
+  mode_ = Mode::finishing;
+  proactor().core().disarm(backoff_);
+  proactor().cancel(accept_);
   arm();
 }
 
 // If the last attempt is still being cancelled, its end leads here again; if one is due, too.
 void AcceptHandler::arm() noexcept {
-  if (paused_ || accept_.pending() || backoff_.pending()) return;
+  if (mode_ == Mode::paused || accept_.pending() || backoff_.pending()) return;
+  if (mode_ == Mode::finishing) return notify_later(notice_read);
   accept_.prepare(descriptor());
   if (proactor().submit(accept_)) fail(-ENOMEM);
 }
@@ -112,6 +127,7 @@ void AcceptHandler::accepted(Accept& request, const Result& result) {
   if (closing()) return;
   if (!result.error) {
     delay_ = {};
+    pause_told_ = false;
     arm();
     const Address peer = socket.peer_address();
     on_accept(std::move(socket), peer);
@@ -120,16 +136,54 @@ void AcceptHandler::accepted(Accept& request, const Result& result) {
   } else if (result.error == std::errc::operation_canceled) {
     arm();
   } else {
-    on_error(result.error);
+    failed(result.error);
   }
 }
 
+void AcceptHandler::failed(std::error_code error) {
+  on_error(error);
+  if (!accept_.pending()) unanswered();
+}
+
+// Behind finish(): takes what waits, by calls that tell when nobody does. No more than a backlog
+// can have held, or those that come meanwhile would put the end off for ever.
+void AcceptHandler::take_waiting() {
+  constexpr unsigned longest_backlog = 65535;
+  System& system = proactor().system();
+  for (std::size_t budget = proactor().options().round_budget; budget > 0; --budget) {
+    // Asked first: accept(2) looks for a descriptor before it looks whether somebody waits.
+    if (taken_ == longest_backlog || !system.readable(descriptor())) return close();
+    Descriptor accepted;
+    const long result = system.accept(descriptor(), accepted, nullptr);
+    if (result == -EAGAIN) return close();
+    if (died_in_queue(descriptor(), result)) {
+      notify_later(notice_read);
+      continue;
+    }
+    if (result < 0) {
+      const std::error_code error = to_error_code(static_cast<int>(result));
+      return worth_waiting(error) ? back_off(error) : failed(error);
+    }
+    ++taken_;
+    delay_ = {};
+    pause_told_ = false;
+    notify_later(notice_read);  // before the callback, which may throw
+    Socket socket(system, accepted);
+    const Address peer = socket.peer_address();
+    on_accept(std::move(socket), peer);
+    if (closing()) return;
+  }
+}
+
+void AcceptHandler::dispatch(Notice) { take_waiting(); }
+
 void AcceptHandler::back_off(std::error_code error) {
-  const bool first = delay_ == Duration::zero();
-  delay_ = first ? first_delay : std::min(delay_ * 2, longest_delay);
+  delay_ = delay_ == Duration::zero() ? first_delay : std::min(delay_ * 2, longest_delay);
   Core& core = proactor().core();
   if (!core.arm(backoff_, after(core.system().now(), delay_))) fail(-ENOMEM);
-  if (!first) return;
+  // accept(2) fails for want of a descriptor also when nobody is there who would need it.
+  if (pause_told_ || !core.system().readable(descriptor())) return;
+  pause_told_ = true;
   ++core.counters().accept_pauses;
   on_paused(error);
 }

@@ -76,4 +76,8 @@ void Handler::became_closed() {
   on_closed();
 }
 
+void Handler::unanswered() noexcept {
+  if (state_ == State::open) ++proactor_.core().counters().errors_unanswered;
+}
+
 }  // namespace proa

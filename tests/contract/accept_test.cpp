@@ -1,5 +1,4 @@
 // AcceptHandler: every connection once, errors that name the address, pauses that end.
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -9,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "accept_rig.hpp"
 #include "support/death.hpp"
 #include "support/faults.hpp"
 #include "support/world.hpp"
@@ -19,82 +19,6 @@ using namespace proa_test;
 using proa::Address;
 using proa::ListenOptions;
 using proa::Socket;
-
-// Keeps what it accepts.
-class Door : public proa::AcceptHandler {
- public:
-  using AcceptHandler::AcceptHandler;
-  // A test that failed left it open.
-  ~Door() override {
-    then = {};
-    if (open()) close();
-    while (open()) proactor().run_once(1ms);
-  }
-
-  struct Guest {
-    Socket socket;
-    Address peer;
-  };
-  std::vector<Guest> guests;
-  std::vector<std::error_code> pauses;
-  std::vector<std::error_code> errors;
-  int closed = 0;
-  std::function<void()> then;
-
-  void end(World& world) {
-    close();
-    world.run_until("the listener was closed", [&] { return closed > 0; });
-    guests.clear();
-  }
-
- protected:
-  void on_accept(Socket socket, const Address& peer) override {
-    guests.push_back({std::move(socket), peer});
-    if (then) then();
-  }
-  void on_paused(std::error_code error) override { pauses.push_back(error); }
-  void on_error(std::error_code error) override {
-    errors.push_back(error);
-    close();
-  }
-  void on_closed() override { ++closed; }
-};
-
-// Frees all it has when it goes.
-class LimitedDescriptors {
- public:
-  explicit LimitedDescriptors(std::size_t free) {
-    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
-    rlimit lower = before_;
-    // Those that are open are numbered without gaps, more or less: the highest counts.
-    const int highest = ::dup(0);
-    REQUIRE(highest >= 0);
-    ::close(highest);
-    lower.rlim_cur = static_cast<rlim_t>(highest) + static_cast<rlim_t>(free);
-    REQUIRE(::setrlimit(RLIMIT_NOFILE, &lower) == 0);
-  }
-  ~LimitedDescriptors() {
-    free_all();
-    ::setrlimit(RLIMIT_NOFILE, &before_);
-  }
-  LimitedDescriptors(const LimitedDescriptors&) = delete;
-  LimitedDescriptors& operator=(const LimitedDescriptors&) = delete;
-
-  void use_up() {
-    for (int fd = ::dup(0); fd >= 0; fd = ::dup(0)) used_.push_back(fd);
-  }
-  void free_one() {
-    ::close(used_.back());
-    used_.pop_back();
-  }
-  void free_all() {
-    while (!used_.empty()) free_one();
-  }
-
- private:
-  rlimit before_{};
-  std::vector<int> used_;
-};
 
 TEST_CASE("a listener tells its real address, and accepts", "[R2]") {
   World world;
@@ -385,6 +309,15 @@ TEST_CASE("T21: without descriptors accepting pauses, says so once, and recovers
   door.end(world);
 }
 
+// accept(2), "Error handling".
+const std::vector<int> passed_over = {
+    ECONNABORTED, EPROTO,       ENOPROTOOPT, ENETDOWN,  ENETUNREACH,
+    EHOSTDOWN,    EHOSTUNREACH, EOPNOTSUPP,  ETIMEDOUT,
+#ifdef ENONET
+    ENONET,
+#endif
+};
+
 TEST_CASE("errors of accept that pass do not end the listener", "[R11][T21]") {
   World world;
   Door door(*world);
@@ -400,7 +333,7 @@ TEST_CASE("errors of accept that pass do not end the listener", "[R11][T21]") {
     CHECK(world->counters().accept_pauses == 1);
   }
   SECTION("those of one connection are passed over") {
-    const int error = GENERATE(ECONNABORTED, EPROTO, EHOSTUNREACH);
+    const int error = GENERATE(from_range(passed_over));
     faults.fail(Call::accept, -error, 1, 3);
     REQUIRE(!door.listen(Address::loopback(0)));
     world.peer().connect(door.address());
@@ -423,6 +356,32 @@ TEST_CASE("an error of accept that does not pass is told", "[R2]") {
   world.run_until("it was closed", [&] { return door.closed > 0; });
   REQUIRE(door.errors.size() == 1);
   CHECK(door.errors[0] == std::errc::invalid_argument);
+  CHECK(world->counters().errors_unanswered == 0);
+}
+
+TEST_CASE("an error that nobody answers leaves the handler open, and is counted", "[R2]") {
+  struct Idler : proa::AcceptHandler {
+    using AcceptHandler::AcceptHandler;
+    ~Idler() override = default;
+    int errors = 0;
+
+   private:
+    void on_accept(Socket, const Address&) override {}
+    void on_error(std::error_code) override { ++errors; }
+  };
+  World world;
+  Idler idler(*world);
+  Faults faults;
+  faults.fail(Call::accept, -EINVAL, 1, 1);
+  REQUIRE(!idler.listen(Address::loopback(0)));
+  world.peer().connect(idler.address());
+  world.run_until("it was told", [&] { return idler.errors == 1; });
+  for (int i = 0; i < 5; ++i) world.turn();
+  CHECK(idler.errors == 1);
+  CHECK(idler.open());
+  CHECK(world->counters().errors_unanswered == 1);
+  idler.close();
+  world.run_until("it is idle", [&] { return !idler.open(); });
 }
 
 TEST_CASE("a listener that is closed while it backs off ends at once", "[R6]") {

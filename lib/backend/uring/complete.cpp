@@ -181,7 +181,7 @@ Operation* UringBackend::accepted(Accept& accept, const Completion& completion) 
   if (result < 0) {
     if (completion.more()) return nullptr;
     // The listener itself is well.
-    if (died_in_queue(result) && !has(accept, ending)) {
+    if (died_in_queue(accept.descriptor(), result) && !has(accept, ending)) {
       ++counters_.retries;
       start(accept);
       return nullptr;
