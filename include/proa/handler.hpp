@@ -85,6 +85,7 @@ class Handler {
     notice_error = 16,
     notice_drain = 32,
     notice_closed = 64,
+    notice_left = 128,  // a server made it; on_closed() has returned, and it was not destroyed
   };
 
   bool start() noexcept;  // idle -> open; false if it is not open now: closing, or shut down
@@ -92,6 +93,7 @@ class Handler {
   void fail(std::int32_t error) noexcept;  // -errno: on_error() from the loop
   void rest() noexcept;  // open -> idle without on_closed(); nothing may be in flight
   void became_closed();
+  void left_behind() noexcept;
   void unanswered() noexcept;  // on_error() has returned, and nothing more comes by itself
   [[noreturn]] void misused(const char* how) const noexcept;
   /// One of the notices that the derived handler set.

@@ -49,6 +49,8 @@ struct Counters {
   std::uint64_t accept_pauses = 0;   ///< times accepting stopped for want of descriptors or memory
   std::uint64_t errors_unanswered = 0;  ///< on_error() returned, and the handler is open and waits
                                         ///< for its owner: nothing more comes by itself
+  std::uint64_t left_behind = 0;   ///< handlers of a server that were neither destroyed nor opened
+                                   ///< again behind on_closed(): a forgotten `delete this`?
   std::uint64_t stale_events = 0;  ///< events of descriptors or operations that were gone
 };
 
@@ -63,7 +65,9 @@ class Proactor {
   static std::unique_ptr<Proactor> create(const Options& options, std::error_code& error,
                                           std::string* detail = nullptr);
   /// Calls shutdown() if that was not done. Must be on the bound thread unless shutdown() was
-  /// called there: the completions of a ring are only seen by the thread that enabled it.
+  /// called there: the completions of a ring are only seen by the thread that enabled it. An
+  /// exception that a callback throws here is std::terminate(): a program whose callbacks may throw
+  /// calls shutdown() itself, as often as it throws.
   ~Proactor();
   Proactor(const Proactor&) = delete;
   Proactor& operator=(const Proactor&) = delete;

@@ -40,7 +40,8 @@ class ServerBase {
   /// Where it listens, with the ports that the system chose.
   std::vector<Address> addresses() const;
 
-  /// Handlers that the server made and that have not come to on_closed() yet.
+  /// Handlers that the server made and that are open: until on_closed(), or until they come to rest
+  /// without it, as a timer does that has fired. Such a one is live again when it is started again.
   std::size_t live() const noexcept;
   /// At most so many live handlers; `unlimited` by default, which leaves it to the limit on
   /// descriptors (RLIMIT_NOFILE, AcceptHandler::on_paused()). At the limit accepting stops, and
@@ -51,10 +52,13 @@ class ServerBase {
   /// Connections closed at once: the factory returned nullptr, or memory was short.
   std::uint64_t refused() const noexcept;
 
-  /// Stops serving: listeners are closed at once, and with them what was held; every live handler's
-  /// on_drain() is called, from the loop; those left after `deadline` are closed. When the last has
-  /// come to on_closed() and the addresses are free again, `drained` is called, once. A second call
-  /// replaces the deadline and, unless it is empty, the callback; on_drain() does not come again.
+  /// Stops serving. What had come is still served: every connection that waits in a backlog, or is
+  /// held, gets its handler, as far as the limit and the supply of descriptors let it by
+  /// `deadline`; a listener is closed when nobody waits there. Every live handler's on_drain() is
+  /// called, once, from the loop, behind on_open(); what is left after `deadline` is closed. When
+  /// no handler is live any more and the addresses are free again, `drained` is called, once. A
+  /// second call replaces the deadline and, unless it is empty, the callback; on_drain() does not
+  /// come again. No effect once the proactor was shut down: `drained` is not called then.
   void drain(Duration deadline, std::function<void()> drained = {});
 
   /// Called when something goes wrong with accepting on an address. Out of descriptors or memory

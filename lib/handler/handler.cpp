@@ -1,4 +1,5 @@
 // The life of a handler: idle, open, closing, and then its own again. Upholds R6.
+#include <cstdio>
 #include <proa/handler.hpp>
 
 #include "base/misuse.hpp"
@@ -20,7 +21,9 @@ Handler::Handler(Proactor& proactor, Kind kind, Socket socket) noexcept
 
 Handler::~Handler() {
   if (state_ != State::idle) misused("destroyed before on_closed()");
-  if (server_) server_->gone();  // it had done nothing yet
+  if (server_) ServerCore::forget_resting(*this);
+  // Behind on_closed() notices may wait for it although it is idle.
+  if (NoticeHook::hook(*this).linked()) List<Handler, NoticeHook>::remove(*this);
 }
 
 void Handler::misused(const char* how) const noexcept {
@@ -33,8 +36,10 @@ void Handler::misused(const char* how) const noexcept {
 bool Handler::start() noexcept {
   proactor_.core().check_thread("a handler's verb");
   if (state_ == State::idle && !proactor_.core().shutting_down()) {
+    if (server_) server_->wakes(*this);
     state_ = State::open;
     proactor_.core().opened(*this);
+    if (notices_ != 0) proactor_.core().notify_later(*this);  // told before it was open
   }
   return state_ == State::open;
 }
@@ -66,18 +71,37 @@ void Handler::rest() noexcept {
   state_ = State::idle;
   notices_ = 0;
   error_ = 0;
+  if (server_) server_->rests(*this);
 }
 
+// What is to be done behind on_closed() is noted before, because the object may be gone then.
 void Handler::became_closed() {
   release_resources();
+  ServerCore* const server = std::exchange(server_, nullptr);
   rest();
   socket_.close();
-  if (ServerCore* const server = std::exchange(server_, nullptr)) server->gone();
+  if (server) server->gone();
+  if (server) {
+    notices_ = notice_left;
+    proactor_.core().notify_idle(*this);
+  }
   on_closed();
 }
 
 void Handler::unanswered() noexcept {
   if (state_ == State::open) ++proactor_.core().counters().errors_unanswered;
+}
+
+// Perhaps somebody will still destroy it, but not the one who made it: a leak, most of the time.
+void Handler::left_behind() noexcept {
+  if (state_ != State::idle) return;
+  [[maybe_unused]] const bool first = ++proactor_.core().counters().left_behind == 1;
+#ifndef NDEBUG
+  if (first) {
+    std::fprintf(stderr, "proa: %s %p, made for a server, was not destroyed behind on_closed()\n",
+                 kind_names[static_cast<std::size_t>(kind_)], static_cast<const void*>(this));
+  }
+#endif
 }
 
 }  // namespace proa

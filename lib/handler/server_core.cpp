@@ -1,7 +1,8 @@
 // Listeners, the live handlers and the limit on them. Listeners and handlers own themselves; the
-// server holds pointers to its listeners, and live handlers point back to it, so that either side
-// may go first. Upholds R1: what a closing handler makes room for is started from the loop, not
-// from inside its end, where an exception of the factory would cost it its on_closed().
+// server holds pointers to its listeners, and its handlers point back to it, so that either side
+// may go first: those that are open are in the core's list, those that rest are in the server's.
+// Upholds R1: what a closing handler makes room for is started from the loop, not from inside its
+// end, where an exception of the factory would cost it its on_closed().
 #include "handler/server_core.hpp"
 
 #include <algorithm>
@@ -58,6 +59,7 @@ ServerCore::~ServerCore() {
     rest();
   }
   for (Listener* const listener : listeners_) listener->leave();
+  while (Handler* const resting = resting_.pop_front()) resting->server_ = nullptr;
   if (live_ == 0) return;
   proactor().core().each_open([this](Handler& handler) {
     if (handler.server_ == this) handler.server_ = nullptr;
@@ -88,6 +90,7 @@ std::error_code ServerCore::listen(std::string_view text, std::string* detail,
 
 std::vector<Address> ServerCore::addresses() const {
   std::vector<Address> addresses;
+  if (draining_) return addresses;
   for (const Listener* const listener : listeners_) {
     if (!listener->closing()) addresses.push_back(listener->address());
   }
@@ -108,22 +111,41 @@ void ServerCore::accepted(Socket socket, const Address& peer) {
 }
 
 void ServerCore::start_one(Connection connection) {
+  struct Settle {
+    ServerCore& server;
+    ~Settle() {
+      server.pause_or_resume();
+      server.tell_if_drained();
+    }
+  } const settle{*this};  // also if the factory throws
   Handler* const handler = make_(std::move(connection.socket), connection.peer);
   if (!handler) {
     ++refused_;
-  } else if (handler->open()) {
-    if (handler->server_) handler->misused("returned by a factory twice");
-    handler->server_ = this;
-    ++live_;
-    if (draining_) handler->notify_later(notice_drain);
+    return;
   }
-  pause_or_resume();
+  if (handler->server_) handler->misused("returned by a factory twice");
+  handler->server_ = this;
+  if (!handler->open()) return resting_.push_back(*handler);
+  ++live_;
+  if (draining_) handler->notify_later(Handler::notice_drain);
 }
 
 void ServerCore::gone() noexcept {
   --live_;
   if (paused_ && open()) notify_later(notice_room);
   tell_if_drained();
+}
+
+void ServerCore::rests(Handler& handler) noexcept {
+  resting_.push_back(handler);
+  gone();
+}
+
+void ServerCore::wakes(Handler& handler) noexcept {
+  List<Handler, OpenHook>::remove(handler);
+  ++live_;
+  if (draining_) handler.notices_ |= Handler::notice_drain;
+  pause_or_resume();
 }
 
 void ServerCore::set_limit(std::size_t limit) noexcept {
@@ -141,14 +163,13 @@ void ServerCore::pause_or_resume() noexcept {
 
 void ServerCore::drain(Duration deadline, std::function<void()> drained) {
   start();
-  if (closing()) return;
+  if (!open() || closing()) return;
   if (drained) on_drained_ = std::move(drained);
   Core& core = proactor().core();
   const bool armed = core.arm(deadline_, after(proactor().system().now(), deadline));
   if (!draining_) {
     draining_ = true;
-    held_.clear();
-    for (Listener* const listener : listeners_) listener->close();
+    for (Listener* const listener : listeners_) listener->finish();
     core.each_open([this](Handler& handler) {
       if (handler.server_ == this) handler.notify_later(notice_drain);
     });
@@ -158,17 +179,25 @@ void ServerCore::drain(Duration deadline, std::function<void()> drained) {
 }
 
 void ServerCore::deadline_passed(const Result&) {
+  held_.clear();
+  for (Listener* const listener : listeners_) listener->close();
   proactor().core().each_open([this](Handler& handler) {
     if (handler.server_ == this) handler.close();
   });
+  tell_if_drained();
+}
+
+bool ServerCore::has_drained() const noexcept {
+  return draining_ && live_ == 0 && held_.empty() && listeners_.empty();
 }
 
 void ServerCore::tell_if_drained() noexcept {
-  if (draining_ && live_ == 0 && listeners_.empty() && open()) notify_later(notice_empty);
+  if (has_drained() && open()) notify_later(notice_empty);
 }
 
 void ServerCore::dispatch(Notice notice) {
   if (notice == notice_empty) {
+    if (!has_drained()) return;  // one that rested was started again
     proactor().core().disarm(deadline_);
     // The callback may destroy the server.
     if (const auto drained = std::exchange(on_drained_, nullptr)) drained();

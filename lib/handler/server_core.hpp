@@ -6,6 +6,9 @@
 #include <deque>
 #include <proa/server.hpp>
 
+#include "base/list.hpp"
+#include "proactor/core.hpp"
+
 namespace proa {
 
 class ServerCore final : public Handler {
@@ -30,6 +33,14 @@ class ServerCore final : public Handler {
 
   /// A live handler is closed; on_closed() follows.
   void gone() noexcept;
+  /// A live handler has come to rest without on_closed(), as a timer does that has fired: it is not
+  /// live, but may be again.
+  void rests(Handler& handler) noexcept;
+  void wakes(Handler& handler) noexcept;
+  /// A handler that rests is destroyed.
+  static void forget_resting(Handler& handler) noexcept {
+    List<Handler, OpenHook>::remove(handler);
+  }
 
  private:
   class Listener;
@@ -46,6 +57,7 @@ class ServerCore final : public Handler {
   void trouble(const Address& address, std::error_code error);
   void forget(Listener& listener) noexcept;
   void pause_or_resume() noexcept;
+  bool has_drained() const noexcept;
   void tell_if_drained() noexcept;
   void deadline_passed(const Result& result);
   void dispatch(Notice notice) override;
@@ -57,6 +69,7 @@ class ServerCore final : public Handler {
   On<Timer, &ServerCore::deadline_passed> deadline_{*this};
   std::vector<Listener*> listeners_;  // they delete themselves when they are closed
   std::deque<Connection> held_;       // accepted beyond the limit
+  List<Handler, OpenHook> resting_;   // in no list of the core's
   std::size_t live_ = 0;
   std::size_t limit_ = ServerBase::unlimited;
   std::uint64_t refused_ = 0;

@@ -93,6 +93,14 @@ std::unique_ptr<Core> Core::create(const Options& options, std::error_code& erro
 }
 
 Core::~Core() {
+  // Those that are idle may be destroyed later, and would take themselves out of it.
+  struct Forget {
+    List<Handler, NoticeHook>& noticed;
+    ~Forget() {
+      while (noticed.pop_front()) {
+      }
+    }
+  } const forget{noticed_};
   if (!backend_) return;
   if (left() > 0 || !shut_down_) {
     check_thread("destroyed without shutdown() there");

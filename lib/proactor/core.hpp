@@ -84,6 +84,8 @@ class Core final : private BlockingCalls {
   // For handlers.
   void opened(Handler& handler) noexcept;
   void notify_later(Handler& handler) noexcept;
+  /// The same for a handler that is idle, and may be destroyed before.
+  void notify_idle(Handler& handler) noexcept { noticed_.push_back(handler); }
   void flush_later(Handler& handler) noexcept;
   /// The same, but when nothing more is to be delivered: what many callbacks send leaves together.
   void flush_when_idle(Handler& handler) noexcept;

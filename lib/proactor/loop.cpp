@@ -177,6 +177,8 @@ void Core::dispatch(Handler& handler) {
   switch (notice) {
     case Handler::notice_error:
       handler.on_error(to_error_code(std::exchange(handler.error_, 0)));
+      if (handler.state_ == Handler::State::open)
+        flush_later(handler);  // its end may wait for this
       break;
     case Handler::notice_drain:
       handler.drain();
@@ -184,6 +186,9 @@ void Core::dispatch(Handler& handler) {
     case Handler::notice_closed:
       // The callback that came last may have left something elsewhere: that one's end tells again.
       if (handler.elsewhere_ == 0) handler.became_closed();
+      break;
+    case Handler::notice_left:
+      handler.left_behind();
       break;
     default:
       handler.dispatch(static_cast<Handler::Notice>(notice));
