@@ -65,7 +65,8 @@ class DatagramHandler : public Handler {
 
   /// Queues a datagram; on_sent() tells what became of it. `to` stays unset on a connected socket
   /// (else: EISCONN), and must be set on another one (EDESTADDRREQ). A buffer goes back to the pool
-  /// when it was sent; it may be empty of bytes.
+  /// when it was sent; it may be empty of bytes. On a handler that is not open, nobody could be
+  /// told: the datagram is dropped, and counted in errors().
   void send(Buffer datagram, const Address& to = {}) noexcept;
   /// Copies into blocks of the pool.
   void send(Bytes datagram, const Address& to = {}) noexcept;
@@ -79,7 +80,8 @@ class DatagramHandler : public Handler {
   void send_segments(Bytes datagrams, std::size_t segment, const Address& to = {}) noexcept;
 
   /// Multicast, on an interface (if_nametoindex(3)) or one of the system's choice; with a source,
-  /// what that one sends alone. Errors are those of setsockopt(2); ip(7), MCAST_JOIN_GROUP.
+  /// what that one sends alone. Errors are those of setsockopt(2); ip(7), MCAST_JOIN_GROUP; and
+  /// Error::closing while it closes.
   std::error_code join(const Address& group, std::uint32_t interface = 0,
                        const Address& source = {}) noexcept;
   std::error_code leave(const Address& group, std::uint32_t interface = 0,
@@ -123,6 +125,7 @@ class DatagramHandler : public Handler {
 
   std::error_code make(const Address& address, const DatagramOptions& options, Socket& socket);
   std::error_code open_with(const Address& address, const DatagramOptions& options, bool binds);
+  bool takes_output() noexcept;
   std::int32_t refusal(const Address& to, std::size_t capacity) const noexcept;
   void queue(Bytes bytes, std::uint32_t segment, std::int32_t refused, const Address& to) noexcept;
   void queue(Buffer buffer, std::uint32_t segment, std::int32_t refused,

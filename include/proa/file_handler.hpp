@@ -28,18 +28,22 @@ class FileHandler : public Handler {
  public:
   /// No file yet: open() comes next.
   explicit FileHandler(Proactor& proactor) noexcept;
-  /// Takes a file that is open; on_open() follows from the loop.
+  /// Takes a file that is open; on_open() follows from the loop. One that is not valid leads to
+  /// on_error(errc::bad_file_descriptor) instead; the handler may open() then.
   FileHandler(Proactor& proactor, File file) noexcept;
 
   using Handler::open;
   /// Opens a file as the request Open does; on_open() or on_error() follows. The path is copied.
-  /// What is asked of the handler before on_open() waits for it. A second file is EBUSY.
+  /// What is asked of the handler before on_open() waits for it. A second file is EBUSY. While the
+  /// handler closes, it is remembered: the last open() begins when on_closed() has returned, unless
+  /// that opens another file or destroys the handler, or close() is called behind it.
   void open(const std::string& path, OpenFlags flags, unsigned mode = 0644,
             Descriptor at = {}) noexcept;
 
   /// on_read() for everything from read_position() to the end of the file, then on_end(): once, and
   /// reading is off. Start again to read what was added since. Reads ahead by a block, so what is
   /// read is as old as that. An error (on_error) turns reading off too; starting again tries again.
+  /// May be called before open().
   void start_reading() noexcept;
   /// The same from here on; also while reading is on.
   void start_reading(std::uint64_t offset) noexcept;
@@ -49,7 +53,8 @@ class FileHandler : public Handler {
   std::uint64_t read_position() const noexcept { return read_position_; }
 
   /// Queues a buffer, to be written behind what was written before. It goes back to the pool then.
-  /// What is queued in one callback is gathered.
+  /// What is queued in one callback is gathered. On a handler that has no file and opens none,
+  /// on_error(errc::bad_file_descriptor) comes; the same goes for sync().
   void write(Buffer buffer) noexcept;
   /// Copies into blocks of the pool.
   void write(Bytes bytes) noexcept { writev(&bytes, 1); }
@@ -58,6 +63,7 @@ class FileHandler : public Handler {
   /// Where what is written from here on goes; 0 at first. Files opened with OpenFlags::append are
   /// written at their end all the same. After an error of a write or a sync nothing is written, and
   /// write() and sync() do nothing, until this is called: behind a gap nothing can be in its place.
+  /// May be called before open().
   void set_write_position(std::uint64_t offset) noexcept;
   /// Behind the last byte that the system has taken; with OpenFlags::append only a count of them.
   std::uint64_t write_position() const noexcept { return write_position_; }
@@ -106,6 +112,7 @@ class FileHandler : public Handler {
  private:
   friend struct StarvedHook;
   struct Marks;
+  struct Opening;
 
   void open_ended(const Result& result);
   void read_ended(ReadAt& request, const Result& result);
@@ -128,6 +135,8 @@ class FileHandler : public Handler {
     bool stale = false;  // to be dropped when it comes
   };
 
+  void begin_opening() noexcept;
+  bool lacks_file() const noexcept;
   void take(File file) noexcept;
   void read_ahead() noexcept;
   bool submit_read(Ahead& ahead) noexcept;
@@ -170,7 +179,7 @@ class FileHandler : public Handler {
   std::array<Ahead, 2> ahead_{Ahead(*this), Ahead(*this)};
   On<WriteAt, &FileHandler::write_ended> write_{*this};
   WriteQueue queue_;
-  std::unique_ptr<On<Open, &FileHandler::open_ended>> opening_;
+  std::unique_ptr<Opening> opening_;
   std::unique_ptr<Marks> marks_;
   std::unique_ptr<Watermarks> watermarks_;  // nullptr: the defaults
   std::uint64_t read_position_ = 0;

@@ -85,13 +85,15 @@ class Handler {
     notice_error = 16,
     notice_drain = 32,
     notice_closed = 64,
-    notice_left = 128,  // a server made it; on_closed() has returned, and it was not destroyed
+    notice_reopen = 128,  // a verb that opens was called while it closed; behind on_closed()
+    notice_left = 256,    // a server made it; on_closed() has returned, and it was not destroyed
   };
 
   bool start() noexcept;  // idle -> open; false if it is not open now: closing, or shut down
   void notify_later(std::uint16_t notices) noexcept;
   void fail(std::int32_t error) noexcept;  // -errno: on_error() from the loop
-  void rest() noexcept;  // open -> idle without on_closed(); nothing may be in flight
+  void rest() noexcept;          // open -> idle without on_closed(); nothing may be in flight
+  void reopen_later() noexcept;  // notice_reopen behind on_closed(), if it is not destroyed there
   void became_closed();
   void left_behind() noexcept;
   void unanswered() noexcept;  // on_error() has returned, and nothing more comes by itself

@@ -12,7 +12,8 @@ class Notifier : public Handler {
  public:
   explicit Notifier(Proactor& proactor) noexcept : Notifier(proactor, Kind::notifier) {}
 
-  /// Makes it open, so that on_notify() can come; the proactor's thread.
+  /// Makes it open, so that on_notify() can come, also for what was notified before; the proactor's
+  /// thread.
   void start() noexcept { Handler::start(); }
   /// Any thread, also from a signal handler (signal-safety(7)): no lock, no allocation, at most one
   /// write(2), or kevent(2) with kqueue.

@@ -34,11 +34,14 @@ class StreamHandler : public Handler {
  public:
   /// Not connected yet: connect() comes next.
   explicit StreamHandler(Proactor& proactor) noexcept;
-  /// Takes a connected socket; on_open() follows from the loop.
+  /// Takes a connected socket; on_open() follows from the loop. One that is not valid leads to
+  /// on_error(errc::bad_file_descriptor) instead; the handler may connect() then.
   StreamHandler(Proactor& proactor, Socket connected) noexcept;
 
   /// Opens a socket and connects it; on_open() or on_error() follows: connect(2)'s errors,
-  /// Error::deadline, what socket(2) says. TCP_NODELAY is set. The address is copied.
+  /// Error::deadline, what socket(2) says. TCP_NODELAY is set. The address is copied. While the
+  /// handler closes, it is remembered: the last connect() begins when on_closed() has returned,
+  /// unless that connects elsewhere or destroys the handler, or close() is called behind it.
   void connect(const Address& address, TimePoint deadline = never) noexcept;
 
   /// on_read() for everything that arrives, until stop_reading(), the end, or an error. May be
@@ -141,6 +144,7 @@ class StreamHandler : public Handler {
   void on_drain() override { finish(); }
 
  private:
+  struct Connecting;
   struct Timing;
   struct Files;
   // `opened` by this side's connect(), or `given` as a Socket that was connected.
@@ -155,6 +159,9 @@ class StreamHandler : public Handler {
   void file_sent(SendFile& request, const Result& result);
   void file_written(const Result& result);
   void connect_ended(const Result& result);
+  void connect_later(const Address& address, TimePoint deadline) noexcept;
+  void reconnect() noexcept;
+  void not_connected(std::error_code error);
   void timer_expired(const Result& result);
 
   bool sending() const noexcept;
@@ -215,7 +222,7 @@ class StreamHandler : public Handler {
   On<SendBuffers, &StreamHandler::sent> send_{*this};
   WriteQueue queue_;
   WriteQueue held_;  // received while reading was stopped
-  std::unique_ptr<On<Connect, &StreamHandler::connect_ended>> connecting_;
+  std::unique_ptr<Connecting> connecting_;
   std::unique_ptr<Timing> timing_;
   std::unique_ptr<Watermarks> watermarks_;  // nullptr: the defaults
   std::unique_ptr<Files> files_;

@@ -221,6 +221,7 @@ void DatagramHandler::release_resources() noexcept {
 
 std::error_code DatagramHandler::join(const Address& group, std::uint32_t interface,
                                       const Address& source) noexcept {
+  if (closing()) return Error::closing;
   if (!group.is_set()) return Error::bad_address;
   const long result = proactor().system().multicast(descriptor(), true, group, interface, source);
   return to_error_code(static_cast<int>(result));
@@ -228,6 +229,7 @@ std::error_code DatagramHandler::join(const Address& group, std::uint32_t interf
 
 std::error_code DatagramHandler::leave(const Address& group, std::uint32_t interface,
                                        const Address& source) noexcept {
+  if (closing()) return Error::closing;
   if (!group.is_set()) return Error::bad_address;
   const long result = proactor().system().multicast(descriptor(), false, group, interface, source);
   return to_error_code(static_cast<int>(result));

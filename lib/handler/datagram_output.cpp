@@ -43,14 +43,20 @@ std::int32_t DatagramHandler::refusal(const Address& to, std::size_t capacity) c
   return 0;
 }
 
+bool DatagramHandler::takes_output() noexcept {
+  const bool takes = open() && !closing();
+  if (!takes) ++errors_;
+  return takes;
+}
+
 void DatagramHandler::send(Buffer datagram, const Address& to) noexcept {
-  if (!open() || closing() || !datagram) return;
+  if (!datagram || !takes_output()) return;
   const std::int32_t refused = refusal(to, datagram.capacity());
   queue(std::move(datagram), 0, refused, to);
 }
 
 void DatagramHandler::send(Bytes datagram, const Address& to) noexcept {
-  if (!open() || closing()) return;
+  if (!takes_output()) return;
   std::int32_t refused = refusal(to, queue_.growth(datagram.size, proactor().core().pool()));
   // Before its bytes are copied: the system would say the same.
   if (refused == 0 && datagram.size > UINT16_MAX) refused = -EMSGSIZE;
@@ -59,7 +65,7 @@ void DatagramHandler::send(Bytes datagram, const Address& to) noexcept {
 
 void DatagramHandler::send_segments(Buffer datagrams, std::size_t segment,
                                     const Address& to) noexcept {
-  if (!open() || closing() || !datagrams) return;
+  if (!datagrams || !takes_output()) return;
   std::int32_t refused = refusal(to, datagrams.capacity());
   if (refused == 0) refused = refusal_of_segments(datagrams.size(), segment);
   queue(std::move(datagrams), static_cast<std::uint32_t>(segment), refused, to);
@@ -67,7 +73,7 @@ void DatagramHandler::send_segments(Buffer datagrams, std::size_t segment,
 
 void DatagramHandler::send_segments(Bytes datagrams, std::size_t segment,
                                     const Address& to) noexcept {
-  if (!open() || closing()) return;
+  if (!takes_output()) return;
   std::int32_t refused = refusal(to, queue_.growth(datagrams.size, proactor().core().pool()));
   if (refused == 0) refused = refusal_of_segments(datagrams.size, segment);
   queue(datagrams, static_cast<std::uint32_t>(segment), refused, to);

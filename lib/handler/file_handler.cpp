@@ -15,6 +15,13 @@
 
 namespace proa {
 
+struct FileHandler::Opening {
+  explicit Opening(FileHandler& handler) noexcept : request(handler) {}
+
+  On<Open, &FileHandler::open_ended> request;
+  std::unique_ptr<Opening> next;  // asked for while the handler closes
+};
+
 FileHandler::FileHandler(Proactor& proactor) noexcept : Handler(proactor, Kind::file) {}
 
 FileHandler::FileHandler(Proactor& proactor, File file) noexcept : Handler(proactor, Kind::file) {
@@ -52,15 +59,24 @@ FileAlignment FileHandler::alignment() const noexcept {
   return needed;
 }
 
+// One that is not pending was remembered; the call that comes last counts.
 void FileHandler::open(const std::string& path, OpenFlags flags, unsigned mode,
                        Descriptor at) noexcept {
   start();
-  if (!live()) return;
-  if (opening_ || descriptor().valid()) return fail(-EBUSY);
-  opening_.reset(new (std::nothrow) On<Open, &FileHandler::open_ended>(*this));
-  if (!opening_) return fail(-ENOMEM);
-  opening_->prepare(path, flags, mode, at);
-  if (const std::error_code error = proactor_.submit(*opening_)) {
+  if (!Handler::open()) return;
+  if (opening_ && !opening_->request.pending()) opening_.reset();
+  if (live() && (opening_ || descriptor().valid())) return fail(-EBUSY);
+  std::unique_ptr<Opening> made(new (std::nothrow) Opening(*this));
+  if (!made) return fail(-ENOMEM);
+  made->request.prepare(path, flags, mode, at);
+  (opening_ ? opening_->next : opening_) = std::move(made);
+  live() ? begin_opening() : reopen_later();
+}
+
+bool FileHandler::lacks_file() const noexcept { return !opening_ && !descriptor().valid(); }
+
+void FileHandler::begin_opening() noexcept {
+  if (const std::error_code error = proactor_.submit(opening_->request)) {
     opening_.reset();
     return fail(to_negative(error));
   }
@@ -68,29 +84,30 @@ void FileHandler::open(const std::string& path, OpenFlags flags, unsigned mode,
 }
 
 void FileHandler::open_ended(const Result& result) {
-  const auto request = std::move(opening_);
+  const auto ended = std::move(opening_);
+  opening_ = std::move(ended->next);
   proactor_.core().ended_elsewhere(*this);
   // A file that was opened all the same is closed with the request.
   if (closing()) return;
   if (result.error) {
     notify_later(notice_written);  // finish() may wait for a file
-    return on_error(result.error);
+    on_error(result.error);
+    if (!opening_) unanswered();
+    return;
   }
-  take(std::move(request->file()));
+  take(std::move(ended->request.file()));
   proactor_.core().flush_later(*this);
   read_ahead();
   on_open();
 }
 
 void FileHandler::start_reading() noexcept {
-  start();
-  if (!live() || wants_input_ || finishing_) return;
+  if (closing() || wants_input_ || finishing_) return;
   restart_reading();
 }
 
 void FileHandler::start_reading(std::uint64_t offset) noexcept {
-  start();
-  if (!live() || finishing_) return;
+  if (closing() || finishing_) return;
   read_position_ = offset;
   drop_ahead();
   restart_reading();
@@ -219,9 +236,14 @@ void FileHandler::dispatch(Notice notice) {
       read_ahead();
       return on_open();
     case notice_read:
-      return deliver_next();
+      if (!lacks_file()) return deliver_next();
+      on_error(to_error_code(-EBADF));
+      return unanswered();
     case notice_written:
       return tell_written();
+    case notice_reopen:
+      if (!opening_ || opening_->request.pending()) return;  // on_closed() has opened another one
+      return start() ? begin_opening() : opening_.reset();
     default:
       return;
   }
@@ -237,18 +259,19 @@ void FileHandler::finish() noexcept {
 }
 
 void FileHandler::close_if_finished() noexcept {
-  if (!finishing_ || !live() || opening_ || (notices_ & notice_open) != 0) return;
+  if (!finishing_ || !live() || opening_ || (notices_ & (notice_open | notice_error)) != 0) return;
   const bool waits = write_.pending() || output_error_ != 0 ||
                      (!output_over_ && (!queue_.empty() || syncs_wait()));
   if (!descriptor().valid() || !waits) close();
 }
 
 void FileHandler::closing_down() noexcept {
-  if (opening_) proactor_.core().cancel(*opening_);
+  if (opening_) proactor_.core().cancel(opening_->request);
   if (StarvedHook::hook(*this).linked()) List<FileHandler, StarvedHook>::remove(*this);
 }
 
 void FileHandler::release_resources() noexcept {
+  if ((notices_ & notice_reopen) == 0) opening_.reset();
   queue_.clear();
   for (Ahead& ahead : ahead_) {
     ahead.buffer.reset();

@@ -70,6 +70,7 @@ void FileHandler::set_filled(bool filled) noexcept {
 bool FileHandler::accepts_output() noexcept {
   start();
   if (!live() || output_failed_ || output_over_) return false;
+  if (lacks_file()) notify_later(notice_read);  // told if open() has not been called by then
   if (finishing_) fail(code_of(Error::closing));
   return !finishing_;
 }
@@ -120,8 +121,7 @@ FileHandler::Marks* FileHandler::marks() noexcept {
 }
 
 void FileHandler::set_write_position(std::uint64_t offset) noexcept {
-  start();
-  if (!live()) return;
+  if (closing()) return;
   output_failed_ = false;
   if (queue_.empty() && (!marks_ || marks_->moves.empty())) {
     write_position_ = offset;

@@ -46,6 +46,7 @@ bool Handler::start() noexcept {
 
 void Handler::close() noexcept {
   start();
+  notices_ = static_cast<std::uint16_t>(notices_ & ~notice_reopen);
   if (state_ != State::open) return;
   state_ = State::closing;
   closing_down();
@@ -74,15 +75,21 @@ void Handler::rest() noexcept {
   if (server_) server_->rests(*this);
 }
 
+void Handler::reopen_later() noexcept {
+  notices_ = static_cast<std::uint16_t>(notices_ | notice_reopen);
+}
+
 // What is to be done behind on_closed() is noted before, because the object may be gone then.
 void Handler::became_closed() {
   release_resources();
   ServerCore* const server = std::exchange(server_, nullptr);
+  unsigned later = notices_ & notice_reopen;
+  if (server) later |= notice_left;
   rest();
   socket_.close();
   if (server) server->gone();
-  if (server) {
-    notices_ = notice_left;
+  if (later != 0) {
+    notices_ = static_cast<std::uint16_t>(later);
     proactor_.core().notify_idle(*this);
   }
   on_closed();

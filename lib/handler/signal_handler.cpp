@@ -179,7 +179,7 @@ std::error_code SignalHandler::start(int signal, std::string* detail) noexcept {
   for (const Subscription* s = subscriptions_; s; s = s->next_of_owner) {
     if (s->signal == signal) return {};
   }
-  if (closing()) {
+  if (!open() || closing()) {  // a proactor that was shut down opens nobody
     error = code_of(Error::closing);
   } else if (!can_be_handled(signal)) {
     error = -EINVAL;
@@ -192,7 +192,7 @@ std::error_code SignalHandler::start(int signal, std::string* detail) noexcept {
     subscriptions_ = made;
     return {};
   }
-  if (!closing() && !subscriptions_) rest();
+  if (open() && !closing() && !subscriptions_) rest();
   const std::error_code code = to_error_code(error);
   describe(detail, signal, code);
   return code;

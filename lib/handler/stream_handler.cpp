@@ -13,13 +13,22 @@
 
 namespace proa {
 
+struct StreamHandler::Connecting {
+  explicit Connecting(StreamHandler& handler) noexcept : request(handler) {}
+
+  On<Connect, &StreamHandler::connect_ended> request;
+  TimePoint deadline = never;
+  std::unique_ptr<Connecting> next;  // asked for while the handler closes
+};
+
 StreamHandler::StreamHandler(Proactor& proactor) noexcept : Handler(proactor, Kind::stream) {}
 
 StreamHandler::StreamHandler(Proactor& proactor, Socket connected) noexcept
     : Handler(proactor, Kind::stream, std::move(connected)) {
   start();
-  connection_ = Connection::given;
-  if (live()) notify_later(notice_open);
+  if (!live()) return;
+  connection_ = descriptor().valid() ? Connection::given : Connection::none;
+  connection_ == Connection::given ? notify_later(notice_open) : fail(-EBADF);
 }
 
 StreamHandler::~StreamHandler() {
@@ -34,8 +43,10 @@ StreamHandler::~StreamHandler() {
 
 void StreamHandler::connect(const Address& address, TimePoint deadline) noexcept {
   start();
+  if (closing()) return connect_later(address, deadline);
   if (!live()) return;
   if (connection_ != Connection::none) return fail(connected() ? -EISCONN : -EALREADY);
+  connecting_.reset();  // remembered
   if (!address.is_set()) return fail(code_of(Error::bad_address));
   std::error_code error;
   socket_ = Socket::open(proactor_, address.family(), Transport::stream, error);
@@ -43,10 +54,10 @@ void StreamHandler::connect(const Address& address, TimePoint deadline) noexcept
   if (descriptor().kind == DescriptorKind::tcp) {
     (void)socket_.set_option(SocketOption::no_delay, 1);
   }
-  connecting_.reset(new (std::nothrow) On<Connect, &StreamHandler::connect_ended>(*this));
+  connecting_.reset(new (std::nothrow) Connecting(*this));
   if (!connecting_) return fail(-ENOMEM);
-  connecting_->prepare(descriptor(), address);
-  if ((error = proactor_.submit(*connecting_, deadline))) {
+  connecting_->request.prepare(descriptor(), address);
+  if ((error = proactor_.submit(connecting_->request, deadline))) {
     connecting_.reset();
     return fail(to_negative(error));
   }
@@ -54,11 +65,35 @@ void StreamHandler::connect(const Address& address, TimePoint deadline) noexcept
   if (timing_) start_timing();
 }
 
+// The call that comes last counts.
+void StreamHandler::connect_later(const Address& address, TimePoint deadline) noexcept {
+  std::unique_ptr<Connecting> made(new (std::nothrow) Connecting(*this));
+  if (!made) return;
+  made->request.prepare({}, address);
+  made->deadline = deadline;
+  const bool pending = connecting_ && connecting_->request.pending();
+  (pending ? connecting_->next : connecting_) = std::move(made);
+  reopen_later();
+}
+
+void StreamHandler::reconnect() noexcept {
+  if (!connecting_ || connecting_->request.pending())
+    return;  // on_closed() has connected elsewhere
+  const auto asked = std::move(connecting_);
+  connect(asked->request.address(), asked->deadline);
+}
+
+void StreamHandler::not_connected(std::error_code error) {
+  on_error(error);
+  if (connection_ == Connection::none) unanswered();
+}
+
 void StreamHandler::connect_ended(const Result& result) {
-  const auto request = std::move(connecting_);
+  const auto ended = std::move(connecting_);
+  connecting_ = std::move(ended->next);
   connection_ = Connection::none;
   if (closing()) return;
-  if (result.error) return on_error(result.error);
+  if (result.error) return not_connected(result.error);
   connection_ = Connection::opened;
   proactor_.core().flush_later(*this);
   resume_held();
@@ -74,8 +109,10 @@ void StreamHandler::dispatch(Notice notice) {
       return on_open();
     case notice_written:
       return tell_written();
+    case notice_reopen:
+      return reconnect();
     case notice_read:
-      if (connection_ == Connection::none) return on_error(to_error_code(-ENOTCONN));
+      if (connection_ == Connection::none) return not_connected(to_error_code(-ENOTCONN));
       if (verdict_ != Verdict::none) return look();
       return give_held();
     default:
@@ -90,6 +127,7 @@ void StreamHandler::broken(std::error_code error) {
   if (files_) proactor_.core().cancel(files_->send);
   if (!sending()) queue_.clear();
   on_error(error);
+  unanswered();
 }
 
 void StreamHandler::half_close() noexcept {
@@ -131,6 +169,7 @@ void StreamHandler::closing_down() noexcept {
 }
 
 void StreamHandler::release_resources() noexcept {
+  if ((notices_ & notice_reopen) == 0) connecting_.reset();
   queue_.clear();
   held_.clear();
   timing_.reset();

@@ -1,0 +1,142 @@
+// A stream that is asked to connect while it closes: what is asked is not lost.
+#include <functional>
+#include <memory>
+
+#include "stream_rig.hpp"
+
+namespace {
+
+using namespace proa_test;
+using proa::Address;
+
+// Where nobody listens.
+Address closed_port(World& world) {
+  proa::Socket& listener = world.listen();
+  const Address address = listener.local_address();
+  listener.close();
+  return address;
+}
+
+TEST_CASE("a connect() behind close() begins when on_closed() has returned", "[R6]") {
+  Streams streams;
+  World world;
+  Stream& client = streams.add(*world);
+  const Address there = world.listen().local_address();
+  const Address nowhere = closed_port(world);
+  Events expected{"error", "closed", "open"};
+  client.failed = [&](std::error_code) {
+    client.close();
+    client.connect(there);
+  };
+  SECTION("in on_error()") {}
+  SECTION("the last one counts") {
+    client.failed = [&](std::error_code) {
+      client.close();
+      client.connect(nowhere);
+      client.connect(nowhere);
+      client.connect(there);
+    };
+  }
+  SECTION("each time") {
+    int times = 0;
+    client.failed = [&, times](std::error_code) mutable {
+      client.close();
+      client.connect(++times < 3 ? nowhere : there);
+    };
+    expected = {"error", "closed", "error", "closed", "error", "closed", "open"};
+  }
+  SECTION("what on_closed() connects comes first") {
+    client.failed = [&](std::error_code) {
+      client.close();
+      client.connect(nowhere);
+    };
+    client.closed = [&] {
+      client.closed = {};
+      client.connect(there);
+    };
+  }
+  SECTION("a second close() forgets it") {
+    client.failed = [&](std::error_code) {
+      client.close();
+      client.connect(there);
+      client.close();
+    };
+    expected = {"error", "closed"};
+  }
+  client.connect(nowhere);
+  world.run_until("all of it came", [&] { return client.events.size() >= expected.size(); });
+  turns(world, 5);
+  CHECK(client.events == expected);
+  CHECK(client.connected() == (expected.back() == "open"));
+}
+
+TEST_CASE("so does one of a stream that was closed while it connected, and with its deadline",
+          "[R6]") {
+  Streams streams;
+  World world;
+  Stream& client = streams.add(*world);
+  const Address there = world.listen().local_address();
+  client.failed = [](std::error_code) {};
+  client.connect(there);
+  if (GENERATE(true, false)) wait_open(world, client);
+  client.close();
+  const bool late = GENERATE(true, false);
+  client.connect(there, late ? world.system().now() - 1h : proa::never);
+  client.events.clear();
+  world.run_until("it was told", [&] { return client.events.size() == 2; });
+  CHECK(client.events[0] == "closed");
+  // An end that came before its deadline was looked at is as good.
+  CHECK((client.events[1] == "open" || (late && client.error == proa::Error::deadline)));
+}
+
+TEST_CASE("what was asked of a handler that is destroyed in on_closed() is gone with it", "[R6]") {
+  World world;
+  struct Mortal : proa::StreamHandler {
+    using StreamHandler::StreamHandler;
+    bool* gone = nullptr;
+
+   private:
+    void on_read(proa::Buffer&) override {}
+    void on_closed() override {
+      *gone = true;
+      delete this;
+    }
+  };
+  bool gone = false;
+  auto* const mortal = new Mortal(*world);
+  mortal->gone = &gone;
+  mortal->close();
+  mortal->connect(closed_port(world));
+  world.run_until("it is gone", [&] { return gone; });
+  CHECK(world->run() == 0);
+}
+
+TEST_CASE("nothing is carried out behind shutdown()", "[R6][C06]") {
+  Streams streams;
+  World world;
+  Stream& client = streams.add(*world);
+  client.close();
+  client.connect(world.listen().local_address());
+  CHECK(world->shutdown(hang) == 0);
+  CHECK(client.events == Events{"closed"});
+  CHECK(!client.open());
+}
+
+TEST_CASE("an error that a stream's owner does not answer is counted", "[R2]") {
+  Streams streams;
+  World world;
+  Stream& client = streams.add(*world);
+  client.failed = [](std::error_code) {};
+  client.connect(closed_port(world));
+  world.run_until("it was told", [&] { return client.saw("error"); });
+  CHECK(client.open());
+  CHECK(world->counters().errors_unanswered == 1);
+  client.close();
+  wait_closed(world, client);
+  client.failed = {};
+  client.connect(closed_port(world));
+  world.run_until("it was told", [&] { return client.count("closed") == 2; });
+  CHECK(world->counters().errors_unanswered == 1);
+}
+
+}  // namespace
