@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
-"""docs/CONTRACT.md and the tests agree: every test it names exists, every rule has tests, no test names another rule.
+"""docs/CONTRACT.md and the tests agree: every test it names exists, every rule has tests, no test names another rule;
+the tables of docs/STATES.md are those that the tests go through.
 Arguments: docs/CONTRACT.md, test sources. Prints TAP."""
+import pathlib
 import re
 import sys
 
-contract = open(sys.argv[1], encoding="utf-8").read()
+path = pathlib.Path(sys.argv[1])
+contract = path.read_text(encoding="utf-8")
+states = path.with_name("STATES.md").read_text(encoding="utf-8")
+tables = pathlib.Path(__file__).with_name("states_tables.hpp").read_text(encoding="utf-8")
 case = re.compile(r'TEST_CASE\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+),\s*((?:"[^"]*"\s*)+)\)')
 text = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
@@ -34,6 +39,20 @@ for rule, named in rules.items():
 for name, tags in tests.items():
     for tag in tags - rules.keys():
         problems["rules of tests exist"].append(f"{tag} of: {name}")
+
+def rows(table):
+    return [line for line in table.splitlines() if line.startswith("|")]
+
+
+def handler(table):
+    return rows(table)[0].split("|")[1].strip()
+
+
+documented = {handler(table): rows(table) for table in re.findall(r"(?:^\|.*\n)+", states, flags=re.M)}
+tried = {handler(table): rows(table) for table in re.findall(r'R"\((.*?)\)"', tables, flags=re.S)}
+problems["tables of states are those of the tests"] = [
+    f"{name}: {line}" for name in documented.keys() | tried.keys()
+    for line in set(documented.get(name, [])) ^ set(tried.get(name, []))]
 
 print(f"1..{len(problems)}")
 for number, (what, found) in enumerate(problems.items(), 1):

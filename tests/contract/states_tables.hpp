@@ -1,0 +1,83 @@
+#pragma once
+
+// The tables of docs/STATES.md, letter for letter (check_contract.py compares them). The tests read
+// from them what each verb must lead to in each state.
+
+namespace proa_test {
+
+inline constexpr char timer_states[] = R"(
+| TimerHandler | idle | armed | closing | shut down |
+|---|---|---|---|---|
+| `start()`, `start_at()` | `on_timer()` | `on_timer()` | nothing | nothing |
+| `start_every()` | `on_timer()` | `on_timer()` | nothing | nothing |
+| `start_every(0)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | nothing | nothing |
+| `stop()` | nothing | nothing | nothing | nothing |
+| `close()` | `on_closed()` | `on_closed()` | nothing | nothing |
+)";
+
+inline constexpr char notifier_states[] = R"(
+| Notifier | idle | open | closing | shut down |
+|---|---|---|---|---|
+| `start()` | nothing | nothing | nothing | nothing |
+| `notify()` | nothing | `on_notify()` | nothing | nothing |
+| `notify()` before `start()` | `on_notify()` | `on_notify()` | nothing | nothing |
+| `close()` | `on_closed()` | `on_closed()` | nothing | nothing |
+)";
+
+inline constexpr char signal_states[] = R"(
+| SignalHandler | idle | started | closing | shut down |
+|---|---|---|---|---|
+| `start()` | `on_signal()` | `on_signal()` | returns `closing` | returns `closing` |
+| `start()` of what is no signal | returns `invalid_argument` | returns `invalid_argument` | returns `closing` | returns `closing` |
+| `stop()` | nothing | nothing | nothing | nothing |
+| `close()` | `on_closed()` | `on_closed()` | nothing | nothing |
+)";
+
+inline constexpr char accept_states[] = R"(
+| AcceptHandler | idle | listening | paused | finishing | closing | shut down |
+|---|---|---|---|---|---|---|
+| `listen()` | `on_accept()` | returns `device_or_resource_busy` | returns `device_or_resource_busy` | returns `device_or_resource_busy` | returns `closing` | returns `closing` |
+| `pause()` | nothing | nothing | nothing | nothing | nothing | nothing |
+| `resume()` | nothing | nothing | `on_accept()` | nothing | nothing | nothing |
+| `finish()` | `on_closed()` | `on_accept()`, `on_closed()` | `on_accept()`, `on_closed()` | nothing | nothing | nothing |
+| `close()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | nothing | nothing |
+)";
+
+inline constexpr char datagram_states[] = R"(
+| DatagramHandler | idle | bound | connected | closing | shut down |
+|---|---|---|---|---|---|
+| `bind()` | `on_receive()` | returns `device_or_resource_busy` | returns `device_or_resource_busy` | returns `closing` | returns `closing` |
+| `connect()` | `on_receive()` | `on_receive()` | returns `device_or_resource_busy` | returns `closing` | returns `closing` |
+| `stop_receiving()` | nothing | nothing | nothing | nothing | nothing |
+| `start_receiving()` | nothing | `on_receive()` | `on_receive()` | nothing | nothing |
+| `send()`, `send_segments()` | counted in `errors()` | `on_sent()` | `on_sent()` | counted in `errors()` | counted in `errors()` |
+| `join()`, `leave()` | returns `bad_file_descriptor` | nothing | nothing | returns `closing` | returns `bad_file_descriptor` |
+| `set_limit()` | nothing | nothing | nothing | nothing | nothing |
+| `close()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | nothing |
+)";
+
+inline constexpr char server_states[] = R"(
+| Server | new | serving | at the limit | draining | drained | shut down |
+|---|---|---|---|---|---|---|
+| `listen()` | a handler | a handler | nothing | returns `closing` | returns `closing` | returns `closing` |
+| `set_limit()` raised | nothing | nothing | a handler | nothing | nothing | nothing |
+| `drain()` | `drained` | a handler, `on_drain()`, `drained` | `on_drain()`, a handler, `on_drain()`, `drained` | `drained` | `drained` | nothing |
+)";
+
+inline constexpr char file_states[] = R"(
+| FileHandler | idle | opening | open | finishing | a write failed | closing | shut down |
+|---|---|---|---|---|---|---|---|
+| `open()` | `on_open()` | `on_error(device_or_resource_busy)` | `on_error(device_or_resource_busy)` | `on_error(device_or_resource_busy)` | `on_error(device_or_resource_busy)` | `on_open()` | nothing |
+| `start_reading()` | nothing | `on_read()`, `on_end()` | `on_read()`, `on_end()` | nothing | `on_read()`, `on_end()` | nothing | nothing |
+| `start_reading()` before `open()` | `on_open()`, `on_read()`, `on_end()` | see above | see above | see above | see above | `on_open()` | nothing |
+| `stop_reading()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+| `write()` | `on_error(bad_file_descriptor)` | `on_write()` | `on_write()` | `on_error(closing)` | nothing | nothing | nothing |
+| `sync()` | `on_error(bad_file_descriptor)` | `on_synced()` | `on_synced()` | `on_error(closing)` | nothing | nothing | nothing |
+| `set_write_position()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+| `set_write_position()` before `write()` | `on_error(bad_file_descriptor)` | `on_write()` | `on_write()` | `on_error(closing)` | `on_error(bad_file_descriptor)` | nothing | nothing |
+| `set_watermarks()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+| `finish()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | `on_closed()` | nothing | nothing |
+| `close()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | `on_closed()` | nothing | nothing |
+)";
+
+}  // namespace proa_test
