@@ -37,6 +37,7 @@ enum class Opcode : std::uint8_t {
   work,
   recv_datagrams,
   send_datagrams,
+  poll,
 };
 
 /// Operations of one direction on one descriptor run first in, first out (R5); those of files have

@@ -24,6 +24,7 @@
 #include <proa/options.hpp>
 #include <proa/owned_descriptor.hpp>
 #include <proa/pieces.hpp>
+#include <proa/poll.hpp>
 #include <proa/post.hpp>
 #include <proa/proactor.hpp>
 #include <proa/requests.hpp>

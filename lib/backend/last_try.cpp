@@ -87,6 +87,12 @@ bool last_try(Operation& operation, System& system, BufferSource& buffers) noexc
     case Opcode::send:
       result = send_rest(static_cast<Send&>(operation), performer);
       break;
+    case Opcode::poll:
+      // A repeating one may have told the same before.
+      if (!BackendSide::repeating(operation)) {
+        result = performer.poll(static_cast<Poll&>(operation)).result;
+      }
+      break;
     case Opcode::send_buffers:
       result = performer.send_buffers(static_cast<SendBuffers&>(operation)).result;
       break;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <proa/backend.hpp>
 #include <proa/datagram.hpp>
+#include <proa/poll.hpp>
 #include <proa/requests.hpp>
 #include <proa/system.hpp>
 
@@ -35,6 +36,8 @@ class Performer {
   /// Fills operation.buffer(), from what was received before if there is some; -ENOBUFS if the pool
   /// has none to lend.
   Attempt recv_datagrams(RecvDatagrams& operation) noexcept;
+  /// What the descriptor is ready for; -EAGAIN if for nothing.
+  Attempt poll(Poll& operation) noexcept;
   /// How many datagrams were taken.
   Attempt send_datagrams(SendDatagrams& operation) noexcept;
 

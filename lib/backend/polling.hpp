@@ -21,6 +21,7 @@
 #include "backend/file_queue.hpp"
 #include "backend/readiness.hpp"
 #include "base/misuse.hpp"
+#include "base/operation_table.hpp"
 
 namespace proa {
 
@@ -30,7 +31,7 @@ class PollingBackend : public Backend, protected Poller {
   void submit(Operation& operation) noexcept final {
     if (native_files_ && Files::takes(operation)) {
       files_.submit(operation);
-    } else if (transfers(operation) || operation.opcode() == Opcode::file_call) {
+    } else if (traits_of(operation).works_on == Works::file) {
       blocking_.take(operation);
     } else {
       adapter_.submit(operation);

@@ -47,6 +47,11 @@ void ReadinessAdapter::submit(Operation& operation) noexcept {
   const bool queued = operation.opcode() == Opcode::recv_datagrams &&
                       static_cast<RecvDatagrams&>(operation).has_queued();
   const bool first = !entry->watched && poller_.silent_on_misuse();
+  if (operation.opcode() == Opcode::poll && !entry->watched) {
+    // The first event is the first result of one that repeats; one that does not asks poll(2).
+    if (BackendSide::repeating(operation)) return park(*entry, operation);
+    return runnable_.push_back(operation);
+  }
   if (entry->ready[side(operation)] || entry->unpollable || queued || first) {
     if (operation.direction() == Direction::in) return runnable_.push_back(operation);
   } else if (operation.direction() == Direction::in || entry->watched) {
@@ -168,6 +173,8 @@ bool ReadinessAdapter::perform(Entry& entry, Operation& operation) noexcept {
                     performer_.send_datagrams(static_cast<SendDatagrams&>(operation)));
     case Opcode::send:
       return settle_send(entry, static_cast<Send&>(operation));
+    case Opcode::poll:
+      return settle_poll(entry, static_cast<Poll&>(operation));
     case Opcode::connect:
       return settle_connect(entry, static_cast<Connect&>(operation));
     case Opcode::send_file:
@@ -249,6 +256,20 @@ bool ReadinessAdapter::settle_send(Entry& entry, Send& operation) noexcept {
   }
   runnable_.push_back(operation);
   return false;
+}
+
+// Others read and write here, so what an event said may be over: poll(2) is asked. A repeating one
+// waits for the next event whatever there is, else it would tell the same for ever.
+bool ReadinessAdapter::settle_poll(Entry& entry, Poll& operation) noexcept {
+  const long result = performer_.poll(operation).result;
+  if (result == -EAGAIN) {
+    unready(entry, operation);
+    return false;
+  }
+  const bool more = BackendSide::repeating(operation) && result >= 0;
+  BackendSide::finish(operation, result, more);
+  if (more) entry.parked[side(operation)] = &operation;
+  return true;
 }
 
 bool ReadinessAdapter::settle_connect(Entry& entry, Connect& operation) noexcept {

@@ -95,6 +95,7 @@ class ReadinessAdapter final : public RealSystem {
   bool perform(Entry& entry, Operation& operation) noexcept;
   bool settle(Entry& entry, Operation& operation, const Attempt& attempt) noexcept;
   bool settle_send(Entry& entry, Send& operation) noexcept;
+  bool settle_poll(Entry& entry, Poll& operation) noexcept;
   bool settle_connect(Entry& entry, Connect& operation) noexcept;
 
   Poller& poller_;

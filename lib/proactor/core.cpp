@@ -19,8 +19,10 @@
 #include "backend/select.hpp"
 #include "base/error_code.hpp"
 #include "base/misuse.hpp"
+#include "base/operation_table.hpp"
 #include "file/file_calls.hpp"
 #include "proactor/options.hpp"
+#include "proactor/requests.hpp"
 #include "sys/sys.hpp"
 
 namespace proa {
@@ -49,6 +51,16 @@ constexpr Duration place_kept = std::chrono::milliseconds(100);
 
 std::size_t side(const Operation& operation) noexcept {
   return operation.direction() == Direction::in ? 0 : 1;
+}
+
+// While it is pending its direction is its own.
+bool continuous(const Operation& operation) noexcept {
+  return traits_of(operation).continuous && BackendSide::repeating(operation);
+}
+
+// A cancel got there first, or the kernel had turned it away or was still at it when it came.
+bool not_done(int error) noexcept {
+  return error == -ECANCELED || error == -EOPNOTSUPP || error == -EINPROGRESS || error == -EALREADY;
 }
 
 }  // namespace
@@ -120,116 +132,6 @@ void Core::check_thread(const char* verb) const noexcept {
   }
 }
 
-namespace {
-
-int refusal_of_send(const Send& send) noexcept {
-  switch (send.fault()) {
-    case Pieces<Bytes>::Fault::none:
-      return 0;
-    case Pieces<Bytes>::Fault::out_of_memory:
-      return -ENOMEM;
-    default:
-      return code_of(Error::bad_length);
-  }
-}
-
-bool continuous(const Operation& operation) noexcept {
-  return operation.opcode() == Opcode::recv_buffers || operation.opcode() == Opcode::recv_datagrams;
-}
-
-bool closes(const Operation& operation) noexcept {
-  return operation.opcode() == Opcode::file_call &&
-         static_cast<const FileCall&>(operation).verb() == FileVerb::close;
-}
-
-bool opens(const Operation& operation) noexcept {
-  return operation.opcode() == Opcode::file_call &&
-         static_cast<const FileCall&>(operation).verb() == FileVerb::open;
-}
-
-// What went wrong is not told again: by the socket to the next read, by the disk to the next Sync.
-bool tells_once(const Operation& operation) noexcept {
-  switch (operation.opcode()) {
-    case Opcode::recv_buffers:
-    case Opcode::recv_datagrams:
-    case Opcode::read_at:
-    case Opcode::write_at:
-    case Opcode::file_call:
-      return true;
-    default:
-      return false;
-  }
-}
-
-// A cancel got there first, or the kernel had turned it away or was still at it when it came.
-bool not_done(int error) noexcept {
-  return error == -ECANCELED || error == -EOPNOTSUPP || error == -EINPROGRESS || error == -EALREADY;
-}
-
-bool empty(Operation& operation) noexcept {
-  switch (operation.opcode()) {
-    case Opcode::recv:
-      return static_cast<Recv&>(operation).memory().size == 0;
-    case Opcode::send:
-      return static_cast<Send&>(operation).size() == 0;
-    case Opcode::read_at:
-      return static_cast<ReadAt&>(operation).pieces().size() == 0;
-    case Opcode::write_at:
-      return static_cast<WriteAt&>(operation).pieces().size() == 0;
-    case Opcode::send_file:
-      return static_cast<SendFile&>(operation).length() == 0;
-    case Opcode::send_datagrams:
-      return static_cast<SendDatagrams&>(operation).queue().empty();
-    default:
-      return false;
-  }
-}
-
-}  // namespace
-
-namespace {
-
-// A borrowed socket or pipe in blocking mode: sendfile(2) has no flag against that, and would keep
-// a worker for as long as the peer likes.
-bool waits_for_room(Descriptor to) noexcept {
-  if (to.kind == DescriptorKind::file) return false;
-  const long flags = sys::file_flags(to.number);
-  return flags >= 0 && (flags & O_NONBLOCK) == 0;
-}
-
-}  // namespace
-
-// What the request itself says against it, or 0.
-int Core::refusal_of_inputs(Operation& operation) noexcept {
-  if (operation.opcode_ == Opcode::file_call) return static_cast<FileCall&>(operation).refusal();
-  if (operation.opcode_ == Opcode::work) {
-    return static_cast<Work&>(operation).workers_->ready() ? 0 : -EAGAIN;
-  }
-  if (operation.descriptor_ < 0) return -EBADF;
-  switch (operation.opcode_) {
-    case Opcode::send:
-      return refusal_of_send(static_cast<Send&>(operation));
-    case Opcode::recv: {
-      const MutableBytes memory = static_cast<Recv&>(operation).memory();
-      return memory.data == nullptr && memory.size > 0 ? code_of(Error::bad_length) : 0;
-    }
-    case Opcode::read_at:
-      return static_cast<ReadAt&>(operation).refusal();
-    case Opcode::write_at:
-      return static_cast<WriteAt&>(operation).refusal();
-    case Opcode::send_file: {
-      const SendFile& send = static_cast<SendFile&>(operation);
-      if (!send.file().valid()) return -EBADF;
-      if (waits_for_room(send.descriptor())) return -EOPNOTSUPP;
-      return send.offset() > INT64_MAX || send.length() > INT64_MAX - send.offset()
-                 ? code_of(Error::bad_offset)
-                 : 0;
-    }
-    default:
-      return 0;
-  }
-}
-
 // Once a worker is at it, the number may be handed out again any moment.
 bool Core::close_file_waits(const Channel& channel) noexcept {
   return channel.close_file && channel.close_file->at_workers_ &&
@@ -240,7 +142,10 @@ bool Core::close_file_waits(const Channel& channel) noexcept {
 int Core::refusal(Operation& operation, Channel*& channel) noexcept {
   if (shut_down_) return code_of(Error::closing);
   if (operation.opcode_ == Opcode::timer) return 0;
-  if (const int error = refusal_of_inputs(operation)) return error;
+  if (operation.opcode_ == Opcode::work) {
+    return static_cast<Work&>(operation).workers_->ready() ? 0 : -EAGAIN;
+  }
+  if (const int error = refusal_of(operation)) return error;
   if (operation.descriptor_ < 0) return 0;
   channel = channels_.at(operation.descriptor_);
   if (!channel) return -ENOMEM;
@@ -250,10 +155,8 @@ int Core::refusal(Operation& operation, Channel*& channel) noexcept {
     if (!static_cast<CloseFile&>(operation).file().valid()) return -EBADF;  // closed already
     if (channel->pending > 0) return -EBUSY;
   }
-  if (operation.direction_ == Direction::in && channel->continuous > 0) {
-    return code_of(Error::reading_is_on);
-  }
-  return 0;
+  if (operation.direction_ == Direction::none || !channel->continuous[side(operation)]) return 0;
+  return operation.direction_ == Direction::in ? code_of(Error::reading_is_on) : -EBUSY;
 }
 
 std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept {
@@ -295,7 +198,7 @@ std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept 
     start(operation);
     return {};
   }
-  if (continuous(operation)) ++channel->continuous;
+  if (continuous(operation)) channel->continuous[side(operation)] = true;
   if (channel->active[side(operation)]) {
     operation.state_ = State::waiting;
     channel->waiting[side(operation)].push_back(operation);
@@ -307,15 +210,14 @@ std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept 
 }
 
 void Core::start(Operation& operation) noexcept {
-  const bool writes =
-      operation.direction_ == Direction::out || operation.opcode_ == Opcode::write_at;
-  if (writes && !write_signals_blocked_ && !operation.descriptor().is_socket()) {
+  if (traits_of(operation).writes && !write_signals_blocked_ &&
+      !operation.descriptor().is_socket()) {
     write_signals_blocked_ = true;
     sys::block_write_signals();
   }
   if (operation.reason_ != Reason::none) {
     finish(operation, -ECANCELED);  // close() or its deadline came while it waited
-  } else if (empty(operation)) {
+  } else if (asks_for_nothing(operation)) {
     finish(operation, 0);
   } else {
     operation.state_ = State::submitted;
@@ -405,7 +307,12 @@ void Core::retire(Operation& operation) noexcept {
     return;
   }
   --channel.pending;
-  if (continuous(operation)) --channel.continuous;
+  // A descriptor of the program's own, which may close it from here on.
+  if (operation.opcode_ == Opcode::poll && channel.pending == 0 &&
+      operation.kind_ == DescriptorKind::borrowed) {
+    system().forget(operation.descriptor());
+  }
+  if (continuous(operation)) channel.continuous[side(operation)] = false;
   if (channel.active[side(operation)] == &operation) {
     channel.active[side(operation)] = nullptr;
     if (Operation* const next = channel.waiting[side(operation)].pop_front()) {
@@ -421,16 +328,13 @@ void Core::deliver(Operation& operation) {
   const bool more = operation.more_;
   Result result;
   result.bytes = operation.bytes_;
-  if (operation.error_ == 0 && operation.opcode_ == Opcode::accept &&
-      operation.reason_ == Reason::close) {
-    // Accepted after all, but nobody is left to serve it (R4).
-    static_cast<Accept&>(operation).socket().close();
-    if (more) return;
-    operation.error_ = -ECANCELED;
-  }
+  const OperationTraits& traits = traits_of(operation);
   const bool over = operation.reason_ == Reason::close || shut_down_;
-  if (operation.error_ == 0 && opens(operation) && over) {
-    static_cast<Open&>(operation).file().close();
+  const bool owns = traits.brings == Brings::socket || opens(operation);
+  if (operation.error_ == 0 && owns && over) {
+    // Accepted or opened after all, but nobody is left to serve it (R4).
+    discard(operation);
+    if (more) return;
     operation.error_ = -ECANCELED;
   }
   // A CloseFile that was not begun still has its file, except at the end of all.
@@ -444,7 +348,7 @@ void Core::deliver(Operation& operation) {
     if (operation.error_ == -EINVAL && misaligned(operation)) {
       operation.error_ = code_of(Error::misaligned);
     }
-    const bool told = tells_once(operation) || operation.reason_ == Reason::deadline;
+    const bool told = traits.told_once || operation.reason_ == Reason::deadline;
     const bool named = operation.reason_ != Reason::none && (!told || not_done(operation.error_));
     const bool late = named && operation.reason_ == Reason::deadline;
     if (named) operation.error_ = late ? code_of(Error::deadline) : -ECANCELED;
@@ -453,16 +357,7 @@ void Core::deliver(Operation& operation) {
     result.error = to_error_code(operation.error_);
   }
   // What an earlier result brought and nobody took does not come with this one.
-  if (operation.opcode_ == Opcode::accept && result.error) {
-    static_cast<Accept&>(operation).socket().close();
-  }
-  if (opens(operation) && result.error) static_cast<Open&>(operation).file().close();
-  if (operation.opcode_ == Opcode::recv_buffers && result.bytes == 0) {
-    static_cast<RecvBuffers&>(operation).buffer().reset();
-  }
-  if (operation.opcode_ == Opcode::recv_datagrams && result.error) {
-    static_cast<RecvDatagrams&>(operation).buffer().reset();
-  }
+  if (result.error || (traits.brings == Brings::block && result.bytes == 0)) discard(operation);
   ++counters_.delivered;
   if (more) {
     operation.bytes_ = 0;

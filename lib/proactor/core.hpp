@@ -57,7 +57,7 @@ struct Channel {
   // Pending, but not among `pending`: behind it the number may be another file's.
   Operation* close_file = nullptr;
   std::uint32_t pending = 0;
-  std::uint32_t continuous = 0;  // RecvBuffers and RecvDatagrams among them
+  std::array<bool, 2> continuous{};  // one that goes on has the direction for itself
 };
 
 class Core final : private BlockingCalls {
@@ -137,7 +137,6 @@ class Core final : private BlockingCalls {
 
   explicit Core(const Options& options);
   int refusal(Operation& operation, Channel*& channel) noexcept;
-  static int refusal_of_inputs(Operation& operation) noexcept;
   bool close_file_waits(const Channel& channel) noexcept;
   void start(Operation& operation) noexcept;
   bool misaligned(Operation& operation) noexcept;

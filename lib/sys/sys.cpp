@@ -20,9 +20,9 @@ namespace proa::sys {
 Table table;
 #endif
 
-bool ready_now(int fd, short events) noexcept {
+short poll_now(int fd, short events) noexcept {
   pollfd asked = {fd, events, 0};
-  return retried([&] { return ::poll(&asked, 1, 0); }) != 0;
+  return retried([&] { return ::poll(&asked, 1, 0); }) == 0 ? short{0} : asked.revents;
 }
 
 std::mutex& signal_actions() noexcept {

@@ -168,9 +168,10 @@ PROA_SYS_SOCKET_CALLS(PROA_SYS_DECLARE)
 }  // namespace direct
 #undef PROA_SYS_DECLARE
 
-/// Whether poll(2) says so at this moment. Who asks first does not block, as long as nobody else
-/// uses that end.
-bool ready_now(int fd, short events) noexcept;
+/// What poll(2) says of these events at this moment; 0 if none is there. Who asks first does not
+/// block, as long as nobody else uses that end.
+short poll_now(int fd, short events) noexcept;
+inline bool ready_now(int fd, short events) noexcept { return poll_now(fd, events) != 0; }
 
 /// Held by who changes what a signal does.
 std::mutex& signal_actions() noexcept;

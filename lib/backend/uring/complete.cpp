@@ -17,18 +17,17 @@ namespace {
 
 bool transient(long result) noexcept { return result == -EAGAIN || result == -EINTR; }
 
-// io_uring also ends a poll for room when the peer sends no more (EPOLLRDHUP), again and again.
-bool tells_only_of_input(const Operation& operation, long events) noexcept {
+}  // namespace
+
+bool UringBackend::tells_only_of_input(const Operation& operation, long events) noexcept {
   return operation.direction() == Direction::out && events > 0 &&
          (events & (POLLOUT | POLLERR | POLLHUP)) == 0;
 }
 
-}  // namespace
-
 Operation* UringBackend::complete(const Completion& completion) noexcept {
   const Tag tag = Tag::of(completion.tag);
   if (tag.kind == Tag::kind_wake) woken();
-  if (tag.kind >= Tag::kind_wake) return nullptr;
+  if (tag.kind == Tag::kind_wake || tag.kind == Tag::kind_cancel) return nullptr;
   Operation* const operation = slots_.find(tag);
   if (!operation) {
     drop(completion, tag.kind);
@@ -39,6 +38,8 @@ Operation* UringBackend::complete(const Completion& completion) noexcept {
   switch (operation->opcode()) {
     case Opcode::recv_buffers:
       return received_buffers(static_cast<RecvBuffers&>(*operation), completion);
+    case Opcode::poll:
+      return told(static_cast<Poll&>(*operation), completion);
     case Opcode::recv_datagrams:
       return received_datagram(static_cast<RecvDatagrams&>(*operation), completion);
     case Opcode::accept:

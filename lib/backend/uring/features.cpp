@@ -58,6 +58,7 @@ const Row table[] = {
     {Sort::setup_flag, IORING_SETUP_SINGLE_ISSUER, release(6, 0), "SINGLE_ISSUER"},
     {Sort::setup_flag, IORING_SETUP_DEFER_TASKRUN, release(6, 1), "DEFER_TASKRUN"},
 
+    {Sort::op_flag, poll_multishot, release(5, 13), "multishot poll"},
     {Sort::op_flag, accept_multishot, release(5, 19), "multishot accept"},
     {Sort::op_flag, poll_first, release(5, 19), "poll first"},
     {Sort::op_flag, recv_multishot, release(6, 0), "multishot receive"},

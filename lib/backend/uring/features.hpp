@@ -24,7 +24,7 @@ enum class Sort : unsigned char {
   op_flag,        ///< OpFlag: flags of single opcodes, which no probe tells of
 };
 
-enum OpFlag : unsigned { accept_multishot, recv_multishot, poll_first };
+enum OpFlag : unsigned { accept_multishot, recv_multishot, poll_first, poll_multishot };
 
 struct Row {
   Sort sort;
@@ -51,6 +51,7 @@ struct Features {
   bool multishot_accept = false;
   bool multishot_recv = false;
   bool poll_first = false;
+  bool multishot_poll = false;
   std::uint64_t file_opcodes = 0;  ///< a bit for each that may be used
 
   bool has_file_opcode(unsigned opcode) const noexcept { return (file_opcodes >> opcode & 1) != 0; }

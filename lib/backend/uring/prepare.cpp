@@ -122,6 +122,8 @@ io_uring_sqe* UringBackend::fill(Operation& operation) noexcept {
                             static_cast<socklen_t>(address.size()));
       return sqe;
     }
+    case Opcode::poll:
+      return fill_poll(static_cast<Poll&>(operation));
     case Opcode::recv_datagrams:
       return fill_recv_datagrams(static_cast<RecvDatagrams&>(operation));
     case Opcode::read_at:

@@ -152,6 +152,7 @@ std::string Ring::ask(Release allowed) {
   features_.multishot_accept = features_.release >= since(Sort::op_flag, accept_multishot);
   features_.multishot_recv = features_.release >= since(Sort::op_flag, recv_multishot);
   features_.poll_first = features_.release >= since(Sort::op_flag, poll_first);
+  features_.multishot_poll = features_.release >= since(Sort::op_flag, poll_multishot);
   features_.buffer_ring =
       features_.release >= since(Sort::register_call, IORING_REGISTER_PBUF_RING);
   return {};

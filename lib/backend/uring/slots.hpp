@@ -9,16 +9,19 @@
 #include <proa/operation.hpp>
 #include <vector>
 
+#include "base/operation_table.hpp"
+
 namespace proa::uring {
 
 /// What user_data says. For operations `kind` is the Opcode, or that a POLL_ADD or TIMEOUT goes
 /// before it, or that the POLL_ADD is the guard beside it; the two others have no slot. Opcodes of
-/// these numbers are never at the kernel.
+/// the first three numbers are never at the kernel.
 struct Tag {
+  static constexpr unsigned kind_wake = static_cast<unsigned>(Opcode::timer);
   static constexpr unsigned kind_guard = static_cast<unsigned>(Opcode::work);
   static constexpr unsigned kind_poll = static_cast<unsigned>(Opcode::send_datagrams);
-  static constexpr unsigned kind_wake = 14;
   static constexpr unsigned kind_cancel = 15;
+  static_assert(operation_table.size() <= kind_cancel && kind_cancel < 16, "a kind has four bits");
   static constexpr std::uint32_t generations = (1u << 28) - 1;
 
   std::uint32_t index = 0;

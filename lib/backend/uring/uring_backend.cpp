@@ -13,6 +13,7 @@
 #include <chrono>
 
 #include "base/misuse.hpp"
+#include "base/operation_table.hpp"
 
 namespace proa::uring {
 
@@ -86,6 +87,7 @@ std::vector<std::string> UringBackend::features() const {
   std::vector<std::string> names;
   if (in_use.has(IORING_SETUP_DEFER_TASKRUN)) names.push_back("deferred task work");
   if (in_use.has(IORING_SETUP_COOP_TASKRUN)) names.push_back("cooperative task work");
+  if (in_use.multishot_poll) names.push_back("multishot poll");
   if (in_use.multishot_accept) names.push_back("multishot accept");
   if (in_use.multishot_recv) names.push_back("multishot receive");
   if (in_use.buffer_ring) names.push_back("buffer ring");
@@ -97,10 +99,12 @@ std::vector<std::string> UringBackend::features() const {
 
 void UringBackend::submit(Operation& operation) noexcept {
   const bool sends_file = operation.opcode() == Opcode::send_file;
-  if (is_file(operation) && !performs(operation)) return blocking_.take(operation);
+  const OperationTraits& traits = traits_of(operation);
+  if (traits.works_on == Works::file && !performs(operation)) return blocking_.take(operation);
   phase(operation) = outside;
   BackendSide::slot(operation) = Slots::none;
-  if (is_datagram(operation)) return submit_datagrams(operation);
+  if (traits.works_on == Works::datagrams) return submit_datagrams(operation);
+  if (operation.opcode() == Opcode::poll) open_helper(static_cast<Poll&>(operation));
   if (sends_file) set(operation, polling);  // until the socket has room; a worker does the rest
   if (operation.opcode() == Opcode::recv_buffers) {
     if (from_ring(operation)) {
@@ -146,13 +150,7 @@ Operation* UringBackend::leave(Operation& operation) noexcept {
 
 Operation* UringBackend::end(Operation& operation, long result) noexcept {
   if (has(operation, ending) && (result == -EINTR || result == -EAGAIN)) result = -ECANCELED;
-  if (operation.opcode() == Opcode::recv_buffers) {
-    static_cast<RecvBuffers&>(operation).buffer().reset();
-  } else if (operation.opcode() == Opcode::recv_datagrams) {
-    static_cast<RecvDatagrams&>(operation).buffer().reset();
-  } else if (operation.opcode() == Opcode::accept && result < 0) {
-    static_cast<Accept&>(operation).socket().close();
-  }
+  if (operation.opcode() == Opcode::poll) close_helper(static_cast<Poll&>(operation));
   BackendSide::finish(operation, result);
   return is_guarded(operation) ? await_guard(operation) : leave(operation);
 }

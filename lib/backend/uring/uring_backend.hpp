@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <proa/backend.hpp>
 #include <proa/file_requests.hpp>
+#include <proa/poll.hpp>
 #include <proa/proactor.hpp>
 #include <string>
 #include <vector>
@@ -54,12 +55,6 @@ class UringBackend final : public Backend {
   };
   enum class Loop : std::uint8_t { busy, asleep, woken };
 
-  static bool is_file(const Operation& operation) noexcept {
-    return operation.opcode() >= Opcode::read_at && operation.opcode() <= Opcode::file_call;
-  }
-  static bool is_datagram(const Operation& operation) noexcept {
-    return operation.opcode() >= Opcode::recv_datagrams;
-  }
   static std::uint8_t& phase(Operation& operation) noexcept {
     return BackendSide::phase(operation);
   }
@@ -125,7 +120,16 @@ class UringBackend final : public Backend {
   Operation* read_listed(bool& hidden) noexcept;
   void send_datagrams(Operation& operation) noexcept;
 
+  // poll.cpp: both, for Poll.
+  void open_helper(Poll& poll) noexcept;
+  static void close_helper(Poll& poll) noexcept;
+  static bool take_edge(Poll& poll, long& events) noexcept;
+  io_uring_sqe* fill_poll(Poll& poll) noexcept;
+  Operation* told(Poll& poll, const Completion& completion) noexcept;
+
   // complete.cpp: CQEs to results.
+  /// io_uring also ends a poll for room when the peer sends no more (EPOLLRDHUP), again and again.
+  static bool tells_only_of_input(const Operation& operation, long events) noexcept;
   Operation* complete(const Completion& completion) noexcept;
   Operation* polled(Operation& operation, long result) noexcept;
   Operation* go_on_or_end(Operation& operation, long result) noexcept;
@@ -162,9 +166,10 @@ class UringBackend final : public Backend {
   OperationList pending_;   // waits for room in the submission queue, or for the ring to be enabled
   OperationList starved_;   // receives that wait for a buffer
   OperationList unwanted_;  // at the kernel, their cancel waits for room
-  OperationList unguarded_;  // receives at the kernel that shall get a guard
-  OperationList done_;       // finished without the kernel
-  OperationList readable_;   // receives of datagrams that need no kernel to go on, or may not
+  OperationList unguarded_;     // receives at the kernel that shall get a guard
+  OperationList done_;          // finished without the kernel
+  OperationList always_ready_;  // polls that were told all there is to tell
+  OperationList readable_;      // receives of datagrams that need no kernel to go on, or may not
 
   int wake_fd_ = -1;
   int notify_fd_ = -1;  // signalled by the ring, for a foreign loop; -1 if not asked for

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <proa/operation.hpp>
+
+namespace proa {
+
+/// Waits until a descriptor is ready, for code that reads and writes by itself: a library with
+/// sockets of its own, an eventfd, a pipe, a character device. The proactor reads nothing, writes
+/// nothing, and leaves the descriptor's mode alone. poll(2).
+///
+///     void readable(proa::Poll& poll, const proa::Result& result);
+///     proa::On<proa::Poll, &Client::readable> poll_{*this, proa::Direction::in};  // below it
+///     poll_.prepare(libraries_descriptor);
+///     proactor.submit(poll_);
+///
+/// `Direction::in` waits until a read would not wait, which bytes, the end and an error bring
+/// about; `Direction::out` the same for a write. One Poll is for one direction; two serve both.
+///
+/// A Poll completes once, at once if the descriptor is ready already. A repeating one tells the
+/// same at first, and from then on has one result each time the kernel has news in its direction:
+/// more bytes, new room, a hang-up. It does not tell again of what was not read, so the callback
+/// reads (or writes) until EAGAIN. The kernel may tell several news as one, and may tell when there
+/// are none. A repeating Poll stays pending, even after a hang-up, until an error, cancel() or its
+/// deadline ends it. Descriptors that are always ready (regular files) are told once.
+///
+/// Polls, receives and sends of one descriptor and direction take turns (R5), and behind a
+/// repeating Poll there is no turn: what is submitted there meanwhile is refused
+/// (Error::reading_is_on, or errc::device_or_resource_busy for output).
+///
+/// The descriptor is open from submit() to the last callback, in which the program may close it:
+/// who wants to close it earlier calls cancel() and waits for the callback. A result has no bytes.
+class Poll : public Operation {
+ public:
+  explicit Poll(Direction direction, bool repeating = false) noexcept
+      : Operation(Opcode::poll, direction) {
+    set_repeating(repeating);
+  }
+
+  /// A descriptor of the program's own.
+  void prepare(int descriptor) noexcept { prepare({descriptor, DescriptorKind::borrowed}); }
+  /// A Socket's.
+  void prepare(Descriptor descriptor) noexcept {
+    check_idle("prepare");
+    set_descriptor(descriptor);
+    events_ = 0;
+  }
+
+  // In the callback, beside no error; several may hold.
+
+  /// A read or a write would not wait.
+  bool ready() const noexcept { return (events_ & event_ready) != 0; }
+  /// The other end is gone in both directions (POLLHUP); what it had sent may still be readable.
+  bool hung_up() const noexcept { return (events_ & event_hung_up) != 0; }
+  /// The descriptor has an error that the next read, write or SO_ERROR tells (POLLERR).
+  bool failed() const noexcept { return (events_ & event_failed) != 0; }
+
+  /// For backends: what poll(2) is asked, and what it answered.
+  short wanted() const noexcept;
+  void set_events(unsigned answered) noexcept;
+  /// For backends: a descriptor of theirs that serves this request, or -1.
+  int& helper() noexcept { return helper_; }
+
+ private:
+  static constexpr std::uint8_t event_ready = 1;
+  static constexpr std::uint8_t event_hung_up = 2;
+  static constexpr std::uint8_t event_failed = 4;
+
+  std::int32_t helper_ = -1;
+  std::uint8_t events_ = 0;
+};
+
+}  // namespace proa

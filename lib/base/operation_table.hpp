@@ -1,0 +1,72 @@
+#pragma once
+
+// What the library knows of each kind of operation: one row per Opcode. A new kind begins with a
+// row here (docs/HACKING.md, "Adding an operation").
+
+#include <array>
+#include <cstddef>
+#include <proa/operation.hpp>
+
+namespace proa {
+
+/// What an operation works on, and so who performs it.
+enum class Works : std::uint8_t {
+  time,       // the proactor itself
+  stream,     // a backend, on a descriptor
+  datagrams,  // a backend, on a socket
+  file,       // a backend, or a worker where the system can only block
+  worker,     // a thread of a WorkerPool
+};
+
+/// What a result leaves in the request. The core discards what nobody is there to take.
+enum class Brings : std::uint8_t { nothing, socket, block, file };
+
+struct OperationTraits {
+  Opcode opcode;
+  const char* name;
+  Works works_on;
+  Brings brings;
+  bool writes;      // the system may raise SIGPIPE or SIGXFSZ for it
+  bool continuous;  // a repeating one keeps its direction: others are refused meanwhile
+  bool told_once;   // the system does not tell its error again, so no cancel may hide it
+};
+
+inline constexpr std::array<OperationTraits, 15> operation_table = {{
+    // opcode, name, works on, brings, writes, continuous, told once
+    {Opcode::recv, "Recv", Works::stream, Brings::nothing, false, false, false},
+    {Opcode::send, "Send", Works::stream, Brings::nothing, true, false, false},
+    {Opcode::recv_buffers, "RecvBuffers", Works::stream, Brings::block, false, true, true},
+    {Opcode::send_buffers, "SendBuffers", Works::stream, Brings::nothing, true, false, false},
+    {Opcode::accept, "Accept", Works::stream, Brings::socket, false, false, false},
+    {Opcode::connect, "Connect", Works::stream, Brings::nothing, false, false, false},
+    {Opcode::timer, "Timer", Works::time, Brings::nothing, false, false, false},
+    {Opcode::read_at, "ReadAt", Works::file, Brings::nothing, false, false, true},
+    {Opcode::write_at, "WriteAt", Works::file, Brings::nothing, true, false, true},
+    {Opcode::file_call, "FileCall", Works::file, Brings::file, false, false, true},
+    {Opcode::send_file, "SendFile", Works::stream, Brings::nothing, true, false, false},
+    {Opcode::work, "Work", Works::worker, Brings::nothing, false, false, false},
+    {Opcode::recv_datagrams, "RecvDatagrams", Works::datagrams, Brings::block, false, true, true},
+    {Opcode::send_datagrams, "SendDatagrams", Works::datagrams, Brings::nothing, true, false,
+     false},
+    {Opcode::poll, "Poll", Works::stream, Brings::nothing, false, true, false},
+}};
+
+constexpr const OperationTraits& traits_of(Opcode opcode) noexcept {
+  return operation_table[static_cast<std::size_t>(opcode)];
+}
+inline const OperationTraits& traits_of(const Operation& operation) noexcept {
+  return traits_of(operation.opcode());
+}
+
+namespace detail {
+constexpr bool rows_are_in_order() noexcept {
+  for (std::size_t i = 0; i < operation_table.size(); ++i) {
+    if (operation_table[i].opcode != static_cast<Opcode>(i)) return false;
+  }
+  return true;
+}
+}  // namespace detail
+static_assert(detail::rows_are_in_order(), "a row stands at its opcode");
+static_assert(operation_table.back().opcode == Opcode::poll, "the last opcode has the last row");
+
+}  // namespace proa

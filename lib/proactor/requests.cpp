@@ -1,0 +1,118 @@
+// The requests as the core sees them: what it refuses, what it need not begin, and what it lets go
+// of. Upholds R2 (lengths and offsets that mean nothing are refused) and R4 (what came for nobody
+// does not leak).
+#include "proactor/requests.hpp"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <proa/datagram.hpp>
+#include <proa/file_requests.hpp>
+#include <proa/requests.hpp>
+
+#include "base/error_code.hpp"
+#include "base/operation_table.hpp"
+#include "sys/sys.hpp"
+
+namespace proa {
+
+namespace {
+
+int refusal_of_send(const Send& send) noexcept {
+  switch (send.fault()) {
+    case Pieces<Bytes>::Fault::none:
+      return 0;
+    case Pieces<Bytes>::Fault::out_of_memory:
+      return -ENOMEM;
+    default:
+      return code_of(Error::bad_length);
+  }
+}
+
+// A borrowed socket or pipe in blocking mode: sendfile(2) has no flag against that, and would keep
+// a worker for as long as the peer likes.
+bool waits_for_room(Descriptor to) noexcept {
+  if (to.kind == DescriptorKind::file) return false;
+  const long flags = sys::file_flags(to.number);
+  return flags >= 0 && (flags & O_NONBLOCK) == 0;
+}
+
+int refusal_of_send_file(const SendFile& send) noexcept {
+  if (!send.file().valid()) return -EBADF;
+  if (waits_for_room(send.descriptor())) return -EOPNOTSUPP;
+  const bool fits = send.offset() <= INT64_MAX && send.length() <= INT64_MAX - send.offset();
+  return fits ? 0 : code_of(Error::bad_offset);
+}
+
+bool is_call(const Operation& operation, FileVerb verb) noexcept {
+  return operation.opcode() == Opcode::file_call &&
+         static_cast<const FileCall&>(operation).verb() == verb;
+}
+
+}  // namespace
+
+bool opens(const Operation& operation) noexcept { return is_call(operation, FileVerb::open); }
+bool closes(const Operation& operation) noexcept { return is_call(operation, FileVerb::close); }
+
+int refusal_of(Operation& operation) noexcept {
+  if (operation.opcode() == Opcode::file_call) return static_cast<FileCall&>(operation).refusal();
+  if (!operation.descriptor().valid()) return -EBADF;
+  switch (operation.opcode()) {
+    case Opcode::send:
+      return refusal_of_send(static_cast<Send&>(operation));
+    case Opcode::recv: {
+      const MutableBytes memory = static_cast<Recv&>(operation).memory();
+      return memory.data == nullptr && memory.size > 0 ? code_of(Error::bad_length) : 0;
+    }
+    case Opcode::read_at:
+      return static_cast<ReadAt&>(operation).refusal();
+    case Opcode::write_at:
+      return static_cast<WriteAt&>(operation).refusal();
+    case Opcode::send_file:
+      return refusal_of_send_file(static_cast<SendFile&>(operation));
+    default:
+      return 0;
+  }
+}
+
+bool asks_for_nothing(Operation& operation) noexcept {
+  switch (operation.opcode()) {
+    case Opcode::recv:
+      return static_cast<Recv&>(operation).memory().size == 0;
+    case Opcode::send:
+      return static_cast<Send&>(operation).size() == 0;
+    case Opcode::read_at:
+      return static_cast<ReadAt&>(operation).pieces().size() == 0;
+    case Opcode::write_at:
+      return static_cast<WriteAt&>(operation).pieces().size() == 0;
+    case Opcode::send_file:
+      return static_cast<SendFile&>(operation).length() == 0;
+    case Opcode::send_datagrams:
+      return static_cast<SendDatagrams&>(operation).queue().empty();
+    default:
+      return false;
+  }
+}
+
+void discard(Operation& operation) noexcept {
+  switch (traits_of(operation).brings) {
+    case Brings::nothing:
+      return;
+    case Brings::socket:
+      static_cast<Accept&>(operation).socket().close();
+      return;
+    case Brings::block:
+      if (operation.opcode() == Opcode::recv_buffers) {
+        static_cast<RecvBuffers&>(operation).buffer().reset();
+      } else {
+        static_cast<RecvDatagrams&>(operation).buffer().reset();
+      }
+      return;
+    case Brings::file:
+      if (opens(operation)) static_cast<Open&>(operation).file().close();
+      return;
+  }
+}
+
+}  // namespace proa

@@ -1,0 +1,20 @@
+#pragma once
+
+// What the core asks of a request that only its type knows; what the kind of operation tells is in
+// base/operation_table.hpp.
+
+#include <proa/operation.hpp>
+
+namespace proa {
+
+/// What the request itself says against being taken on: 0, -errno, or the code of an Error.
+int refusal_of(Operation& operation) noexcept;
+/// It asks for nothing, and completes at once.
+bool asks_for_nothing(Operation& operation) noexcept;
+/// An Open, and a CloseFile.
+bool opens(const Operation& operation) noexcept;
+bool closes(const Operation& operation) noexcept;
+/// Lets go of what a result brought, which nobody is there to take.
+void discard(Operation& operation) noexcept;
+
+}  // namespace proa
