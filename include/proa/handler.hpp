@@ -61,7 +61,7 @@ class Handler {
   virtual void on_drain() { close(); }
 
  private:
-  friend class Core;
+  friend class HandlerLoop;
   friend class ServerCore;
   friend class StreamHandler;
   friend class AcceptHandler;
@@ -92,12 +92,15 @@ class Handler {
   bool start() noexcept;  // idle -> open; false if it is not open now: closing, or shut down
   void notify_later(std::uint16_t notices) noexcept;
   void fail(std::int32_t error) noexcept;  // -errno: on_error() from the loop
+  /// Puts a descriptor in place of the one before.
+  void take(Socket socket) noexcept;
   void rest() noexcept;          // open -> idle without on_closed(); nothing may be in flight
   void reopen_later() noexcept;  // notice_reopen behind on_closed(), if it is not destroyed there
   void became_closed();
   void left_behind() noexcept;
   void unanswered() noexcept;  // on_error() has returned, and nothing more comes by itself
   [[noreturn]] void misused(const char* how) const noexcept;
+  [[noreturn]] void clashes(const Handler& other) const noexcept;
   /// One of the notices that the derived handler set.
   virtual void dispatch(Notice) {}
   /// on_drain() is due.

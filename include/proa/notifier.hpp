@@ -26,7 +26,7 @@ class Notifier : public Handler {
   virtual void on_notify() = 0;
 
  private:
-  friend class Core;
+  friend class HandlerLoop;
   void dispatch(Notice) override { on_notify(); }
 
   std::atomic<bool> notified_{false};

@@ -34,15 +34,20 @@ class OwnedDescriptor {
   /// The program's own: it is forgotten, and never closed.
   bool borrowed() const noexcept { return borrowed_; }
 
-  /// Gives the descriptor up, open as it is: it is the caller's to close.
+  /// Gives the descriptor up, open as it is: it is the caller's to close. Misuse, as is close(),
+  /// while a request is pending on it.
   Descriptor release() noexcept {
-    if (valid()) system_->forget(descriptor_);
+    if (valid()) {
+      system_->leaving(descriptor_);
+      system_->forget(descriptor_);
+    }
     return std::exchange(descriptor_, Descriptor());
   }
   /// Closes now, with close(2); one that is borrowed is only forgotten.
   void close() noexcept {
     if (!valid()) return;
     const Descriptor descriptor = std::exchange(descriptor_, Descriptor());
+    system_->leaving(descriptor);
     borrowed_ ? system_->forget(descriptor) : (void)system_->close(descriptor);
   }
 

@@ -16,7 +16,7 @@
 
 namespace proa {
 
-class Core;
+class HandlerLoop;
 
 /// Which backend was taken, and why.
 struct BackendReport {
@@ -130,11 +130,11 @@ class Proactor {
   const Counters& counters() const noexcept;
 
   /// For the library's own parts.
-  Core& core() noexcept { return *core_; }
+  HandlerLoop& core() noexcept { return *core_; }
 
  private:
-  explicit Proactor(std::unique_ptr<Core> core) noexcept;
-  std::unique_ptr<Core> core_;
+  explicit Proactor(std::unique_ptr<HandlerLoop> core) noexcept;
+  std::unique_ptr<HandlerLoop> core_;
 };
 
 /// Keeps run() from returning while it lives. The proactor's thread.

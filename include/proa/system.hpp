@@ -47,6 +47,15 @@ struct SendNotice {
   std::uint32_t last = 0;
 };
 
+/// Hears of descriptors that their owners are about to close or give up. The proactor's own.
+class DescriptorWatch {
+ public:
+  virtual void leaving(Descriptor descriptor) noexcept = 0;
+
+ protected:
+  ~DescriptorWatch() = default;
+};
+
 /// What is synchronous about an operating system: names, options, the clock, and socket calls that
 /// never block. Every backend supplies one: the real one makes system calls, a simulator's is a
 /// world in memory. All calls return a count or 0, or -errno; none retries EAGAIN, none is ever
@@ -111,6 +120,16 @@ class System {
   virtual long close(Descriptor descriptor) noexcept = 0;
   /// The first half of close() alone, for a descriptor that lives on elsewhere.
   virtual void forget(Descriptor descriptor) noexcept = 0;
+
+  /// Who owns a descriptor calls this before close() and forget(). It is misuse to do either while
+  /// a receive, a send or the like is pending on it, which the proactor notices here.
+  void leaving(Descriptor descriptor) noexcept {
+    if (watch_) watch_->leaving(descriptor);
+  }
+  void set_watch(DescriptorWatch* watch) noexcept { watch_ = watch; }
+
+ private:
+  DescriptorWatch* watch_ = nullptr;
 };
 
 }  // namespace proa

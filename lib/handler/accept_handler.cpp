@@ -11,7 +11,7 @@
 
 #include "backend/perform.hpp"
 #include "base/error_code.hpp"
-#include "proactor/core.hpp"
+#include "handler/handler_loop.hpp"
 
 namespace proa {
 

@@ -9,7 +9,7 @@
 #include "base/error_code.hpp"
 #include "buffer/datagram.hpp"
 #include "handler/datagram_zero_copy.hpp"
-#include "proactor/core.hpp"
+#include "handler/handler_loop.hpp"
 
 namespace proa {
 

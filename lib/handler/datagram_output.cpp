@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/error_code.hpp"
-#include "proactor/core.hpp"
+#include "handler/handler_loop.hpp"
 
 namespace proa {
 

@@ -6,7 +6,7 @@
 
 #include <new>
 
-#include "proactor/core.hpp"
+#include "handler/handler_loop.hpp"
 
 namespace proa {
 

@@ -10,7 +10,7 @@
 #include "base/error_code.hpp"
 #include "file/file_calls.hpp"
 #include "handler/file_marks.hpp"
-#include "proactor/core.hpp"
+#include "handler/handler_loop.hpp"
 #include "sys/sys.hpp"
 
 namespace proa {
@@ -48,7 +48,7 @@ FileHandler::~FileHandler() {
 void FileHandler::on_read(Buffer&) {}
 
 void FileHandler::take(File file) noexcept {
-  socket_ = Socket(std::move(file));
+  Handler::take(Socket(std::move(file)));
   direct_ = is_direct(descriptor().number);
   offset_alignment_ = direct_ ? std::max<std::size_t>(alignment().offset, 1) : 1;
 }
@@ -147,7 +147,7 @@ void FileHandler::read_ahead() noexcept {
 
 bool FileHandler::submit_read(Ahead& ahead) noexcept {
   constexpr std::uint64_t last_offset = INT64_MAX;
-  Core& core = proactor_.core();
+  HandlerLoop& core = proactor_.core();
   Pool& pool = direct_ ? core.paged_pool() : core.pool();
   // The second one is for speed alone: it is not worth waiting for, nor an error.
   const bool second = ahead_[0].busy() || ahead_[1].busy();

@@ -12,7 +12,7 @@
 
 #include "base/error_code.hpp"
 #include "handler/file_marks.hpp"
-#include "proactor/core.hpp"
+#include "handler/handler_loop.hpp"
 
 namespace proa {
 

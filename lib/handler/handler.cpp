@@ -3,8 +3,8 @@
 #include <proa/handler.hpp>
 
 #include "base/misuse.hpp"
+#include "handler/handler_loop.hpp"
 #include "handler/server_core.hpp"
-#include "proactor/core.hpp"
 
 namespace proa {
 
@@ -31,6 +31,19 @@ void Handler::misused(const char* how) const noexcept {
   misuse("%s %p (descriptor %d%s%s): %s", kind_names[static_cast<std::size_t>(kind_)],
          static_cast<const void*>(this), socket_.descriptor().number, peer.is_set() ? ", " : "",
          peer.is_set() ? peer.to_string().c_str() : "", how);
+}
+
+void Handler::clashes(const Handler& other) const noexcept {
+  misuse("%s %p and %s %p have the same descriptor, %d",
+         kind_names[static_cast<std::size_t>(kind_)], static_cast<const void*>(this),
+         kind_names[static_cast<std::size_t>(other.kind_)], static_cast<const void*>(&other),
+         socket_.descriptor().number);
+}
+
+void Handler::take(Socket socket) noexcept {
+  proactor_.core().disclaim(*this);
+  socket_ = std::move(socket);
+  if (open()) proactor_.core().claim(*this);
 }
 
 bool Handler::start() noexcept {

@@ -1,7 +1,7 @@
 // A notifier is a flag, a place in a lock-free stack and one wake-up. Upholds R9.
 #include <proa/notifier.hpp>
 
-#include "proactor/core.hpp"
+#include "handler/handler_loop.hpp"
 
 namespace proa {
 

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "base/misuse.hpp"
-#include "proactor/core.hpp"
+#include "handler/handler_loop.hpp"
 
 namespace proa {
 
@@ -165,7 +165,7 @@ void ServerCore::drain(Duration deadline, std::function<void()> drained) {
   start();
   if (!open() || closing()) return;
   if (drained) on_drained_ = std::move(drained);
-  Core& core = proactor().core();
+  HandlerLoop& core = proactor().core();
   const bool armed = core.arm(deadline_, after(proactor().system().now(), deadline));
   if (!draining_) {
     draining_ = true;

@@ -7,7 +7,7 @@
 #include <proa/server.hpp>
 
 #include "base/list.hpp"
-#include "proactor/core.hpp"
+#include "handler/handler_loop.hpp"
 
 namespace proa {
 

@@ -22,7 +22,7 @@
 #include <utility>
 
 #include "base/error_code.hpp"
-#include "proactor/core.hpp"
+#include "handler/handler_loop.hpp"
 #include "sys/names.hpp"
 #include "sys/sys.hpp"
 

@@ -12,9 +12,9 @@
 #include <proa/stream_handler.hpp>
 
 #include "base/error_code.hpp"
+#include "handler/handler_loop.hpp"
 #include "handler/stream_states.hpp"
 #include "handler/stream_timing.hpp"
-#include "proactor/core.hpp"
 
 namespace proa {
 

@@ -6,10 +6,10 @@
 #include <proa/stream_handler.hpp>
 
 #include "base/error_code.hpp"
+#include "handler/handler_loop.hpp"
 #include "handler/stream_files.hpp"
 #include "handler/stream_states.hpp"
 #include "handler/stream_timing.hpp"
-#include "proactor/core.hpp"
 
 namespace proa {
 
@@ -49,7 +49,7 @@ void StreamHandler::connect(const Address& address, TimePoint deadline) noexcept
   connecting_.reset();  // remembered
   if (!address.is_set()) return fail(code_of(Error::bad_address));
   std::error_code error;
-  socket_ = Socket::open(proactor_, address.family(), Transport::stream, error);
+  take(Socket::open(proactor_, address.family(), Transport::stream, error));
   if (error) return fail(to_negative(error));
   if (descriptor().kind == DescriptorKind::tcp) {
     (void)socket_.set_option(SocketOption::no_delay, 1);

@@ -8,8 +8,8 @@
 #include <proa/error.hpp>
 #include <proa/stream_handler.hpp>
 
+#include "handler/handler_loop.hpp"
 #include "handler/stream_states.hpp"
-#include "proactor/core.hpp"
 
 namespace proa {
 

@@ -7,10 +7,10 @@
 #include <proa/stream_handler.hpp>
 
 #include "base/error_code.hpp"
+#include "handler/handler_loop.hpp"
 #include "handler/stream_files.hpp"
 #include "handler/stream_states.hpp"
 #include "handler/stream_timing.hpp"
-#include "proactor/core.hpp"
 
 namespace proa {
 

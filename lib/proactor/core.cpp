@@ -1,17 +1,15 @@
-// Operations from submit() to their retirement, and the end of handlers. Upholds R2 (exactly once),
-// R4 (what a cancelled operation reports), R5 (one operation per direction at the backend) and R6
-// (close waits for the last completion).
+// Operations from submit() to their retirement. Upholds R2 (exactly once), R4 (what a cancelled
+// operation reports), R5 (one operation per direction at the backend) and R6 (who closes is told of
+// the last completion).
 #include "proactor/core.hpp"
 
 #include <fcntl.h>
 
 #include <algorithm>
-#include <boost/intrusive/parent_from_member.hpp>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <proa/datagram.hpp>
-#include <proa/file_handler.hpp>
 #include <proa/file_requests.hpp>
 #include <proa/worker_pool.hpp>
 
@@ -26,22 +24,6 @@
 #include "sys/sys.hpp"
 
 namespace proa {
-
-using boost::intrusive::get_parent_from_member;
-
-Handler& OpenHook::from_hook(ListHook& hook) noexcept {
-  return *get_parent_from_member<Handler>(&hook, &Handler::open_hook_);
-}
-Handler& NoticeHook::from_hook(ListHook& hook) noexcept {
-  return *get_parent_from_member<Handler>(&hook, &Handler::notice_hook_);
-}
-Handler& UnflushedHook::from_hook(ListHook& hook) noexcept {
-  return *get_parent_from_member<Handler>(&hook, &Handler::unflushed_hook_);
-}
-ListHook& StarvedHook::hook(FileHandler& handler) noexcept { return handler.starved_hook_; }
-FileHandler& StarvedHook::from_hook(ListHook& hook) noexcept {
-  return *get_parent_from_member<FileHandler>(&hook, &FileHandler::starved_hook_);
-}
 
 namespace {
 
@@ -74,7 +56,7 @@ Core::Core(const Options& options)
   workers_.push_back(files_);
 }
 
-std::unique_ptr<Core> Core::create(const Options& options, std::error_code& error,
+std::unique_ptr<Core> Core::create(Make make, const Options& options, std::error_code& error,
                                    std::string* detail) {
   error.clear();
   std::string reason;
@@ -86,7 +68,7 @@ std::unique_ptr<Core> Core::create(const Options& options, std::error_code& erro
       if (detail) *detail = std::move(reason);
       return nullptr;
     }
-    core.reset(new Core(options));
+    core.reset(make(options));
     const BackendContext context{core->options_, *core->pool_, *core, core->counters_};
     core->backend_ = select_backend(context, core->report_, error, reason);
   } catch (const std::bad_alloc&) {
@@ -94,6 +76,7 @@ std::unique_ptr<Core> Core::create(const Options& options, std::error_code& erro
     reason = "out of memory";  // short enough to need none
   }
   if (core && core->backend_) {
+    core->system().set_watch(core.get());
     core->now_ = core->system().now();
     core->pool_->set_backend(core->backend_.get());
     core->paged_pool_->set_backend(core->backend_.get());
@@ -105,14 +88,11 @@ std::unique_ptr<Core> Core::create(const Options& options, std::error_code& erro
 }
 
 Core::~Core() {
-  // Those that are idle may be destroyed later, and would take themselves out of it.
-  struct Forget {
-    List<Handler, NoticeHook>& noticed;
-    ~Forget() {
-      while (noticed.pop_front()) {
-      }
-    }
-  } const forget{noticed_};
+  pool_->set_backend(nullptr);
+  paged_pool_->set_backend(nullptr);
+}
+
+void Core::end_of_life() noexcept {
   if (!backend_) return;
   if (left() > 0 || !shut_down_) {
     check_thread("destroyed without shutdown() there");
@@ -121,8 +101,6 @@ Core::~Core() {
              static_cast<const void*>(this), still);
     }
   }
-  pool_->set_backend(nullptr);
-  paged_pool_->set_backend(nullptr);
 }
 
 void Core::check_thread(const char* verb) const noexcept {
@@ -320,7 +298,7 @@ void Core::retire(Operation& operation) noexcept {
       start(*next);
     }
   }
-  if (channel.closing) close_when_settled(*channel.closing);
+  if (channel.closing && channel.pending == 0) settled(channel.owner);
 }
 
 void Core::deliver(Operation& operation) {
@@ -379,72 +357,47 @@ void Core::disarm(Operation& timer) noexcept {
   retire(timer);
 }
 
-void Core::opened(Handler& handler) noexcept {
-  open_.push_back(handler);
-  ++open_count_;
-  if (handler.keeps_running_) ++keeping_count_;
+void* Core::own(int descriptor, void* owner) noexcept {
+  Channel* const channel = channels_.at(descriptor);
+  if (!channel) return nullptr;
+  void* const before = channel->owner;
+  channel->owner = owner;
+  return before;
 }
 
-void Core::closed(Handler& handler) noexcept {
-  collect_notified();  // it may be a notifier that waits there
-  if (Channel* const channel = channels_.find(handler.descriptor().number)) {
-    channel->closing = nullptr;
+void Core::disown(int descriptor, const void* owner) noexcept {
+  Channel* const channel = channels_.find(descriptor);
+  if (!channel || channel->owner != owner) return;
+  channel->owner = nullptr;
+  channel->closing = false;
+}
+
+void Core::end_descriptor(int descriptor, void* owner) noexcept {
+  Channel* const channel = channels_.at(descriptor);
+  if (!channel) return;
+  channel->owner = owner;
+  channel->closing = true;
+  if (channel->pending == 0) return;
+  end_all(*channel);
+  backend_->withdraw(descriptor);
+  withdraw(files_, descriptor);
+}
+
+// The kernel, or the backend's tables, would go on with a number that is somebody else's soon.
+void Core::leaving(Descriptor descriptor) noexcept {
+  const Channel* const channel = channels_.find(descriptor.number);
+  if (!channel) return;
+  for (const Operation* const active : channel->active) {
+    if (!active) continue;
+    misuse("Proactor %p: descriptor %d closed while %s %p is pending on it",
+           static_cast<const void*>(this), descriptor.number, traits_of(*active).name,
+           static_cast<const void*>(active));
   }
-  if (NoticeHook::hook(handler).linked()) noticed_.remove(handler);
-  if (UnflushedHook::hook(handler).linked()) unflushed_.remove(handler);
-  open_.remove(handler);
-  --open_count_;
-  if (handler.keeps_running_) --keeping_count_;
 }
 
-void Core::notify_later(Handler& handler) noexcept {
-  if (handler.open() && !NoticeHook::hook(handler).linked()) noticed_.push_back(handler);
-}
-
-void Core::flush_later(Handler& handler) noexcept {
-  if (handler.open() && !UnflushedHook::hook(handler).linked()) unflushed_.push_back(handler);
-}
-
-void Core::await_buffer(FileHandler& handler, const Pool& pool) noexcept {
-  if (StarvedHook::hook(handler).linked()) return;
-  (&pool == pool_.get() ? starved_ : starved_paged_).push_back(handler);
-}
-
-void Core::retry_starved(Pool& pool, List<FileHandler, StarvedHook>& starved) noexcept {
-  if (starved.empty() || !pool.awaited()) return;
-  while (FileHandler* const handler = starved.pop_front()) {
-    static_cast<Handler&>(*handler).notify_later(Handler::notice_read);
-  }
-}
-
-void Core::flush_when_idle(Handler& handler) noexcept {
-  if (handler.open() && !UnflushedHook::hook(handler).linked()) gathering_.push_back(handler);
-}
-
-void Core::close(Handler& handler) noexcept {
-  Channel* const channel = channels_.at(handler.descriptor().number);
-  if (channel) {
-    channel->closing = &handler;
-    if (channel->pending > 0) {
-      end_all(*channel);
-      backend_->withdraw(handler.descriptor().number);
-      withdraw(files_, handler.descriptor().number);
-    }
-  }
-  close_when_settled(handler);
-}
-
-void Core::ended_elsewhere(Handler& handler) noexcept {
-  --handler.elsewhere_;
-  if (handler.closing()) close_when_settled(handler);
-}
-
-// The last notice waits for the last operation, wherever that is (R6).
-void Core::close_when_settled(Handler& handler) noexcept {
-  const Channel* const channel = channels_.find(handler.descriptor().number);
-  if ((channel && channel->pending > 0) || handler.elsewhere_ > 0) return;
-  handler.notices_ |= Handler::notice_closed;
-  notify_later(handler);
+bool Core::in_flight(int descriptor) noexcept {
+  const Channel* const channel = channels_.find(descriptor);
+  return channel && channel->pending > 0;
 }
 
 // Those that wait end behind the one they wait for, in their order (R5): start() sees the reason.
@@ -459,9 +412,7 @@ void Core::end_all(Channel& channel) noexcept {
 }
 
 void Core::cancel_everything() noexcept {
-  for (Handler* handler = open_.front(); handler; handler = open_.after(*handler)) {
-    handler->close();
-  }
+  close_all();
   channels_.each([this](Channel& channel) { end_all(channel); });
   backend_->withdraw(-1);
   for (Workers* each = workers_.front(); each; each = workers_.after(*each)) withdraw(*each, -1);

@@ -1,14 +1,14 @@
 #pragma once
 
-// The inside of a Proactor: the loop, and per descriptor and direction the queue of operations. All
-// callbacks run in deliver(), dispatch() and run_posts() (R1).
+// The inside of a Proactor: the loop, and per descriptor and direction the queue of operations. It
+// knows no handlers: those stand above it and have a turn of their own in each round. All callbacks
+// run inside a CallbackScope (R1).
 
 #include <array>
 #include <atomic>
 #include <memory>
 #include <proa/backend.hpp>
-#include <proa/handler.hpp>
-#include <proa/notifier.hpp>
+#include <proa/options.hpp>
 #include <proa/proactor.hpp>
 #include <string>
 #include <thread>
@@ -22,27 +22,7 @@
 
 namespace proa {
 
-class FileHandler;
-
 class FileCall;
-
-struct OpenHook {
-  static ListHook& hook(Handler& handler) noexcept { return handler.open_hook_; }
-  static Handler& from_hook(ListHook& hook) noexcept;
-};
-struct NoticeHook {
-  static ListHook& hook(Handler& handler) noexcept { return handler.notice_hook_; }
-  static Handler& from_hook(ListHook& hook) noexcept;
-};
-struct UnflushedHook {
-  static ListHook& hook(Handler& handler) noexcept { return handler.unflushed_hook_; }
-  static Handler& from_hook(ListHook& hook) noexcept;
-};
-
-struct StarvedHook {
-  static ListHook& hook(FileHandler& handler) noexcept;
-  static FileHandler& from_hook(ListHook& hook) noexcept;
-};
 
 struct WorkersHook {
   static ListHook& hook(Workers& workers) noexcept { return workers.hook(); }
@@ -53,20 +33,19 @@ struct WorkersHook {
 struct Channel {
   std::array<Operation*, 2> active{};
   std::array<OperationList, 2> waiting;
-  Handler* closing = nullptr;  // told when the last operation has ended
+  void* owner = nullptr;  // a handler's, which the core does not look at
+  bool closing = false;   // the owner is told when the last operation has ended
   // Pending, but not among `pending`: behind it the number may be another file's.
   Operation* close_file = nullptr;
   std::uint32_t pending = 0;
   std::array<bool, 2> continuous{};  // one that goes on has the direction for itself
 };
 
-class Core final : private BlockingCalls {
+class Core : private BlockingCalls, private DescriptorWatch {
  public:
   using Reason = Operation::Reason;
 
-  static std::unique_ptr<Core> create(const Options& options, std::error_code& error,
-                                      std::string* detail);
-  ~Core();
+  virtual ~Core();
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
@@ -81,33 +60,10 @@ class Core final : private BlockingCalls {
   bool post(Post& post) noexcept;
   TimePoint next_deadline() const noexcept;
 
-  // For handlers.
-  void opened(Handler& handler) noexcept;
-  void notify_later(Handler& handler) noexcept;
-  /// The same for a handler that is idle, and may be destroyed before.
-  void notify_idle(Handler& handler) noexcept { noticed_.push_back(handler); }
-  void flush_later(Handler& handler) noexcept;
-  /// The same, but when nothing more is to be delivered: what many callbacks send leaves together.
-  void flush_when_idle(Handler& handler) noexcept;
-  /// Cancels what is in flight on the handler's descriptor; notice_closed follows the last
-  /// completion.
-  void close(Handler& handler) noexcept;
-  void closed(Handler& handler) noexcept;
-  /// An operation that a handler has in flight on no descriptor, or on another's, has ended.
-  void ended_elsewhere(Handler& handler) noexcept;
-  /// The handler is given notice_read when the pool, which had no block for it, has one (R11).
-  void await_buffer(FileHandler& handler, const Pool& pool) noexcept;
-  template <class Visit>
-  void each_open(Visit visit) {
-    for (Handler* h = open_.front(); h; h = open_.after(*h)) visit(*h);
-  }
+  // For those above.
   void keep_alive(int change) noexcept { kept_alive_ += change; }
   void check_thread(const char* verb) const noexcept;
   void wake() noexcept { backend_->wake(); }
-  /// From any thread or signal handler; the notifier is not in the stack yet.
-  void notified(Notifier& notifier) noexcept;
-  /// Moves what notified() collected to the notices.
-  void collect_notified() noexcept;
   /// Arms a timer that belongs to a handler, and takes it back without a callback.
   bool arm(Operation& timer, TimePoint deadline) noexcept;
   void disarm(Operation& timer) noexcept;
@@ -132,10 +88,60 @@ class Core final : private BlockingCalls {
   TimePoint now() const noexcept { return now_; }
   bool shutting_down() const noexcept { return shut_down_; }
 
+ protected:
+  using Make = Core* (*)(const Options& options);
+
+  /// nullptr, and why, if there is no backend to be had or memory is short.
+  static std::unique_ptr<Core> create(Make make, const Options& options, std::error_code& error,
+                                      std::string* detail);
+  explicit Core(const Options& options);
+  /// For the destructor of those above: shuts down if that was not done.
+  void end_of_life() noexcept;
+
+  /// Lives while a callback runs, also one that leaves by an exception.
+  class CallbackScope {
+   public:
+    explicit CallbackScope(Core& core) noexcept : core_(core) { core_.in_callback_ = true; }
+    ~CallbackScope() { core_.in_callback_ = false; }
+    CallbackScope(const CallbackScope&) = delete;
+    CallbackScope& operator=(const CallbackScope&) = delete;
+
+   private:
+    Core& core_;
+  };
+
+  bool stopping() const noexcept { return stop_.load(std::memory_order_relaxed); }
+
+  /// Makes a descriptor the owner's; returns who had it before, or nullptr.
+  void* own(int descriptor, void* owner) noexcept;
+  void disown(int descriptor, const void* owner) noexcept;
+  /// Cancels what is in flight on the descriptor and takes on no more; settled() follows the last
+  /// operation, if there is one.
+  void end_descriptor(int descriptor, void* owner) noexcept;
+  bool in_flight(int descriptor) noexcept;
+
  private:
   using State = Operation::State;
 
-  explicit Core(const Options& options);
+  // What the core asks of those above it.
+  /// A round begins.
+  virtual void before_wait() noexcept = 0;
+  /// Has something to do, so the round must not sleep.
+  virtual bool has_turn() const noexcept = 0;
+  /// Their turn of a round, within the budget; how many callbacks ran.
+  virtual std::size_t take_turn() = 0;
+  /// After each callback: submits what was written. And when nothing more is to be delivered: true
+  /// if there was something that waited for that.
+  virtual void flush() noexcept = 0;
+  virtual bool flush_gathered() noexcept = 0;
+  virtual bool wants_flush() const noexcept = 0;
+  /// The last operation on the descriptor of an owner that closes has ended.
+  virtual void settled(void* owner) noexcept = 0;
+  virtual void close_all() noexcept = 0;
+  /// Those that are open, and whether one of them keeps run() going.
+  virtual std::size_t residents() const noexcept = 0;
+  virtual bool keeps_running() const noexcept = 0;
+
   int refusal(Operation& operation, Channel*& channel) noexcept;
   bool close_file_waits(const Channel& channel) noexcept;
   void start(Operation& operation) noexcept;
@@ -144,16 +150,15 @@ class Core final : private BlockingCalls {
   bool keeps_its_place(Operation& operation) noexcept;
   bool tried_at_last(Operation& operation) noexcept;
   void take(Operation& operation) noexcept override;
+  void leaving(Descriptor descriptor) noexcept override;
   Workers& workers_of(Operation& operation) noexcept;
   void withdraw(Workers& workers, int descriptor) noexcept;
   void worked(FileCall& call) noexcept;
   void collect_worked() noexcept;
-  void retry_starved(Pool& pool, List<FileHandler, StarvedHook>& starved) noexcept;
   bool short_of_memory() const noexcept {
     return pool_->out_of_memory() || paged_pool_->out_of_memory();
   }
   void end_all(Channel& channel) noexcept;
-  void close_when_settled(Handler& handler) noexcept;
   void finish(Operation& operation, long result) noexcept;
   void retire(Operation& operation) noexcept;
   void deliver(Operation& operation);
@@ -161,15 +166,10 @@ class Core final : private BlockingCalls {
   std::size_t deliver_completions(bool& more);
   std::size_t fire_timers(bool& more);
   std::size_t run_posts();
-  std::size_t run_notices();
-  void dispatch(Handler& handler);
-  void flush() noexcept;
-  bool flush_gathered() noexcept;
   void bind(const char* verb) noexcept;
-  bool stopping() const noexcept { return stop_.load(std::memory_order_relaxed); }
   bool work_waits() const noexcept;
   bool alive() const noexcept;
-  std::size_t left() const noexcept { return open_count_ + pending_; }
+  std::size_t left() const noexcept { return residents() + pending_; }
   void cancel_everything() noexcept;
 
   Options options_;
@@ -187,17 +187,9 @@ class Core final : private BlockingCalls {
   Timers timers_;
   DescriptorTable<Channel> channels_;
   OperationList finished_;  // ended here, without the backend
-  List<Handler, OpenHook> open_;
-  List<Handler, NoticeHook> noticed_;
-  List<Handler, UnflushedHook> unflushed_;
-  List<FileHandler, StarvedHook> starved_;  // wait for a block of pool_
-  List<FileHandler, StarvedHook> starved_paged_;
-  List<Handler, UnflushedHook> gathering_;
   PostQueue posts_;
 
   TimePoint now_;
-  std::size_t open_count_ = 0;
-  std::size_t keeping_count_ = 0;  // open handlers that keep run() going
   std::size_t pending_ = 0;
   int kept_alive_ = 0;
   bool in_callback_ = false;
@@ -207,7 +199,6 @@ class Core final : private BlockingCalls {
   bool shut_down_ = false;
   bool write_signals_blocked_ = false;  // something was written to a pipe or a file (R11)
   std::atomic<bool> stop_{false};
-  std::atomic<Notifier*> notified_{nullptr};
   std::atomic<std::thread::id> thread_{};
 };
 

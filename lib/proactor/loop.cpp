@@ -1,6 +1,6 @@
-// The turns of the loop: wait, then completions, timers, posts and notices, each within the round's
-// budget. Upholds R1 (callbacks from here alone, on a fresh stack), R7 (timers are compared with a
-// clock read after the wait) and R8 (budgets).
+// The turns of the loop: wait, then completions, timers, posts and handlers, each within the
+// round's budget. Upholds R1 (callbacks from here alone, on a fresh stack), R7 (timers are compared
+// with a clock read after the wait) and R8 (budgets).
 #include <algorithm>
 
 #include "base/error_code.hpp"
@@ -14,18 +14,6 @@ namespace {
 
 /// When blocks could not be had for want of memory.
 constexpr Duration memory_retry = std::chrono::milliseconds(10);
-
-/// True while a callback runs, also when it leaves by an exception.
-class CallbackScope {
- public:
-  explicit CallbackScope(bool& flag) noexcept : flag_(flag) { flag_ = true; }
-  ~CallbackScope() { flag_ = false; }
-  CallbackScope(const CallbackScope&) = delete;
-  CallbackScope& operator=(const CallbackScope&) = delete;
-
- private:
-  bool& flag_;
-};
 
 }  // namespace
 
@@ -46,12 +34,11 @@ bool Core::work_waits() const noexcept {
   for (const Workers* each = workers_.front(); each; each = workers_.after(*each)) {
     if (each->waits()) return true;
   }
-  return more_ || !finished_.empty() || !noticed_.empty() || !posts_.empty() ||
-         notified_.load(std::memory_order_acquire) != nullptr;
+  return more_ || !finished_.empty() || !posts_.empty() || has_turn();
 }
 
 bool Core::alive() const noexcept {
-  return keeping_count_ > 0 || pending_ > 0 || kept_alive_ > 0 || work_waits();
+  return keeps_running() || pending_ > 0 || kept_alive_ > 0 || work_waits();
 }
 
 std::size_t Core::round(TimePoint until) {
@@ -60,8 +47,7 @@ std::size_t Core::round(TimePoint until) {
   ++counters_.rounds;
   pool_->retry_missed();
   paged_pool_->retry_missed();
-  retry_starved(*pool_, starved_);
-  retry_starved(*paged_pool_, starved_paged_);
+  before_wait();
   if (short_of_memory()) until = std::min(until, after(now_, memory_retry));
   backend_->wait(work_waits() ? now_ : std::min(until, timers_.next()));
   untold_ = false;
@@ -74,8 +60,7 @@ std::size_t Core::round(TimePoint until) {
   std::size_t delivered = deliver_completions(more);
   if (!stopping()) delivered += fire_timers(more);
   if (!stopping()) delivered += run_posts();
-  collect_notified();
-  if (!stopping()) delivered += run_notices();
+  if (!stopping()) delivered += take_turn();
   more_ = more;
   return delivered;
 }
@@ -89,7 +74,7 @@ std::size_t Core::deliver_completions(bool& more) {
     if (!operation && flush_gathered()) continue;
     if (!operation) return delivered;
     {
-      const CallbackScope scope(in_callback_);
+      const CallbackScope scope(*this);
       deliver(*operation);
     }
     flush();
@@ -115,7 +100,7 @@ std::size_t Core::fire_timers(bool& more) {
     }
     ++counters_.timers;
     {
-      const CallbackScope scope(in_callback_);
+      const CallbackScope scope(*this);
       deliver(*operation);
     }
     flush();
@@ -135,75 +120,12 @@ std::size_t Core::run_posts() {
     ++run;
     ++counters_.posts;
     {
-      const CallbackScope scope(in_callback_);
+      const CallbackScope scope(*this);
       PostQueue::run(*post);
     }
     flush();
   }
   return run;
-}
-
-std::size_t Core::run_notices() {
-  std::size_t run = 0;
-  // A handler that is noticed again waits behind this one for the next round.
-  List<Handler, NoticeHook> batch;
-  batch.splice(noticed_);
-  struct PutBack {
-    List<Handler, NoticeHook>& from;
-    List<Handler, NoticeHook>& to;
-    ~PutBack() {
-      from.splice(to);
-      to.splice(from);
-    }
-  } const put_back{batch, noticed_};
-  while (run < options_.round_budget && !stopping()) {
-    Handler* const handler = batch.pop_front();
-    if (!handler) break;
-    dispatch(*handler);
-    flush();
-    ++run;
-  }
-  return run;
-}
-
-void Core::dispatch(Handler& handler) {
-  unsigned notice = handler.notices_ & ~(handler.notices_ - 1u);
-  if (handler.state_ == Handler::State::closing) notice = handler.notices_ & Handler::notice_closed;
-  if (notice == 0) return;
-  handler.notices_ = static_cast<std::uint16_t>(handler.notices_ & ~notice);
-  if (handler.notices_ != 0) notify_later(handler);
-
-  const CallbackScope scope(in_callback_);
-  switch (notice) {
-    case Handler::notice_error:
-      handler.on_error(to_error_code(std::exchange(handler.error_, 0)));
-      if (handler.state_ == Handler::State::open)
-        flush_later(handler);  // its end may wait for this
-      break;
-    case Handler::notice_drain:
-      handler.drain();
-      break;
-    case Handler::notice_closed:
-      // The callback that came last may have left something elsewhere: that one's end tells again.
-      if (handler.elsewhere_ == 0) handler.became_closed();
-      break;
-    case Handler::notice_left:
-      handler.left_behind();
-      break;
-    default:
-      handler.dispatch(static_cast<Handler::Notice>(notice));
-  }
-}
-
-bool Core::flush_gathered() noexcept {
-  const bool some = !gathering_.empty();
-  unflushed_.splice(gathering_);
-  flush();
-  return some;
-}
-
-void Core::flush() noexcept {
-  while (Handler* const handler = unflushed_.pop_front()) handler->flush();
 }
 
 std::size_t Core::run() {
@@ -275,31 +197,8 @@ bool Core::post(Post& post) noexcept {
   return pushed != PostQueue::Pushed::refused;
 }
 
-void Core::notified(Notifier& notifier) noexcept {
-  Notifier* head = notified_.load(std::memory_order_relaxed);
-  do {
-    notifier.next_notified_ = head;
-  } while (!notified_.compare_exchange_weak(head, &notifier, std::memory_order_release,
-                                            std::memory_order_relaxed));
-  if (head == nullptr) backend_->wake();
-}
-
-void Core::collect_notified() noexcept {
-  if (notified_.load(std::memory_order_relaxed) == nullptr) return;
-  Notifier* notifier = notified_.exchange(nullptr, std::memory_order_acquire);
-  while (notifier) {
-    Notifier* const next = notifier->next_notified_;
-    // An exchange, so that what was written before a notify() that found it set is seen.
-    notifier->notified_.exchange(false, std::memory_order_acq_rel);
-    notifier->notices_ |= Handler::notice_notified;
-    notify_later(*notifier);
-    notifier = next;
-  }
-}
-
 TimePoint Core::next_deadline() const noexcept {
-  if (work_waits() || untold_ || !unflushed_.empty() || !gathering_.empty() || pool_->wanted() ||
-      paged_pool_->wanted()) {
+  if (work_waits() || untold_ || wants_flush() || pool_->wanted() || paged_pool_->wanted()) {
     return now_;
   }
   const TimePoint next = std::min(timers_.next(), backend_->next_deadline());

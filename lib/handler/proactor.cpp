@@ -1,8 +1,9 @@
-// The public face of Core: nothing but forwarding, and the ways to make one.
+// The public face of the core and the handlers' loop: nothing but forwarding, and the ways to make
+// one.
 #include <new>
 #include <proa/proactor.hpp>
 
-#include "proactor/core.hpp"
+#include "handler/handler_loop.hpp"
 
 namespace proa {
 
@@ -24,10 +25,10 @@ class PostedWork final : public Post {
   std::function<void()> work_;
 };
 
-std::unique_ptr<Core> create_or_throw(const Options& options) {
+std::unique_ptr<HandlerLoop> create_or_throw(const Options& options) {
   std::error_code error;
   std::string detail;
-  auto core = Core::create(options, error, &detail);
+  auto core = HandlerLoop::create(options, error, &detail);
   if (!core) throw std::system_error(error, detail);
   return core;
 }
@@ -35,12 +36,12 @@ std::unique_ptr<Core> create_or_throw(const Options& options) {
 }  // namespace
 
 Proactor::Proactor(const Options& options) : core_(create_or_throw(options)) {}
-Proactor::Proactor(std::unique_ptr<Core> core) noexcept : core_(std::move(core)) {}
+Proactor::Proactor(std::unique_ptr<HandlerLoop> core) noexcept : core_(std::move(core)) {}
 Proactor::~Proactor() = default;
 
 std::unique_ptr<Proactor> Proactor::create(const Options& options, std::error_code& error,
                                            std::string* detail) {
-  auto core = Core::create(options, error, detail);
+  auto core = HandlerLoop::create(options, error, detail);
   if (!core) return nullptr;
   std::unique_ptr<Proactor> made(new (std::nothrow) Proactor(std::move(core)));
   if (!made) error = std::make_error_code(std::errc::not_enough_memory);

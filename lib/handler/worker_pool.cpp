@@ -4,7 +4,7 @@
 
 #include "base/error_code.hpp"
 #include "base/misuse.hpp"
-#include "proactor/core.hpp"
+#include "handler/handler_loop.hpp"
 
 namespace proa {
 

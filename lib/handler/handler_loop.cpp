@@ -1,0 +1,216 @@
+// The handlers' part of the loop: notices, flushing, who waits for a buffer, and the end of a
+// handler, which waits for its last operation. Upholds R6 (one last notice, when nothing is in
+// flight any more), R8 (a handler that is noticed again waits behind the others) and R9 (notify()).
+#include "handler/handler_loop.hpp"
+
+#include <boost/intrusive/parent_from_member.hpp>
+#include <utility>
+
+#include "base/error_code.hpp"
+#include "base/misuse.hpp"
+
+namespace proa {
+
+using boost::intrusive::get_parent_from_member;
+
+Handler& OpenHook::from_hook(ListHook& hook) noexcept {
+  return *get_parent_from_member<Handler>(&hook, &Handler::open_hook_);
+}
+Handler& NoticeHook::from_hook(ListHook& hook) noexcept {
+  return *get_parent_from_member<Handler>(&hook, &Handler::notice_hook_);
+}
+Handler& UnflushedHook::from_hook(ListHook& hook) noexcept {
+  return *get_parent_from_member<Handler>(&hook, &Handler::unflushed_hook_);
+}
+ListHook& StarvedHook::hook(FileHandler& handler) noexcept { return handler.starved_hook_; }
+FileHandler& StarvedHook::from_hook(ListHook& hook) noexcept {
+  return *get_parent_from_member<FileHandler>(&hook, &FileHandler::starved_hook_);
+}
+
+std::unique_ptr<HandlerLoop> HandlerLoop::create(const Options& options, std::error_code& error,
+                                                 std::string* detail) {
+  auto make = [](const Options& with) -> Core* { return new HandlerLoop(with); };
+  std::unique_ptr<Core> made = Core::create(make, options, error, detail);
+  return std::unique_ptr<HandlerLoop>(static_cast<HandlerLoop*>(made.release()));
+}
+
+HandlerLoop::~HandlerLoop() {
+  end_of_life();
+  // Those that are idle may be destroyed later, and would take themselves out of the list.
+  while (noticed_.pop_front()) {
+  }
+}
+
+void HandlerLoop::opened(Handler& handler) noexcept {
+  open_.push_back(handler);
+  ++open_count_;
+  if (handler.keeps_running_) ++keeping_count_;
+  claim(handler);
+}
+
+void HandlerLoop::claim(Handler& handler) noexcept {
+  const int number = handler.descriptor().number;
+  void* const before = own(number, &handler);
+  if (before == nullptr || before == &handler) return;
+  static_cast<Handler*>(before)->clashes(handler);
+}
+
+void HandlerLoop::disclaim(Handler& handler) noexcept {
+  disown(handler.descriptor().number, &handler);
+}
+
+void HandlerLoop::closed(Handler& handler) noexcept {
+  collect_notified();  // it may be a notifier that waits there
+  disclaim(handler);
+  if (NoticeHook::hook(handler).linked()) noticed_.remove(handler);
+  if (UnflushedHook::hook(handler).linked()) unflushed_.remove(handler);
+  open_.remove(handler);
+  --open_count_;
+  if (handler.keeps_running_) --keeping_count_;
+}
+
+void HandlerLoop::notify_later(Handler& handler) noexcept {
+  if (handler.open() && !NoticeHook::hook(handler).linked()) noticed_.push_back(handler);
+}
+
+void HandlerLoop::flush_later(Handler& handler) noexcept {
+  if (handler.open() && !UnflushedHook::hook(handler).linked()) unflushed_.push_back(handler);
+}
+
+void HandlerLoop::flush_when_idle(Handler& handler) noexcept {
+  if (handler.open() && !UnflushedHook::hook(handler).linked()) gathering_.push_back(handler);
+}
+
+void HandlerLoop::await_buffer(FileHandler& handler, const Pool& from) noexcept {
+  if (StarvedHook::hook(handler).linked()) return;
+  (&from == &pool() ? starved_ : starved_paged_).push_back(handler);
+}
+
+void HandlerLoop::retry_starved(Pool& from, List<FileHandler, StarvedHook>& starved) noexcept {
+  if (starved.empty() || !from.awaited()) return;
+  while (FileHandler* const handler = starved.pop_front()) {
+    static_cast<Handler&>(*handler).notify_later(Handler::notice_read);
+  }
+}
+
+void HandlerLoop::close(Handler& handler) noexcept {
+  end_descriptor(handler.descriptor().number, &handler);
+  close_when_settled(handler);
+}
+
+void HandlerLoop::ended_elsewhere(Handler& handler) noexcept {
+  --handler.elsewhere_;
+  if (handler.closing()) close_when_settled(handler);
+}
+
+void HandlerLoop::settled(void* owner) noexcept {
+  close_when_settled(*static_cast<Handler*>(owner));
+}
+
+// The last notice waits for the last operation, wherever that is (R6).
+void HandlerLoop::close_when_settled(Handler& handler) noexcept {
+  if (in_flight(handler.descriptor().number) || handler.elsewhere_ > 0) return;
+  handler.notices_ |= Handler::notice_closed;
+  notify_later(handler);
+}
+
+void HandlerLoop::close_all() noexcept {
+  each_open([](Handler& handler) { handler.close(); });
+}
+
+void HandlerLoop::before_wait() noexcept {
+  retry_starved(pool(), starved_);
+  retry_starved(paged_pool(), starved_paged_);
+}
+
+bool HandlerLoop::has_turn() const noexcept {
+  return !noticed_.empty() || notified_.load(std::memory_order_acquire) != nullptr;
+}
+
+std::size_t HandlerLoop::take_turn() {
+  collect_notified();
+  std::size_t run = 0;
+  // A handler that is noticed again waits behind this one for the next round.
+  List<Handler, NoticeHook> batch;
+  batch.splice(noticed_);
+  struct PutBack {
+    List<Handler, NoticeHook>& from;
+    List<Handler, NoticeHook>& to;
+    ~PutBack() {
+      from.splice(to);
+      to.splice(from);
+    }
+  } const put_back{batch, noticed_};
+  while (run < options().round_budget && !stopping()) {
+    Handler* const handler = batch.pop_front();
+    if (!handler) break;
+    dispatch(*handler);
+    flush();
+    ++run;
+  }
+  return run;
+}
+
+void HandlerLoop::dispatch(Handler& handler) {
+  unsigned notice = handler.notices_ & ~(handler.notices_ - 1u);
+  if (handler.state_ == Handler::State::closing) notice = handler.notices_ & Handler::notice_closed;
+  if (notice == 0) return;
+  handler.notices_ = static_cast<std::uint16_t>(handler.notices_ & ~notice);
+  if (handler.notices_ != 0) notify_later(handler);
+
+  const CallbackScope scope(*this);
+  switch (notice) {
+    case Handler::notice_error:
+      handler.on_error(to_error_code(std::exchange(handler.error_, 0)));
+      if (handler.state_ == Handler::State::open)
+        flush_later(handler);  // its end may wait for this
+      break;
+    case Handler::notice_drain:
+      handler.drain();
+      break;
+    case Handler::notice_closed:
+      // The callback that came last may have left something elsewhere: that one's end tells again.
+      if (handler.elsewhere_ == 0) handler.became_closed();
+      break;
+    case Handler::notice_left:
+      handler.left_behind();
+      break;
+    default:
+      handler.dispatch(static_cast<Handler::Notice>(notice));
+  }
+}
+
+bool HandlerLoop::flush_gathered() noexcept {
+  const bool some = !gathering_.empty();
+  unflushed_.splice(gathering_);
+  flush();
+  return some;
+}
+
+void HandlerLoop::flush() noexcept {
+  while (Handler* const handler = unflushed_.pop_front()) handler->flush();
+}
+
+void HandlerLoop::notified(Notifier& notifier) noexcept {
+  Notifier* head = notified_.load(std::memory_order_relaxed);
+  do {
+    notifier.next_notified_ = head;
+  } while (!notified_.compare_exchange_weak(head, &notifier, std::memory_order_release,
+                                            std::memory_order_relaxed));
+  if (head == nullptr) wake();
+}
+
+void HandlerLoop::collect_notified() noexcept {
+  if (notified_.load(std::memory_order_relaxed) == nullptr) return;
+  Notifier* notifier = notified_.exchange(nullptr, std::memory_order_acquire);
+  while (notifier) {
+    Notifier* const next = notifier->next_notified_;
+    // An exchange, so that what was written before a notify() that found it set is seen.
+    notifier->notified_.exchange(false, std::memory_order_acq_rel);
+    notifier->notices_ |= Handler::notice_notified;
+    notify_later(*notifier);
+    notifier = next;
+  }
+}
+
+}  // namespace proa

@@ -1,0 +1,94 @@
+#pragma once
+
+// The core and the handlers above it: which are open, what the loop has to tell them, whose output
+// is to be flushed, and who waits for a block of the pool. Handlers reach it by Proactor::core().
+
+#include <proa/file_handler.hpp>
+#include <proa/handler.hpp>
+#include <proa/notifier.hpp>
+
+#include "proactor/core.hpp"
+
+namespace proa {
+
+struct OpenHook {
+  static ListHook& hook(Handler& handler) noexcept { return handler.open_hook_; }
+  static Handler& from_hook(ListHook& hook) noexcept;
+};
+struct NoticeHook {
+  static ListHook& hook(Handler& handler) noexcept { return handler.notice_hook_; }
+  static Handler& from_hook(ListHook& hook) noexcept;
+};
+struct UnflushedHook {
+  static ListHook& hook(Handler& handler) noexcept { return handler.unflushed_hook_; }
+  static Handler& from_hook(ListHook& hook) noexcept;
+};
+struct StarvedHook {
+  static ListHook& hook(FileHandler& handler) noexcept;
+  static FileHandler& from_hook(ListHook& hook) noexcept;
+};
+
+class HandlerLoop final : public Core {
+ public:
+  static std::unique_ptr<HandlerLoop> create(const Options& options, std::error_code& error,
+                                             std::string* detail);
+  ~HandlerLoop() override;
+
+  void opened(Handler& handler) noexcept;
+  /// The open handler has a descriptor now. It is misuse if another handler has the same.
+  void claim(Handler& handler) noexcept;
+  void disclaim(Handler& handler) noexcept;
+  void notify_later(Handler& handler) noexcept;
+  /// The same for a handler that is idle, and may be destroyed before.
+  void notify_idle(Handler& handler) noexcept { noticed_.push_back(handler); }
+  void flush_later(Handler& handler) noexcept;
+  /// The same, but when nothing more is to be delivered: what many callbacks send leaves together.
+  void flush_when_idle(Handler& handler) noexcept;
+  /// Cancels what is in flight on the handler's descriptor; notice_closed follows the last
+  /// completion.
+  void close(Handler& handler) noexcept;
+  void closed(Handler& handler) noexcept;
+  /// An operation that a handler has in flight on no descriptor, or on another's, has ended.
+  void ended_elsewhere(Handler& handler) noexcept;
+  /// The handler is given notice_read when the pool, which had no block for it, has one (R11).
+  void await_buffer(FileHandler& handler, const Pool& pool) noexcept;
+  template <class Visit>
+  void each_open(Visit visit) {
+    for (Handler* h = open_.front(); h; h = open_.after(*h)) visit(*h);
+  }
+  /// From any thread or signal handler; the notifier is not in the stack yet.
+  void notified(Notifier& notifier) noexcept;
+  /// Moves what notified() collected to the notices.
+  void collect_notified() noexcept;
+
+ private:
+  explicit HandlerLoop(const Options& options) : Core(options) {}
+
+  // What the core asks of those above it.
+  void before_wait() noexcept override;
+  bool has_turn() const noexcept override;
+  bool wants_flush() const noexcept override { return !unflushed_.empty() || !gathering_.empty(); }
+  void flush() noexcept override;
+  bool flush_gathered() noexcept override;
+  std::size_t take_turn() override;
+  void close_all() noexcept override;
+  void settled(void* owner) noexcept override;
+  bool keeps_running() const noexcept override { return keeping_count_ > 0; }
+  std::size_t residents() const noexcept override { return open_count_; }
+
+  void retry_starved(Pool& pool, List<FileHandler, StarvedHook>& starved) noexcept;
+  void close_when_settled(Handler& handler) noexcept;
+  void dispatch(Handler& handler);
+
+  List<Handler, OpenHook> open_;
+  List<Handler, NoticeHook> noticed_;
+  List<Handler, UnflushedHook> unflushed_;
+  List<Handler, UnflushedHook> gathering_;
+  List<FileHandler, StarvedHook> starved_;  // wait for a block of the pool
+  List<FileHandler, StarvedHook> starved_paged_;
+  std::size_t open_count_ = 0;
+  std::size_t keeping_count_ = 0;  // open handlers that keep run() going
+  std::atomic<Notifier*> notified_{nullptr};
+};
+
+}  // namespace proa
