@@ -4,18 +4,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <proa/backend_info.hpp>
+#include <proa/backend_side.hpp>
+#include <proa/counters.hpp>
 #include <proa/operation.hpp>
 #include <proa/requests.hpp>
 #include <proa/system.hpp>
 #include <proa/time.hpp>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 namespace proa {
-
-struct Options;
-struct Counters;
 
 /// The pool that receive buffers come from, as a backend sees it. The proactor's thread.
 class BufferSource {
@@ -105,57 +104,12 @@ class Backend {
   virtual std::vector<std::string> features() const { return {}; }
 };
 
-/// How a backend reads and completes operations.
-class BackendSide {
- public:
-  /// Sets the result: `result` is a count of bytes (added to what earlier parts moved), or -errno.
-  /// `more` is for repeating operations: they stay with the backend.
-  static void finish(Operation& operation, long result, bool more = false) noexcept {
-    if (result < 0) {
-      operation.error_ = static_cast<std::int32_t>(result);
-    } else {
-      operation.error_ = 0;
-      operation.bytes_ += static_cast<std::size_t>(result);
-    }
-    operation.more_ = more;
-  }
-  /// Notes a part of a Send that was moved, and how much that is by now.
-  static std::size_t advance(Operation& operation, std::size_t bytes) noexcept {
-    return operation.bytes_ += bytes;
-  }
-  static std::size_t moved(const Operation& operation) noexcept { return operation.bytes_; }
-  static bool repeating(const Operation& operation) noexcept { return operation.repeating_; }
-  /// True from the moment the operation's end was asked for.
-  static bool cancelled(const Operation& operation) noexcept {
-    return operation.reason_ != Operation::Reason::none;
-  }
-
-  /// For the backend's own use while it has the operation.
-  static ListHook& hook(Operation& operation) noexcept { return operation.hook_; }
-  static Operation& from_hook(ListHook& hook) noexcept {
-    static_assert(std::is_standard_layout_v<Operation>, "the hook is the first member");
-    return reinterpret_cast<Operation&>(hook);
-  }
-  static std::uint32_t& slot(Operation& operation) noexcept { return operation.slot_; }
-  static std::uint8_t& phase(Operation& operation) noexcept { return operation.phase_; }
-  static std::uint8_t phase(const Operation& operation) noexcept { return operation.phase_; }
-};
-
 /// What a backend is made from. The references outlive the backend.
 struct BackendContext {
   const Options& options;
   BufferSource& buffers;
   BlockingCalls& blocking;
   Counters& counters;
-};
-
-/// A backend as a plugin. `probe` says in one sentence why it cannot work here ("io_uring_setup:
-/// EPERM (...)"), or leaves the string empty. `create` returns nullptr and a sentence when it fails
-/// after all. Neither throws but for memory.
-struct BackendInfo {
-  const char* name = "";
-  std::string (*probe)(const Options& options, bool by_name) = nullptr;
-  std::unique_ptr<Backend> (*create)(const BackendContext& context, std::string& why_not) = nullptr;
 };
 
 }  // namespace proa

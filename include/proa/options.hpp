@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstddef>
-#include <proa/backend.hpp>
+#include <proa/backend_info.hpp>
 #include <proa/time.hpp>
 #include <string>
 #include <vector>

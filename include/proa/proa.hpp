@@ -6,10 +6,14 @@
 #include <proa/accept_handler.hpp>
 #include <proa/address.hpp>
 #include <proa/backend.hpp>
+#include <proa/backend_info.hpp>
+#include <proa/backend_side.hpp>
 #include <proa/buffer.hpp>
 #include <proa/bytes.hpp>
+#include <proa/counters.hpp>
 #include <proa/datagram.hpp>
 #include <proa/datagram_handler.hpp>
+#include <proa/datagram_info.hpp>
 #include <proa/datagram_queue.hpp>
 #include <proa/descriptor.hpp>
 #include <proa/error.hpp>
@@ -31,9 +35,11 @@
 #include <proa/server.hpp>
 #include <proa/signal_handler.hpp>
 #include <proa/socket.hpp>
+#include <proa/socket_option.hpp>
 #include <proa/stream_handler.hpp>
 #include <proa/system.hpp>
 #include <proa/time.hpp>
 #include <proa/timer_handler.hpp>
 #include <proa/version.hpp>
+#include <proa/work.hpp>
 #include <proa/worker_pool.hpp>

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <proa/buffer.hpp>
+#include <proa/counters.hpp>
 #include <proa/operation.hpp>
 #include <proa/options.hpp>
 #include <proa/post.hpp>
@@ -17,42 +18,6 @@
 namespace proa {
 
 class HandlerLoop;
-
-/// Which backend was taken, and why.
-struct BackendReport {
-  struct Refusal {
-    std::string name;
-    std::string reason;  ///< one sentence
-  };
-  std::string name;
-  std::string chosen_by;         ///< "auto", "options" or "PROA_BACKEND"
-  std::vector<Refusal> refused;  ///< those that were tried before, in order
-  std::vector<std::string> features;
-};
-
-/// What happened since the proactor was made. Numbers only grow.
-struct Counters {
-  std::uint64_t submitted = 0;  ///< operations accepted by submit(), the handlers' own included
-  std::uint64_t completed = 0;  ///< operations ended; equal to `submitted` when nothing is pending
-  std::uint64_t delivered = 0;  ///< results, repeating operations count each time
-  std::uint64_t cancelled = 0;  ///< ended by cancel(), close() or a deadline
-  std::uint64_t deadlines = 0;  ///< ended by their deadline
-  std::uint64_t timers = 0;     ///< timers that fired
-  std::uint64_t posts = 0;      ///< posts run
-  std::uint64_t rounds = 0;     ///< turns of the loop
-  std::uint64_t waits = 0;      ///< times the backend entered the kernel to wait or flush
-  std::uint64_t retries = 0;  ///< operations started again inside after EAGAIN or a short transfer
-  std::uint64_t queue_full = 0;            ///< uring: times the submission queue was full
-  std::uint64_t completion_overflows = 0;  ///< uring: times the completion queue was full
-  std::uint64_t rearmed = 0;  ///< uring: multishot operations the kernel ended and we started again
-  std::uint64_t buffers_missed = 0;  ///< times a receive had to wait for a buffer
-  std::uint64_t accept_pauses = 0;   ///< times accepting stopped for want of descriptors or memory
-  std::uint64_t errors_unanswered = 0;  ///< on_error() returned, and the handler is open and waits
-                                        ///< for its owner: nothing more comes by itself
-  std::uint64_t left_behind = 0;   ///< handlers of a server that were neither destroyed nor opened
-                                   ///< again behind on_closed(): a forgotten `delete this`?
-  std::uint64_t stale_events = 0;  ///< events of descriptors or operations that were gone
-};
 
 /// The loop: takes operations, waits for their completions and calls their owners back. Everything
 /// belongs to one thread, which the first run(), run_once() or poll() binds; only post() and stop()

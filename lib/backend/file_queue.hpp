@@ -6,7 +6,8 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <proa/proactor.hpp>
+#include <proa/backend.hpp>
+#include <proa/file_requests.hpp>
 
 #include "base/operation_list.hpp"
 

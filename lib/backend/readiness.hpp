@@ -6,7 +6,7 @@
 
 #include <array>
 #include <cstdint>
-#include <proa/proactor.hpp>
+#include <proa/counters.hpp>
 
 #include "backend/perform.hpp"
 #include "backend/real_system.hpp"

@@ -2,8 +2,8 @@
 
 #include <memory>
 #include <proa/backend.hpp>
+#include <proa/counters.hpp>
 #include <proa/options.hpp>
-#include <proa/proactor.hpp>
 #include <string>
 #include <system_error>
 

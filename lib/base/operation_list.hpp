@@ -1,6 +1,6 @@
 #pragma once
 
-#include <proa/backend.hpp>
+#include <proa/backend_side.hpp>
 
 #include "base/list.hpp"
 

@@ -9,7 +9,7 @@
 #include <mutex>
 #include <proa/backend.hpp>
 #include <proa/buffer.hpp>
-#include <proa/proactor.hpp>
+#include <proa/counters.hpp>
 #include <thread>
 #include <vector>
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <proa/datagram_handler.hpp>
 #include <proa/on.hpp>
+#include <proa/requests.hpp>
 #include <proa/write_queue.hpp>
 
 namespace proa {

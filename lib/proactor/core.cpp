@@ -11,7 +11,7 @@
 #include <cstdio>
 #include <proa/datagram.hpp>
 #include <proa/file_requests.hpp>
-#include <proa/worker_pool.hpp>
+#include <proa/work.hpp>
 
 #include "backend/last_try.hpp"
 #include "backend/select.hpp"

@@ -8,8 +8,8 @@
 #include <atomic>
 #include <memory>
 #include <proa/backend.hpp>
+#include <proa/counters.hpp>
 #include <proa/options.hpp>
-#include <proa/proactor.hpp>
 #include <string>
 #include <thread>
 

@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <proa/file_requests.hpp>
-#include <proa/worker_pool.hpp>
+#include <proa/work.hpp>
 
 #include "base/misuse.hpp"
 #include "file/file_calls.hpp"

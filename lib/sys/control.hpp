@@ -6,8 +6,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <proa/datagram.hpp>
-#include <proa/system.hpp>
+#include <proa/datagram_info.hpp>
+#include <proa/socket_option.hpp>
 
 namespace proa {
 

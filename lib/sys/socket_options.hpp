@@ -1,6 +1,6 @@
 #pragma once
 
-#include <proa/system.hpp>
+#include <proa/socket_option.hpp>
 
 namespace proa {
 

@@ -72,6 +72,41 @@ ok &= report("public headers include the standard library and proa only", [
     for match in [included.match(line)] if match and not (
         match[1] == "<" and (re.fullmatch(r"[a-z_]+", match[2]) or match[2].startswith("proa/")))])
 
+# A folder of lib/ is a layer; the headers that programs include belong to layers as well. What is not named here is
+# part of the interface between the layers, or, if it makes or is a handler, on top.
+layers = ["words", "sys", "base", "interface", "buffer", "file", "backend", "proactor", "handler"]
+words = ["address", "bytes", "datagram_info", "descriptor", "error", "misuse", "socket_option", "time", "version"]
+operations = ["backend_side", "operation"]
+top = ["accept_handler", "datagram_handler", "file_handler", "handler", "notifier", "proa", "proactor", "server",
+       "signal_handler", "stream_handler", "timer_handler", "worker_pool"]
+
+
+def layer_of(name):
+    """Of a path below include/ or lib/."""
+    folder, rest = name.split("/", 1)
+    if folder != "proa":
+        return folder
+    header = rest[:-len(".hpp")]
+    return ("words" if header in words else "base" if header in operations else
+            "handler" if header in top else "interface")
+
+
+def arrows_upwards(path, name):
+    own = layers.index(layer_of(name))
+    for n, line in enumerate(lines(path), 1):
+        match = included.match(line)
+        if match and "/" in match[2] and match[2].split("/", 1)[0] in layers + ["proa"]:
+            if layers.index(layer_of(match[2])) > own:
+                yield f"{path.relative_to(root)}:{n}: {layer_of(name)} includes {match[2]}, of {layer_of(match[2])}"
+
+
+ok &= report("each layer includes those below it only", [
+    arrow for folder in (root / "lib", root / "include") for p in sorted(folder.rglob("*.[ch]pp"))
+    for arrow in arrows_upwards(p, str(p.relative_to(folder)))])
+
+ok &= report("lib/ has folders only", [str(p.relative_to(root)) for p in sorted((root / "lib").iterdir())
+                                        if p.is_file() and p.name != "meson.build"])
+
 meson_list = (root / "include/meson.build").read_text(encoding="utf-8")
 ok &= report("public headers are installed", [
     f"{p.relative_to(root)} is not in include/meson.build" for p in headers

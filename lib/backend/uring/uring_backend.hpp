@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <proa/backend.hpp>
 #include <proa/file_requests.hpp>
+#include <proa/options.hpp>
 #include <proa/poll.hpp>
-#include <proa/proactor.hpp>
 #include <string>
 #include <vector>
 

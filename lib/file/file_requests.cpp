@@ -1,9 +1,8 @@
-// An owned file, and the inputs of the requests on files. Upholds R3: paths and lists are copied.
+// The inputs of the requests on files. Upholds R3: paths and lists are copied.
 #include <cerrno>
 #include <limits>
 #include <new>
 #include <proa/file_requests.hpp>
-#include <proa/proactor.hpp>
 #include <proa/requests.hpp>
 
 #include "base/error_code.hpp"
@@ -13,8 +12,6 @@ namespace proa {
 namespace {
 
 constexpr std::uint64_t last_offset = std::numeric_limits<std::int64_t>::max();
-
-std::error_code told(long result) noexcept { return to_error_code(static_cast<int>(result)); }
 
 template <class Piece>
 std::int32_t refuse(typename Pieces<Piece>::Fault fault, std::uint64_t offset,
@@ -31,39 +28,6 @@ long System::open_file(const char*, OpenFlags, unsigned, Descriptor&) noexcept {
 }
 long System::adopt_file(int, Descriptor&) noexcept { return -EOPNOTSUPP; }
 long System::file_alignment(Descriptor, FileAlignment&) noexcept { return -EOPNOTSUPP; }
-
-File File::open(Proactor& proactor, const std::string& path, OpenFlags flags, unsigned mode,
-                std::error_code& error) noexcept {
-  if (path.find('\0') != std::string::npos) {
-    error = Error::path_has_nul;
-    return {};
-  }
-  Descriptor opened;
-  System& system = proactor.system();
-  const long result = system.open_file(path.c_str(), flags, mode, opened);
-  error = told(result);
-  return result < 0 ? File() : File(system, opened);
-}
-
-File File::adopt(Proactor& proactor, int number, std::error_code& error) noexcept {
-  Descriptor adopted;
-  System& system = proactor.system();
-  const long result = system.adopt_file(number, adopted);
-  error = told(result);
-  return result < 0 ? File() : File(system, adopted);
-}
-
-File File::borrow(Proactor& proactor, int number, std::error_code& error) noexcept {
-  File file = adopt(proactor, number, error);
-  file.borrowed_ = true;
-  return file;
-}
-
-FileAlignment File::alignment() const noexcept {
-  FileAlignment alignment;
-  if (valid()) system_->file_alignment(descriptor_, alignment);
-  return alignment;
-}
 
 void ReadAt::prepare(Descriptor file, std::uint64_t offset, const MutableBytes* pieces,
                      std::size_t count) noexcept {

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <proa/address.hpp>
+
+namespace proa {
+
+/// What a datagram brings beside its bytes and its source. What was not asked for
+/// (DatagramOptions) stays as it is here.
+struct DatagramInfo {
+  bool truncated = false;  ///< it was longer than the buffer: the rest is lost
+  /// More than 0: the bytes are several datagrams of one source, each of this size, the last one
+  /// perhaps smaller (UDP_GRO, udp(7)).
+  std::size_t segment = 0;
+  Address destination;             ///< where it was sent to, with port 0 (IP_PKTINFO, ip(7))
+  std::uint32_t interface = 0;     ///< number of the interface that it came by
+  std::uint8_t traffic_class = 0;  ///< TOS or traffic class; the two lowest bits are ECN (RFC 3168)
+  std::chrono::nanoseconds arrived{0};  ///< wall clock, since 1970, taken by the kernel
+};
+
+}  // namespace proa

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+
+namespace proa {
+
+enum class Transport : unsigned char { stream, datagram };
+enum class SocketOption : unsigned char {
+  reuse_address,
+  reuse_port,
+  no_delay,
+  keep_alive,
+  v6_only,
+  send_buffer,     ///< bytes
+  receive_buffer,  ///< bytes
+  linger,          ///< seconds; 0 makes close() reset the connection, -1 is the default
+  broadcast,
+  tell_destination,  ///< each of these makes recvmsg(2) deliver a control message
+  tell_traffic_class,
+  tell_arrival,
+  tell_errors,          ///< take_notice() has what comes back for what was sent (IP_RECVERR, ip(7))
+  zero_copy,            ///< what is sent may stay where it is until take_notice() says so
+  coalesce,             ///< UDP: several datagrams of a source come as one (UDP_GRO)
+  segment_size,         ///< UDP: 0 asks whether the system cuts what is sent (UDP_SEGMENT)
+  keep_whole,           ///< 1: never cut into fragments (IP_MTU_DISCOVER, the DF bit)
+  path_mtu,             ///< read only, bytes; of a connected socket (IP_MTU)
+  traffic_class,        ///< of what is sent (IP_TOS, IPV6_TCLASS)
+  multicast_interface,  ///< its number
+  multicast_hops,
+  multicast_loop,  ///< whether this machine gets what it sends to its groups
+  pending_error,   ///< read only: takes the socket's error (SO_ERROR), 0 or -errno
+};
+enum class ShutdownSide : unsigned char { receive, send, both };
+
+/// What comes back for what was sent.
+struct SendNotice {
+  std::int32_t error = 0;   ///< -errno: what the net says; 0: nothing of that kind
+  bool returned = false;    ///< the system is done with memory that it was lent for sending, ...
+  std::uint32_t first = 0;  ///< ... that of these messages, counted from 0
+  std::uint32_t last = 0;
+};
+
+}  // namespace proa

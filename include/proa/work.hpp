@@ -1,0 +1,46 @@
+#pragma once
+
+#include <proa/operation.hpp>
+
+namespace proa {
+
+class WorkerPool;
+class Workers;
+
+/// Blocking work of the program's own, done by a thread of a WorkerPool and completed on the loop:
+///
+///     struct Hash {
+///       void compute() noexcept { ... }             // on a worker
+///       void computed(const proa::Result& result);  // on the proactor's thread
+///       proa::On<proa::Work, &Hash::computed> work_{*this};
+///     };
+///     hash.work_.prepare<&Hash::compute>(hash);
+///     pool.run(hash.work_);
+///
+/// What the worker wrote is seen in the callback. The result has no bytes, and no error but
+/// errc::operation_canceled (or Error::deadline) for work that had not begun.
+class Work : public Operation {
+ public:
+  Work() noexcept : Operation(Opcode::work, Direction::none) {}
+
+  void prepare(void (*function)(void*) noexcept, void* object) noexcept {
+    check_idle("prepare");
+    function_ = function;
+    object_ = object;
+  }
+  template <auto Method, class Object>
+  void prepare(Object& object) noexcept {
+    prepare([](void* self) noexcept { (static_cast<Object*>(self)->*Method)(); }, &object);
+  }
+
+ private:
+  friend class Core;
+  friend class WorkerPool;
+  friend class Workers;
+
+  void (*function_)(void*) noexcept = nullptr;
+  void* object_ = nullptr;
+  Workers* workers_ = nullptr;
+};
+
+}  // namespace proa

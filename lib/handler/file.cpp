@@ -1,0 +1,48 @@
+// An owned file, opened or adopted in the calling thread by the system of a proactor.
+#include <proa/file.hpp>
+#include <proa/proactor.hpp>
+
+#include "base/error_code.hpp"
+
+namespace proa {
+
+namespace {
+
+std::error_code told(long result) noexcept { return to_error_code(static_cast<int>(result)); }
+
+}  // namespace
+
+File File::open(Proactor& proactor, const std::string& path, OpenFlags flags, unsigned mode,
+                std::error_code& error) noexcept {
+  if (path.find('\0') != std::string::npos) {
+    error = Error::path_has_nul;
+    return {};
+  }
+  Descriptor opened;
+  System& system = proactor.system();
+  const long result = system.open_file(path.c_str(), flags, mode, opened);
+  error = told(result);
+  return result < 0 ? File() : File(system, opened);
+}
+
+File File::adopt(Proactor& proactor, int number, std::error_code& error) noexcept {
+  Descriptor adopted;
+  System& system = proactor.system();
+  const long result = system.adopt_file(number, adopted);
+  error = told(result);
+  return result < 0 ? File() : File(system, adopted);
+}
+
+File File::borrow(Proactor& proactor, int number, std::error_code& error) noexcept {
+  File file = adopt(proactor, number, error);
+  file.borrowed_ = true;
+  return file;
+}
+
+FileAlignment File::alignment() const noexcept {
+  FileAlignment alignment;
+  if (valid()) system_->file_alignment(descriptor_, alignment);
+  return alignment;
+}
+
+}  // namespace proa
