@@ -4,8 +4,6 @@
 // R7 (a deadline is told of what the kernel has nothing for).
 #include "backend/last_try.hpp"
 
-#include <poll.h>
-
 #include <cerrno>
 #include <proa/datagram.hpp>
 
@@ -59,13 +57,13 @@ long connect_result(Connect& connect, System& system) noexcept {
 
 }  // namespace
 
-bool may_go_on(const Operation& operation) noexcept {
-  const bool in = operation.direction() == Direction::in;
-  return sys::ready_now(operation.descriptor().number, in ? POLLIN : POLLOUT);
+bool may_go_on(const Operation& operation, System& system) noexcept {
+  return operation.direction() == Direction::in ? system.readable(operation.descriptor())
+                                                : system.writable(operation.descriptor());
 }
 
 bool last_try(Operation& operation, System& system, BufferSource& buffers) noexcept {
-  if (!may_go_on(operation)) return false;
+  if (!may_go_on(operation, system)) return false;
   Performer performer(system, buffers);
   long result = -EAGAIN;
   switch (operation.opcode()) {

@@ -4,9 +4,9 @@
 
 namespace proa {
 
-/// Whether poll(2) says that the descriptor has something for the operation's direction: data,
-/// room, an end or an error.
-bool may_go_on(const Operation& operation) noexcept;
+/// Whether the system says that the descriptor has something for the operation's direction: data,
+/// room, an end or an error. One that cannot be asked says no.
+bool may_go_on(const Operation& operation, System& system) noexcept;
 
 /// Tries an operation once more, without waiting, whose deadline has come and which the backend has
 /// given back undone. True if that brought a result, which is set then (BackendSide::finish()): a

@@ -253,7 +253,7 @@ bool Core::keeps_its_place(Operation& operation) noexcept {
   if (operation.state_ != State::waiting) return false;
   const bool again = operation.reason_ == Reason::deadline;
   if (again && operation.direction_ == Direction::out) return false;
-  if (!may_go_on(operation)) return false;
+  if (!may_go_on(operation, system())) return false;
   operation.reason_ = Reason::deadline;
   return timers_.add(operation, operation.timer_, after(now_, place_kept));
 }
