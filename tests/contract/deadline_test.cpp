@@ -204,4 +204,19 @@ TEST_CASE("an error of the connection that came before the deadline is told", "[
   });
 }
 
+TEST_CASE("what ends while shutdown() is late is told", "[R7]") {
+  proa::Options with = options();
+  with.round_budget = 7;
+  std::list<Read> reads;
+  World world(with);
+  for (int i = 0; i < 60; ++i) {
+    world.submit(reads.emplace_back().from(world.pair(Link::abstract).descriptor()));
+  }
+  world.turn();
+  const proa::TimePoint limit = world.in(20ms);
+  reads.front().then = [&] { stand_still(world, limit); };
+  CHECK(world->shutdown(20ms) == 0);
+  CHECK(all_done(reads));
+}
+
 }  // namespace
