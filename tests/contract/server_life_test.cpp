@@ -286,6 +286,34 @@ TEST_CASE("a drain serves what waits in the backlog", "[R2]") {
   REQUIRE(!proa::Server<Echo>(*world).listen(address.to_string()));
 }
 
+TEST_CASE("a drain answers what had arrived, on connections that waited in the backlog too",
+          "[R2]") {
+  Echo::opened = Echo::closed = 0;
+  World world;
+  proa::Server<Echo> server(*world);
+  REQUIRE(!server.listen("127.0.0.1:0"));
+  const Address address = server.addresses()[0];
+  std::vector<Peer*> peers = fill_backlog(world, address, 50);
+  world.run_until("all are live", [&] { return Echo::opened == 50; });
+  for (Peer* waiting : fill_backlog(world, address, 10)) peers.push_back(waiting);
+  for (Peer* peer : peers) {
+    peer->send("hello");
+    while (!peer->sent()) peer->turn();
+  }
+  bool drained = false;
+  server.drain(1h, [&] { drained = true; });
+  world.run_until("it has drained", [&] {
+    for (Peer* peer : peers) {
+      if (peer->open() && peer->ended()) peer->close();
+    }
+    return drained;
+  });
+  for (Peer* peer : peers) {
+    CHECK(peer->received() == "hello");
+    CHECK(peer->error() == 0);
+  }
+}
+
 TEST_CASE("what a drain cannot serve by its deadline is closed", "[R4]") {
   Echo::opened = Echo::closed = 0;
   World world;

@@ -80,4 +80,23 @@ inline constexpr char file_states[] = R"(
 | `close()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | `on_closed()` | nothing | nothing |
 )";
 
+inline constexpr char stream_states[] = R"(
+| StreamHandler | idle | connecting | open | finishing | broken | closing | shut down |
+|---|---|---|---|---|---|---|---|
+| `connect()` | `on_open()` | `on_error(connection_already_in_progress)` | `on_error(already_connected)` | `on_error(already_connected)` | `on_error(already_connected)` | `on_open()` | nothing |
+| `start_reading()` | nothing | `on_read()` | `on_read()` | nothing | nothing | nothing | nothing |
+| `start_reading()` before `connect()` | `on_open()`, `on_read()` | see above | see above | see above | see above | `on_open()` | nothing |
+| `stop_reading()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+| `write()` | `on_error(not_connected)` | `on_write()` | `on_write()` | `on_error(closing)` | nothing | nothing | nothing |
+| `write()` before `connect()` | `on_open()`, `on_write()` | see above | see above | see above | see above | `on_open()` | nothing |
+| `send_file()` | `on_error(not_connected)` | `on_write()` | `on_write()` | `on_error(closing)` | nothing | nothing | nothing |
+| `receive_file()` | `on_error(not_connected)` | `on_received()` | `on_received()` | nothing | nothing | nothing | nothing |
+| `half_close()` | `on_error(not_connected)` | nothing | nothing | nothing | nothing | nothing | nothing |
+| `finish()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | `on_closed()` | nothing | nothing |
+| `close()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | `on_closed()` | nothing | nothing |
+| `set_read_timeout()`, `set_idle_timeout()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+| `set_read_timeout(0)`, `set_idle_timeout(0)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | nothing | nothing |
+| `set_watermarks()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+)";
+
 }  // namespace proa_test

@@ -63,6 +63,34 @@ drains() {
   cmp -n "$size" in out
 }
 
+# Also what has only reached the kernel, and on connections that nobody has accepted.
+answers_what_had_arrived() {
+  start_echo 127.0.0.1:0
+  local port connections=() fd line
+  port=$(port_of "${addresses[0]}")
+  for _ in {1..50}; do
+    exec {fd}<>"/dev/tcp/127.0.0.1/$port"
+    echo early >&"$fd"
+    read -r -t 120 line <&"$fd"
+    connections+=("$fd")
+  done
+  kill -STOP "$pid"
+  for _ in {1..10}; do
+    exec {fd}<>"/dev/tcp/127.0.0.1/$port"
+    connections+=("$fd")
+  done
+  for fd in "${connections[@]}"; do echo late >&"$fd"; done
+  kill -TERM "$pid"
+  kill -CONT "$pid"
+  for fd in "${connections[@]}"; do
+    read -r -t 120 line <&"$fd"
+    [ "$line" = late ]
+    if read -r -t 120 line <&"$fd"; then return 1; fi
+    exec {fd}>&-
+  done
+  wait "$pid"
+}
+
 second_signal() {
   "$tools/proa-echo" --backend "$backend" --drain 60 --listen 127.0.0.1:0 >echo.log &
   pid=$!
@@ -126,6 +154,7 @@ check "prints where it listens" prints_where
 check "ends cleanly on SIGTERM" ends_cleanly TERM
 check "ends cleanly on SIGINT" ends_cleanly INT
 check "drains what is under way" drains
+check "answers what had arrived" answers_what_had_arrived
 check "a second signal ends it at once" second_signal
 check "removes no path but its own" keeps_foreign_path
 check "bad usage and failures are named" bad_usage
