@@ -43,6 +43,28 @@ class BlockingCalls {
   ~BlockingCalls() = default;
 };
 
+/// The process that a backend was made in, as the backend sees it.
+class Process {
+ public:
+  /// Whether this is a child of fork(2) of that process, which has not called renew(). Then nothing
+  /// that parent and child share may be touched, not even by forget() and wake(); close(2) of one's
+  /// own copies is harmless. Any thread, also in a signal handler.
+  virtual bool inherited() const noexcept = 0;
+  /// One that never forks.
+  static const Process& alone() noexcept;
+
+ protected:
+  ~Process() = default;
+};
+
+inline const Process& Process::alone() noexcept {
+  struct Alone final : Process {
+    bool inherited() const noexcept override { return false; }
+  };
+  static const Alone one;
+  return one;
+}
+
 class Backend;
 
 /// Hears from a backend how often a signal was sent. The proactor's thread.
@@ -93,6 +115,11 @@ class Backend {
     return -EOPNOTSUPP;
   }
 
+  /// This process is a child of fork(2) of the one that made the backend, and takes it over; wait()
+  /// was never called. Makes anew what a child shares with its parent, or does not inherit; the
+  /// operations stay. 0, or -errno: the proactor says that it cannot go on here.
+  virtual long renew() noexcept { return -EOPNOTSUPP; }
+
   /// When wait() would do something without being told to by the system; `never` if all it waits
   /// for is an event. For a foreign event loop.
   virtual TimePoint next_deadline() const noexcept { return never; }
@@ -110,6 +137,7 @@ struct BackendContext {
   BufferSource& buffers;
   BlockingCalls& blocking;
   Counters& counters;
+  const Process& process = Process::alone();
 };
 
 }  // namespace proa

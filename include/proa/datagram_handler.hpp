@@ -99,7 +99,7 @@ class DatagramHandler : public Handler {
   /// Error::write_limit. Of
   /// refused ones 4096 wait for their turn to be told; what is refused beyond is counted in
   /// errors() alone.
-  void set_limit(std::size_t bytes) noexcept { limit_ = bytes; }
+  void set_limit(std::size_t bytes) noexcept;
   /// Datagrams that could not be sent, and errors that on_error() told.
   std::uint64_t errors() const noexcept { return errors_; }
 

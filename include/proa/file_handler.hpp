@@ -57,7 +57,7 @@ class FileHandler : public Handler {
   /// on_error(errc::bad_file_descriptor) comes; the same goes for sync().
   void write(Buffer buffer) noexcept;
   /// Copies into blocks of the pool.
-  void write(Bytes bytes) noexcept { writev(&bytes, 1); }
+  void write(Bytes bytes) noexcept;
   /// The same, gathered: one write, one on_write().
   void writev(const Bytes* pieces, std::size_t count) noexcept;
   /// Where what is written from here on goes; 0 at first. Files opened with OpenFlags::append are
@@ -145,7 +145,8 @@ class FileHandler : public Handler {
   void drop_ahead() noexcept;
   void restart_reading() noexcept;
 
-  bool accepts_output() noexcept;
+  bool accepts_output(const char* verb) noexcept;
+  void copy(const Bytes* pieces, std::size_t count) noexcept;
   void write_grew() noexcept;
   void set_filled(bool filled) noexcept;
   const Watermarks& watermarks() const noexcept;

@@ -89,7 +89,12 @@ class Handler {
     notice_left = 256,    // a server made it; on_closed() has returned, and it was not destroyed
   };
 
-  bool start() noexcept;  // idle -> open; false if it is not open now: closing, or shut down
+  // Each verb begins with one of these two, and gives its name: use from a foreign thread is
+  // misuse.
+  void check(const char* verb) const noexcept;
+  // idle -> open; false if it is not open now: closing, or shut down
+  bool start(const char* verb) noexcept;
+  bool open_up() noexcept;
   void notify_later(std::uint16_t notices) noexcept;
   void fail(std::int32_t error) noexcept;  // -errno: on_error() from the loop
   /// Puts a descriptor in place of the one before.
@@ -101,6 +106,12 @@ class Handler {
   void unanswered() noexcept;  // on_error() has returned, and nothing more comes by itself
   [[noreturn]] void misused(const char* how) const noexcept;
   [[noreturn]] void clashes(const Handler& other) const noexcept;
+  // In the destructor of one that is not idle: misuse, except in a child of fork(2).
+  void destroyed(const char* how) noexcept;
+  // In a child of fork(2): idle, without a callback or a call that the parent could notice.
+  void disown() noexcept;
+  /// Undoes what it has done to its own process.
+  virtual void leave_process() noexcept {}
   /// One of the notices that the derived handler set.
   virtual void dispatch(Notice) {}
   /// on_drain() is due.

@@ -14,7 +14,7 @@ class Notifier : public Handler {
 
   /// Makes it open, so that on_notify() can come, also for what was notified before; the proactor's
   /// thread.
-  void start() noexcept { Handler::start(); }
+  void start() noexcept { Handler::start("start"); }
   /// Any thread, also from a signal handler (signal-safety(7)): no lock, no allocation, at most one
   /// write(2), or kevent(2) with kqueue.
   void notify() noexcept;

@@ -94,7 +94,7 @@ class Operation {
   using Deliver = void (*)(Operation&, const Result&);
   static constexpr std::uint32_t no_index = 0xffffffff;
 
-  [[noreturn]] void abandon() const noexcept;
+  void abandon() const noexcept;
   [[noreturn]] void busy(const char* verb) const noexcept;
 
   ListHook hook_;
@@ -111,8 +111,9 @@ class Operation {
   Reason reason_ = Reason::none;  // the first that asked for its end
   bool repeating_ = false;        // yields many results, the last one without `more_`
   bool more_ = false;
-  bool at_workers_ = false;  // a worker has it, or it waits for one; the backend has not
-  std::uint8_t phase_ = 0;   // the backend's own
+  bool at_workers_ = false;   // a worker has it, or it waits for one; the backend has not
+  std::uint8_t phase_ = 0;    // the backend's own
+  std::int32_t process_ = 0;  // that submitted it
 };
 
 }  // namespace proa

@@ -26,6 +26,7 @@ class Post {
   Run discard_;
   Post* next_ = nullptr;
   std::atomic<bool> queued_{false};
+  long process_ = 0;  // that queued it
 };
 
 /// A Post that calls a method without arguments: `proa::OnPost<&Session::refresh> refresh_{*this};`

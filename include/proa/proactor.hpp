@@ -94,6 +94,10 @@ class Proactor {
   const BackendReport& backend() const noexcept;
   const Counters& counters() const noexcept;
 
+  /// Misuse unless the caller is on the proactor's thread; `verb` is what the message says it
+  /// called, without parentheses. Every verb of the library begins so, and yours may.
+  void check_thread(const char* verb) const noexcept;
+
   /// For the library's own parts.
   HandlerLoop& core() noexcept { return *core_; }
 

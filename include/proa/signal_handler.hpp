@@ -46,6 +46,7 @@ class SignalHandler : public Notifier {
   using Notifier::notify;
   void on_notify() final;
   void closing_down() noexcept override;
+  void leave_process() noexcept override { closing_down(); }
 
   detail::Subscription* subscriptions_ = nullptr;
 };

@@ -55,7 +55,7 @@ class StreamHandler : public Handler {
   /// leaves in one system call.
   void write(Buffer buffer) noexcept;
   /// Copies into blocks of the pool.
-  void write(Bytes bytes) noexcept { writev(&bytes, 1); }
+  void write(Bytes bytes) noexcept;
   /// The same, gathered: one write, one on_write().
   void writev(const Bytes* pieces, std::size_t count) noexcept;
 
@@ -178,7 +178,8 @@ class StreamHandler : public Handler {
   void await_input() noexcept;
   void update_reading() noexcept;
   void need_connection() noexcept;
-  bool accepts_output() noexcept;
+  bool accepts_output(const char* verb) noexcept;
+  void copy(const Bytes* pieces, std::size_t count) noexcept;
   bool exceeds_limit(std::size_t more) noexcept;
   void queue_grew() noexcept;
   bool drained() const noexcept;
@@ -202,7 +203,7 @@ class StreamHandler : public Handler {
   Timing* timing() noexcept;
   bool silent() const noexcept;
   bool timed_out(TimePoint now) noexcept;
-  bool take_limit(Duration limit) noexcept;
+  bool take_limit(const char* verb, Duration limit) noexcept;
   void start_timing() noexcept;
   void arm_timer() noexcept;
   TimePoint next_timeout() const noexcept;

@@ -91,6 +91,11 @@ class PollingBackend : public Backend, protected Poller {
     return at_once ? TimePoint() : adapter_.next_retry();
   }
   System& system() noexcept final { return adapter_; }
+  long renew() noexcept final {
+    if (files_.busy()) return -EBUSY;  // the kernel works for the parent
+    const long result = static_cast<Kernel&>(*this).reopen();
+    return result < 0 ? result : adapter_.watch_again();
+  }
 
   static std::unique_ptr<Backend> create(const BackendContext& context, std::string& why_not) {
     auto backend = std::make_unique<Kernel>(context);
@@ -105,12 +110,14 @@ class PollingBackend : public Backend, protected Poller {
       : adapter_(*this, context.buffers, context.blocking, context.counters),
         files_(context.blocking, context.counters),
         native_files_(context.options.native_files),
+        process_(context.process),
         blocking_(context.blocking),
         counters_(context.counters) {}
 
   ReadinessAdapter adapter_;
   Files files_;
   const bool native_files_;
+  const Process& process_;
 
  private:
   bool files_ready() const noexcept { return files_.has_finished() || files_.due(); }

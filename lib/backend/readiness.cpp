@@ -295,6 +295,16 @@ void ReadinessAdapter::before_wait(TimePoint now) noexcept {
   if (!retrying_.empty() && now >= retry_at_) runnable_.splice(retrying_);
 }
 
+long ReadinessAdapter::watch_again() noexcept {
+  long result = 0;
+  entries_.each([&](Entry& entry, int descriptor) {
+    if (!entry.watched || result < 0) return;
+    entry.ready = {};  // the first event tells
+    result = poller_.watch(descriptor, token_of(descriptor, entry.generation), false);
+  });
+  return result;
+}
+
 long ReadinessAdapter::close(Descriptor descriptor) noexcept {
   drop(descriptor, false);
   return sys::close(descriptor.number);

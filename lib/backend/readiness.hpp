@@ -69,6 +69,9 @@ class ReadinessAdapter final : public RealSystem {
   /// When before_wait() has something to do by itself.
   TimePoint next_retry() const noexcept { return retrying_.empty() ? never : retry_at_; }
 
+  /// The poller has forgotten all that it watched: it is told again. 0 or -errno.
+  long watch_again() noexcept;
+
   long close(Descriptor descriptor) noexcept override;
   void forget(Descriptor descriptor) noexcept override { drop(descriptor, true); }
 

@@ -31,11 +31,14 @@ class DescriptorTable {
     if (chunk >= chunks_.size() || !chunks_[chunk]) return nullptr;
     return &(*chunks_[chunk])[index % chunk_size];
   }
+  /// Calls visit(entry, number) for each entry that was made.
   template <class Visit>
   void each(Visit visit) {
-    for (auto& chunk : chunks_) {
-      if (!chunk) continue;
-      for (Entry& entry : *chunk) visit(entry);
+    for (std::size_t chunk = 0; chunk < chunks_.size(); ++chunk) {
+      if (!chunks_[chunk]) continue;
+      for (std::size_t i = 0; i < chunk_size; ++i) {
+        visit((*chunks_[chunk])[i], static_cast<int>(chunk * chunk_size + i));
+      }
     }
   }
 

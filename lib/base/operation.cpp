@@ -4,10 +4,13 @@
 
 #include "base/misuse.hpp"
 #include "base/operation_table.hpp"
+#include "sys/sys.hpp"
 
 namespace proa {
 
+// A child of fork(2) has copies of its parent's, and may end as it likes.
 void Operation::abandon() const noexcept {
+  if (process_ != sys::process()) return;
   misuse("%s %p on descriptor %d destroyed while it was pending", traits_of(opcode_).name,
          static_cast<const void*>(this), descriptor_);
 }

@@ -8,6 +8,7 @@
 #include <new>
 #include <utility>
 
+#include "base/misuse.hpp"
 #include "sys/sys.hpp"
 
 namespace proa {
@@ -220,6 +221,11 @@ bool Pool::collect_foreign() noexcept {
   return free_blocks_ != nullptr;
 }
 
+void Pool::disown() noexcept {
+  new (&mutex_) std::mutex;
+  backend_ = nullptr;
+}
+
 void Pool::orphan() noexcept {
   bool last = false;
   {
@@ -238,7 +244,13 @@ void Pool::orphan() noexcept {
 namespace detail {
 
 void release(Segment* segment) noexcept { segment->block->pool->release(segment); }
-Segment* share(Segment* segment) noexcept { return segment->block->pool->share(segment); }
+Segment* share(Segment* segment) noexcept {
+  Pool& pool = *segment->block->pool;
+  if (!pool.may_share()) {
+    misuse("Buffer of %u bytes: share() on a foreign thread", segment->size);
+  }
+  return pool.share(segment);
+}
 std::size_t capacity_of(const Segment* segment) noexcept { return segment->block->capacity; }
 
 }  // namespace detail

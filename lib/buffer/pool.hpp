@@ -64,6 +64,8 @@ class Pool final : public BufferSource {
   /// Called by the proactor instead of deleting the pool: it deletes itself when nothing is lent
   /// any more.
   void orphan() noexcept;
+  /// Before that in a child of fork(2), where a thread that held the mutex does not exist.
+  void disown() noexcept;
 
   /// Whether receives wait for a block that take() would give now.
   bool wanted() noexcept { return missed_.load(std::memory_order_relaxed) && available(); }

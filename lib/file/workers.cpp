@@ -6,6 +6,7 @@
 #include <boost/intrusive/parent_from_member.hpp>
 #include <csignal>
 #include <exception>
+#include <new>
 #include <proa/backend.hpp>
 #include <utility>
 
@@ -36,6 +37,14 @@ Workers::~Workers() {
   }
   some_.notify_all();
   for (std::thread& thread : threads_) thread.join();
+}
+
+// Made anew over what they were: a destructor would wait for threads that are the parent's.
+void Workers::disown() noexcept {
+  for (std::thread& thread : threads_) new (&thread) std::thread;
+  threads_.clear();
+  new (&mutex_) std::mutex;
+  new (&some_) std::condition_variable;
 }
 
 bool Workers::ready() noexcept {

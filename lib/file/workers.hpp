@@ -57,6 +57,8 @@ class Workers {
   std::size_t pending() const noexcept { return pending_; }
   const std::string& name() const noexcept { return name_; }
   unsigned threads() const noexcept { return static_cast<unsigned>(threads_.size()); }
+  /// This process is a child of fork(2), where the threads do not exist: there are none then.
+  void disown() noexcept;
   /// For the core's list of all.
   ListHook& hook() noexcept { return hook_; }
   static Workers& from_hook(ListHook& hook) noexcept;

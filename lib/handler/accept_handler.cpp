@@ -40,12 +40,12 @@ void describe(std::string* detail, const Address& address, const std::error_code
 }  // namespace
 
 AcceptHandler::~AcceptHandler() {
-  if (open()) misused("destroyed before on_closed()");
+  if (open()) destroyed("destroyed before on_closed()");
 }
 
 std::error_code AcceptHandler::listen(const Address& address, const ListenOptions& options,
                                       std::string* detail) {
-  proactor().core().check_thread("listen");
+  check("listen");
   std::error_code error;
   if (closing()) {
     error = Error::closing;
@@ -66,7 +66,7 @@ std::error_code AcceptHandler::listen(const Address& address, const ListenOption
       delay_ = {};
       pause_told_ = false;
       taken_ = 0;
-      start();
+      start("listen");
     }
   }
   describe(detail, address, error);
@@ -93,19 +93,21 @@ Socket AcceptHandler::make(const Address& address, const ListenOptions& options,
 }
 
 void AcceptHandler::pause() noexcept {
+  check("pause");
   if (!open() || closing() || mode_ != Mode::accepting) return;
   mode_ = Mode::paused;
   proactor().cancel(accept_);
 }
 
 void AcceptHandler::resume() noexcept {
+  check("resume");
   if (!open() || closing() || mode_ != Mode::paused) return;
   mode_ = Mode::accepting;
   arm();
 }
 
 void AcceptHandler::finish() noexcept {
-  start();
+  start("finish");
   if (!open() || closing() || mode_ == Mode::finishing) return;
   if (!descriptor().valid()) return close();
   mode_ = Mode::finishing;

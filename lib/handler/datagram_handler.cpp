@@ -48,6 +48,7 @@ void DatagramHandler::on_error(std::error_code) {}
 
 std::error_code DatagramHandler::bind(const Address& address, const DatagramOptions& options,
                                       std::string* detail) {
+  check("bind");
   const std::error_code error = open_with(address, options, true);
   describe(detail, "cannot bind ", address, options.coalesce, error);
   return error;
@@ -55,6 +56,7 @@ std::error_code DatagramHandler::bind(const Address& address, const DatagramOpti
 
 std::error_code DatagramHandler::connect(const Address& peer, const DatagramOptions& options,
                                          std::string* detail) {
+  check("connect");
   std::error_code error;
   if (open() && !closing() && !connected_) {
     const long result = proactor().system().connect(descriptor(), peer);
@@ -99,7 +101,6 @@ std::error_code DatagramHandler::make(const Address& address, const DatagramOpti
 
 std::error_code DatagramHandler::open_with(const Address& address, const DatagramOptions& options,
                                            bool binds) {
-  proactor().core().check_thread("bind");
   if (closing() || proactor().shutting_down()) return Error::closing;
   if (open()) return std::make_error_code(std::errc::device_or_resource_busy);
   if (!address.is_set()) return Error::bad_address;
@@ -122,7 +123,7 @@ std::error_code DatagramHandler::open_with(const Address& address, const Datagra
       (options.destination || options.traffic_class || options.arrival || options.coalesce);
   listen_for_errors();
   begin_zero_copy(options.zero_copy_from);
-  start();
+  start("bind");
   start_receiving();
   return {};
 }
@@ -135,6 +136,7 @@ void DatagramHandler::listen_for_errors() noexcept {
 }
 
 void DatagramHandler::stop_receiving() noexcept {
+  check("stop_receiving");
   if (!open() || closing() || !receiving_) return;
   receiving_ = false;
   ending_ = recv_.pending();
@@ -142,6 +144,7 @@ void DatagramHandler::stop_receiving() noexcept {
 }
 
 void DatagramHandler::start_receiving() noexcept {
+  check("start_receiving");
   if (!open() || closing()) return;
   receiving_ = true;
   failures_ = 0;
@@ -221,6 +224,7 @@ void DatagramHandler::release_resources() noexcept {
 
 std::error_code DatagramHandler::join(const Address& group, std::uint32_t interface,
                                       const Address& source) noexcept {
+  check("join");
   if (closing()) return Error::closing;
   if (!group.is_set()) return Error::bad_address;
   const long result = proactor().system().multicast(descriptor(), true, group, interface, source);
@@ -229,6 +233,7 @@ std::error_code DatagramHandler::join(const Address& group, std::uint32_t interf
 
 std::error_code DatagramHandler::leave(const Address& group, std::uint32_t interface,
                                        const Address& source) noexcept {
+  check("leave");
   if (closing()) return Error::closing;
   if (!group.is_set()) return Error::bad_address;
   const long result = proactor().system().multicast(descriptor(), false, group, interface, source);
@@ -237,11 +242,17 @@ std::error_code DatagramHandler::leave(const Address& group, std::uint32_t inter
 
 std::error_code DatagramHandler::set_multicast(std::uint32_t interface, int hops,
                                                bool loop) noexcept {
+  check("set_multicast");
   std::error_code error =
       socket_.set_option(SocketOption::multicast_interface, static_cast<int>(interface));
   if (!error) error = socket_.set_option(SocketOption::multicast_hops, hops);
   if (!error) error = socket_.set_option(SocketOption::multicast_loop, loop);
   return error;
+}
+
+void DatagramHandler::set_limit(std::size_t bytes) noexcept {
+  check("set_limit");
+  limit_ = bytes;
 }
 
 int DatagramHandler::path_mtu() const noexcept {

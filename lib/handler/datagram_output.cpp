@@ -50,12 +50,14 @@ bool DatagramHandler::takes_output() noexcept {
 }
 
 void DatagramHandler::send(Buffer datagram, const Address& to) noexcept {
+  check("send");
   if (!datagram || !takes_output()) return;
   const std::int32_t refused = refusal(to, datagram.capacity());
   queue(std::move(datagram), 0, refused, to);
 }
 
 void DatagramHandler::send(Bytes datagram, const Address& to) noexcept {
+  check("send");
   if (!takes_output()) return;
   std::int32_t refused = refusal(to, queue_.growth(datagram.size, proactor().core().pool()));
   // Before its bytes are copied: the system would say the same.
@@ -65,6 +67,7 @@ void DatagramHandler::send(Bytes datagram, const Address& to) noexcept {
 
 void DatagramHandler::send_segments(Buffer datagrams, std::size_t segment,
                                     const Address& to) noexcept {
+  check("send_segments");
   if (!datagrams || !takes_output()) return;
   std::int32_t refused = refusal(to, datagrams.capacity());
   if (refused == 0) refused = refusal_of_segments(datagrams.size(), segment);
@@ -73,6 +76,7 @@ void DatagramHandler::send_segments(Buffer datagrams, std::size_t segment,
 
 void DatagramHandler::send_segments(Bytes datagrams, std::size_t segment,
                                     const Address& to) noexcept {
+  check("send_segments");
   if (!takes_output()) return;
   std::int32_t refused = refusal(to, queue_.growth(datagrams.size, proactor().core().pool()));
   if (refused == 0) refused = refusal_of_segments(datagrams.size, segment);

@@ -14,6 +14,7 @@ std::error_code told(long result) noexcept { return to_error_code(static_cast<in
 
 File File::open(Proactor& proactor, const std::string& path, OpenFlags flags, unsigned mode,
                 std::error_code& error) noexcept {
+  proactor.check_thread("File::open");
   if (path.find('\0') != std::string::npos) {
     error = Error::path_has_nul;
     return {};
@@ -26,6 +27,7 @@ File File::open(Proactor& proactor, const std::string& path, OpenFlags flags, un
 }
 
 File File::adopt(Proactor& proactor, int number, std::error_code& error) noexcept {
+  proactor.check_thread("File::adopt");
   Descriptor adopted;
   System& system = proactor.system();
   const long result = system.adopt_file(number, adopted);
@@ -34,6 +36,7 @@ File File::adopt(Proactor& proactor, int number, std::error_code& error) noexcep
 }
 
 File File::borrow(Proactor& proactor, int number, std::error_code& error) noexcept {
+  proactor.check_thread("File::borrow");
   File file = adopt(proactor, number, error);
   file.borrowed_ = true;
   return file;

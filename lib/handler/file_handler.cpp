@@ -25,7 +25,7 @@ struct FileHandler::Opening {
 FileHandler::FileHandler(Proactor& proactor) noexcept : Handler(proactor, Kind::file) {}
 
 FileHandler::FileHandler(Proactor& proactor, File file) noexcept : Handler(proactor, Kind::file) {
-  start();
+  start("FileHandler");
   if (!live()) return;
   if (!file.valid()) {
     fail(-EBADF);
@@ -42,7 +42,7 @@ FileHandler::~FileHandler() {
     rest();
   }
   // Here, because a request that is destroyed first would only name itself.
-  if (state_ != State::idle) misused("destroyed before on_closed()");
+  if (state_ != State::idle) destroyed("destroyed before on_closed()");
 }
 
 void FileHandler::on_read(Buffer&) {}
@@ -62,7 +62,7 @@ FileAlignment FileHandler::alignment() const noexcept {
 // One that is not pending was remembered; the call that comes last counts.
 void FileHandler::open(const std::string& path, OpenFlags flags, unsigned mode,
                        Descriptor at) noexcept {
-  start();
+  start("open");
   if (!Handler::open()) return;
   if (opening_ && !opening_->request.pending()) opening_.reset();
   if (live() && (opening_ || descriptor().valid())) return fail(-EBUSY);
@@ -102,11 +102,13 @@ void FileHandler::open_ended(const Result& result) {
 }
 
 void FileHandler::start_reading() noexcept {
+  check("start_reading");
   if (closing() || wants_input_ || finishing_) return;
   restart_reading();
 }
 
 void FileHandler::start_reading(std::uint64_t offset) noexcept {
+  check("start_reading");
   if (closing() || finishing_) return;
   read_position_ = offset;
   drop_ahead();
@@ -119,6 +121,7 @@ void FileHandler::restart_reading() noexcept {
 }
 
 void FileHandler::stop_reading() noexcept {
+  check("stop_reading");
   wants_input_ = false;
   drop_ahead();
 }
@@ -243,14 +246,14 @@ void FileHandler::dispatch(Notice notice) {
       return tell_written();
     case notice_reopen:
       if (!opening_ || opening_->request.pending()) return;  // on_closed() has opened another one
-      return start() ? begin_opening() : opening_.reset();
+      return start("dispatch") ? begin_opening() : opening_.reset();
     default:
       return;
   }
 }
 
 void FileHandler::finish() noexcept {
-  start();
+  start("finish");
   if (!live() || finishing_) return;
   finishing_ = true;
   stop_reading();

@@ -52,6 +52,7 @@ const Watermarks& FileHandler::watermarks() const noexcept {
 }
 
 void FileHandler::set_watermarks(const Watermarks& watermarks) noexcept {
+  check("set_watermarks");
   if (!watermarks_) watermarks_.reset(new (std::nothrow) Watermarks);
   if (!watermarks_) return fail(-ENOMEM);
   *watermarks_ = watermarks;
@@ -67,8 +68,8 @@ void FileHandler::set_filled(bool filled) noexcept {
   if (!pause && wants_input_) notify_later(notice_read);
 }
 
-bool FileHandler::accepts_output() noexcept {
-  start();
+bool FileHandler::accepts_output(const char* verb) noexcept {
+  start(verb);
   if (!live() || output_failed_ || output_over_) return false;
   if (lacks_file()) notify_later(notice_read);  // told if open() has not been called by then
   if (finishing_) fail(code_of(Error::closing));
@@ -76,7 +77,7 @@ bool FileHandler::accepts_output() noexcept {
 }
 
 void FileHandler::write(Buffer buffer) noexcept {
-  if (!accepts_output() || !buffer) return;
+  if (!accepts_output("write") || !buffer) return;
   const std::size_t limit = watermarks().limit;
   if (buffer.capacity() > limit || queue_.capacity() > limit - buffer.capacity()) {
     return fail(code_of(Error::write_limit));
@@ -88,8 +89,15 @@ void FileHandler::write(Buffer buffer) noexcept {
   write_grew();
 }
 
+void FileHandler::write(Bytes bytes) noexcept {
+  if (accepts_output("write")) copy(&bytes, 1);
+}
+
 void FileHandler::writev(const Bytes* pieces, std::size_t count) noexcept {
-  if (!accepts_output()) return;
+  if (accepts_output("writev")) copy(pieces, count);
+}
+
+void FileHandler::copy(const Bytes* pieces, std::size_t count) noexcept {
   const std::size_t limit = watermarks().limit;
   std::size_t size = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -121,6 +129,7 @@ FileHandler::Marks* FileHandler::marks() noexcept {
 }
 
 void FileHandler::set_write_position(std::uint64_t offset) noexcept {
+  check("set_write_position");
   if (closing()) return;
   output_failed_ = false;
   if (queue_.empty() && (!marks_ || marks_->moves.empty())) {
@@ -132,7 +141,7 @@ void FileHandler::set_write_position(std::uint64_t offset) noexcept {
 }
 
 void FileHandler::sync() noexcept {
-  if (!accepts_output() || !marks()) return;
+  if (!accepts_output("sync") || !marks()) return;
   MarkQueue<Marks::SyncMark>& syncs = marks_->syncs;
   if (!syncs.empty() && syncs.back().behind == writes_queued_) {
     ++syncs.back().calls;

@@ -20,10 +20,24 @@ Handler::Handler(Proactor& proactor, Kind kind, Socket socket) noexcept
     : proactor_(proactor), socket_(std::move(socket)), kind_(kind) {}
 
 Handler::~Handler() {
-  if (state_ != State::idle) misused("destroyed before on_closed()");
+  if (state_ != State::idle) destroyed("destroyed before on_closed()");
   if (server_) ServerCore::forget_resting(*this);
   // Behind on_closed() notices may wait for it although it is idle.
   if (NoticeHook::hook(*this).linked()) List<Handler, NoticeHook>::remove(*this);
+}
+
+void Handler::destroyed(const char* how) noexcept {
+  if (!proactor_.core().inherited()) misused(how);
+  disown();
+}
+
+void Handler::disown() noexcept {
+  if (state_ == State::idle) return;
+  leave_process();
+  ServerCore* const server = std::exchange(server_, nullptr);
+  rest();
+  socket_.close();
+  if (server) server->gone();
 }
 
 void Handler::misused(const char* how) const noexcept {
@@ -46,8 +60,20 @@ void Handler::take(Socket socket) noexcept {
   if (open()) proactor_.core().claim(*this);
 }
 
-bool Handler::start() noexcept {
-  proactor_.core().check_thread("a handler's verb");
+void Handler::check(const char* verb) const noexcept {
+  const char* const why = proactor_.core().stray();
+  if (!why) return;
+  char how[128];
+  std::snprintf(how, sizeof how, "%s() %s", verb, why);
+  misused(how);
+}
+
+bool Handler::start(const char* verb) noexcept {
+  check(verb);
+  return open_up();
+}
+
+bool Handler::open_up() noexcept {
   if (state_ == State::idle && !proactor_.core().shutting_down()) {
     if (server_) server_->wakes(*this);
     state_ = State::open;
@@ -58,7 +84,10 @@ bool Handler::start() noexcept {
 }
 
 void Handler::close() noexcept {
-  start();
+  // Of what a child of fork(2) has inherited, no kernel hears.
+  if (proactor_.core().lost()) return disown();
+  if (!proactor_.core().inherited()) check("close");
+  open_up();
   notices_ = static_cast<std::uint16_t>(notices_ & ~notice_reopen);
   if (state_ != State::open) return;
   state_ = State::closing;

@@ -35,7 +35,12 @@ std::unique_ptr<HandlerLoop> HandlerLoop::create(const Options& options, std::er
 }
 
 HandlerLoop::~HandlerLoop() {
-  end_of_life();
+  if (inherited()) {
+    while (Handler* const handler = open_.front()) handler->disown();
+    let_go();
+  } else {
+    end_of_life();
+  }
   // Those that are idle may be destroyed later, and would take themselves out of the list.
   while (noticed_.pop_front()) {
   }
@@ -188,10 +193,12 @@ bool HandlerLoop::flush_gathered() noexcept {
 }
 
 void HandlerLoop::flush() noexcept {
+  if (unflushed_.empty() || inherited()) return;
   while (Handler* const handler = unflushed_.pop_front()) handler->flush();
 }
 
 void HandlerLoop::notified(Notifier& notifier) noexcept {
+  if (lost()) return;
   Notifier* head = notified_.load(std::memory_order_relaxed);
   do {
     notifier.next_notified_ = head;

@@ -35,8 +35,10 @@ std::unique_ptr<HandlerLoop> create_or_throw(const Options& options) {
 
 }  // namespace
 
-Proactor::Proactor(const Options& options) : core_(create_or_throw(options)) {}
-Proactor::Proactor(std::unique_ptr<HandlerLoop> core) noexcept : core_(std::move(core)) {}
+Proactor::Proactor(const Options& options) : Proactor(create_or_throw(options)) {}
+Proactor::Proactor(std::unique_ptr<HandlerLoop> core) noexcept : core_(std::move(core)) {
+  core_->set_owner(*this);
+}
 Proactor::~Proactor() = default;
 
 std::unique_ptr<Proactor> Proactor::create(const Options& options, std::error_code& error,
@@ -67,10 +69,20 @@ bool Proactor::post(std::function<void()> work) noexcept {
   return false;
 }
 
-Buffer Proactor::take_buffer() noexcept { return core_->pool().take_for_writing(); }
-Buffer Proactor::take_direct_buffer() noexcept { return core_->paged_pool().take_for_writing(); }
+Buffer Proactor::take_buffer() noexcept {
+  core_->check("take_buffer");
+  return core_->pool().take_for_writing();
+}
+Buffer Proactor::take_direct_buffer() noexcept {
+  core_->check("take_direct_buffer");
+  return core_->paged_pool().take_for_writing();
+}
 int Proactor::native_handle() const noexcept { return core_->backend().native_handle(); }
-TimePoint Proactor::next_deadline() const noexcept { return core_->next_deadline(); }
+TimePoint Proactor::next_deadline() const noexcept {
+  core_->check("next_deadline");
+  return core_->next_deadline();
+}
+void Proactor::check_thread(const char* verb) const noexcept { core_->check(verb); }
 bool Proactor::shutting_down() const noexcept { return core_->shutting_down(); }
 TimePoint Proactor::now() const noexcept { return core_->now(); }
 System& Proactor::system() noexcept { return core_->system(); }
@@ -79,8 +91,12 @@ const BackendReport& Proactor::backend() const noexcept { return core_->report()
 const Counters& Proactor::counters() const noexcept { return core_->counters(); }
 
 KeepAlive::KeepAlive(Proactor& proactor) noexcept : proactor_(proactor) {
+  proactor_.core().check("KeepAlive");
   proactor_.core().keep_alive(1);
 }
-KeepAlive::~KeepAlive() { proactor_.core().keep_alive(-1); }
+KeepAlive::~KeepAlive() {
+  if (!proactor_.core().inherited()) proactor_.core().check("~KeepAlive");
+  proactor_.core().keep_alive(-1);
+}
 
 }  // namespace proa

@@ -54,11 +54,19 @@ ServerCore::ServerCore(Proactor& proactor, Make make)
 
 // Touches the proactor only if something is left there: it may be gone if nothing is.
 ServerCore::~ServerCore() {
+  const bool listens = std::any_of(listeners_.begin(), listeners_.end(),
+                                   [](const Listener* listener) { return listener->open(); });
+  const bool busy = open() || listens || live_ > 0;
+  if (busy && !proactor().core().inherited()) check("~Server");
   if (open()) {
     proactor().core().disarm(deadline_);
     rest();
   }
-  for (Listener* const listener : listeners_) listener->leave();
+  // In a child of fork(2) they may have been closed already, without on_closed().
+  for (Listener* const listener : listeners_) {
+    const bool told = listener->open() && !proactor().core().lost();
+    told ? listener->leave() : delete listener;
+  }
   while (Handler* const resting = resting_.pop_front()) resting->server_ = nullptr;
   if (live_ == 0) return;
   proactor().core().each_open([this](Handler& handler) {
@@ -68,10 +76,11 @@ ServerCore::~ServerCore() {
 
 std::error_code ServerCore::listen(std::string_view text, std::string* detail,
                                    const ListenOptions& options) {
+  check("listen");
   std::error_code error;
   const Address address = Address::parse(text, error, detail);
   if (error) return error;
-  start();
+  start("listen");
   if (draining_ || closing()) {
     if (detail) *detail = "cannot listen on " + address.to_string() + ": the server has drained";
     return Error::closing;
@@ -89,6 +98,7 @@ std::error_code ServerCore::listen(std::string_view text, std::string* detail,
 }
 
 std::vector<Address> ServerCore::addresses() const {
+  check("addresses");
   std::vector<Address> addresses;
   if (draining_) return addresses;
   for (const Listener* const listener : listeners_) {
@@ -149,6 +159,7 @@ void ServerCore::wakes(Handler& handler) noexcept {
 }
 
 void ServerCore::set_limit(std::size_t limit) noexcept {
+  check("set_limit");
   limit_ = limit;
   pause_or_resume();
   if (!held_.empty()) notify_later(notice_room);
@@ -162,7 +173,7 @@ void ServerCore::pause_or_resume() noexcept {
 }
 
 void ServerCore::drain(Duration deadline, std::function<void()> drained) {
-  start();
+  start("drain");
   if (!open() || closing()) return;
   if (drained) on_drained_ = std::move(drained);
   HandlerLoop& core = proactor().core();

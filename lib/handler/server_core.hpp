@@ -27,6 +27,7 @@ class ServerCore final : public Handler {
   std::uint64_t refused() const noexcept { return refused_; }
   void drain(Duration deadline, std::function<void()> drained);
   void set_error_callback(std::function<void(const Address&, std::error_code)> callback) {
+    check("set_error_callback");
     on_trouble_ = std::move(callback);
   }
   std::uint64_t errors() const noexcept { return errors_; }

@@ -36,6 +36,8 @@ struct Subscription {
     count.fetch_add(static_cast<unsigned long>(times), std::memory_order_relaxed);
     owner->notify();
   }
+  /// A copy, in a child of fork(2), of one that its parent's loop hears of.
+  bool lost() const noexcept { return owner->proactor().core().lost(); }
   /// How often it arrived since the last call.
   std::uint64_t take() noexcept {
     const unsigned long by_now =
@@ -77,8 +79,18 @@ extern "C" void proa_signal_arrived(int signal) {
   // Sequentially consistent, like unlinking and then looking at `running`: one of the two sees the
   // other.
   entry.running.fetch_add(1);
-  for (Subscription* s = entry.first.load(); s; s = s->next.load()) s->arrived(s->handled, 1);
+  bool heard = false;
+  for (Subscription* s = entry.first.load(); s; s = s->next.load()) {
+    if (s->lost()) continue;
+    s->arrived(s->handled, 1);
+    heard = true;
+  }
   entry.running.fetch_sub(1);
+  if (heard) return;
+  // A child of fork(2), to which the signal does what it did before the parent listened to it:
+  // blocked in here, it comes again behind this.
+  sys::sigaction(signal, &entry.before, nullptr);
+  sys::raise(signal);
 }
 
 void Entry::sent(Backend& from, std::uint64_t times) noexcept {
@@ -115,21 +127,29 @@ bool can_be_handled(int signal) noexcept {
          !among(signal, {SIGSEGV, SIGBUS, SIGFPE, SIGILL});
 }
 
+bool all_lost(const Subscription* some) noexcept {
+  while (some && some->lost()) some = some->next.load();
+  return some == nullptr;
+}
+
 int subscribe(Subscription& subscription) noexcept {
   Entry& entry = table[subscription.signal];
   const std::lock_guard<std::mutex> lock(sys::signal_actions());
   Subscription* const others = entry.first.load();
+  const bool alone = all_lost(others);
   subscription.next.store(others);
   entry.first.store(&subscription);  // before the action, so that no signal falls between
-  if (!others) {
+  if (alone) {
     struct sigaction action {};
+    struct sigaction before {};
     action.sa_handler = proa_signal_arrived;
     action.sa_flags = SA_RESTART;
-    const long result = sys::sigaction(subscription.signal, &action, &entry.before);
+    const long result = sys::sigaction(subscription.signal, &action, &before);
     if (result < 0) {
-      entry.first.store(nullptr);
+      entry.first.store(others);
       return static_cast<int>(result);
     }
+    if (before.sa_handler != proa_signal_arrived) entry.before = before;
   }
   count_by_backend(subscription, entry);
   return 0;
@@ -152,6 +172,8 @@ void unsubscribe(Subscription& subscription) noexcept {
     link->store(next);
     count_no_longer(subscription, entry);
   }
+  if (subscription.lost())
+    return;  // a handler that ran in another thread of the parent does not here
   while (entry.running.load() != 0) std::this_thread::yield();
 }
 
@@ -169,13 +191,13 @@ void describe(std::string* detail, int signal, const std::error_code& error) noe
 SignalHandler::SignalHandler(Proactor& proactor) noexcept : Notifier(proactor, Kind::signal) {}
 
 SignalHandler::~SignalHandler() {
-  if (open()) misused("destroyed while it was started or closing");
+  if (open()) destroyed("destroyed while it was started or closing");
 }
 
 std::error_code SignalHandler::start(int signal, std::string* detail) noexcept {
   int error = 0;
   if (detail) detail->clear();
-  Handler::start();
+  Handler::start("start");
   for (const Subscription* s = subscriptions_; s; s = s->next_of_owner) {
     if (s->signal == signal) return {};
   }
@@ -199,7 +221,7 @@ std::error_code SignalHandler::start(int signal, std::string* detail) noexcept {
 }
 
 void SignalHandler::stop() noexcept {
-  proactor().core().check_thread("a handler's verb");
+  if (!proactor().core().inherited()) check("stop");
   if (!open() || closing()) return;
   closing_down();
   rest();

@@ -23,6 +23,7 @@ long System::take_notice(Descriptor, SendNotice&) noexcept { return -EAGAIN; }
 
 Socket Socket::open(Proactor& proactor, Address::Family family, Transport transport,
                     std::error_code& error) noexcept {
+  proactor.check_thread("Socket::open");
   Descriptor descriptor;
   System& system = proactor.system();
   const long result = system.open_socket(family, transport, descriptor);
@@ -31,6 +32,7 @@ Socket Socket::open(Proactor& proactor, Address::Family family, Transport transp
 }
 
 Socket Socket::borrow(Proactor& proactor, int number, std::error_code& error) noexcept {
+  proactor.check_thread("Socket::borrow");
   Descriptor descriptor;
   bool reopened = false;
   System& system = proactor.system();

@@ -44,7 +44,7 @@ bool StreamHandler::sending() const noexcept {
 
 void StreamHandler::send_file(Descriptor file, std::uint64_t offset,
                               std::uint64_t length) noexcept {
-  if (!accepts_output()) return;
+  if (!accepts_output("send_file")) return;
   if (const std::int32_t error = refusal(file, offset, length)) return fail(error);
   if (!files() || !queue_.push(file, offset, length)) {
     output_ = after(output_, OutputEvent::cut);  // what follows makes no sense without it
@@ -83,7 +83,7 @@ bool StreamHandler::receiving_file() const noexcept { return files_ && !files_->
 
 void StreamHandler::receive_file(Descriptor file, std::uint64_t offset, std::uint64_t length,
                                  Buffer received) noexcept {
-  start();
+  start("receive_file");
   if (!live() || !gives(input_) || output_ == Output::broken) return;
   need_connection();
   const bool first = !receiving_file();

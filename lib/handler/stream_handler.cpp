@@ -25,7 +25,7 @@ StreamHandler::StreamHandler(Proactor& proactor) noexcept : Handler(proactor, Ki
 
 StreamHandler::StreamHandler(Proactor& proactor, Socket connected) noexcept
     : Handler(proactor, Kind::stream, std::move(connected)) {
-  start();
+  start("StreamHandler");
   if (!live()) return;
   connection_ = descriptor().valid() ? Connection::given : Connection::none;
   connection_ == Connection::given ? notify_later(notice_open) : fail(-EBADF);
@@ -38,11 +38,11 @@ StreamHandler::~StreamHandler() {
     rest();
   }
   // Here, because a request that is destroyed first would only name itself.
-  if (state_ != State::idle) misused("destroyed before on_closed()");
+  if (state_ != State::idle) destroyed("destroyed before on_closed()");
 }
 
 void StreamHandler::connect(const Address& address, TimePoint deadline) noexcept {
-  start();
+  start("connect");
   if (closing()) return connect_later(address, deadline);
   if (!live()) return;
   if (connection_ != Connection::none) return fail(connected() ? -EISCONN : -EALREADY);
@@ -131,7 +131,7 @@ void StreamHandler::broken(std::error_code error) {
 }
 
 void StreamHandler::half_close() noexcept {
-  start();
+  start("half_close");
   if (!live() || output_ != Output::open) return;
   output_ = after(output_, OutputEvent::half_close);
   need_connection();
@@ -139,7 +139,7 @@ void StreamHandler::half_close() noexcept {
 }
 
 void StreamHandler::finish() noexcept {
-  start();
+  start("finish");
   if (!live() || finishes(output_)) return;
   input_ = after(input_, InputEvent::finish);
   output_ = after(output_, OutputEvent::finish);

@@ -12,6 +12,7 @@
 namespace proa {
 
 void StreamHandler::start_reading() noexcept {
+  check("start_reading");
   wants_input_ = true;
   if (!live()) return;
   if (output_ != Output::broken) return resume_held();
@@ -20,6 +21,7 @@ void StreamHandler::start_reading() noexcept {
 }
 
 void StreamHandler::stop_reading() noexcept {
+  check("stop_reading");
   wants_input_ = false;
   if (live()) update_reading();
 }

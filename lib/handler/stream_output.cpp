@@ -21,6 +21,7 @@ const Watermarks& StreamHandler::watermarks() const noexcept {
 }
 
 void StreamHandler::set_watermarks(const Watermarks& watermarks) noexcept {
+  check("set_watermarks");
   if (!watermarks_) watermarks_.reset(new (std::nothrow) Watermarks);
   if (!watermarks_) return fail(-ENOMEM);
   const bool held = held_back();
@@ -46,8 +47,8 @@ void StreamHandler::need_connection() noexcept {
   if (connection_ == Connection::none) notify_later(notice_read);
 }
 
-bool StreamHandler::accepts_output() noexcept {
-  start();
+bool StreamHandler::accepts_output(const char* verb) noexcept {
+  start(verb);
   if (!live()) return false;
   need_connection();
   switch (output_) {
@@ -71,14 +72,21 @@ bool StreamHandler::exceeds_limit(std::size_t more) noexcept {
 }
 
 void StreamHandler::write(Buffer buffer) noexcept {
-  if (!accepts_output() || !buffer || exceeds_limit(buffer.capacity())) return;
+  if (!accepts_output("write") || !buffer || exceeds_limit(buffer.capacity())) return;
   proactor_.core().pool().turn_to_writing(buffer);
   queue_.push(std::move(buffer));
   queue_grew();
 }
 
+void StreamHandler::write(Bytes bytes) noexcept {
+  if (accepts_output("write")) copy(&bytes, 1);
+}
+
 void StreamHandler::writev(const Bytes* pieces, std::size_t count) noexcept {
-  if (!accepts_output()) return;
+  if (accepts_output("writev")) copy(pieces, count);
+}
+
+void StreamHandler::copy(const Bytes* pieces, std::size_t count) noexcept {
   std::size_t size = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const bool nowhere = pieces[i].data == nullptr && pieces[i].size > 0;

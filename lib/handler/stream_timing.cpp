@@ -16,28 +16,29 @@ namespace proa {
 StreamHandler::Timing* StreamHandler::timing() noexcept {
   if (!timing_) {
     timing_.reset(new (std::nothrow) Timing(*this));
-    if (!timing_ && start()) fail(-ENOMEM);
+    if (!timing_ && start("timing")) fail(-ENOMEM);
   }
   return timing_.get();
 }
 
-bool StreamHandler::take_limit(Duration limit) noexcept {
+bool StreamHandler::take_limit(const char* verb, Duration limit) noexcept {
+  check(verb);
   if (closing() || proactor_.shutting_down()) return false;
   if (limit > Duration::zero()) return timing() != nullptr;
-  start();
+  start(verb);
   fail(-EINVAL);
   return false;
 }
 
 void StreamHandler::set_read_timeout(Duration limit) noexcept {
-  if (!take_limit(limit)) return;
+  if (!take_limit("set_read_timeout", limit)) return;
   timing_->read = limit;
   timing_->silent_since = system_now();
   if (live()) arm_timer();
 }
 
 void StreamHandler::set_idle_timeout(Duration limit) noexcept {
-  if (!take_limit(limit)) return;
+  if (!take_limit("set_idle_timeout", limit)) return;
   timing_->idle = limit;
   timing_->idle_since = system_now();
   if (live()) arm_timer();

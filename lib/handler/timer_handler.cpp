@@ -12,27 +12,32 @@
 namespace proa {
 
 TimerHandler::~TimerHandler() {
-  if (open()) misused("destroyed while it was armed or closing");
+  if (open()) destroyed("destroyed while it was armed or closing");
 }
 
 void TimerHandler::start(Duration delay) noexcept {
+  check("start");
   arm(after(proactor().system().now(), delay), Duration::zero());
 }
 
-void TimerHandler::start_at(TimePoint deadline) noexcept { arm(deadline, Duration::zero()); }
+void TimerHandler::start_at(TimePoint deadline) noexcept {
+  check("start_at");
+  arm(deadline, Duration::zero());
+}
 
 void TimerHandler::start_every(Duration period) noexcept {
+  check("start_every");
   if (period > Duration::zero()) {
     arm(after(proactor().system().now(), period), period);
     return;
   }
   stop();
-  Handler::start();
+  Handler::start("start_every");
   refuse(-EINVAL);
 }
 
 void TimerHandler::arm(TimePoint deadline, Duration period) noexcept {
-  Handler::start();
+  Handler::start("start");
   if (closing()) return;
   due_ = deadline;
   period_ = period;
@@ -49,7 +54,7 @@ void TimerHandler::refuse(std::int32_t error) noexcept {
 }
 
 void TimerHandler::stop() noexcept {
-  proactor().core().check_thread("a handler's verb");
+  if (!proactor().core().inherited()) check("stop");
   if (!open() || closing()) return;
   proactor().core().disarm(timer_);
   rest();

@@ -25,6 +25,7 @@ WorkerPool::WorkerPool(Proactor& proactor, const Options& options)
 WorkerPool::~WorkerPool() { proactor_.core().remove_workers(*workers_); }
 
 std::error_code WorkerPool::run(Work& work, TimePoint deadline) noexcept {
+  proactor_.check_thread("WorkerPool::run");
   if (!work.pending()) work.workers_ = workers_.get();
   return proactor_.submit(work, deadline);
 }

@@ -69,7 +69,7 @@ std::unique_ptr<Core> Core::create(Make make, const Options& options, std::error
       return nullptr;
     }
     core.reset(make(options));
-    const BackendContext context{core->options_, *core->pool_, *core, core->counters_};
+    const BackendContext context{core->options_, *core->pool_, *core, core->counters_, *core};
     core->backend_ = select_backend(context, core->report_, error, reason);
   } catch (const std::bad_alloc&) {
     error = to_error_code(-ENOMEM);
@@ -95,18 +95,10 @@ Core::~Core() {
 void Core::end_of_life() noexcept {
   if (!backend_) return;
   if (left() > 0 || !shut_down_) {
-    check_thread("destroyed without shutdown() there");
+    check("~Proactor");
     if (const std::size_t still = shutdown(options_.linger)) {
-      misuse("Proactor %p destroyed, and %zu handlers or requests did not end",
-             static_cast<const void*>(this), still);
+      misuse("Proactor %p destroyed, and %zu handlers or requests did not end", owner_, still);
     }
-  }
-}
-
-void Core::check_thread(const char* verb) const noexcept {
-  const std::thread::id bound = thread_.load(std::memory_order_relaxed);
-  if (bound != std::thread::id() && bound != std::this_thread::get_id()) {
-    misuse("Proactor %p: %s on a foreign thread", static_cast<const void*>(this), verb);
   }
 }
 
@@ -138,7 +130,7 @@ int Core::refusal(Operation& operation, Channel*& channel) noexcept {
 }
 
 std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept {
-  check_thread("submit");
+  check("submit");
   if (operation.pending()) operation.busy("submit");
   if (!operation.deliver_) {
     misuse("Operation %p submitted without a callback: use On<>", static_cast<void*>(&operation));
@@ -162,6 +154,7 @@ std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept 
   operation.error_ = 0;
   operation.reason_ = Reason::none;
   operation.more_ = false;
+  operation.process_ = static_cast<std::int32_t>(home_.process());
   operation.state_ = State::submitted;
   ++pending_;
   ++counters_.submitted;
@@ -225,7 +218,6 @@ void Core::finish(Operation& operation, long result) noexcept {
 }
 
 void Core::end(Operation& operation, Reason reason) noexcept {
-  check_thread("cancel");
   if (!operation.pending() || operation.state_ == State::finished) return;
   if (reason == Reason::deadline && keeps_its_place(operation)) return;
   const bool kept = operation.state_ == State::waiting && operation.reason_ == Reason::deadline;
@@ -386,12 +378,11 @@ void Core::end_descriptor(int descriptor, void* owner) noexcept {
 // The kernel, or the backend's tables, would go on with a number that is somebody else's soon.
 void Core::leaving(Descriptor descriptor) noexcept {
   const Channel* const channel = channels_.find(descriptor.number);
-  if (!channel) return;
+  if (!channel || inherited()) return;
   for (const Operation* const active : channel->active) {
     if (!active) continue;
-    misuse("Proactor %p: descriptor %d closed while %s %p is pending on it",
-           static_cast<const void*>(this), descriptor.number, traits_of(*active).name,
-           static_cast<const void*>(active));
+    misuse("Proactor %p: descriptor %d closed while %s %p is pending on it", owner_,
+           descriptor.number, traits_of(*active).name, static_cast<const void*>(active));
   }
 }
 
@@ -413,7 +404,7 @@ void Core::end_all(Channel& channel) noexcept {
 
 void Core::cancel_everything() noexcept {
   close_all();
-  channels_.each([this](Channel& channel) { end_all(channel); });
+  channels_.each([this](Channel& channel, int) { end_all(channel); });
   backend_->withdraw(-1);
   for (Workers* each = workers_.front(); each; each = workers_.after(*each)) withdraw(*each, -1);
   timers_.each([this](Operation& operation) {

@@ -11,9 +11,9 @@
 #include <proa/counters.hpp>
 #include <proa/options.hpp>
 #include <string>
-#include <thread>
 
 #include "base/descriptor_table.hpp"
+#include "base/home.hpp"
 #include "base/operation_list.hpp"
 #include "buffer/pool.hpp"
 #include "file/workers.hpp"
@@ -23,6 +23,7 @@
 namespace proa {
 
 class FileCall;
+class Proactor;
 
 struct WorkersHook {
   static ListHook& hook(Workers& workers) noexcept { return workers.hook(); }
@@ -41,7 +42,7 @@ struct Channel {
   std::array<bool, 2> continuous{};  // one that goes on has the direction for itself
 };
 
-class Core : private BlockingCalls, private DescriptorWatch {
+class Core : private BlockingCalls, private DescriptorWatch, private Process {
  public:
   using Reason = Operation::Reason;
 
@@ -51,7 +52,11 @@ class Core : private BlockingCalls, private DescriptorWatch {
 
   // Proactor's own methods; see there.
   std::error_code submit(Operation& operation, TimePoint deadline) noexcept;
-  void cancel(Operation& operation) noexcept { end(operation, Operation::Reason::cancel); }
+  void cancel(Operation& operation) noexcept {
+    if (lost()) return;
+    if (!inherited()) check("cancel");
+    end(operation, Operation::Reason::cancel);
+  }
   std::size_t run();
   std::size_t run_once(Duration timeout);
   std::size_t poll();
@@ -62,7 +67,18 @@ class Core : private BlockingCalls, private DescriptorWatch {
 
   // For those above.
   void keep_alive(int change) noexcept { kept_alive_ += change; }
-  void check_thread(const char* verb) const noexcept;
+  /// Whom messages name.
+  void set_owner(const Proactor& owner) noexcept { owner_ = &owner; }
+  /// nullptr if the caller may use the proactor; else why not, for the end of a sentence.
+  const char* stray() noexcept { return home_.here() ? nullptr : astray(); }
+  /// A child of fork(2) of the process that the proactor belongs to: nothing here is the caller's.
+  bool inherited() const noexcept final { return home_.inherited(); }
+  /// The same, for good: the parent has run it.
+  bool lost() const noexcept { return home_.caller() == Home::Caller::run_heir; }
+  /// Misuse unless the caller may; `verb` is what it called.
+  void check(const char* verb) noexcept {
+    if (const char* const why = stray()) refuse(verb, why);
+  }
   void wake() noexcept { backend_->wake(); }
   /// Arms a timer that belongs to a handler, and takes it back without a callback.
   bool arm(Operation& timer, TimePoint deadline) noexcept;
@@ -97,6 +113,8 @@ class Core : private BlockingCalls, private DescriptorWatch {
   explicit Core(const Options& options);
   /// For the destructor of those above: shuts down if that was not done.
   void end_of_life() noexcept;
+  /// Instead of that in a child of fork(2): nothing is told, and the parent notices nothing.
+  void let_go() noexcept;
 
   /// Lives while a callback runs, also one that leaves by an exception.
   class CallbackScope {
@@ -110,7 +128,10 @@ class Core : private BlockingCalls, private DescriptorWatch {
     Core& core_;
   };
 
-  bool stopping() const noexcept { return stop_.load(std::memory_order_relaxed); }
+  /// Also when a callback has called fork(2), and this is the child.
+  bool stopping() const noexcept {
+    return stop_.load(std::memory_order_relaxed) || home_.inherited();
+  }
 
   /// Makes a descriptor the owner's; returns who had it before, or nullptr.
   void* own(int descriptor, void* owner) noexcept;
@@ -122,6 +143,10 @@ class Core : private BlockingCalls, private DescriptorWatch {
 
  private:
   using State = Operation::State;
+
+  const char* astray() noexcept;
+  void adopt() noexcept;
+  [[noreturn]] void refuse(const char* verb, const char* why) const noexcept;
 
   // What the core asks of those above it.
   /// A round begins.
@@ -172,6 +197,8 @@ class Core : private BlockingCalls, private DescriptorWatch {
   std::size_t left() const noexcept { return residents() + pending_; }
   void cancel_everything() noexcept;
 
+  Home home_;
+  const void* owner_ = this;
   Options options_;
   BackendReport report_;
   Counters counters_;
@@ -199,7 +226,6 @@ class Core : private BlockingCalls, private DescriptorWatch {
   bool shut_down_ = false;
   bool write_signals_blocked_ = false;  // something was written to a pipe or a file (R11)
   std::atomic<bool> stop_{false};
-  std::atomic<std::thread::id> thread_{};
 };
 
 }  // namespace proa

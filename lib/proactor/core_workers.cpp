@@ -32,15 +32,19 @@ bool aligned(const Request& request, const FileAlignment& needed) noexcept {
 Workers& WorkersHook::from_hook(ListHook& hook) noexcept { return Workers::from_hook(hook); }
 
 void Core::add_workers(Workers& workers) noexcept {
-  check_thread("a WorkerPool");
+  check("WorkerPool");
   workers.set_backend(backend_.get());
   workers_.push_back(workers);
 }
 
 void Core::remove_workers(Workers& workers) noexcept {
-  check_thread("~WorkerPool");
-  if (workers.pending() > 0) {
-    misuse("WorkerPool \"%s\" destroyed while work is pending", workers.name().c_str());
+  if (inherited()) {
+    workers.disown();
+  } else {
+    check("~WorkerPool");
+    if (workers.pending() > 0) {
+      misuse("WorkerPool \"%s\" destroyed while work is pending", workers.name().c_str());
+    }
   }
   List<Workers, WorkersHook>::remove(workers);
 }

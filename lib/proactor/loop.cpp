@@ -18,12 +18,12 @@ constexpr Duration memory_retry = std::chrono::milliseconds(10);
 }  // namespace
 
 void Core::bind(const char* verb) noexcept {
-  check_thread(verb);
+  check(verb);
   if (in_callback_) {
-    misuse("Proactor %p: %s inside a callback", static_cast<const void*>(this), verb);
+    misuse("Proactor %p: %s() inside a callback", owner_, verb);
   }
-  if (thread_.load(std::memory_order_relaxed) == std::thread::id()) {
-    thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  if (!home_.bound()) {
+    home_.bind();
     pool_->bind(std::this_thread::get_id());
     paged_pool_->bind(std::this_thread::get_id());
     if (write_signals_blocked_) sys::block_write_signals();
@@ -166,6 +166,7 @@ std::size_t Core::poll() {
 }
 
 void Core::stop() noexcept {
+  if (lost()) return;
   stop_.store(true, std::memory_order_relaxed);
   backend_->wake();
 }
@@ -184,16 +185,15 @@ std::size_t Core::shutdown(Duration limit) {
       return 0;
     }
     // What has ended by then is told, however much that is.
-    if (round(until) == 0 && now_ >= until) return left();
+    const bool nothing = round(until) == 0;
+    if ((nothing && now_ >= until) || home_.inherited()) return left();
   }
 }
 
 bool Core::post(Post& post) noexcept {
-  const PostQueue::Pushed pushed = posts_.push(post);
-  if (pushed == PostQueue::Pushed::first &&
-      thread_.load(std::memory_order_relaxed) != std::this_thread::get_id()) {
-    backend_->wake();
-  }
+  if (lost()) return false;
+  const PostQueue::Pushed pushed = posts_.push(post, home_.process());
+  if (pushed == PostQueue::Pushed::first && !home_.here()) backend_->wake();
   return pushed != PostQueue::Pushed::refused;
 }
 

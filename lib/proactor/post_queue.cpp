@@ -3,19 +3,22 @@
 #include "proactor/post_queue.hpp"
 
 #include "base/misuse.hpp"
+#include "sys/sys.hpp"
 
 namespace proa {
 
+// A child of fork(2) has copies of its parent's, and may end as it likes.
 Post::~Post() {
-  if (queued_.load(std::memory_order_acquire)) {
+  if (queued_.load(std::memory_order_acquire) && process_ == sys::process()) {
     misuse("Post %p destroyed while it was queued", static_cast<const void*>(this));
   }
 }
 
-PostQueue::Pushed PostQueue::push(Post& post) noexcept {
+PostQueue::Pushed PostQueue::push(Post& post, long process) noexcept {
   if (post.queued_.exchange(true, std::memory_order_acq_rel)) {
     misuse("Post %p posted while it was queued", static_cast<const void*>(&post));
   }
+  post.process_ = process;
   Post* head = head_.load(std::memory_order_relaxed);
   do {
     if (head == closed()) {

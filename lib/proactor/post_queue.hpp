@@ -13,8 +13,8 @@ class PostQueue {
  public:
   enum class Pushed { first, more, refused };
 
-  /// Any thread. `first` means that the consumer may be asleep.
-  Pushed push(Post& post) noexcept;
+  /// Any thread of this process. `first` means that the consumer may be asleep.
+  Pushed push(Post& post, long process) noexcept;
   /// The consumer's thread: the oldest one, no longer queued, or nullptr.
   Post* pop() noexcept;
   /// Pending work, as the consumer sees it.

@@ -151,6 +151,18 @@ long map(std::size_t size, void** memory) noexcept {
   return 0;
 }
 long unmap(void* memory, std::size_t size) noexcept { return checked(::munmap(memory, size)); }
+// A child of fork(2) finds zeros there.
+long wipe_on_fork([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t size) noexcept {
+#if defined(MADV_WIPEONFORK)
+  return checked(::madvise(memory, size, MADV_WIPEONFORK));
+#elif defined(INHERIT_ZERO)
+  return checked(::minherit(memory, size, INHERIT_ZERO));
+#else
+  return -ENOSYS;
+#endif
+}
+long process() noexcept { return ::getpid(); }
+long raise(int number) noexcept { return checked(::raise(number)); }
 long sigaction(int number, const struct sigaction* action, struct sigaction* previous) noexcept {
   return checked(::sigaction(number, action, previous));
 }

@@ -70,6 +70,9 @@ struct Message;
   X(clock, (timespec * now), (now))                                                            \
   X(map, (std::size_t size, void** memory), (size, memory))                                    \
   X(unmap, (void* memory, std::size_t size), (memory, size))                                   \
+  X(wipe_on_fork, (void* memory, std::size_t size), (memory, size))                            \
+  X(process, (), ())                                                                           \
+  X(raise, (int number), (number))                                                             \
   X(sigaction, (int number, const struct sigaction* action, struct sigaction* previous),       \
     (number, action, previous))                                                                \
   X(block_signals, (sigset_t * before), (before))                                              \

@@ -32,6 +32,8 @@ class AioContext {
   }
   /// False once the kernel has refused a context; the engine does not ask again.
   bool usable() const noexcept { return !impossible_; }
+  /// There is a context, which a child of fork(2) does not inherit.
+  bool begun() const noexcept { return context_ != nullptr; }
   /// Queues a ReadAt or a WriteAt. The next flush() gives it to the kernel; until then the caller
   /// may unlink it from queued().
   void submit(Operation& operation) noexcept {
@@ -87,6 +89,7 @@ class AioContext {
  public:
   void set_epoll(int, std::uint64_t) noexcept {}
   bool usable() const noexcept { return false; }
+  bool begun() const noexcept { return false; }
   void submit(Operation&) noexcept {}
   OperationList& queued() noexcept { return queued_; }
   Operation* flush(long&) noexcept { return nullptr; }

@@ -25,10 +25,7 @@ class EpollBackend final : public PollingBackend<EpollBackend, FileEngine> {
 
   explicit EpollBackend(const BackendContext& context) noexcept : PollingBackend(context) {}
 
-  ~EpollBackend() override {
-    if (event_ >= 0) sys::close(event_);
-    if (epoll_ >= 0) sys::close(epoll_);
-  }
+  ~EpollBackend() override { close(); }
 
   long open() noexcept {
     epoll_ = static_cast<int>(sys::epoll_create(EPOLL_CLOEXEC));
@@ -40,6 +37,13 @@ class EpollBackend final : public PollingBackend<EpollBackend, FileEngine> {
     wanted.events = EPOLLIN | EPOLLET;
     wanted.data.u64 = wake_token;
     return sys::epoll_ctl(epoll_, EPOLL_CTL_ADD, event_, &wanted);
+  }
+
+  // The set is one with the parent's: what is removed from it here is removed there.
+  long reopen() noexcept {
+    close();
+    woken_.store(false, std::memory_order_relaxed);
+    return open();
   }
 
   long poll(const timespec* timeout) noexcept {
@@ -65,6 +69,7 @@ class EpollBackend final : public PollingBackend<EpollBackend, FileEngine> {
   // The flag keeps a storm of wake-ups to one write(2) per wait; edge-triggered, so nobody needs to
   // read.
   void wake() noexcept override {
+    if (process_.inherited()) return;
     if (!woken_.exchange(true, std::memory_order_acq_rel)) sys::event_signal(event_);
   }
 
@@ -77,6 +82,12 @@ class EpollBackend final : public PollingBackend<EpollBackend, FileEngine> {
   }
 
  private:
+  void close() noexcept {
+    if (event_ >= 0) sys::close(event_);
+    if (epoll_ >= 0) sys::close(epoll_);
+    event_ = epoll_ = -1;
+  }
+
   long watch(int descriptor, std::uint64_t token, bool again) noexcept override {
     epoll_event wanted{};
     wanted.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
@@ -84,6 +95,7 @@ class EpollBackend final : public PollingBackend<EpollBackend, FileEngine> {
     return sys::epoll_ctl(epoll_, again ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, descriptor, &wanted);
   }
   void unwatch(int descriptor, bool) noexcept override {
+    if (process_.inherited()) return;
     epoll_event ignored{};
     sys::epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, &ignored);
   }

@@ -22,6 +22,9 @@ class FileEngine final : public FileQueue {
   AioContext& aio() noexcept { return aio_; }
   const AioContext& aio() const noexcept { return aio_; }
 
+  /// Something that a child of fork(2) cannot go on with.
+  bool busy() const noexcept { return aio_.begun(); }
+
   void submit(Operation& operation) noexcept;
   /// Cancels the operations that the kernel does not have, of one descriptor or of all (-1).
   void withdraw(int number) noexcept;

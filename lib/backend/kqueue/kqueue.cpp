@@ -15,6 +15,7 @@
 #include "backend/kqueue/files.hpp"
 #include "backend/polling.hpp"
 #include "sys/kqueue.hpp"
+#include "sys/names.hpp"
 #include "sys/sys.hpp"
 
 namespace proa {
@@ -55,7 +56,8 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
   explicit KqueueBackend(const BackendContext& context) noexcept : PollingBackend(context) {}
 
   ~KqueueBackend() override {
-    if (kqueue_ >= 0) sys::close(kqueue_);
+    // A child of fork(2) has none, and its number may be another's there.
+    if (kqueue_ >= 0 && !process_.inherited()) sys::close(kqueue_);
   }
 
   long open() noexcept {
@@ -64,6 +66,16 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
     if (native_files_) files_.open(kqueue_);
     const struct kevent wakes = change(wake_ident, EVFILT_USER, EV_ADD | EV_CLEAR, 0, 0);
     return sys::kevent(kqueue_, &wakes, 1, nullptr, 0, nullptr);
+  }
+
+  long reopen() noexcept {
+    waiting_ = 0;
+    woken_.store(false, std::memory_order_relaxed);
+    long result = open();
+    for (std::size_t i = 0; result >= 0 && i < counted_.size(); ++i) {
+      if (counted_[i]) result = count_signal(static_cast<int>(i), counted_[i]);
+    }
+    return result;
   }
 
   // Interrupted or not, the changes are made (kevent(2), EINTR).
@@ -98,13 +110,15 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
   // The flag keeps a storm of wake-ups to one call per wait. EV_CLEAR beside NOTE_TRIGGER would
   // lose the event.
   void wake() noexcept override {
-    if (woken_.exchange(true, std::memory_order_acq_rel)) return;
+    if (process_.inherited() || woken_.exchange(true, std::memory_order_acq_rel)) return;
     const struct kevent trigger = change(wake_ident, EVFILT_USER, 0, NOTE_TRIGGER, 0);
     sys::kevent(kqueue_, &trigger, 1, nullptr, 0, nullptr);
   }
 
   long count_signal(int signal, SignalCounter* counter) noexcept override {
     if (!sys::counts_all_signals) return -EOPNOTSUPP;
+    if (process_.inherited()) return 0;
+    counted_[static_cast<std::size_t>(signal)] = counter;
     const struct kevent asked = change(signal, EVFILT_SIGNAL, counter ? EV_ADD : EV_DELETE, 0,
                                        reinterpret_cast<std::uint64_t>(counter));
     if (!counter) {
@@ -160,7 +174,7 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
       return each.ident == static_cast<std::uintptr_t>(descriptor);
     });
     waiting_ = static_cast<std::size_t>(kept - changes_.begin());
-    if (lives_on) make_now(both(descriptor, EV_DELETE, 0));
+    if (lives_on && !process_.inherited()) make_now(both(descriptor, EV_DELETE, 0));
   }
 
   bool silent_on_misuse() const noexcept override { return true; }
@@ -169,6 +183,7 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
   std::array<struct kevent, 256> events_{};
   std::array<struct kevent, 256> changes_;
   std::size_t waiting_ = 0;
+  std::array<SignalCounter*, sys::signal_count> counted_{};
   std::atomic<bool> woken_{false};
 };
 

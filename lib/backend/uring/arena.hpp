@@ -26,9 +26,7 @@ class Arena {
   Arena() noexcept = default;
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
-  ~Arena() {
-    if (memory_) sys::unmap(memory_, size);
-  }
+  ~Arena() { close(); }
 
   /// 0 or -errno.
   long open() noexcept {
@@ -36,6 +34,11 @@ class Arena {
     const long mapped = sys::map(size, &memory);
     if (mapped == 0) memory_ = static_cast<char*>(memory);
     return mapped;
+  }
+  void close() noexcept {
+    if (memory_) sys::unmap(memory_, size);
+    memory_ = nullptr;
+    used_ = 0;
   }
   /// nullptr when this batch is full: the operation waits for the next one.
   Message* take(std::size_t pieces) noexcept {

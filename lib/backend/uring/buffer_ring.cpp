@@ -11,11 +11,14 @@
 
 namespace proa::uring {
 
-BufferRing::~BufferRing() {
+void BufferRing::close() noexcept {
   for (detail::Segment* const segment : segments_) {
     if (segment) detail::release(segment);
   }
+  segments_.clear();
   if (ring_) sys::unmap(ring_, bytes_);
+  ring_ = nullptr;
+  in_ring_ = 0;
 }
 
 long BufferRing::open(Ring& ring, std::size_t buffers) {

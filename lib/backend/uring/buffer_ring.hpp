@@ -25,10 +25,11 @@ class BufferRing {
   BufferRing(const BufferRing&) = delete;
   BufferRing& operator=(const BufferRing&) = delete;
   /// The kernel must be done with the ring: destroy it after the Ring.
-  ~BufferRing();
+  ~BufferRing() { close(); }
 
   /// Registers room for `buffers` blocks, filled with none. 0 or -errno.
   long open(Ring& ring, std::size_t buffers);
+  void close() noexcept;
   bool is_open() const noexcept { return ring_ != nullptr; }
 
   /// Makes up for the blocks that were taken, from the pool and as far as it has any. If some

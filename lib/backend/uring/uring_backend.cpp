@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <new>
 
 #include "base/misuse.hpp"
 #include "base/operation_table.hpp"
@@ -40,13 +41,30 @@ UringBackend::UringBackend(const BackendContext& context) noexcept
       source_(context.buffers),
       blocking_(context.blocking),
       counters_(context.counters),
+      process_(context.process),
       performer_(system_, context.buffers),
       buffers_(context.buffers) {}
 
-UringBackend::~UringBackend() {
+UringBackend::~UringBackend() { close(); }
+
+void UringBackend::close() noexcept {
   ring_.close();
   if (wake_fd_ >= 0) sys::close(wake_fd_);
   if (notify_fd_ >= 0) sys::close(notify_fd_);
+  wake_fd_ = notify_fd_ = -1;
+}
+
+// Not enabled yet, the ring has been given nothing: all operations are on lists here.
+long UringBackend::renew() noexcept {
+  close();
+  buffers_.close();
+  arena_.close();
+  loop_.store(Loop::busy, std::memory_order_relaxed);
+  try {
+    return open().empty() ? 0 : -ENOMEM;
+  } catch (const std::bad_alloc&) {
+    return -ENOMEM;
+  }
 }
 
 std::string UringBackend::open() {
@@ -293,6 +311,7 @@ void UringBackend::wait(TimePoint until) noexcept {
 }
 
 void UringBackend::wake() noexcept {
+  if (process_.inherited()) return;
   if (loop_.exchange(Loop::woken) != Loop::asleep) return;
   sys::event_signal(wake_fd_);
   if (notify_fd_ >= 0) sys::event_signal(notify_fd_);  // the ring may not be enabled yet

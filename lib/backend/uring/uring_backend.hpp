@@ -36,6 +36,7 @@ class UringBackend final : public Backend {
   void wait(TimePoint until) noexcept override;
   Operation* next() noexcept override;
   void wake() noexcept override;
+  long renew() noexcept override;
   /// The eventfd that the ring signals; the ring itself cannot be polled under DEFER_TASKRUN.
   int native_handle() const noexcept override { return notify_fd_; }
   System& system() noexcept override { return system_; }
@@ -75,6 +76,7 @@ class UringBackend final : public Backend {
   }
 
   // uring_backend.cpp: the loop's side.
+  void close() noexcept;
   void enable() noexcept;
   void feed() noexcept;
   void arm_wake() noexcept;
@@ -154,6 +156,7 @@ class UringBackend final : public Backend {
   BufferSource& source_;
   BlockingCalls& blocking_;
   Counters& counters_;
+  const Process& process_;
   FileSystem system_;
   Performer performer_;
 

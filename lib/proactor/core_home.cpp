@@ -1,0 +1,53 @@
+// Who may use a proactor: one thread of one process. A child of fork(2) inherits a copy of all that
+// the library keeps in memory, and shares with its parent what the kernel keeps for it: the epoll
+// set, the ring, the offsets of files. So a child takes over only what its parent has never run,
+// with kernel objects of its own; of anything else it lets go without a system call that the parent
+// could notice. Upholds R9 and R14.
+#include <cstring>
+
+#include "base/misuse.hpp"
+#include "proactor/core.hpp"
+
+namespace proa {
+
+const char* Core::astray() noexcept {
+  switch (home_.caller()) {
+    case Home::Caller::welcome:
+      return nullptr;
+    case Home::Caller::foreign:
+      return "on a foreign thread";
+    case Home::Caller::run_heir:
+      return "in a child of fork(2), but the parent has run this proactor: make one here";
+    case Home::Caller::unrun_heir:
+      break;
+  }
+  adopt();
+  return nullptr;
+}
+
+void Core::refuse(const char* verb, const char* why) const noexcept {
+  misuse("Proactor %p: %s() %s", owner_, verb, why);
+}
+
+void Core::adopt() noexcept {
+  for (Workers* each = workers_.front(); each; each = workers_.after(*each)) {
+    if (each->threads() > 0) {
+      misuse("Proactor %p cannot go on in a child of fork(2): its threads \"%s\" are the parent's",
+             owner_, each->name().c_str());
+    }
+  }
+  home_.settle();
+  if (const long error = backend_->renew(); error < 0) {
+    misuse("Proactor %p cannot go on in a child of fork(2): %s: %s", owner_, report_.name.c_str(),
+           std::strerror(static_cast<int>(-error)));
+  }
+}
+
+void Core::let_go() noexcept {
+  for (Workers* each = workers_.front(); each; each = workers_.after(*each)) each->disown();
+  posts_.close();
+  pool_->disown();
+  paged_pool_->disown();
+}
+
+}  // namespace proa

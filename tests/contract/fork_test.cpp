@@ -1,0 +1,391 @@
+// fork(2): a child goes on with what its parent made and never ran; of anything else it lets go
+// without the parent's noticing. What a child finds comes back as its exit status.
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <memory>
+#include <proa/proa.hpp>
+#include <string>
+#include <vector>
+
+#include "support/death.hpp"
+#include "support/world.hpp"
+
+namespace {
+
+using namespace proa_test;
+using proa::Address;
+
+class Echo : public proa::StreamHandler {
+ public:
+  using StreamHandler::StreamHandler;
+
+ protected:
+  void on_read(proa::Buffer& data) override { write(std::move(data)); }
+  void on_closed() override { delete this; }
+};
+
+// A handler that deletes itself would be lost in a child that only exits.
+struct Kept : proa::StreamHandler {
+  using StreamHandler::StreamHandler;
+  ~Kept() override = default;
+  void on_read(proa::Buffer& data) override { write(std::move(data)); }
+};
+
+struct Alarm : proa::TimerHandler {
+  using TimerHandler::TimerHandler;
+  ~Alarm() override = default;
+  void on_timer(std::uint64_t) override {
+    ++fired;
+    if (then) then();
+  }
+  int fired = 0;
+  std::function<void()> then;
+};
+
+struct Ears : proa::SignalHandler {
+  using SignalHandler::SignalHandler;
+  ~Ears() override { stop(); }
+  void on_signal(int, std::uint64_t) override { ++heard; }
+  int heard = 0;
+};
+
+struct Bell : proa::Notifier {
+  using Notifier::Notifier;
+  ~Bell() override = default;
+  void on_notify() override { ++rung; }
+  int rung = 0;
+};
+
+struct Posted {
+  void run() { ++ran; }
+  int ran = 0;
+  proa::OnPost<&Posted::run> post{*this};
+};
+
+// The status that waitpid(2) has of a child that does this; it exits with what `life` returns. A
+// child that hangs is ended by SIGALRM.
+class Child {
+ public:
+  explicit Child(const std::function<int()>& life) : process_(::fork()) {
+    REQUIRE(process_ >= 0);
+    if (process_ != 0) return;
+    std::signal(SIGABRT, SIG_DFL);  // not for Catch to report
+    ::alarm(120);
+    proa::set_misuse_hook([](const char*) { ::_exit(99); });
+    ::_exit(life());
+  }
+  ~Child() {
+    if (process_ > 0) wait();
+  }
+  pid_t process() const { return process_; }
+  int wait() {
+    int status = 0;
+    ::waitpid(process_, &status, 0);
+    process_ = -1;
+    return status;
+  }
+
+ private:
+  pid_t process_;
+};
+
+int status_of(const std::function<int()>& life) { return Child(life).wait(); }
+bool good(int status) { return WIFEXITED(status) && WEXITSTATUS(status) == 0; }
+
+// A client that blocks: whether what it sends comes back.
+class Client {
+ public:
+  explicit Client(const Address& server)
+      : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    connected_ = ::connect(socket_, static_cast<const sockaddr*>(server.data()),
+                           static_cast<socklen_t>(server.size())) == 0;
+  }
+  Client(const Client&) = delete;
+  ~Client() { ::close(socket_); }
+  bool connected() const { return connected_; }
+  void say(char one) const { (void)::send(socket_, &one, 1, MSG_NOSIGNAL); }
+  // What has come by now, at most one byte; 0 if nothing has.
+  char hear(int flags = MSG_DONTWAIT) const {
+    char one = 0;
+    return ::recv(socket_, &one, 1, flags) == 1 ? one : '\0';
+  }
+
+ private:
+  int socket_;
+  bool connected_ = false;
+};
+
+// Turns the proactor until it has come back.
+bool echoes(proa::Proactor& proactor, const Client& client, char one) {
+  client.say(one);
+  const auto until = proa::after(proactor.system().now(), hang);
+  while (proactor.system().now() < until) {
+    proactor.run_once(5ms);
+    if (client.hear() == one) return true;
+  }
+  return false;
+}
+
+TEST_CASE("R14: what was made before fork(2) and never run goes on in the child", "[R14]") {
+  auto proactor = make_proactor();
+  auto server = std::make_unique<proa::Server<Echo>>(*proactor, "127.0.0.1:0");
+  const Address where = server->addresses().at(0);
+  Alarm alarm(*proactor);
+  alarm.start(1ms);
+  Bell bell(*proactor);
+  bell.start();
+  bell.notify();
+  Ears ears(*proactor);
+  REQUIRE(!ears.start(SIGUSR1));
+  Posted posted;
+  REQUIRE(proactor->post(posted.post));
+  Read read;
+  int ends[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
+  std::error_code error;
+  auto near = std::make_unique<proa::Socket>(proa::Socket::borrow(*proactor, ends[0], error));
+  REQUIRE(!proactor->submit(read.from(near->descriptor())));
+
+  Child child([&] {
+    (void)::write(ends[1], "x", 1);
+    ::raise(SIGUSR1);
+    const Client client(where);
+    if (!client.connected()) return 2;
+    if (!echoes(*proactor, client, 'a')) return 3;
+    const auto until = proa::after(proactor->system().now(), hang);
+    const auto all = [&] {
+      return alarm.fired == 1 && bell.rung > 0 && ears.heard == 1 && posted.ran == 1 && read.done();
+    };
+    while (!all() && proactor->system().now() < until) proactor->run_once(5ms);
+    if (!all()) return 4;
+    ears.close();
+    bell.close();
+    if (proactor->shutdown(10s) != 0) return 5;
+    return read.text() == "x" ? 0 : 6;
+  });
+  CHECK(good(child.wait()));
+
+  // The parent's is as it was: the child took nothing with it.
+  const Client client(where);
+  CHECK(echoes(*proactor, client, 'b'));
+  CHECK((alarm.fired == 1 && posted.ran == 1 && ears.heard == 0));
+  ears.close();
+  bell.close();
+  server.reset();
+  CHECK(proactor->shutdown(10s) == 0);
+  near.reset();
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST_CASE("R14: verbs between fork(2) and the first run work in the child", "[R14]") {
+  auto proactor = make_proactor();
+  CHECK(good(status_of([&] {
+    proa::Server<Echo> server(*proactor, "127.0.0.1:0");
+    const Client client(server.addresses().at(0));
+    return client.connected() && echoes(*proactor, client, 'a') ? 0 : 1;
+  })));
+  proactor->poll();
+}
+
+enum class End { exits, destroys, closes, cancels, executes, owns };
+
+TEST_CASE("R14: a child that ends does not disturb its parent", "[R14]") {
+  const bool ran = GENERATE(true, false);
+  const End how =
+      GENERATE(End::exits, End::destroys, End::closes, End::cancels, End::executes, End::owns);
+  INFO("how " << static_cast<int>(how) << ", ran " << ran);
+  auto proactor = make_proactor();
+  auto server = std::make_unique<proa::Server<Kept>>(*proactor);
+  std::vector<Kept*> served;
+  server =
+      std::make_unique<proa::Server<Kept>>(*proactor, [&](proa::Socket socket, const Address&) {
+        return served.emplace_back(new Kept(*proactor, std::move(socket)));
+      });
+  REQUIRE(!server->listen("127.0.0.1:0"));
+  const Address where = server->addresses().at(0);
+  auto alarm = std::make_unique<Alarm>(*proactor);
+  alarm->start(1h);
+  auto ears = std::make_unique<Ears>(*proactor);
+  REQUIRE(!ears->start(SIGUSR1));
+  auto keep = std::make_unique<proa::KeepAlive>(*proactor);
+  auto timing = std::make_unique<Timing>();
+  REQUIRE(!proactor->submit(timing->request, proactor->system().now() + 1h));
+  auto posted = std::make_unique<Posted>();
+  auto pool = std::make_unique<proa::WorkerPool>(*proactor);
+  const Client first(where);
+  if (ran) {
+    CHECK(echoes(*proactor, first, 'a'));
+    REQUIRE(served.size() == 1);
+  }
+  REQUIRE(proactor->post(posted->post));
+
+  const int status = status_of([&] {
+    switch (how) {
+      case End::exits:
+        return 0;
+      case End::closes:
+        if (!ran) return 0;  // it would take the proactor over
+        for (Kept* const stream : served) stream->close();
+        ears->close();
+        alarm->stop();
+        return 0;
+      case End::cancels:
+        if (ran) proactor->cancel(timing->request);
+        proactor->stop();
+        return !ran || !proactor->post([] {}) ? 0 : 1;
+      case End::executes:
+        ::execlp("true", "true", nullptr);
+        return 1;
+      case End::owns: {
+        auto own = make_proactor();
+        proa::Server<Echo> serves(*own, "127.0.0.1:0");
+        Ears hears(*own);
+        if (hears.start(SIGUSR1)) return 1;
+        ::raise(SIGUSR1);
+        const Client client(serves.addresses().at(0));
+        if (!echoes(*own, client, 'c')) return 2;
+        while (hears.heard == 0) own->run_once(5ms);
+        hears.close();
+        return own->shutdown(10s) == 0 ? 0 : 3;
+      }
+      case End::destroys:
+        break;
+    }
+    timing.reset();
+    for (Kept* const stream : served) delete stream;
+    keep.reset();
+    alarm.reset();
+    server.reset();
+    ears.reset();
+    posted.reset();
+    pool.reset();
+    proactor.reset();
+    return 0;
+  });
+  INFO("status " << status);
+  CHECK(good(status));
+
+  const Client second(where);
+  CHECK(echoes(*proactor, first, 'x'));
+  CHECK(echoes(*proactor, second, 'y'));
+  ears->close();
+  alarm->close();
+  keep.reset();
+  proactor->cancel(timing->request);
+  while (timing->request.pending()) proactor->run_once(5ms);
+  server.reset();
+  for (Kept* const stream : served) stream->close();
+  pool.reset();
+  CHECK(proactor->shutdown(10s) == 0);
+  for (Kept* const stream : served) delete stream;
+  alarm.reset();
+  ears.reset();
+  proactor.reset();
+}
+
+TEST_CASE("R14: handlers may outlive the proactor in a child that ends", "[R14]") {
+  auto proactor = make_proactor();
+  auto server = std::make_unique<proa::Server<Echo>>(*proactor, "127.0.0.1:0");
+  auto alarm = std::make_unique<Alarm>(*proactor);
+  alarm->start(1h);
+  auto ears = std::make_unique<Ears>(*proactor);
+  REQUIRE(!ears->start(SIGUSR1));
+  proactor->poll();
+  CHECK(good(status_of([&] {
+    proactor.reset();
+    server.reset();
+    alarm.reset();
+    return 0;
+  })));
+  alarm->stop();
+  ears->stop();
+  server.reset();
+  CHECK(proactor->shutdown(10s) == 0);
+}
+
+TEST_CASE("R14: to go on with what the parent has run is misuse", "[R14]") {
+  auto proactor = make_proactor();
+  proa::Server<Echo> server(*proactor, "127.0.0.1:0");
+  Kept stream(*proactor);
+  Alarm alarm(*proactor);
+  proactor->poll();
+  const auto says = [](const std::string& message, const std::string& part) {
+    INFO("it says: " << message);
+    CHECK(message.find(part + "() in a child of fork(2)") != std::string::npos);
+  };
+  says(message_of([&] { proactor->run(); }), "run");
+  says(message_of([&] { proactor->poll(); }), "poll");
+  says(message_of([&] { stream.connect(Address::parse("127.0.0.1:1")); }), "connect");
+  says(message_of([&] { alarm.start(1ms); }), "start");
+  says(message_of([&] { (void)server.listen("127.0.0.1:0"); }), "listen");
+  says(message_of([&] { (void)proactor->take_buffer(); }), "take_buffer");
+  CHECK(message_of([&] { (void)proactor->post([] {}); }) == "survived");
+  proactor->poll();
+}
+
+TEST_CASE("R14: a callback forks: in the child run() returns, and nothing happens twice", "[R14]") {
+  auto proactor = make_proactor();
+  std::vector<Kept*> served;
+  proa::Server<Kept> server(*proactor, [&](proa::Socket socket, const Address&) {
+    return served.emplace_back(new Kept(*proactor, std::move(socket)));
+  });
+  REQUIRE(!server.listen("127.0.0.1:0"));
+  const Client client(server.addresses().at(0));
+  CHECK(echoes(*proactor, client, 'a'));
+  Alarm alarm(*proactor);
+  Alarm other(*proactor);
+  pid_t child = -1;
+  alarm.then = [&] {
+    served.at(0)->write("w");
+    child = ::fork();
+    if (child == 0) ::alarm(120);
+  };
+  other.then = [&] {
+    if (child == 0) ::_exit(7);  // the parent's to tell
+    proactor->stop();
+  };
+  alarm.start(1ms);
+  other.start(1ms);
+  proactor->run();
+  if (child == 0) ::_exit(0);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  CHECK(good(status));
+  CHECK(other.fired == 1);
+  client.say('z');
+  std::string heard;
+  while (heard.find('z') == std::string::npos) {
+    proactor->run_once(5ms);
+    while (const char one = client.hear()) heard += one;
+  }
+  CHECK(heard == "wz");
+  served.at(0)->close();
+  proactor->poll();
+  delete served.at(0);
+}
+
+TEST_CASE("R14: a signal to a child does what it did before its parent listened", "[R14]") {
+  auto proactor = make_proactor();
+  Ears ears(*proactor);
+  REQUIRE(!ears.start(SIGUSR1));
+  proactor->poll();
+  Child child([] {
+    ::raise(SIGUSR1);
+    return 1;
+  });
+  const int status = child.wait();
+  CHECK((WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1));
+  proactor->poll();
+  CHECK(ears.heard == 0);
+  ::raise(SIGUSR1);
+  while (ears.heard == 0) proactor->run_once(5ms);
+  CHECK(ears.heard == 1);
+  ears.stop();
+}
+
+}  // namespace
