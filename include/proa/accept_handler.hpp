@@ -42,6 +42,11 @@ class AcceptHandler : public Handler {
   /// or after, is up to the program, which knows whose it is.
   std::error_code listen(const Address& address, const ListenOptions& options = {},
                          std::string* detail = nullptr);
+  /// The same with a socket that listens already, as it is (Socket::adopt(): socket activation, a
+  /// listener of the parent's); it is closed in any case. Errors: errc::bad_file_descriptor if it
+  /// is invalid, errc::device_or_resource_busy, Error::closing. One that does not listen is told by
+  /// on_error(), as accept(2) says.
+  std::error_code listen(Socket listening) noexcept;
   /// Where it listens, with the port that the system chose if 0 was asked for; unset if it does
   /// not.
   Address address() const noexcept { return socket().local_address(); }
@@ -73,6 +78,8 @@ class AcceptHandler : public Handler {
   enum class Mode : std::uint8_t { accepting, paused, finishing };
 
   Socket make(const Address& address, const ListenOptions& options, std::error_code& error);
+  std::error_code cannot_listen() const noexcept;
+  std::error_code begin(Socket listening) noexcept;
   void arm() noexcept;
   void back_off(std::error_code error);
   void accepted(Accept& request, const Result& result);

@@ -1,10 +1,23 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 namespace proa {
+
+namespace detail {
+template <class Element>
+inline constexpr bool is_byte = sizeof(Element) == 1 && std::is_trivially_copyable_v<Element>;
+/// Whether C keeps its bytes in one piece and tells where: a string, a vector or an array of them.
+template <class C, class = void>
+inline constexpr bool has_bytes = false;
+template <class C>
+inline constexpr bool has_bytes<C, std::void_t<decltype(std::declval<const C&>().data()),
+                                               decltype(std::declval<const C&>().size())>> =
+    is_byte<std::remove_reference_t<decltype(*std::declval<const C&>().data())>>;
+}  // namespace detail
 
 /// Memory that somebody else owns, to read from. Sizes are in bytes.
 struct Bytes {
@@ -13,9 +26,16 @@ struct Bytes {
 
   constexpr Bytes() noexcept = default;
   constexpr Bytes(const void* start, std::size_t length) noexcept : data(start), size(length) {}
-  constexpr Bytes(std::string_view text) noexcept : data(text.data()), size(text.size()) {}
-  Bytes(const std::string& text) noexcept : data(text.data()), size(text.size()) {}
+  /// Up to its first NUL, which is not among them; so of string literals and other arrays of char.
   constexpr Bytes(const char* text) noexcept : Bytes(std::string_view(text)) {}
+  /// All of a std::string, std::string_view, std::vector or std::array of bytes (char, unsigned
+  /// char, std::byte). It must live as long as these bytes are used.
+  template <class C, class = std::enable_if_t<detail::has_bytes<C>>>
+  constexpr Bytes(const C& bytes) noexcept : data(bytes.data()), size(bytes.size()) {}
+  template <std::size_t N>
+  constexpr Bytes(const unsigned char (&bytes)[N]) noexcept : data(bytes), size(N) {}
+  template <std::size_t N>
+  constexpr Bytes(const std::byte (&bytes)[N]) noexcept : data(bytes), size(N) {}
 
   std::string_view text() const noexcept { return {static_cast<const char*>(data), size}; }
 };

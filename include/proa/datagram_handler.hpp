@@ -50,6 +50,10 @@ class DatagramHandler : public Handler {
   /// already, Error::closing if it closes, or the proactor was shut down.
   std::error_code bind(const Address& address, const DatagramOptions& options = {},
                        std::string* detail = nullptr);
+  /// The same with a socket that is bound already (Socket::adopt()), or connected; it is closed
+  /// when that fails. Of the options those that must stand before bind(2) are left as they are:
+  /// reuse_address, reuse_port, v6_only.
+  std::error_code bind(Socket bound, const DatagramOptions& options = {});
   /// The same with a socket that is bound to an address of the system's choosing, sends to this
   /// peer, and receives from it alone; or, behind bind(), connects the socket that there is.
   /// connect(2), which does not wait for datagram sockets.
@@ -124,6 +128,9 @@ class DatagramHandler : public Handler {
   struct ZeroCopy;
 
   std::error_code make(const Address& address, const DatagramOptions& options, Socket& socket);
+  std::error_code configure(Socket& socket, bool ip, const DatagramOptions& options);
+  std::error_code cannot_open(const DatagramOptions& options) const noexcept;
+  void begin(Socket socket, bool connected, bool ip, const DatagramOptions& options);
   std::error_code open_with(const Address& address, const DatagramOptions& options, bool binds);
   bool takes_output() noexcept;
   std::int32_t refusal(const Address& to, std::size_t capacity) const noexcept;

@@ -8,14 +8,24 @@ namespace proa {
 
 namespace detail {
 template <class Method>
-struct MethodOwner;
-template <class Owner, class... Arguments>
-struct MethodOwner<void (Owner::*)(Arguments...)> {
-  using Type = Owner;
+struct MethodOwner {
+  static_assert(sizeof(Method) == 0, "On<Request, &Owner::method>: a method that returns void");
 };
-template <class Owner, class... Arguments>
-struct MethodOwner<void (Owner::*)(Arguments...) noexcept> {
-  using Type = Owner;
+template <class Owner_, class... Arguments>
+struct MethodOwner<void (Owner_::*)(Arguments...)> {
+  using Owner = Owner_;
+};
+template <class Owner_, class... Arguments>
+struct MethodOwner<void (Owner_::*)(Arguments...) noexcept> {
+  using Owner = Owner_;
+};
+template <class Owner_, class... Arguments>
+struct MethodOwner<void (Owner_::*)(Arguments...) const> {
+  using Owner = const Owner_;
+};
+template <class Owner_, class... Arguments>
+struct MethodOwner<void (Owner_::*)(Arguments...) const noexcept> {
+  using Owner = const Owner_;
 };
 }  // namespace detail
 
@@ -30,7 +40,9 @@ struct MethodOwner<void (Owner::*)(Arguments...) noexcept> {
 template <class Request, auto Method>
 class On : public Request {
  public:
-  using Owner = typename detail::MethodOwner<decltype(Method)>::Type;
+  static_assert(std::is_base_of_v<Operation, Request>, "On<> is for the requests of proa");
+  /// Const if the method is.
+  using Owner = typename detail::MethodOwner<decltype(Method)>::Owner;
 
   template <class... Arguments>
   explicit On(Owner& owner, Arguments&&... arguments)
@@ -40,6 +52,8 @@ class On : public Request {
       if constexpr (std::is_invocable_v<decltype(Method), Owner&, const Result&>) {
         (self.owner_->*Method)(result);
       } else {
+        static_assert(std::is_invocable_v<decltype(Method), Owner&, On&, const Result&>,
+                      "the method of an On<> takes (Result), or (Request&, Result)");
         (self.owner_->*Method)(self, result);
       }
     };

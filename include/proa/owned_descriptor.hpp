@@ -17,13 +17,15 @@ class OwnedDescriptor {
   OwnedDescriptor(OwnedDescriptor&& other) noexcept
       : system_(other.system_),
         descriptor_(std::exchange(other.descriptor_, Descriptor())),
-        borrowed_(other.borrowed_) {}
+        borrowed_(other.borrowed_),
+        was_blocking_(other.was_blocking_) {}
   OwnedDescriptor& operator=(OwnedDescriptor&& other) noexcept {
     if (this != &other) {
       close();
       system_ = other.system_;
       descriptor_ = std::exchange(other.descriptor_, Descriptor());
       borrowed_ = other.borrowed_;
+      was_blocking_ = other.was_blocking_;
     }
     return *this;
   }
@@ -34,12 +36,13 @@ class OwnedDescriptor {
   /// The program's own: it is forgotten, and never closed.
   bool borrowed() const noexcept { return borrowed_; }
 
-  /// Gives the descriptor up, open as it is: it is the caller's to close. Misuse, as is close(),
-  /// while a request is pending on it.
+  /// Gives the descriptor up, open, and blocking again if Socket::adopt() found it so: it is the
+  /// caller's to close. Misuse, as is close(), while a request is pending on it.
   Descriptor release() noexcept {
     if (valid()) {
       system_->leaving(descriptor_);
       system_->forget(descriptor_);
+      if (was_blocking_) (void)system_->set_blocking(descriptor_);
     }
     return std::exchange(descriptor_, Descriptor());
   }
@@ -55,6 +58,7 @@ class OwnedDescriptor {
   System* system_ = nullptr;
   Descriptor descriptor_;
   bool borrowed_ = false;
+  bool was_blocking_ = false;
 };
 
 }  // namespace proa

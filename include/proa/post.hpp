@@ -1,6 +1,8 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
+#include <type_traits>
 #include <utility>
 
 namespace proa {
@@ -28,6 +30,31 @@ class Post {
   std::atomic<bool> queued_{false};
   long process_ = 0;  // that queued it
 };
+
+namespace detail {
+
+/// A callable that was posted; it owns itself.
+template <class Work>
+class PostedWork final : public Post {
+ public:
+  template <class Given>
+  explicit PostedWork(Given&& work)
+      : Post(&PostedWork::run, &PostedWork::discard), work_(std::forward<Given>(work)) {}
+
+ private:
+  static void run(Post& post) {
+    const std::unique_ptr<PostedWork> self(static_cast<PostedWork*>(&post));
+    self->work_();
+  }
+  static void discard(Post& post) { delete static_cast<PostedWork*>(&post); }
+
+  Work work_;
+};
+
+template <class Work>
+using IfWork = std::enable_if_t<!std::is_base_of_v<Post, std::decay_t<Work>>>;
+
+}  // namespace detail
 
 /// A Post that calls a method without arguments: `proa::OnPost<&Session::refresh> refresh_{*this};`
 template <auto Method>

@@ -2,8 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
+#include <new>
 #include <proa/buffer.hpp>
 #include <proa/counters.hpp>
 #include <proa/operation.hpp>
@@ -13,6 +13,8 @@
 #include <proa/time.hpp>
 #include <string>
 #include <system_error>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace proa {
@@ -72,8 +74,20 @@ class Proactor {
   /// Runs `post` on the proactor's thread; false if the proactor was shut down. First in, first out
   /// per thread.
   [[nodiscard]] bool post(Post& post) noexcept;
-  /// The same for any callable; allocates, and false also when that fails.
-  [[nodiscard]] bool post(std::function<void()> work) noexcept;
+  /// The same for any callable without arguments, one that can only be moved too. It is called once
+  /// and destroyed, or destroyed uncalled when the proactor shuts down first. Allocates, and false
+  /// also when that fails; then it is destroyed before this returns.
+  template <class Work, class = detail::IfWork<Work>>
+  [[nodiscard]] bool post(Work&& work) noexcept {
+    static_assert(std::is_invocable_v<std::decay_t<Work>&>,
+                  "Proactor::post() takes a callable without arguments, or a Post");
+    auto* const posted =
+        new (std::nothrow) detail::PostedWork<std::decay_t<Work>>(std::forward<Work>(work));
+    if (!posted) return false;
+    if (post(static_cast<Post&>(*posted))) return true;
+    delete posted;
+    return false;
+  }
 
   /// An empty buffer to write into with append(); an empty one if memory is short.
   Buffer take_buffer() noexcept;

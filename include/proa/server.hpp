@@ -37,6 +37,8 @@ class ServerBase {
   /// drain() was called.
   std::error_code listen(std::string_view address, std::string* detail = nullptr,
                          const ListenOptions& options = {});
+  /// The same with a socket that listens already (AcceptHandler::listen(Socket)).
+  std::error_code listen(Socket listening);
   /// Where it listens, with the ports that the system chose.
   std::vector<Address> addresses() const;
 
@@ -91,7 +93,7 @@ class ServerBase {
 /// of the factory leaves run(); the connection is closed then.
 template <class H>
 class Server : public ServerBase {
-  static_assert(std::is_base_of_v<Handler, H>, "a server makes handlers");
+  static_assert(std::is_base_of_v<Handler, H>, "Server<H>: H is derived from a handler of proa");
 
  public:
   /// Makes the handler of a connection, open already, or returns nullptr to refuse it: the socket
@@ -110,8 +112,13 @@ class Server : public ServerBase {
 
  private:
   static Factory constructing(Proactor& proactor) {
-    static_assert(std::is_constructible_v<H, Proactor&, Socket>,
-                  "H(Proactor&, Socket) is needed, or a factory");
+    static_assert(!std::is_abstract_v<H>,
+                  "Server<H>: H lacks a callback that it must have, such as "
+                  "void on_read(proa::Buffer&) override");
+    static_assert(
+        std::is_abstract_v<H> || std::is_constructible_v<H, Proactor&, Socket>,
+        "Server<H>: H needs the constructor H(proa::Proactor&, proa::Socket), or give the "
+        "server a factory");
     return [&proactor](Socket socket, const Address&) {
       return new (std::nothrow) H(proactor, std::move(socket));
     };

@@ -23,6 +23,12 @@ class Socket : public OwnedDescriptor {
   static Socket open(Proactor& proactor, Address::Family family, Transport transport,
                      std::error_code& error) noexcept;
 
+  /// Takes over a descriptor that the program has opened or inherited (socket activation, accept(2)
+  /// of another library): it is non-blocking from here on, and closed with the Socket. release()
+  /// gives it back in the mode that it was in. Errors are those of fstat(2) and fcntl(2); then it
+  /// stays the program's.
+  static Socket adopt(Proactor& proactor, int number, std::error_code& error) noexcept;
+
   /// A descriptor of the program's that stays open and keeps its mode: standard input, an inherited
   /// pipe. A tty is reopened, so that only the library's own copy becomes non-blocking (the mode
   /// belongs to the open file description and would reach the parent shell, open(2)).

@@ -73,6 +73,11 @@ class System {
   /// is non-blocking: `reopened` says that `borrowed` is ours to close.
   virtual long borrow(int number, Descriptor& borrowed, bool& reopened) noexcept = 0;
 
+  /// Takes a descriptor of the program's over: finds out what it is, and makes it non-blocking;
+  /// `was_blocking` says that it was not. set_blocking() undoes that.
+  virtual long adopt(int number, Descriptor& adopted, bool& was_blocking) noexcept;
+  virtual long set_blocking(Descriptor descriptor) noexcept;
+
   /// openat(2) in the calling thread, from the working directory; may wait for a disk.
   virtual long open_file(const char* path, OpenFlags flags, unsigned mode,
                          Descriptor& opened) noexcept;

@@ -181,6 +181,36 @@ long RealSystem::borrow(int number, Descriptor& borrowed, bool& reopened) noexce
   return 0;
 }
 
+long RealSystem::adopt(int number, Descriptor& adopted, bool& was_blocking) noexcept {
+  struct stat status {};
+  long result = sys::fstat(number, &status);
+  if (result < 0) return result;
+  adopted = {number, DescriptorKind::pipe};
+  if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode)) {
+    adopted.kind = DescriptorKind::file;
+  } else if (S_ISSOCK(status.st_mode)) {
+    Address local;
+    local_address({number, DescriptorKind::socket}, local);
+    int type = 0;
+    socklen_t size = sizeof type;
+    result = sys::getsockopt(number, SOL_SOCKET, SO_TYPE, &type, &size);
+    if (result < 0) return result;
+    const bool ip =
+        local.family() == Address::Family::ipv4 || local.family() == Address::Family::ipv6;
+    adopted.kind = ip && type == SOCK_STREAM ? DescriptorKind::tcp : DescriptorKind::socket;
+  }
+  const long flags = sys::file_flags(number);
+  if (flags < 0) return flags;
+  was_blocking = (flags & O_NONBLOCK) == 0;
+  result = was_blocking ? sys::set_nonblocking(number) : 0;
+  if (result >= 0) forget(adopted);  // what another one of that number left
+  return result;
+}
+
+long RealSystem::set_blocking(Descriptor descriptor) noexcept {
+  return sys::set_blocking(descriptor.number);
+}
+
 long RealSystem::open_file(const char* path, OpenFlags flags, unsigned mode,
                            Descriptor& opened) noexcept {
   const long result = sys::openat(AT_FDCWD, path, open_flags(flags), mode);

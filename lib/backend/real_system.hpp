@@ -27,6 +27,8 @@ class RealSystem : public System {
   long local_address(Descriptor socket, Address& address) noexcept override;
   long peer_address(Descriptor socket, Address& address) noexcept override;
   long borrow(int number, Descriptor& borrowed, bool& reopened) noexcept override;
+  long adopt(int number, Descriptor& adopted, bool& was_blocking) noexcept override;
+  long set_blocking(Descriptor descriptor) noexcept override;
   long multicast(Descriptor socket, bool join, const Address& group, std::uint32_t interface,
                  const Address& source) noexcept override;
   long take_notice(Descriptor socket, SendNotice& notice) noexcept override;

@@ -43,34 +43,44 @@ AcceptHandler::~AcceptHandler() {
   if (open()) destroyed("destroyed before on_closed()");
 }
 
+std::error_code AcceptHandler::cannot_listen() const noexcept {
+  if (closing() || proactor().shutting_down()) return Error::closing;
+  return open() ? std::make_error_code(std::errc::device_or_resource_busy) : std::error_code();
+}
+
 std::error_code AcceptHandler::listen(const Address& address, const ListenOptions& options,
                                       std::string* detail) {
   check("listen");
-  std::error_code error;
-  if (closing()) {
-    error = Error::closing;
-  } else if (open()) {
-    error = std::make_error_code(std::errc::device_or_resource_busy);
-  } else if (!address.is_set()) {
-    error = Error::bad_address;
-  } else {
-    socket_ = make(address, options, error);
-    if (!error) {
-      accept_.prepare(descriptor());
-      error = proactor().submit(accept_);
-    }
-    if (error) {
-      socket_.close();
-    } else {
-      mode_ = Mode::accepting;
-      delay_ = {};
-      pause_told_ = false;
-      taken_ = 0;
-      start("listen");
-    }
+  std::error_code error = cannot_listen();
+  if (!error && !address.is_set()) error = Error::bad_address;
+  if (!error) {
+    Socket made = make(address, options, error);
+    if (!error) error = begin(std::move(made));
   }
   describe(detail, address, error);
   return error;
+}
+
+std::error_code AcceptHandler::listen(Socket listening) noexcept {
+  check("listen");
+  if (const std::error_code error = cannot_listen()) return error;
+  if (!listening.valid()) return std::make_error_code(std::errc::bad_file_descriptor);
+  return begin(std::move(listening));
+}
+
+std::error_code AcceptHandler::begin(Socket listening) noexcept {
+  socket_ = std::move(listening);
+  accept_.prepare(descriptor());
+  if (const std::error_code error = proactor().submit(accept_)) {
+    socket_.close();
+    return error;
+  }
+  mode_ = Mode::accepting;
+  delay_ = {};
+  pause_told_ = false;
+  taken_ = 0;
+  start("listen");
+  return {};
 }
 
 Socket AcceptHandler::make(const Address& address, const ListenOptions& options,

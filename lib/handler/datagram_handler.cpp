@@ -82,6 +82,15 @@ std::error_code DatagramHandler::make(const Address& address, const DatagramOpti
   set(options.reuse_address && ip, SocketOption::reuse_address, 1);
   set(options.reuse_port && ip, SocketOption::reuse_port, 1);
   set(v6, SocketOption::v6_only, options.v6_only);
+  return error ? error : configure(socket, ip, options);
+}
+
+std::error_code DatagramHandler::configure(Socket& socket, bool ip,
+                                           const DatagramOptions& options) {
+  std::error_code error;
+  const auto set = [&](bool wanted, SocketOption option, int value) {
+    if (!error && wanted) error = socket.set_option(option, value);
+  };
   set(options.broadcast && ip, SocketOption::broadcast, 1);
   // An IPv6 socket has IPv4 datagrams too.
   set(options.destination && ip, SocketOption::tell_destination, 1);
@@ -99,33 +108,53 @@ std::error_code DatagramHandler::make(const Address& address, const DatagramOpti
   return error;
 }
 
-std::error_code DatagramHandler::open_with(const Address& address, const DatagramOptions& options,
-                                           bool binds) {
+std::error_code DatagramHandler::cannot_open(const DatagramOptions& options) const noexcept {
   if (closing() || proactor().shutting_down()) return Error::closing;
   if (open()) return std::make_error_code(std::errc::device_or_resource_busy);
+  const bool small = options.coalesce && proactor().options().buffer_size < coalesced_size;
+  return small ? std::make_error_code(std::errc::no_buffer_space) : std::error_code();
+}
+
+std::error_code DatagramHandler::open_with(const Address& address, const DatagramOptions& options,
+                                           bool binds) {
+  std::error_code error = cannot_open(options);
+  if (error) return error;
   if (!address.is_set()) return Error::bad_address;
-  if (options.coalesce && proactor().options().buffer_size < coalesced_size) {
-    return std::make_error_code(std::errc::no_buffer_space);
-  }
   Socket socket;
-  std::error_code error = make(address, options, socket);
+  error = make(address, options, socket);
   if (!error && binds) error = socket.bind(address);
   if (!error && !binds) {
     error =
         to_error_code(static_cast<int>(proactor().system().connect(socket.descriptor(), address)));
   }
   if (error) return error;
+  begin(std::move(socket), !binds, address.family() != Address::Family::local, options);
+  return {};
+}
+
+std::error_code DatagramHandler::bind(Socket bound, const DatagramOptions& options) {
+  check("bind");
+  if (const std::error_code error = cannot_open(options)) return error;
+  if (!bound.valid()) return std::make_error_code(std::errc::bad_file_descriptor);
+  const Address::Family family = bound.local_address().family();
+  const bool ip = family == Address::Family::ipv4 || family == Address::Family::ipv6;
+  if (const std::error_code error = configure(bound, ip, options)) return error;
+  const bool connected = bound.peer_address().is_set();
+  begin(std::move(bound), connected, ip, options);
+  return {};
+}
+
+void DatagramHandler::begin(Socket socket, bool connected, bool ip,
+                            const DatagramOptions& options) {
   socket_ = std::move(socket);
-  connected_ = !binds;
+  connected_ = connected;
+  // Not of UNIX sockets: with room for control messages a peer could hand us descriptors.
   with_control_ =
-      // Not of UNIX sockets: with room for control messages a peer could hand us descriptors.
-      address.family() != Address::Family::local &&
-      (options.destination || options.traffic_class || options.arrival || options.coalesce);
+      ip && (options.destination || options.traffic_class || options.arrival || options.coalesce);
   listen_for_errors();
   begin_zero_copy(options.zero_copy_from);
   start("bind");
   start_receiving();
-  return {};
 }
 
 // Unconnected, nobody could say which datagram an error is about.

@@ -9,22 +9,6 @@ namespace proa {
 
 namespace {
 
-/// A callable that was posted; owns itself.
-class PostedWork final : public Post {
- public:
-  explicit PostedWork(std::function<void()> work) noexcept
-      : Post(&PostedWork::run, &PostedWork::discard), work_(std::move(work)) {}
-
- private:
-  static void run(Post& post) {
-    const std::unique_ptr<PostedWork> self(static_cast<PostedWork*>(&post));
-    self->work_();
-  }
-  static void discard(Post& post) { delete static_cast<PostedWork*>(&post); }
-
-  std::function<void()> work_;
-};
-
 std::unique_ptr<HandlerLoop> create_or_throw(const Options& options) {
   std::error_code error;
   std::string detail;
@@ -60,14 +44,6 @@ std::size_t Proactor::poll() { return core_->poll(); }
 void Proactor::stop() noexcept { core_->stop(); }
 std::size_t Proactor::shutdown(Duration limit) { return core_->shutdown(limit); }
 bool Proactor::post(Post& post) noexcept { return core_->post(post); }
-
-bool Proactor::post(std::function<void()> work) noexcept {
-  auto* const post = new (std::nothrow) PostedWork(std::move(work));
-  if (!post) return false;
-  if (core_->post(*post)) return true;
-  delete post;
-  return false;
-}
 
 Buffer Proactor::take_buffer() noexcept {
   core_->check("take_buffer");

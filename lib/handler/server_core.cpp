@@ -80,15 +80,25 @@ std::error_code ServerCore::listen(std::string_view text, std::string* detail,
   std::error_code error;
   const Address address = Address::parse(text, error, detail);
   if (error) return error;
-  start("listen");
-  if (draining_ || closing()) {
-    if (detail) *detail = "cannot listen on " + address.to_string() + ": the server has drained";
-    return Error::closing;
+  error =
+      add_listener([&](Listener& listener) { return listener.listen(address, options, detail); });
+  if (detail && (draining_ || closing())) {
+    *detail = "cannot listen on " + address.to_string() + ": the server has drained";
   }
+  return error;
+}
+
+std::error_code ServerCore::listen(Socket listening) {
+  return add_listener([&](Listener& listener) { return listener.listen(std::move(listening)); });
+}
+
+template <class Listen>
+std::error_code ServerCore::add_listener(Listen listen) {
+  start("listen");
+  if (draining_ || closing()) return Error::closing;
   listeners_.reserve(listeners_.size() + 1);
   auto* const listener = new Listener(*this);
-  error = listener->listen(address, options, detail);
-  if (error) {
+  if (const std::error_code error = listen(*listener)) {
     delete listener;
     return error;
   }
@@ -256,6 +266,7 @@ std::error_code ServerBase::listen(std::string_view address, std::string* detail
                                    const ListenOptions& options) {
   return core_->listen(address, detail, options);
 }
+std::error_code ServerBase::listen(Socket listening) { return core_->listen(std::move(listening)); }
 std::vector<Address> ServerBase::addresses() const { return core_->addresses(); }
 std::size_t ServerBase::live() const noexcept { return core_->live(); }
 void ServerBase::set_limit(std::size_t connections) noexcept { core_->set_limit(connections); }

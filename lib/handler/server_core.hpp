@@ -20,6 +20,7 @@ class ServerCore final : public Handler {
 
   // ServerBase's own methods; see there.
   std::error_code listen(std::string_view text, std::string* detail, const ListenOptions& options);
+  std::error_code listen(Socket listening);
   std::vector<Address> addresses() const;
   std::size_t live() const noexcept { return live_; }
   void set_limit(std::size_t limit) noexcept;
@@ -53,6 +54,8 @@ class ServerCore final : public Handler {
   static constexpr Notice notice_room = notice_open;
   static constexpr Notice notice_empty = notice_read;
 
+  template <class Listen>
+  std::error_code add_listener(Listen listen);
   void accepted(Socket socket, const Address& peer);
   void start_one(Connection connection);
   void trouble(const Address& address, std::error_code error);

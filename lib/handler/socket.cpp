@@ -20,6 +20,8 @@ long System::multicast(Descriptor, bool, const Address&, std::uint32_t, const Ad
 bool System::readable(Descriptor) noexcept { return false; }
 bool System::writable(Descriptor) noexcept { return false; }
 long System::take_notice(Descriptor, SendNotice&) noexcept { return -EAGAIN; }
+long System::adopt(int, Descriptor&, bool&) noexcept { return -EOPNOTSUPP; }
+long System::set_blocking(Descriptor) noexcept { return -EOPNOTSUPP; }
 
 Socket Socket::open(Proactor& proactor, Address::Family family, Transport transport,
                     std::error_code& error) noexcept {
@@ -29,6 +31,18 @@ Socket Socket::open(Proactor& proactor, Address::Family family, Transport transp
   const long result = system.open_socket(family, transport, descriptor);
   error = to_error_code(static_cast<int>(result));
   return result < 0 ? Socket() : Socket(system, descriptor);
+}
+
+Socket Socket::adopt(Proactor& proactor, int number, std::error_code& error) noexcept {
+  proactor.check_thread("Socket::adopt");
+  Descriptor descriptor;
+  bool was_blocking = false;
+  System& system = proactor.system();
+  error = told(system.adopt(number, descriptor, was_blocking));
+  if (error) return {};
+  Socket adopted(system, descriptor);
+  adopted.was_blocking_ = was_blocking;
+  return adopted;
 }
 
 Socket Socket::borrow(Proactor& proactor, int number, std::error_code& error) noexcept {

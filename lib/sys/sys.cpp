@@ -104,6 +104,11 @@ long set_blocking(int fd) noexcept {
   if (flags < 0 || (flags & O_NONBLOCK) == 0) return flags;
   return checked(::fcntl(fd, F_SETFL, static_cast<int>(flags) & ~O_NONBLOCK));
 }
+long set_nonblocking(int fd) noexcept {
+  const long flags = checked(::fcntl(fd, F_GETFL));
+  if (flags < 0) return flags;
+  return checked(::fcntl(fd, F_SETFL, static_cast<int>(flags) | O_NONBLOCK));
+}
 long file_flags(int fd) noexcept { return checked(::fcntl(fd, F_GETFL)); }
 long ftruncate(int fd, std::int64_t size) noexcept {
   return retried([&] { return ::ftruncate(fd, size); });

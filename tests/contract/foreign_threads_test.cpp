@@ -140,6 +140,7 @@ const Verb verbs[] = {
                                 c.error);
      },
      "Proactor", proactor, "Socket::open"},
+    {"Socket::adopt", [](Cast& c) { (void)proa::Socket::adopt(c.proactor, 0, c.error); }, "Proactor", proactor, "Socket::adopt"},
     {"Socket::borrow", [](Cast& c) { (void)proa::Socket::borrow(c.proactor, 0, c.error); },
      "Proactor", proactor, "Socket::borrow"},
     {"File::open",

@@ -1,0 +1,96 @@
+// What the public interface takes: bytes from what holds bytes, work that can only be moved,
+// methods that are const.
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "support/world.hpp"
+
+namespace {
+
+using namespace proa_test;
+using namespace std::string_view_literals;
+
+TEST_CASE("post() takes work that can only be moved, and destroys it once", "[R9]") {
+  World world;
+  auto number = std::make_unique<int>(41);
+  const std::weak_ptr<int> lives = [&] {
+    auto owned = std::make_shared<int>(1);
+    const std::weak_ptr<int> watched = owned;
+    REQUIRE(world->post(
+        [number = std::move(number), owned = std::move(owned)]() mutable { ++*number; }));
+    return watched;
+  }();
+  CHECK(!lives.expired());
+  CHECK(world->run() == 1);
+  CHECK(lives.expired());
+
+  auto dropped = std::make_shared<int>(2);
+  const std::weak_ptr<int> unrun = dropped;
+  REQUIRE(world->post([dropped = std::move(dropped)] { FAIL("it was shut down"); }));
+  CHECK(world->shutdown(1s) == 0);
+  CHECK(unrun.expired());
+  auto refused = std::make_shared<int>(3);
+  const std::weak_ptr<int> untaken = refused;
+  CHECK(!world->post([refused = std::move(refused)] {}));
+  CHECK(untaken.expired());
+  world.end(true);
+}
+
+void plain_function() {}
+
+TEST_CASE("post() takes functions and lvalues", "[R9]") {
+  World world;
+  int calls = 0;
+  const auto counts = [&calls] { ++calls; };
+  REQUIRE(world->post(counts));
+  REQUIRE(world->post(std::function<void()>(counts)));
+  REQUIRE(world->post(&plain_function));
+  REQUIRE(world->post(plain_function));
+  CHECK(world->run() == 4);
+  CHECK(calls == 2);
+}
+
+std::string text_of(proa::Bytes bytes) { return std::string(bytes.text()); }
+
+TEST_CASE("bytes are made of what holds bytes", "[R3]") {
+  CHECK(text_of("literal") == "literal");
+  CHECK(text_of("with\0nul"sv) == "with\0nul"sv);
+  CHECK(text_of(std::string("string")) == "string");
+  CHECK(text_of(std::vector<char>{'a', 'b'}) == "ab");
+  CHECK(text_of(std::vector<unsigned char>{'a', 'b'}) == "ab");
+  CHECK(text_of(std::vector<std::byte>{std::byte{'c'}}) == "c");
+  CHECK(text_of(std::array<char, 3>{'x', 'y', '\0'}) == "xy\0"sv);
+  const unsigned char raw[] = {'r', 'a', 'w', 0};
+  CHECK(text_of(raw) == "raw\0"sv);
+  char room[16] = "room";
+  CHECK(text_of(room) == "room");
+  CHECK(text_of({room, 2}) == "ro");
+  constexpr proa::Bytes constant = "constant"sv;
+  static_assert(constant.size == 8);
+  static_assert(!std::is_convertible_v<std::vector<int>, proa::Bytes>);
+  static_assert(!std::is_convertible_v<int, proa::Bytes>);
+}
+
+TEST_CASE("a request may call a const method", "[R1]") {
+  struct Watch {
+    void expired(const proa::Result&) const { ++*calls; }
+    void expired_with(proa::Timer&, const proa::Result&) const noexcept { ++*calls; }
+    int* calls;
+  };
+  int calls = 0;
+  const Watch watch{&calls};
+  proa::On<proa::Timer, &Watch::expired> first{watch};
+  proa::On<proa::Timer, &Watch::expired_with> second{watch};
+  World world;
+  world.submit(first, world.in(0ns));
+  world.submit(second, world.in(0ns));
+  CHECK(world->run() == 2);
+  CHECK(calls == 2);
+}
+
+}  // namespace
