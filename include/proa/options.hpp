@@ -34,8 +34,10 @@ struct Options {
       16384;                   ///< bytes of a receive buffer, its header included; at least 1024
   std::size_t buffers = 4096;  ///< receive buffers at most, 2 or more, that are not queued for
                                ///< writing; beyond, receiving waits (R11)
-  std::size_t round_budget =
-      512;  ///< completions, timers and posts that one round delivers of each at most (R8)
+  /// How many completions, timers, posts and calls of handlers one round delivers at most, of each
+  /// (R8). A completion counts one more for every 4 KiB that it moved, and for every datagram that
+  /// it sent.
+  std::size_t round_budget = 64;
   unsigned workers = 4;  ///< threads for file operations that would block, at most 1024; none are
                          ///< begun before they are needed. 0: such operations end with
                          ///< errc::operation_not_supported

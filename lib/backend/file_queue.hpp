@@ -41,9 +41,6 @@ class FileQueue {
   /// Ends an operation that is in a list. An operation that the kernel has goes on, because the
   /// kernel cannot take back a transfer that it has begun.
   void cancel(Operation& operation) noexcept;
-  /// An operation that was cancelled before the kernel had it, or nullptr.
-  Operation* finished() noexcept { return finished_.pop_front(); }
-  bool has_finished() const noexcept { return !finished_.empty(); }
 
   // The engine of epoll, which has work between events too, hides the following four.
 
@@ -51,11 +48,15 @@ class FileQueue {
   void flush() noexcept {}
   bool wants_flush() const noexcept { return false; }
   /// Whether next() has something to do.
-  bool due() const noexcept { return false; }
+  bool due() const noexcept { return has_finished(); }
   /// Makes one system call or takes one completion; returns the operation if it has its result now.
-  Operation* next() noexcept { return nullptr; }
+  Operation* next() noexcept { return finished(); }
 
  protected:
+  /// An operation that finished here, or nullptr.
+  Operation* finished() noexcept { return finished_.pop_front(); }
+  bool has_finished() const noexcept { return !finished_.empty(); }
+
   FileQueue(BlockingCalls& blocking, Counters& counters) noexcept
       : blocking_(blocking), counters_(counters) {}
   ~FileQueue() = default;

@@ -50,7 +50,7 @@ class Performer {
 };
 
 /// What one call sends at most: the kernel copies it in one go, and the loop stands still (R8).
-inline constexpr std::size_t fair_share = std::size_t{1} << 20;
+inline constexpr std::size_t fair_share = std::size_t{256} << 10;
 
 /// True for what accept(2) reports of a connection that died before it was accepted (its section
 /// "Error handling"), while the listener is well.

@@ -1,7 +1,7 @@
 #pragma once
 
 // A backend around a kernel that tells of readiness: the readiness adapter for sockets, an engine
-// for files, and the turns between them (R8). Kernel derives from it and has
+// for files, and the rotation between them (R8). Kernel derives from it and has
 //
 //   long poll(const timespec* timeout)   waits; how many events there are, or -errno
 //   Operation* take(std::size_t index)   looks at one; an operation if it is the end of that
@@ -10,7 +10,6 @@
 // and Files is a FileQueue with submit(), withdraw(), forget() and the static takes().
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -22,6 +21,7 @@
 #include "backend/readiness.hpp"
 #include "base/misuse.hpp"
 #include "base/operation_table.hpp"
+#include "base/rotation.hpp"
 
 namespace proa {
 
@@ -66,28 +66,12 @@ class PollingBackend : public Backend, protected Poller {
   Operation* next() noexcept final {
     // Kept back until the next wait(), they would make the disk idle while the loop works.
     if (files_.wants_flush()) files_.flush();
-    for (;;) {
-      if (Operation* const finished = adapter_.finished()) return finished;
-      if (Operation* const finished = files_.finished()) return finished;
-      // New events, sockets and files in turns, so that none starves the others.
-      const std::array<bool, 3> due{next_event_ < event_count_, adapter_.has_runnable(),
-                                    files_.due()};
-      for (std::size_t i = 0; i < due.size(); ++i) {
-        turn_ = (turn_ + 1) % due.size();
-        if (due[turn_]) break;
-      }
-      if (!due[turn_]) return nullptr;
-      Operation* finished = nullptr;
-      if (turn_ == 0) finished = static_cast<Kernel&>(*this).take(next_event_++);
-      if (turn_ == 1) finished = adapter_.perform_next();
-      if (turn_ == 2) finished = files_.next();
-      if (finished) return finished;
-    }
+    return rotation_.next([this](std::size_t source) noexcept { return ask(source); });
   }
 
   TimePoint next_deadline() const noexcept final {
-    const bool at_once =
-        files_ready() || files_.wants_flush() || static_cast<const Kernel&>(*this).unflushed();
+    const bool at_once = files_.due() || files_.wants_flush() || adapter_.may_serve() ||
+                         static_cast<const Kernel&>(*this).unflushed();
     return at_once ? TimePoint() : adapter_.next_retry();
   }
   System& system() noexcept final { return adapter_; }
@@ -120,9 +104,27 @@ class PollingBackend : public Backend, protected Poller {
   const Process& process_;
 
  private:
-  bool files_ready() const noexcept { return files_.has_finished() || files_.due(); }
+  // The sources of finished work.
+  enum Source : std::size_t { events, sockets, starved, ended_sockets, files, sources };
+
+  Step ask(std::size_t source) noexcept {
+    switch (source) {
+      case events:
+        if (next_event_ == event_count_) return Step::nothing();
+        return Step::work(static_cast<Kernel&>(*this).take(next_event_++));
+      case sockets:
+        return adapter_.has_runnable() ? Step::work(adapter_.perform_next()) : Step::nothing();
+      case starved:
+        return adapter_.may_serve() ? Step::work(adapter_.serve_starved()) : Step::nothing();
+      case ended_sockets:
+        return {adapter_.finished()};
+      default:
+        return files_.due() ? Step::work(files_.next()) : Step::nothing();
+    }
+  }
   bool ready() const noexcept {
-    return adapter_.has_finished() || adapter_.has_runnable() || files_ready();
+    return adapter_.has_finished() || adapter_.has_runnable() || files_.due() ||
+           adapter_.may_serve();
   }
   void forget(int descriptor) noexcept final { files_.forget(descriptor); }
 
@@ -130,7 +132,7 @@ class PollingBackend : public Backend, protected Poller {
   Counters& counters_;
   std::size_t next_event_ = 0;
   std::size_t event_count_ = 0;
-  std::size_t turn_ = 0;
+  Rotation<sources> rotation_;
 };
 
 }  // namespace proa

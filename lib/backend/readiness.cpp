@@ -26,6 +26,13 @@ std::size_t side(const Operation& operation) noexcept {
   return operation.direction() == Direction::in ? 0 : 1;
 }
 
+// Whether it takes a block of the pool to receive into.
+bool takes_block(const Operation& operation) noexcept {
+  return operation.opcode() == Opcode::recv_buffers ||
+         (operation.opcode() == Opcode::recv_datagrams &&
+          !static_cast<const RecvDatagrams&>(operation).has_queued());
+}
+
 std::uint64_t token_of(int descriptor, std::uint32_t generation) noexcept {
   return std::uint64_t{generation} << 32 | static_cast<std::uint32_t>(descriptor);
 }
@@ -145,10 +152,26 @@ void ReadinessAdapter::refused(std::uint64_t token, long error) noexcept {
 }
 
 Operation* ReadinessAdapter::perform_next() noexcept {
-  Operation* const operation = runnable_.pop_front();
-  if (!operation) return nullptr;
-  Entry& entry = *entries_.find(operation->descriptor().number);
-  return perform(entry, *operation) ? operation : nullptr;
+  Operation& operation = *runnable_.pop_front();
+  if (!starved_.empty() && takes_block(operation)) {
+    ++counters_.buffers_missed;
+    starve(operation);
+    return nullptr;
+  }
+  return perform(*entries_.find(operation.descriptor().number), operation) ? &operation : nullptr;
+}
+
+Operation* ReadinessAdapter::serve_starved() noexcept {
+  Operation& operation = *starved_.pop_front();
+  return perform(*entries_.find(operation.descriptor().number), operation) ? &operation : nullptr;
+}
+
+// At the end of the line. One block at a time from there, also for what would receive many at once.
+void ReadinessAdapter::starve(Operation& operation) noexcept {
+  if (operation.opcode() == Opcode::recv_datagrams) {
+    static_cast<RecvDatagrams&>(operation).set_batch(1);
+  }
+  starved_.push_back(operation);
 }
 
 // True if the operation has a result for its owner; then it is in no list, or, with more to come,
@@ -210,10 +233,8 @@ bool ReadinessAdapter::settle(Entry& entry, Operation& operation, const Attempt&
     unready(entry, operation);
     return false;
   }
-  const bool into_blocks =
-      operation.opcode() == Opcode::recv_buffers || operation.opcode() == Opcode::recv_datagrams;
-  if (attempt.result == -ENOBUFS && into_blocks) {
-    starved_.push_back(operation);
+  if (attempt.result == -ENOBUFS && takes_block(operation)) {
+    starve(operation);
     return false;
   }
   const bool tcp_input =
@@ -289,9 +310,6 @@ bool ReadinessAdapter::settle_connect(Entry& entry, Connect& operation) noexcept
 }
 
 void ReadinessAdapter::before_wait(TimePoint now) noexcept {
-  while (!starved_.empty() && buffers_.available()) {
-    runnable_.splice(starved_);
-  }
   if (!retrying_.empty() && now >= retry_at_) runnable_.splice(retrying_);
 }
 

@@ -64,7 +64,11 @@ class ReadinessAdapter final : public RealSystem {
   bool has_runnable() const noexcept { return !runnable_.empty(); }
   /// Tries the runnable operation that waited longest; returns it if that finished it.
   Operation* perform_next() noexcept;
-  /// Before sleeping: operations that waited for a buffer, or for a full UNIX backlog, may go on.
+  /// Whether there is a block for the receive that has waited for one longest.
+  bool may_serve() const noexcept { return !starved_.empty() && buffers_.available(); }
+  /// Gives it that; returns it if that finished it.
+  Operation* serve_starved() noexcept;
+  /// Before sleeping: operations that waited for a full UNIX backlog may go on.
   void before_wait(TimePoint now) noexcept;
   /// When before_wait() has something to do by itself.
   TimePoint next_retry() const noexcept { return retrying_.empty() ? never : retry_at_; }
@@ -95,6 +99,7 @@ class ReadinessAdapter final : public RealSystem {
   void pass(Operation& operation) noexcept;
   void unready(Entry& entry, Operation& operation) noexcept;
   void retry_later(Operation& operation) noexcept;
+  void starve(Operation& operation) noexcept;
   bool perform(Entry& entry, Operation& operation) noexcept;
   bool settle(Entry& entry, Operation& operation, const Attempt& attempt) noexcept;
   bool settle_send(Entry& entry, Send& operation) noexcept;
@@ -109,7 +114,7 @@ class ReadinessAdapter final : public RealSystem {
   DescriptorTable<Entry> entries_;
   OperationList runnable_;
   OperationList finished_;
-  OperationList starved_;   // receives without a buffer
+  OperationList starved_;   // receives that wait for a block: first come, first served
   OperationList retrying_;  // what no event tells of: a full UNIX backlog or receiver
   TimePoint retry_at_ = never;
 };

@@ -112,23 +112,31 @@ Block* Pool::take_block() noexcept {
   return block;
 }
 
-// Says so only if the memory is there too, else who waits for a block would try again and again.
-bool Pool::available() noexcept {
+// True only if the memory is there too, else whoever waits for a block would try again and again.
+bool Pool::has_block() noexcept {
   if (receiving_ >= maximum_) collect_foreign();
   return receiving_ < maximum_ && (free_blocks_ || collect_foreign() || grow());
 }
 
+bool Pool::available() noexcept {
+  bool some = has_block();
+  if (!some) {
+    // From here on another thread that gives one back wakes the loop; so look once more.
+    awaited_.store(true);
+    some = has_block();
+  }
+  if (some && awaited_.load(std::memory_order_relaxed)) {
+    awaited_.store(false, std::memory_order_relaxed);
+  }
+  return some;
+}
+
 Buffer Pool::take() noexcept {
   if (!available()) {
-    // From here on another thread that gives one back wakes the loop; so look once more.
-    missed_.store(true);
-    if (!available()) {
-      ++counters_->buffers_missed;
-      return {};
-    }
+    ++counters_->buffers_missed;
+    return {};
   }
   Block* const block = take_block();
-  if (missed_.load(std::memory_order_relaxed)) missed_.store(false, std::memory_order_relaxed);
   block->for_receiving = true;
   ++receiving_;
   return Buffer(&block->own);
@@ -199,7 +207,7 @@ void Pool::release_elsewhere(Segment* segment) noexcept {
       segment->next = foreign_;
       foreign_ = segment;
       foreign_waiting_.store(true);
-      if (backend_ && missed_.load()) backend_->wake();
+      if (backend_ && awaited_.load()) backend_->wake();
     }
   }
   if (last) delete this;

@@ -45,6 +45,8 @@ class Pool final : public BufferSource {
   Pool(Paged, std::size_t block_size, std::size_t maximum, Counters& counters) noexcept;
 
   Buffer take() noexcept override;
+  /// If not, the caller is taken to wait for a block: another thread that gives one back wakes the
+  /// loop.
   bool available() noexcept override;
   void fill(Buffer& buffer, std::size_t size) noexcept override;
   /// A block to copy into, beyond `maximum` too; empty if memory is short.
@@ -67,22 +69,10 @@ class Pool final : public BufferSource {
   /// Before that in a child of fork(2), where a thread that held the mutex does not exist.
   void disown() noexcept;
 
-  /// Whether receives wait for a block that take() would give now.
-  bool wanted() noexcept { return missed_.load(std::memory_order_relaxed) && available(); }
-  /// They are about to try again: forget that they were waiting, if it would help.
-  void retry_missed() noexcept {
-    if (wanted()) missed_.store(false, std::memory_order_relaxed);
-  }
-  /// Whether take() would give a block now. If not, another thread that gives one back wakes the
-  /// loop.
-  bool awaited() noexcept {
-    if (available()) return true;
-    missed_.store(true);
-    return available();
-  }
-  /// Receives wait though fewer than `maximum` blocks are lent: memory is short.
-  bool out_of_memory() const noexcept {
-    return missed_.load(std::memory_order_relaxed) && receiving_ < maximum_;
+  /// Somebody was told that there is no block though fewer than `maximum` are lent: memory is
+  /// short.
+  bool out_of_memory() noexcept {
+    return awaited_.load(std::memory_order_relaxed) && receiving_ < maximum_ && !available();
   }
   /// Whether this thread may take references: it is the owner, or there is none yet.
   bool may_share() const noexcept;
@@ -98,6 +88,7 @@ class Pool final : public BufferSource {
   void give_back(detail::Segment* segment) noexcept;
   void release_elsewhere(detail::Segment* segment) noexcept;
   bool collect_foreign() noexcept;
+  bool has_block() noexcept;
   bool on_owner() const noexcept;
 
   const std::size_t block_size_;
@@ -117,7 +108,7 @@ class Pool final : public BufferSource {
   bool orphaned_ = false;               // under mutex_
   detail::Segment* foreign_ = nullptr;  // given back by other threads; under mutex_
   std::atomic<bool> foreign_waiting_{false};
-  std::atomic<bool> missed_{false};  // a take() failed, and none has succeeded since
+  std::atomic<bool> awaited_{false};  // what take() or available() said last was "none"
   Backend* backend_ = nullptr;
 };
 

@@ -92,7 +92,7 @@ void HandlerLoop::await_buffer(FileHandler& handler, const Pool& from) noexcept 
 }
 
 void HandlerLoop::retry_starved(Pool& from, List<FileHandler, StarvedHook>& starved) noexcept {
-  if (starved.empty() || !from.awaited()) return;
+  if (starved.empty() || !from.available()) return;
   while (FileHandler* const handler = starved.pop_front()) {
     static_cast<Handler&>(*handler).notify_later(Handler::notice_read);
   }
@@ -129,7 +129,9 @@ void HandlerLoop::before_wait() noexcept {
 }
 
 bool HandlerLoop::has_turn() const noexcept {
-  return !noticed_.empty() || notified_.load(std::memory_order_acquire) != nullptr;
+  return !noticed_.empty() || notified_.load(std::memory_order_acquire) != nullptr ||
+         (!starved_.empty() && pool().available()) ||
+         (!starved_paged_.empty() && paged_pool().available());
 }
 
 std::size_t HandlerLoop::take_turn() {

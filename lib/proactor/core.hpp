@@ -15,6 +15,7 @@
 #include "base/descriptor_table.hpp"
 #include "base/home.hpp"
 #include "base/operation_list.hpp"
+#include "base/rotation.hpp"
 #include "buffer/pool.hpp"
 #include "file/workers.hpp"
 #include "proactor/post_queue.hpp"
@@ -94,8 +95,8 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   /// What the workers of a WorkerPool do.
   static long perform_work(Operation& operation) noexcept;
 
-  Pool& pool() noexcept { return *pool_; }
-  Pool& paged_pool() noexcept { return *paged_pool_; }
+  Pool& pool() const noexcept { return *pool_; }
+  Pool& paged_pool() const noexcept { return *paged_pool_; }
   Backend& backend() noexcept { return *backend_; }
   System& system() noexcept { return backend_->system(); }
   const Options& options() const noexcept { return options_; }
@@ -214,13 +215,13 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   Timers timers_;
   DescriptorTable<Channel> channels_;
   OperationList finished_;  // ended here, without the backend
+  Rotation<2> rotation_;    // the backend, and finished_
   PostQueue posts_;
 
   TimePoint now_;
   std::size_t pending_ = 0;
   int kept_alive_ = 0;
   bool in_callback_ = false;
-  bool backend_turn_ = false;
   bool untold_ = false;  // the backend was given something since its last wait()
   bool more_ = false;    // the last round ended by its budget
   bool shut_down_ = false;

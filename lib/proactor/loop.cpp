@@ -15,6 +15,15 @@ namespace {
 /// When blocks could not be had for want of memory.
 constexpr Duration memory_retry = std::chrono::milliseconds(10);
 
+/// So many bytes that were moved take as long as one more callback.
+constexpr std::size_t bytes_per_callback = 4096;
+
+/// What the result of an operation takes of the round's budget.
+std::size_t cost(const Operation& operation) noexcept {
+  const std::size_t moved = BackendSide::moved(operation);
+  return 1 + (operation.opcode() == Opcode::send_datagrams ? moved : moved / bytes_per_callback);
+}
+
 }  // namespace
 
 void Core::bind(const char* verb) noexcept {
@@ -45,8 +54,6 @@ std::size_t Core::round(TimePoint until) {
   flush_gathered();
   for (Workers* each = workers_.front(); each; each = workers_.after(*each)) each->flush();
   ++counters_.rounds;
-  pool_->retry_missed();
-  paged_pool_->retry_missed();
   before_wait();
   if (short_of_memory()) until = std::min(until, after(now_, memory_retry));
   backend_->wait(work_waits() ? now_ : std::min(until, timers_.next()));
@@ -66,13 +73,14 @@ std::size_t Core::round(TimePoint until) {
 }
 
 std::size_t Core::deliver_completions(bool& more) {
-  for (std::size_t delivered = 0; delivered < options_.round_budget;) {
-    // In turns, so that neither side starves the other.
-    backend_turn_ = !backend_turn_;
-    Operation* operation = backend_turn_ ? backend_->next() : finished_.pop_front();
-    if (!operation) operation = backend_turn_ ? finished_.pop_front() : backend_->next();
+  std::size_t delivered = 0;
+  for (std::size_t spent = 0; spent < options_.round_budget;) {
+    Operation* const operation = rotation_.next([this](std::size_t source) noexcept -> Step {
+      return {source == 0 ? backend_->next() : finished_.pop_front()};
+    });
     if (!operation && flush_gathered()) continue;
     if (!operation) return delivered;
+    spent += cost(*operation);
     {
       const CallbackScope scope(*this);
       deliver(*operation);
@@ -86,7 +94,7 @@ std::size_t Core::deliver_completions(bool& more) {
     }
   }
   more = true;
-  return options_.round_budget;
+  return delivered;
 }
 
 std::size_t Core::fire_timers(bool& more) {
@@ -198,7 +206,7 @@ bool Core::post(Post& post) noexcept {
 }
 
 TimePoint Core::next_deadline() const noexcept {
-  if (work_waits() || untold_ || wants_flush() || pool_->wanted() || paged_pool_->wanted()) {
+  if (work_waits() || untold_ || wants_flush()) {
     return now_;
   }
   const TimePoint next = std::min(timers_.next(), backend_->next_deadline());

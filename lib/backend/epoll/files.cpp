@@ -75,9 +75,11 @@ void FileEngine::refused(Operation& operation, long error) noexcept {
 }
 
 Operation* FileEngine::next() noexcept {
-  completions_turn_ = !completions_turn_;
-  const bool completion = completions_turn_ ? aio_.has_next() : runnable_.empty();
-  return completion ? next_completed() : perform_next();
+  return rotation_.next([this](std::size_t source) noexcept -> Step {
+    if (source == 0) return {finished()};
+    if (source == 1) return runnable_.empty() ? Step::nothing() : Step::work(perform_next());
+    return aio_.has_next() ? Step::work(next_completed()) : Step::nothing();
+  });
 }
 
 Operation* FileEngine::next_completed() noexcept {

@@ -9,6 +9,7 @@
 #include "backend/epoll/aio.hpp"
 #include "backend/file_queue.hpp"
 #include "base/descriptor_table.hpp"
+#include "base/rotation.hpp"
 #include "file/file_calls.hpp"
 
 namespace proa {
@@ -30,9 +31,9 @@ class FileEngine final : public FileQueue {
   void withdraw(int number) noexcept;
   void flush() noexcept;
   bool wants_flush() const noexcept { return aio_.wants_flush(); }
-  bool due() const noexcept { return !runnable_.empty() || aio_.has_next(); }
-  /// A system call for the operation that waited longest, and a completion of the kernel's, in
-  /// turns.
+  bool due() const noexcept { return has_finished() || !runnable_.empty() || aio_.has_next(); }
+  /// An operation that finished here, a system call for the one that waited longest, and a
+  /// completion of the kernel's, in turns.
   Operation* next() noexcept;
   /// The caller closes the file: forgets what the kernel refused for this descriptor.
   void forget(int number) noexcept;
@@ -58,7 +59,7 @@ class FileEngine final : public FileQueue {
   AioContext aio_;
   DescriptorTable<Traits> traits_;
   OperationList runnable_;
-  bool completions_turn_ = false;
+  Rotation<3> rotation_;
 };
 
 }  // namespace proa

@@ -48,13 +48,13 @@ long BufferRing::open(Ring& ring, std::size_t buffers) {
   return 0;
 }
 
-void BufferRing::refill(bool starved) noexcept {
+void BufferRing::refill() noexcept {
   if (wanting_) target_ = std::min(target_ * 2, limit_);
   wanting_ = false;
   // As bytes, because newer headers declare the entries in a way that C++ lays out differently.
   auto* const entries = reinterpret_cast<io_uring_buf*>(ring_);
   unsigned added = 0;
-  while (in_ring_ < target_ && (source_.available() || (starved && in_ring_ == 0))) {
+  while (in_ring_ < target_ && source_.available()) {
     Buffer buffer = source_.take();
     if (!buffer) break;
     const std::uint16_t id = free_ids_.back();

@@ -32,16 +32,14 @@ class BufferRing {
   void close() noexcept;
   bool is_open() const noexcept { return ring_ != nullptr; }
 
-  /// Makes up for the blocks that were taken, from the pool and as far as it has any. If some
-  /// receive is `starved` the pool learns that it is waited for.
-  void refill(bool starved) noexcept;
+  /// Makes up for the blocks that were taken, from the pool and as far as it has any.
+  void refill() noexcept;
   /// The kernel ran out: keep twice as many in the ring from the next refill() on.
   void grow() noexcept { wanting_ = true; }
   /// The block that the kernel filled with `size` bytes.
   Buffer take(std::uint16_t id, std::size_t size) noexcept;
   /// A block that the kernel picked and did not need.
   void put_back(std::uint16_t id) noexcept { take(id, 0); }
-  bool empty() const noexcept { return in_ring_ == 0; }
 
  private:
   BufferSource& source_;

@@ -97,8 +97,8 @@ Operation* UringBackend::polled(Operation& operation, long result) noexcept {
     return read_datagrams(static_cast<RecvDatagrams&>(operation));
   } else if (operation.opcode() == Opcode::send_file) {
     return pass(operation);
-  } else if (operation.opcode() == Opcode::recv_buffers && !from_ring(operation)) {
-    read_into_block(static_cast<RecvBuffers&>(operation));
+  } else if (operation.opcode() == Opcode::recv_buffers) {
+    readable(static_cast<RecvBuffers&>(operation));
   } else {
     start(operation);
   }
@@ -117,20 +117,11 @@ Operation* UringBackend::sent(Send& send, long result) noexcept {
   return nullptr;
 }
 
-// The descriptor is readable, or was found to be when no block was left.
-void UringBackend::read_into_block(RecvBuffers& recv) noexcept {
-  recv.buffer() = source_.take();
-  if (recv.buffer()) {
-    start(recv);
-  } else {
-    list(recv, starved_);
-  }
-}
-
 Operation* UringBackend::received_buffers(RecvBuffers& recv,
                                           const Completion& completion) noexcept {
   const long result = completion.result;
-  const bool provided = from_ring(recv);
+  const bool provided = !has(recv, own_block);
+  clear(recv, own_block);
   if (!completion.more() && OperationList::linked(recv)) OperationList::remove(recv);
   if (result <= 0) {
     if (completion.has_buffer()) buffers_.put_back(completion.buffer());
@@ -140,13 +131,11 @@ Operation* UringBackend::received_buffers(RecvBuffers& recv,
       return end(recv, -ECANCELED);
     if (provided && result == -ENOBUFS) {
       buffers_.grow();
-      ++counters_.rearmed;
-      list(recv, starved_);
+      starve(recv);
       return nullptr;
     }
     if (provided && result == -ECANCELED && !has(recv, ending)) {
-      ++counters_.rearmed;
-      start(recv);  // its guard had it look again
+      go_on(recv);  // its guard had it look again
       return nullptr;
     }
     if (!provided && transient(result)) {
@@ -164,14 +153,7 @@ Operation* UringBackend::received_buffers(RecvBuffers& recv,
   if (completion.more()) {
     want_guard(recv, completion);
   } else {
-    if (has(recv, ending)) {
-      finish_later(recv);
-    } else if (!provided) {
-      start_polling(recv);
-    } else {
-      if (ring_.features().multishot_recv) ++counters_.rearmed;
-      start(recv);
-    }
+    has(recv, ending) ? finish_later(recv) : go_on(recv);
   }
   BackendSide::finish(recv, result, true);
   return &recv;

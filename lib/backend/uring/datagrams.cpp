@@ -35,7 +35,7 @@ void UringBackend::submit_datagrams(Operation& operation) noexcept {
 }
 
 void UringBackend::arm(RecvDatagrams& recv) noexcept {
-  if (!from_ring(recv) || !ring_.features().multishot_recv) return start_polling(recv);
+  if (!ring_.features().multishot_recv || !starved_.empty()) return start_polling(recv);
   buffers_in_use_ = true;
   start(recv);
 }
@@ -59,8 +59,7 @@ Operation* UringBackend::received_datagram(RecvDatagrams& recv,
     if (has(recv, ending) && result == -ENOBUFS) return end(recv, -ECANCELED);
     if (result == -ENOBUFS) {
       buffers_.grow();
-      ++counters_.rearmed;
-      list(recv, starved_);
+      starve(recv);
       return nullptr;
     }
     return go_on_or_end(recv, result);
@@ -71,27 +70,31 @@ Operation* UringBackend::received_datagram(RecvDatagrams& recv,
       finish_later(recv);
     } else {
       ++counters_.rearmed;
-      start(recv);
+      arm(recv);
     }
   }
   BackendSide::finish(recv, static_cast<long>(recv.buffer().size()), true);
   return &recv;
 }
 
+// The socket is readable, or datagrams were received before they could be told.
+Operation* UringBackend::read_datagrams(RecvDatagrams& recv) noexcept {
+  const bool multishot = ring_.features().multishot_recv;
+  if (recv.has_queued() || (!multishot && starved_.empty())) return receive_datagrams(recv);
+  starved_.empty() ? arm(recv) : starve(recv);
+  return nullptr;
+}
+
 // What is there, one at a time; the rest waits in the request, and on the list of those that need
 // no system call.
-Operation* UringBackend::read_datagrams(RecvDatagrams& recv) noexcept {
-  if (!recv.has_queued() && ring_.features().multishot_recv) {
-    arm(recv);
-    return nullptr;
-  }
+Operation* UringBackend::receive_datagrams(RecvDatagrams& recv) noexcept {
   const Attempt attempt = performer_.recv_datagrams(recv);
   if (attempt.result == -EAGAIN) {
     start_polling(recv);
     return nullptr;
   }
   if (attempt.result == -ENOBUFS) {
-    list(recv, starved_);
+    starve(recv);
     return nullptr;
   }
   if (attempt.result < 0) return end(recv, attempt.result);
@@ -100,14 +103,10 @@ Operation* UringBackend::read_datagrams(RecvDatagrams& recv) noexcept {
   return &recv;
 }
 
-// `hidden`: it had nothing for the proactor, and was started again.
-Operation* UringBackend::read_listed(bool& hidden) noexcept {
-  Operation* const operation = readable_.pop_front();
-  if (!operation) return nullptr;
-  set_stage(*operation, outside);
-  Operation* const read = read_datagrams(static_cast<RecvDatagrams&>(*operation));
-  if (!read) hidden = true;
-  return read;
+Operation* UringBackend::read_listed() noexcept {
+  RecvDatagrams& recv = static_cast<RecvDatagrams&>(*readable_.pop_front());
+  set_stage(recv, outside);
+  return read_datagrams(recv);
 }
 
 void UringBackend::send_datagrams(Operation& operation) noexcept {

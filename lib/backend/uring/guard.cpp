@@ -34,7 +34,8 @@ Operation* UringBackend::guard_ended(Operation& operation, long result) noexcept
   const bool over = result > 0 && (result & (POLLHUP | POLLRDHUP)) != 0;
   // Whatever is started again anyway will see the end. So will, mostly, what is at the kernel: its
   // last completion takes it off the list.
-  if (over && stage(operation) == at_kernel && !has(operation, ending)) {
+  const bool looks_again = has(operation, polling) || has(operation, own_block);
+  if (over && stage(operation) == at_kernel && !has(operation, ending) && !looks_again) {
     unwanted_.push_back(operation);
   }
   return nullptr;

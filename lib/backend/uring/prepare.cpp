@@ -193,7 +193,7 @@ io_uring_sqe* UringBackend::fill_message(Descriptor to, Message* message, int co
 io_uring_sqe* UringBackend::fill_recv_buffers(RecvBuffers& recv) noexcept {
   const int socket = recv.descriptor().number;
   io_uring_sqe* const sqe = ring_.take();
-  if (!from_ring(recv)) {
+  if (has(recv, own_block)) {
     const Buffer& block = recv.buffer();
     prepare_receive(recv.descriptor(), recv.buffer().data(), block.capacity(), MSG_DONTWAIT, sqe);
     return sqe;

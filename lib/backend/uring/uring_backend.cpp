@@ -174,31 +174,38 @@ Operation* UringBackend::end(Operation& operation, long result) noexcept {
 }
 
 Operation* UringBackend::next() noexcept {
-  while (Operation* const operation = done_.front()) {
-    if (has(*operation, settled)) return leave(*operation);
-    const long result = has(*operation, out_of_memory) ? -ENOMEM : -ECANCELED;
-    if (Operation* const ended = end(*operation, result)) return ended;
-  }
   if (for_disk_ >= enough_for_disk) enter(0, nullptr);
-  Completion completion;
   bool hidden = false;
-  // In turns: a socket that is always readable must not keep completions from being seen.
-  read_turn_ = !read_turn_;
-  if (read_turn_) {
-    if (Operation* const read = read_listed(hidden)) return read;
-  }
-  while (ring_.pull(completion)) {
-    if (Operation* const operation = complete(completion)) return operation;
-    hidden = true;
-  }
-  if (Operation* const read = read_listed(hidden)) return read;
+  Operation* const operation = rotation_.next([&](std::size_t source) noexcept {
+    const Step step = ask(source);
+    hidden = hidden || step.worked;
+    return step;
+  });
   // What was started again without the proactor's knowledge needs another wait() to get going.
-  const bool waits =
-      ring_.unsubmitted() > 0 || !starved_.empty() || !unguarded_.empty() || !unwanted_.empty();
-  if (hidden && notify_fd_ >= 0 && waits) {
+  const bool waits = ring_.unsubmitted() > 0 || !unguarded_.empty() || !unwanted_.empty();
+  if (!operation && hidden && notify_fd_ >= 0 && waits) {
     sys::event_signal(notify_fd_);
   }
-  return nullptr;
+  return operation;
+}
+
+Step UringBackend::ask(std::size_t source) noexcept {
+  switch (source) {
+    case completions: {
+      Completion completion;
+      return ring_.pull(completion) ? Step::work(complete(completion)) : Step::nothing();
+    }
+    case reads:
+      return readable_.empty() ? Step::nothing() : Step::work(read_listed());
+    case starved:
+      return may_serve() ? Step::work(serve_starved()) : Step::nothing();
+    default: {
+      Operation* const operation = done_.front();
+      if (!operation) return Step::nothing();
+      if (has(*operation, settled)) return {leave(*operation)};
+      return Step::work(end(*operation, has(*operation, out_of_memory) ? -ENOMEM : -ECANCELED));
+    }
+  }
 }
 
 void UringBackend::enable() noexcept {
@@ -217,22 +224,8 @@ void UringBackend::arm_wake() noexcept {
 
 // Everything that waited for this moment goes into the submission queue, as often as that takes.
 void UringBackend::feed() noexcept {
-  if (buffers_in_use_) buffers_.refill(!starved_.empty());
-  if (!starved_.empty()) {
-    OperationList waiting;
-    waiting.splice(starved_);
-    while (Operation* const operation = waiting.pop_front()) {
-      if (operation->opcode() == Opcode::recv_datagrams && !ring_.features().multishot_recv) {
-        list(*operation, source_.available() ? readable_ : starved_);
-      } else if (!from_ring(*operation)) {
-        read_into_block(static_cast<RecvBuffers&>(*operation));
-      } else if (buffers_.empty()) {
-        list(*operation, starved_);
-      } else {
-        start(*operation);
-      }
-    }
-  }
+  // While receives wait in line, no other may be faster: what comes back is for them.
+  if (buffers_in_use_ && starved_.empty()) buffers_.refill();
   for (;;) {
     if (!wake_armed_) arm_wake();
     while (Operation* const operation = unwanted_.front()) {
@@ -283,8 +276,9 @@ void UringBackend::wait(TimePoint until) noexcept {
   feed();
 
   const Loop resting = notify_fd_ >= 0 ? Loop::asleep : Loop::busy;
-  if (!done_.empty() || !readable_.empty() || ring_.ready()) {
-    if (ring_.unsubmitted() > 0) enter(0, nullptr);
+  if (!done_.empty() || !readable_.empty() || ring_.ready() || may_serve()) {
+    // Under DEFER_TASKRUN nothing new completes unless the kernel is entered (R8).
+    enter(0, nullptr);
   } else {
     timespec timeout = {};
     bool sleep = true;
@@ -294,11 +288,7 @@ void UringBackend::wait(TimePoint until) noexcept {
       if (sleep) timeout = to_timespec(until - now);
     }
     // What is left in the queue or on a list needs another turn, not sleep.
-    // Nor does a receive that has just found no block: the proactor looks whether memory is short.
-    const bool newly_starved = !starved_.empty() && !was_starved_;
-    was_starved_ = !starved_.empty();
-    sleep = sleep && wake_armed_ && !newly_starved && pending_.empty() && unwanted_.empty() &&
-            unguarded_.empty();
+    sleep = sleep && wake_armed_ && pending_.empty() && unwanted_.empty() && unguarded_.empty();
     Loop expected = resting;
     if (sleep && loop_.compare_exchange_strong(expected, Loop::asleep)) {
       enter(1, until == never ? nullptr : &timeout);

@@ -1,0 +1,241 @@
+// Whatever always has more to do takes its turn behind all others (R8). One source at a time goes
+// on by itself, without end, from its own callback; a stream beside it is asked for an echo again
+// and again. Measured is how often the source has its turn before each answer: that bound, and not
+// the machine, decides which part of its echoes the stream keeps.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "contract/endpoint_rig.hpp"
+#include "contract/raw.hpp"
+#include "contract/stream_rig.hpp"
+
+namespace {
+
+using namespace proa_test;
+using proa::Address;
+using proa::Transport;
+
+// Three rounds: one that the byte comes in, one that the answer leaves in, one more.
+constexpr std::size_t most_per_echo = 3 * 64;
+
+// The stream is a UNIX one: what is sent to it is there at once, however busy the machine is. That
+// of TCP may wait in the kernel for a thread of its own (ksoftirqd).
+
+/// Something that goes on by itself from its callback until it is told to stop.
+struct Source {
+  std::size_t turns = 0;
+  bool stopped = false;
+  std::function<void()> next;  // begins the next one
+  void again() {
+    ++turns;
+    if (!stopped) next();
+  }
+};
+
+// Asks for `echoes` of them, one by one; the most turns that the source had for one.
+std::size_t most_turns(World& world, Source& source, Peer& far, const std::function<void()>& drain,
+                       std::size_t echoes = 20) {
+  world.run_until("it goes on", [&] {
+    drain();
+    return source.turns >= 20;
+  });
+  std::size_t most = 0;
+  for (std::size_t i = 1; i <= echoes; ++i) {
+    far.send("x");
+    far.turn();
+    const std::size_t before = source.turns;
+    for (int rounds = 0; rounds < 100 && far.received_bytes() < i; ++rounds) {
+      world->run_once(0ms);
+      drain();
+      far.turn();
+    }
+    REQUIRE(far.received_bytes() == i);
+    most = std::max(most, source.turns - before);
+  }
+  return most;
+}
+
+enum class Sink { tcp, path, pipe, null, file };
+
+TEST_CASE("M04: a stream that writes in on_write() starves no other", "[R8][M04]") {
+  const Sink sink = GENERATE(Sink::tcp, Sink::path, Sink::pipe, Sink::null, Sink::file);
+  CAPTURE(static_cast<int>(sink));
+  Source source;
+  Streams streams;
+  World world;
+  std::list<Raw> raw;
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(nullptr, &std::fclose);
+  auto [stream, far] = line(streams, world, Link::path);
+  stream.echoes = true;
+  wait_open(world, stream);
+  std::function<void()> drain = [] {};
+  Stream* flood = nullptr;
+  if (sink == Sink::tcp || sink == Sink::path) {
+    auto [made, other] = line(streams, world, sink == Sink::tcp ? Link::tcp4 : Link::path);
+    flood = &made;
+    drain = [&other = other] { other.turn(); };
+  } else {
+    int number = -1;
+    if (sink == Sink::pipe) {
+      int ends[2];
+      REQUIRE(::pipe(ends) == 0);
+      raw.emplace_back(ends[0]);
+      REQUIRE(::fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0);
+      number = ends[1];
+      drain = [from = ends[0]] {
+        char bytes[65536];
+        while (::read(from, bytes, sizeof bytes) > 0) continue;
+      };
+    } else if (sink == Sink::null) {
+      number = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    } else {
+      file.reset(std::tmpfile());
+      number = ::dup(::fileno(file.get()));
+    }
+    std::error_code error;
+    proa::Socket socket = proa::Socket::borrow(*world, raw.emplace_back(number).number, error);
+    REQUIRE(!error);
+    flood = &streams.add(*world, std::move(socket));
+  }
+  source.next = [&] { flood->write("x"); };
+  flood->opened = source.next;
+  flood->written = [&](std::size_t) {
+    flood->writes.clear();
+    source.again();
+  };
+  CHECK(most_turns(world, source, far, drain) <= most_per_echo);
+  source.stopped = true;
+  flood->close();
+  wait_closed(world, *flood);
+}
+
+TEST_CASE("M04: a stream that writes nothing in on_write() starves no other", "[R8][M04]") {
+  Source source;
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world, Link::path);
+  auto [flood, other] = line(streams, world);
+  stream.echoes = true;
+  wait_open(world, stream);
+  source.next = [&, &flood = flood] { flood.write(""); };
+  flood.opened = source.next;
+  flood.written = [&, &flood = flood](std::size_t) {
+    flood.writes.clear();
+    source.again();
+  };
+  if (flood.saw("open")) source.next();
+  CHECK(most_turns(world, source, far, [] {}) <= most_per_echo);
+  source.stopped = true;
+}
+
+TEST_CASE("M04: a request that is submitted again in its callback starves no stream",
+          "[datagram][R8][M04]") {
+  Source source;
+  Sending send;
+  proa::DatagramQueue queue;
+  Recording<proa::SendDatagrams> datagrams;
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world, Link::path);
+  stream.echoes = true;
+  wait_open(world, stream);
+  std::error_code error;
+  proa::Socket& sink =
+      world.own(proa::Socket::open(*world, Address::Family::ipv4, Transport::datagram, error));
+  REQUIRE(!error);
+  REQUIRE(!sink.bind(Address::loopback(0)));
+  proa::Socket& from =
+      world.own(proa::Socket::open(*world, Address::Family::ipv4, Transport::datagram, error));
+  REQUIRE(!error);
+  const Address to = sink.local_address();
+  const std::size_t together = GENERATE(std::size_t{0}, std::size_t{1}, std::size_t{64});
+  CAPTURE(together);
+  if (together == 0) {
+    REQUIRE(world.system().connect(from.descriptor(), to) == 0);
+    source.next = [&] { world.submit(send.to(from.descriptor(), "x")); };
+    send.then = [&] {
+      send.results.clear();
+      source.again();
+    };
+  } else {
+    source.next = [&] {
+      while (queue.count() < together) {
+        proa::Buffer datagram = world->take_buffer();
+        datagram.append("x");
+        REQUIRE(queue.push(std::move(datagram), to, 0));
+      }
+      datagrams.request.prepare(from.descriptor(), queue);
+      world.submit(datagrams.request);
+    };
+    datagrams.then = [&] {
+      source.turns += datagrams.bytes() - 1;
+      for (std::size_t i = 0; i < datagrams.bytes(); ++i) queue.pop();
+      datagrams.results.clear();
+      source.again();
+    };
+  }
+  source.next();
+  CHECK(most_turns(world, source, far, [] {}) <= most_per_echo + 64);
+  source.stopped = true;
+  world.run_until("it has ended",
+                  [&] { return !send.request.pending() && !datagrams.request.pending(); });
+}
+
+TEST_CASE("M04: a datagram handler that sends in on_sent() starves no stream",
+          "[datagram][R8][M04]") {
+  Source source;
+  Streams streams;
+  Endpoints endpoints;
+  World world;
+  auto [stream, far] = line(streams, world, Link::path);
+  stream.echoes = true;
+  wait_open(world, stream);
+  Endpoint& flood = endpoints.bound(world);
+  std::error_code error;
+  proa::Socket& sink =
+      world.own(proa::Socket::open(*world, Address::Family::ipv4, Transport::datagram, error));
+  REQUIRE(!error);
+  REQUIRE(!sink.bind(Address::loopback(0)));
+  const Address to = sink.local_address();
+  source.next = [&] { flood.send("x", to); };
+  flood.sent = [&](const proa::Result&) {
+    flood.results.clear();
+    flood.targets.clear();
+    source.again();
+  };
+  const std::size_t together = GENERATE(std::size_t{1}, std::size_t{100});
+  for (std::size_t i = 0; i < together; ++i) source.next();
+  CHECK(most_turns(world, source, far, [] {}) <= most_per_echo + 64);
+  source.stopped = true;
+}
+
+TEST_CASE("M04: posts and timers without end starve no stream", "[R8][M04]") {
+  Source source;
+  Timing timer;
+  std::function<void()> post;
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world, Link::path);
+  stream.echoes = true;
+  wait_open(world, stream);
+  SECTION("a post") {
+    post = [&] { source.again(); };
+    source.next = [&] { REQUIRE(world->post(post)); };
+  }
+  SECTION("a timer that is due at once") {
+    source.next = [&] { world.submit(timer.request, proa::TimePoint()); };
+    timer.then = [&] {
+      timer.results.clear();
+      source.again();
+    };
+  }
+  source.next();
+  CHECK(most_turns(world, source, far, [] {}) <= most_per_echo);
+  source.stopped = true;
+  world->poll();
+}
+
+}  // namespace

@@ -1,0 +1,129 @@
+// Receives that wait for a block stand in one line: first come, first served (R8), and what coming
+// back costs follows the blocks, not those that wait (R11).
+#include "contract/endpoint_rig.hpp"
+#include "contract/stream_rig.hpp"
+
+namespace {
+
+using namespace proa_test;
+using proa::Address;
+
+proa::Options few(std::size_t buffers) {
+  proa::Options with = options();
+  with.buffers = buffers;
+  with.buffer_size = 1024;
+  return with;
+}
+
+// Streams whose peers always have more, and one that asks now and then.
+TEST_CASE("M04: with few buffers, streams that always have more starve no quiet one",
+          "[R8][R11][M04]") {
+  constexpr std::size_t number = 8;
+  Streams streams;
+  World world(few(GENERATE(std::size_t{4}, std::size_t{64})));
+  const Link link = GENERATE(Link::tcp4, Link::path);
+  std::vector<Peer*> peers;
+  std::size_t reads = 0;
+  for (std::size_t i = 0; i < number; ++i) {
+    auto [stream, far] = line(streams, world, link);
+    stream.read = [&reads, &stream = stream](proa::Buffer&) {
+      ++reads;
+      stream.received.clear();
+    };
+    far.send_pattern(1, std::size_t{1} << 30);
+    peers.push_back(&far);
+  }
+  auto [quiet, far] = line(streams, world, Link::path);
+  quiet.echoes = true;
+  wait_open(world, quiet);
+  world.run_until("all buffers are in use", [&] { return reads > 1000; });
+  for (std::size_t i = 1; i <= 20; ++i) {
+    far.send("x");
+    far.turn();
+    const std::size_t before = reads;
+    for (int rounds = 0; rounds < 200 && far.received_bytes() < i; ++rounds) {
+      world->run_once(0ms);
+      for (Peer* peer : peers) peer->turn();
+      far.turn();
+    }
+    REQUIRE(far.received_bytes() == i);
+    // What was received when the byte came, and twice each of the others.
+    CHECK(reads - before <= 64 + 64 + 2 * number);
+  }
+  for (Peer* peer : peers) peer->close();
+}
+
+TEST_CASE("M04: with few buffers, floods of datagrams starve neither a stream nor a quiet socket",
+          "[datagram][R8][R11][M04]") {
+  Streams streams;
+  Endpoints endpoints;
+  World world(few(4));
+  auto [stream, far] = line(streams, world, Link::path);
+  stream.echoes = true;
+  wait_open(world, stream);
+  Endpoint& quiet = endpoints.bound(world);
+  quiet.receive = [&](proa::Buffer& data, const Address& from) {
+    quiet.send(std::move(data), from);
+  };
+  Endpoint& client = endpoints.connected(world, quiet.address());
+  std::size_t flooded = 0;
+  for (int i = 0; i < 3; ++i) {
+    Endpoint& flood = endpoints.bound(world);
+    const Address own = flood.address();
+    flood.receive = [&, own](proa::Buffer&, const Address&) {
+      ++flooded;
+      flood.received.clear();
+      flood.sources.clear();
+      flood.infos.clear();
+      flood.send("flood", own);
+    };
+    flood.sent = [&](const proa::Result&) {
+      flood.results.clear();
+      flood.targets.clear();
+    };
+    for (int n = 0; n < 50; ++n) flood.send("flood", own);
+  }
+  world.run_until("the flood is on", [&] { return flooded > 500; });
+  for (std::size_t i = 1; i <= 10; ++i) {
+    far.send("x");
+    far.turn();
+    client.send("y");
+    int rounds = 0;
+    for (; rounds < 200 && (far.received_bytes() < i || client.received.size() < i); ++rounds) {
+      world->run_once(0ms);
+      far.turn();
+    }
+    CHECK(far.received_bytes() == i);
+    CHECK(client.received.size() == i);
+  }
+}
+
+TEST_CASE("starting again costs as many receives as blocks came back", "[R11]") {
+  constexpr std::size_t number = 100;
+  Streams streams;
+  std::vector<proa::Buffer> kept;
+  World world(few(8));
+  for (std::size_t i = 0; i < number; ++i) {
+    auto [stream, far] = line(streams, world);
+    stream.read = [&](proa::Buffer& data) { kept.push_back(std::move(data)); };
+    far.send_pattern(1, 100);
+    wait_open(world, stream);
+  }
+  world.run_until("all buffers are kept", [&] { return kept.size() >= 4; });
+  turns(world, 50);
+  const std::uint64_t before = world->counters().rearmed + world->counters().retries;
+  std::size_t came_back = 0;
+  std::size_t received = kept.size();
+  while (received < number) {
+    REQUIRE(!kept.empty());
+    kept.erase(kept.begin());
+    ++came_back;
+    const std::size_t left = kept.size();
+    world.run_until("the next one has it", [&] { return kept.size() > left; });
+    received += kept.size() - left;
+  }
+  CHECK(world->counters().rearmed + world->counters().retries - before <= 4 * came_back);
+  kept.clear();
+}
+
+}  // namespace
