@@ -11,14 +11,16 @@ struct iovec;
 
 namespace proa {
 
-/// How far one attempt got. `short_transfer` says that less than asked for was there, or had room.
+/// How far one attempt got. `short_transfer` says that the kernel had less to give, or less room,
+/// than was asked for.
 struct Attempt {
   long result = 0;  // bytes or 0, or -errno; -EAGAIN: not now
   bool short_transfer = false;
 };
 
-/// One non-blocking try of an operation with system calls, its inputs read from the request. What a
-/// backend that is told of readiness needs; nothing is retried but EINTR.
+/// Tries an operation once with a system call that does not block, and reads the inputs from the
+/// request. Backends whose kernel tells of readiness use it. Nothing is repeated but calls that a
+/// signal interrupts.
 class Performer {
  public:
   Performer(System& system, BufferSource& buffers) noexcept : system_(system), buffers_(buffers) {}

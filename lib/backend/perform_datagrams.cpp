@@ -1,6 +1,6 @@
-// Datagrams many at a time, with one system call. How many blocks a receive offers follows how many
-// it last filled: few go round on a quiet socket. Upholds R5 (in order) and R8 (what one call
-// copies is bounded).
+// Receives and sends many datagrams with one system call. A receive offers about as many blocks as
+// its last call has filled, so that a quiet socket keeps few blocks busy. Upholds R5 (order) and R8
+// (one call copies a bounded number of bytes).
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -23,7 +23,7 @@ constexpr std::size_t most_pieces = 2 * most;
 
 }  // namespace
 
-// Offers blocks, queues those that were filled and gives back the rest.
+// Offers blocks to the kernel, queues those that it filled and gives the rest back to the pool.
 long Performer::receive_batch(RecvDatagrams& operation) noexcept {
   std::array<sys::Message, most> messages;
   std::array<iovec, most> pieces;
@@ -114,7 +114,7 @@ class Batch {
   std::array<SegmentSize, most> sizes_;
 };
 
-// False if there are not enough pieces left.
+// Adds a datagram to the call; false if too few pieces are left for it.
 bool Batch::add(const DatagramQueue::Target& target, const detail::Segment* from, std::size_t skip,
                 std::size_t size) noexcept {
   const std::size_t begin = used_;
@@ -154,7 +154,7 @@ void Batch::gather() noexcept {
   for (std::size_t i = 0; i < queue_.count() && total < fair_share; ++i) {
     const DatagramQueue::Target& target = queue_.target(i);
     if (target.error != 0) return;
-    // One flag for all messages of a call.
+    // A flag of sendmmsg(2) is for all messages of the call.
     if (i > 0 && operation_.lends(target) != operation_.lends(queue_.target(0))) return;
     const bool cut = cuts_ && target.segment > 0;
     std::size_t at = target.cut;
@@ -186,8 +186,8 @@ long Batch::settle(std::size_t sent) noexcept {
 
 }  // namespace
 
-// FreeBSD and macOS know no EAGAIN of a UNIX receiver, and tell nobody when it has room again.
-// Linux tells those that are connected to it.
+// A UNIX receiver without room: FreeBSD and macOS answer ENOBUFS, not EAGAIN, and tell no sender
+// when there is room again. Linux tells the senders that are connected to the receiver.
 Attempt Performer::no_room(SendDatagrams& operation, long error) noexcept {
   const Address& to = operation.queue().target(0).to;
   bool local = to.family() == Address::Family::local;
@@ -220,7 +220,8 @@ Attempt Performer::send_datagrams(SendDatagrams& operation) noexcept {
     if (sent < 0) return {sent};
     if (static_cast<std::size_t>(sent) < batch.count()) operation.set_fell_short();
     if (lends) operation.add_lent(static_cast<std::size_t>(sent));
-    // Of one that is cut, the rest is sent before anything is told.
+    // When the kernel took only some segments of a datagram, the rest is sent before anything is
+    // told.
     if (const long whole = batch.settle(static_cast<std::size_t>(sent))) return {whole};
   }
 }

@@ -1,4 +1,4 @@
-// System over the real system calls: options and addresses translated, nothing more.
+// Implements System by system calls. Options and addresses are translated; nothing else is added.
 #include "backend/real_system.hpp"
 
 #include <fcntl.h>
@@ -216,7 +216,7 @@ long RealSystem::open_file(const char* path, OpenFlags flags, unsigned mode,
   const long result = sys::openat(AT_FDCWD, path, open_flags(flags), mode);
   if (result < 0) return result;
   opened = {static_cast<int>(result), DescriptorKind::file};
-  forget(opened);  // what another file of that number left
+  forget(opened);  // the backend may still remember a file that the program closed itself
   sys::set_blocking(opened.number);
   return 0;
 }

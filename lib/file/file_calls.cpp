@@ -1,5 +1,5 @@
-// What file operations are in terms of system calls, for a worker to wait in, and the rules that
-// all backends share: what a short result means, and where a request ends.
+// Performs operations on files with system calls that a worker waits in, and holds the rules that
+// all backends share: what a short result means, and when a request is over.
 #include "file/file_calls.hpp"
 
 #include <fcntl.h>
@@ -23,7 +23,8 @@ namespace {
 constexpr int most_pieces = 64;
 constexpr unsigned sector = 512;
 constexpr int most_retries = 100;
-/// What one worker's turn sends, so that a fast reader does not keep it to itself.
+/// A worker sends so many bytes of one SendFile in a row, so that a fast reader does not keep the
+/// worker to itself.
 constexpr std::uint64_t sending_share = std::uint64_t{4} << 20;
 
 template <class Piece>
@@ -53,7 +54,8 @@ template <class Request>
 long perform_transfer(Request& request, long (*some)(Request&, int) noexcept) noexcept {
   for (;;) {
     long result = some(request, 0);
-    // Some file systems do so, and a descriptor that is not blocking, with nothing there.
+    // EAGAIN comes from some file systems, and from a non-blocking descriptor that has nothing to
+    // read.
     for (int i = 0; i < most_retries && result == -EAGAIN; ++i) result = some(request, 0);
     if (step_ends(request, result)) return result;
   }
@@ -233,7 +235,8 @@ bool at_end(const ReadAt& read) noexcept {
 }
 
 bool step_ends(ReadAt& read, long& result) noexcept {
-  // Behind the odd end of a file that is read directly nothing is aligned any more.
+  // A direct read that begins at an end of file which is not a multiple of the block size is
+  // misaligned.
   if (result == -EINVAL && BackendSide::moved(read) > 0 && at_end(read)) result = 0;
   if (result < 0) return true;
   const bool over =
@@ -243,7 +246,7 @@ bool step_ends(ReadAt& read, long& result) noexcept {
 }
 
 bool step_ends(WriteAt& write, long& result) noexcept {
-  if (result == 0) result = -EIO;  // would go on for ever
+  if (result == 0) result = -EIO;  // a write that moves nothing would be repeated for ever
   if (result < 0) return true;
   const bool over = BackendSide::advance(write, static_cast<std::size_t>(result)) >= wanted(write);
   if (over) result = 0;
@@ -254,7 +257,7 @@ FileKind kind_of(int number) noexcept {
   sys::FileInfo info{};
   const long result = sys::file_info(number, &info);
   if (result < 0) return FileKind::unknown;
-  // O_DIRECT of a pipe means another thing.
+  // Of a pipe, O_DIRECT means that each write is a packet (pipe2(2)).
   if (!S_ISREG(info.mode) && !S_ISBLK(info.mode)) return FileKind::other;
   return is_direct(number) ? FileKind::direct : FileKind::buffered;
 }
@@ -295,9 +298,11 @@ int open_flags(OpenFlags flags) noexcept {
 long adopt_opened(Open& open, long descriptor, System& system) noexcept {
   if (descriptor < 0) return descriptor;
   const int number = static_cast<int>(descriptor);
-  // What was known of the number is another file's, if somebody else closed that.
+  // If the program closed a file of this number behind the library's back, the backend still
+  // remembers that file.
   system.forget({number, DescriptorKind::file});
-  // On a file it means that io_uring must not wait.
+  // open_flags() asked for O_NONBLOCK. On a regular file that flag makes io_uring answer EAGAIN
+  // instead of waiting for the disk.
   sys::set_blocking(number);
   open.file() = File(system, {number, DescriptorKind::file});
   return 0;

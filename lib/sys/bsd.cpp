@@ -1,4 +1,4 @@
-// What FreeBSD and macOS have, each in its own way.
+// The calls that FreeBSD and macOS have, but each in its own way.
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -37,8 +37,9 @@ long openat(int at, const char* path, int flags, unsigned mode) noexcept {
   return opened;
 }
 
-// fsync(2) leaves the bytes in the memory of the drive. Some file systems have no more than it; any
-// other error is that of the sync, and is told once.
+// On macOS fsync(2) leaves the bytes in the memory of the drive, and F_FULLFSYNC does not. Where a
+// file system has no F_FULLFSYNC, fsync(2) has to do. Any other error is that of the sync, and is
+// told once.
 long fsync(int fd) noexcept {
   const long result = retried([&] { return ::fcntl(fd, F_FULLFSYNC); });
   const bool unknown =
@@ -47,8 +48,8 @@ long fsync(int fd) noexcept {
 }
 long fdatasync(int fd) noexcept { return fsync(fd); }
 
-// F_PREALLOCATE leaves the length as it is, and to set that could cut off what another thread is
-// writing behind.
+// F_PREALLOCATE leaves the length of the file as it is. Setting the length here could cut off what
+// another thread is writing behind it.
 long fallocate(int, std::int64_t, std::int64_t) noexcept { return -EOPNOTSUPP; }
 
 long name_thread(const char* name) noexcept { return -::pthread_setname_np(name); }
@@ -65,7 +66,7 @@ long accept(int fd, void* address, socklen_t* size) noexcept {
   });
 }
 
-// EINVAL also says that the file system cannot (posix_fallocate(2)).
+// posix_fallocate(2) also answers EINVAL where the file system cannot allocate.
 long fallocate(int fd, std::int64_t offset, std::int64_t size) noexcept {
   const int error = ::posix_fallocate(fd, offset, size);
   return error == EINVAL && offset >= 0 && size > 0 ? -EOPNOTSUPP : -error;

@@ -1,7 +1,7 @@
 #pragma once
 
-// What the files of lib/sys make their calls with. Only they include this, and only they read
-// errno.
+// With these helpers the files of lib/sys make their calls. Only those files include this header,
+// and only they read errno.
 
 #include <sys/socket.h>
 
@@ -11,13 +11,14 @@
 
 namespace proa::sys {
 
-/// The result, or -errno. macOS has two numbers for "not supported"; the library knows one.
+/// The result of a call, or -errno. macOS has two numbers for "not supported", of which the library
+/// knows one.
 inline long checked(long result) noexcept {
   if (result >= 0) return result;
   return errno == ENOTSUP ? -EOPNOTSUPP : -errno;
 }
 
-/// The same, made again as long as signals interrupt it (R11).
+/// The same; the call is repeated as long as signals interrupt it (R11).
 template <class Call>
 long retried(Call call) noexcept {
   for (;;) {

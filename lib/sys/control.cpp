@@ -1,4 +1,5 @@
-// Control messages come from the kernel, and are read as if they did not: every length is checked.
+// Reads the control messages of the kernel. Every length is checked, as if a stranger had written
+// them.
 #define __APPLE_USE_RFC_3542 1  // names of IPv6 options, in macOS's headers
 #include "sys/control.hpp"
 
@@ -23,7 +24,7 @@ namespace proa {
 
 namespace {
 
-// The value of a control message, if it is that long.
+// Reads the value of a control message, unless the message is too short for it.
 template <class Value>
 bool read(const cmsghdr& message, Value& value) noexcept {
   if (message.cmsg_len < CMSG_LEN(sizeof value)) return false;
@@ -31,7 +32,7 @@ bool read(const cmsghdr& message, Value& value) noexcept {
   return true;
 }
 
-// The BSDs name a message as the option that asks for it.
+// On the BSDs a message has the name of the option that asks for it.
 #ifdef __linux__
 constexpr int told_traffic_class = IP_TOS;
 #else
@@ -86,7 +87,7 @@ void decode_socket(const cmsghdr& message, DatagramInfo& info) noexcept {
   if (message.cmsg_type != SCM_TIMESTAMP || !read(message, coarse)) return;
   time = {coarse.tv_sec, coarse.tv_usec * 1000L};
 #endif
-  // What does not fit is no time of this clock.
+  // A count that does not fit is no time of this clock.
   constexpr std::int64_t second = 1000000000;
   if (time.tv_sec < 0 || time.tv_sec >= INT64_MAX / second) return;
   if (time.tv_nsec < 0 || time.tv_nsec >= second) return;
@@ -107,7 +108,7 @@ void decode_udp(const cmsghdr& message, DatagramInfo& info) noexcept {
 void decode_control(const void* control, std::size_t size, DatagramInfo& info) noexcept {
   const char* at = static_cast<const char*>(control);
   while (size >= sizeof(cmsghdr)) {
-    // Copied out, because nothing says how it is aligned; a value is 32 bytes at most.
+    // The value is copied out, because no standard says how it is aligned. It has 32 bytes at most.
     alignas(cmsghdr) char copy[CMSG_SPACE(32)] = {};
     std::memcpy(copy, at, std::min(size, sizeof copy));
     auto& message = *reinterpret_cast<cmsghdr*>(copy);
@@ -157,7 +158,7 @@ void SegmentSize::attach(msghdr& message, std::uint32_t size) noexcept {
 long take_send_notice(int socket, SendNotice& notice) noexcept {
   alignas(cmsghdr) char control[512];
   char byte = 0;
-  iovec piece = {&byte, 1};  // of the datagram that failed, which comes back too
+  iovec piece = {&byte, 1};  // the kernel also returns the datagram that failed
   msghdr message{};
   message.msg_iov = &piece;
   message.msg_iovlen = 1;
@@ -172,7 +173,7 @@ long take_send_notice(int socket, SendNotice& notice) noexcept {
     sock_extended_err told{};
     if ((!v4 && !v6) || at->cmsg_len < CMSG_LEN(sizeof told)) continue;
     std::memcpy(&told, CMSG_DATA(at), sizeof told);
-    // What the system itself says (SO_EE_ORIGIN_LOCAL) was told by the send.
+    // An error of this machine (SO_EE_ORIGIN_LOCAL) was told by the send itself.
     if (told.ee_origin == SO_EE_ORIGIN_ICMP || told.ee_origin == SO_EE_ORIGIN_ICMP6) {
       notice.error = -static_cast<std::int32_t>(told.ee_errno);
     } else if (told.ee_origin == SO_EE_ORIGIN_ZEROCOPY && told.ee_errno == 0) {

@@ -1,6 +1,7 @@
 #pragma once
 
-// Control messages: what stands beside the bytes of a datagram, and what comes back for those sent.
+// Control messages: what the kernel tells beside the bytes of a datagram, and of datagrams that
+// were sent.
 
 #include <sys/socket.h>
 
@@ -18,7 +19,8 @@ inline constexpr std::size_t control_room = 128;
 inline constexpr std::size_t control_room = 192;  // names of interfaces among it
 #endif
 
-/// Reads control messages as recvmsg(2) delivers them; what is malformed or unknown is passed over.
+/// Reads control messages as recvmsg(2) delivers them, and passes over the malformed and the
+/// unknown.
 void decode_control(const void* control, std::size_t size, DatagramInfo& info) noexcept;
 
 /// The control message that asks for segmentation. Not used where SocketOption::segment_size is

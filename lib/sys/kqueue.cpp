@@ -1,5 +1,5 @@
-// kqueue(2) and aio(4). Where aio(4) cannot tell a kqueue of what is done, on all systems but
-// FreeBSD, there is none for us. On Linux: the emulation of the tests.
+// kqueue(2) and aio(4). Only on FreeBSD does aio(4) tell a kqueue of requests that are done, so
+// elsewhere aio_limit() is 0. On Linux these calls reach the emulation of the tests.
 #include "sys/kqueue.hpp"
 
 #include <fcntl.h>
@@ -33,7 +33,7 @@ void describe(aiocb&, int, void*, iovec*, int) noexcept {}
 namespace direct {
 namespace {
 
-// xnu takes no timeout of more than 100,000,000 seconds for one.
+// The kernel of macOS refuses a timeout of more than 100,000,000 seconds.
 constexpr timespec longest_wait = {24 * 60 * 60, 0};
 
 }  // namespace
@@ -45,7 +45,7 @@ long kqueue() noexcept {
 }
 long kevent(int kq, const struct kevent* changes, int count, struct kevent* events, int most,
             const timespec* timeout) noexcept {
-  const int before = errno;  // also called from signal handlers
+  const int before = errno;  // signal handlers call this too, and must leave errno alone
   if (timeout && timeout->tv_sec > longest_wait.tv_sec) timeout = &longest_wait;
   const long result = checked(::kevent(kq, changes, count, events, most, timeout));
   errno = before;

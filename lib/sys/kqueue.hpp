@@ -5,8 +5,8 @@ struct iovec;
 
 namespace proa::sys {
 
-/// Whether EVFILT_SIGNAL hears of all signals. On macOS only of those to the process, but raise(3)
-/// sends to a thread (kevent(2)).
+/// Whether EVFILT_SIGNAL counts all signals. On macOS the filter counts those sent to the process
+/// only, and raise(3) sends to a thread (kevent(2)).
 #ifdef __APPLE__
 inline constexpr bool counts_all_signals = false;
 #else

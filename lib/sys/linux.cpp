@@ -1,4 +1,4 @@
-// What Linux alone has, or has in its own way.
+// The calls that only Linux has, or that Linux has in its own way.
 #include "sys/linux.hpp"
 
 #include <fcntl.h>
@@ -98,7 +98,7 @@ long accept(int fd, void* address, socklen_t* size) noexcept {
   });
 }
 
-// A second connect(2) tells.
+// How a connect in the background went: a second connect(2) tells.
 long connect_error(int) noexcept { return 0; }
 long recvmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
   return retried([&] { return ::recvmmsg(fd, raw(messages), count, flags, nullptr); });
@@ -108,7 +108,8 @@ long sendmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
   return retried([&] { return ::sendmmsg(fd, raw(messages), count, flags); });
 }
 
-// Named pipes, and all pipes before Linux 6.4, refuse RWF_NOWAIT.
+// Reads from a pipe or a terminal without waiting. Named pipes refuse RWF_NOWAIT, and before
+// Linux 6.4 all pipes do: poll(2) is asked first then.
 long preadv2(int fd, const iovec* pieces, int count, std::int64_t offset, int flags) noexcept {
   const long result = retried([&] { return ::preadv2(fd, pieces, count, offset, flags); });
   if (result != -EOPNOTSUPP || flags != RWF_NOWAIT || offset != -1) return result;
@@ -118,7 +119,7 @@ long preadv2(int fd, const iovec* pieces, int count, std::int64_t offset, int fl
 long pwritev2(int fd, const iovec* pieces, int count, std::int64_t offset, int flags) noexcept {
   const long result = retried([&] { return ::pwritev2(fd, pieces, count, offset, flags); });
   if (result != -EOPNOTSUPP || flags != RWF_NOWAIT || offset != -1) return result;
-  // Of a pipe that polls writable a page is free, which is PIPE_BUF bytes.
+  // A pipe that polls writable has a free page, which takes PIPE_BUF bytes.
   const std::size_t size = std::min<std::size_t>(pieces->iov_len, PIPE_BUF);
   if (!ready_now(fd, POLLOUT)) return -EAGAIN;
   return retried([&] { return ::write(fd, pieces->iov_base, size); });
@@ -138,7 +139,7 @@ long sendfile(int to, int from, std::int64_t offset, std::size_t size) noexcept 
 long eventfd(int flags) noexcept { return checked(::eventfd(0, flags)); }
 
 long event_signal(int fd) noexcept {
-  const int before = errno;  // also called from signal handlers
+  const int before = errno;  // signal handlers call this too, and must leave errno alone
   const long result = retried([&] { return ::eventfd_write(fd, 1); });
   errno = before;
   return result;
@@ -162,7 +163,8 @@ long epoll_wait(int epoll, epoll_event* events, int count, const timespec* timeo
   }
   const long result = checked(::epoll_pwait2(epoll, events, count, timeout, nullptr));
   if (result != -ENOSYS) return result;
-  // Before Linux 5.11: whole milliseconds, rounded up so that no timer is early.
+  // Before Linux 5.11 there is no epoll_pwait2(2). Milliseconds are rounded up, so that no timer is
+  // early.
   const long milliseconds = timeout->tv_sec >= INT_MAX / 1000
                                 ? INT_MAX
                                 : timeout->tv_sec * 1000 + (timeout->tv_nsec + 999999) / 1000000;
@@ -184,7 +186,7 @@ long take_write_signals() noexcept {
   const timespec at_once{};
   return retried([&] { return ::sigtimedwait(&set, nullptr, &at_once); });
 }
-// libaio returns -errno by itself.
+// The functions of libaio return -errno.
 #ifdef PROA_HAVE_AIO
 long aio_setup(unsigned entries, void** context) noexcept {
   io_context_t made = nullptr;

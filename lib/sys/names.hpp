@@ -1,7 +1,7 @@
 #pragma once
 
-// Names of the system that are not the same everywhere: flags and structures that the library uses
-// in more than one place.
+// Flags and structures of the system whose names or layouts differ between systems, and that the
+// library uses in more than one place.
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -39,14 +39,14 @@ struct FileInfo {
   bool on_device;  // its file system is that of a block device
 };
 
-/// Signals have smaller numbers. NSIG of FreeBSD leaves out those of real time.
+/// All signals have smaller numbers than this. NSIG of FreeBSD leaves out those of real time.
 #ifdef __FreeBSD__
 inline constexpr int signal_count = _SIG_MAXSIG + 1;
 #else
 inline constexpr int signal_count = NSIG;
 #endif
 
-/// Of preadv2() and pwritev2().
+/// Flags of preadv2() and pwritev2().
 #ifdef RWF_NOWAIT
 inline constexpr int nowait = RWF_NOWAIT;
 inline constexpr int append = RWF_APPEND;
@@ -55,28 +55,29 @@ inline constexpr int nowait = 1;
 inline constexpr int append = 2;
 #endif
 
-/// Of sends: no SIGPIPE. Where there is no such flag the sockets themselves are told.
+/// A flag of sends: no SIGPIPE. Where there is no such flag, an option of the socket says so.
 #ifdef MSG_NOSIGNAL
 inline constexpr int no_signal = MSG_NOSIGNAL;
 #else
 inline constexpr int no_signal = 0;
 #endif
 
-/// Of sendmmsg(): memory is lent. Never asked for where the socket option is refused.
+/// A flag of sendmmsg(): the kernel borrows the memory. Used only where the socket took the option.
 #ifdef MSG_ZEROCOPY
 inline constexpr int zero_copy = MSG_ZEROCOPY;
 #else
 inline constexpr int zero_copy = 0;
 #endif
 
-/// Of openat(): past the page cache. macOS has a call for it instead, which openat() then makes.
+/// A flag of openat(): past the page cache. macOS has a call for that instead, which openat()
+/// makes.
 #ifdef O_DIRECT
 inline constexpr int direct_io = O_DIRECT;
 #else
 inline constexpr int direct_io = 1 << 30;
 #endif
 
-/// The BSDs keep the length of a sockaddr in its first byte.
+/// On the BSDs the first byte of a sockaddr is its length.
 #ifdef __linux__
 inline void set_length(void*, std::size_t) noexcept {}
 #else
@@ -85,7 +86,7 @@ inline void set_length(void* raw, std::size_t size) noexcept {
 }
 #endif
 
-/// UNIX names that are no paths.
+/// Whether UNIX sockets may have names that are no paths (unix(7), "abstract").
 #ifdef __linux__
 inline constexpr bool abstract_names = true;
 #else

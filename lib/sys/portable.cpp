@@ -1,5 +1,5 @@
-// By means of calls that every system has: what Linux has calls of its own for. The tests of Linux
-// run through it too.
+// Does with calls that every system has what Linux has calls of its own for. Tests on Linux run
+// through these substitutes too.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -30,8 +30,8 @@ namespace portable {
 
 namespace {
 
-// A new socket as proa wants it: non-blocking, close-on-exec and without SIGPIPE. In several calls,
-// between which a child of another thread may inherit it; macOS has none that does it at once.
+// Makes a new socket non-blocking, close-on-exec and free of SIGPIPE. macOS has no single call for
+// that: between these, a child of another thread may inherit the socket.
 long settled(long fd) noexcept {
   if (fd < 0) return fd;
   const int made = static_cast<int>(fd);
@@ -44,8 +44,8 @@ long settled(long fd) noexcept {
   return fd;
 }
 
-// A datagram is there. Behind the last one a socket would tell of its error, once: to a call that
-// has no room for it.
+// Whether a datagram has arrived. A receive behind the last datagram would be told of the error of
+// the socket, which the socket tells only once, and recvmmsg() could not pass that error on.
 bool more(int fd) noexcept {
   int bytes = 0;
   return ::ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
@@ -82,7 +82,8 @@ long socket(int family, int type) noexcept {
 long accept(int fd, void* address, socklen_t* size) noexcept {
   return settled(retried([&] { return ::accept(fd, static_cast<sockaddr*>(address), size); }));
 }
-// A second connect(2) may begin anew, or give a reason of its own.
+// How a connect in the background went. On the BSDs a second connect(2) may begin anew, or fail for
+// a reason of its own, so the pending error is asked for.
 long connect_error(int fd) noexcept {
   int error = 0;
   socklen_t size = sizeof error;
@@ -98,7 +99,7 @@ long recvmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
   } while (++done < count && more(fd));
   return static_cast<long>(done);
 }
-// Like Linux's, it tells of an error only if that is the first's.
+// Like the call of Linux, it tells of an error only if that is the error of the first datagram.
 long sendmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
   for (unsigned done = 0; done < count; ++done) {
     const long result = retried([&] { return ::sendmsg(fd, &messages[done].header, flags); });
@@ -108,7 +109,8 @@ long sendmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
   return static_cast<long>(count);
 }
 
-// An offset of -1 is where the descriptor is. What waits for no disk cannot be said of a file.
+// An offset of -1 stands for the position of the descriptor. No call reads or writes a file without
+// waiting for the disk.
 long preadv2(int fd, const iovec* pieces, int count, std::int64_t offset, int flags) noexcept {
   if (offset != -1) {
     if (flags != 0) return -EOPNOTSUPP;
@@ -129,7 +131,7 @@ long pwritev2(int fd, const iovec* pieces, int count, std::int64_t offset, int f
     return retried([&] { return ::pwritev(fd, pieces, count, offset); });
   }
   if ((flags & nowait) == 0) return retried([&] { return ::writev(fd, pieces, count); });
-  // Of a pipe that polls writable PIPE_BUF bytes are free.
+  // A pipe that polls writable takes PIPE_BUF bytes.
   const std::size_t size = std::min<std::size_t>(pieces->iov_len, PIPE_BUF);
   if (!ready_now(fd, POLLOUT)) return -EAGAIN;
   return retried([&] { return ::write(fd, pieces->iov_base, size); });
@@ -144,7 +146,7 @@ long status(int at, const char* path, int flags, FileInfo* info) noexcept {
 }
 long file_info(int fd, FileInfo* info) noexcept { return portable::status(fd, nullptr, 0, info); }
 
-// sendfile(2) has another signature on each system.
+// sendfile(2) has a different signature on each system, so the bytes are read and sent.
 long sendfile(int to, int from, std::int64_t offset, std::size_t size) noexcept {
   char memory[65536];
   std::size_t sent = 0;
@@ -154,7 +156,7 @@ long sendfile(int to, int from, std::int64_t offset, std::size_t size) noexcept 
                      offset + static_cast<std::int64_t>(sent));
     });
     if (got <= 0) {
-      // Of a directory, as on Linux.
+      // Linux answers so for a directory.
       return sent > 0 ? static_cast<long>(sent) : got == -EISDIR ? -EINVAL : got;
     }
     const auto length = static_cast<std::size_t>(got);
@@ -173,7 +175,7 @@ long reopen_tty(int fd, int flags) noexcept {
   return error != 0 ? -error : retried([&] { return ::open(path, flags | O_CLOEXEC); });
 }
 
-// As much as getentropy(3) gives at once, until all is filled.
+// getentropy(3) fills 256 bytes at most, so it is called until all are filled.
 long entropy(void* data, std::size_t size) noexcept {
   constexpr std::size_t most = 256;
   for (std::size_t at = 0; at < size; at += most) {
@@ -184,8 +186,9 @@ long entropy(void* data, std::size_t size) noexcept {
   return static_cast<long>(size);
 }
 
-// Ignored for a moment, what is pending is thrown away. Waiting for it could be for ever: macOS
-// directs these at the process, and another loop may take them first.
+// Takes back a signal that a write has raised, by ignoring the signal for a moment: the system then
+// drops the pending one. sigwait(3) could wait for ever: macOS directs these signals at the
+// process, and another loop may take them first.
 long take_write_signals() noexcept {
   const std::lock_guard lock(signal_actions());
   sigset_t pending;

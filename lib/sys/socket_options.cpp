@@ -1,4 +1,4 @@
-// Socket options: what each is named on this system, and what its value is.
+// Socket options: the name that each has on this system, and the form of its value.
 #define __APPLE_USE_RFC_3542 1  // names of IPv6 options, in macOS's headers
 #include "sys/socket_options.hpp"
 
@@ -57,7 +57,7 @@ struct OptionName {
   int name;  // 0: the system has none
 };
 
-// By option: at IPv4's level, then at IPv6's where that has one of its own.
+// For each option its name at the level of IPv4, then at that of IPv6 where it has one there.
 struct OptionNames {
   OptionName v4;
   OptionName v6;
@@ -121,7 +121,7 @@ bool is_v6(int socket) noexcept {
   return sys::getsockname(socket, &address, &size) == 0 && address.ss_family == AF_INET6;
 }
 
-// The BSDs tell a flag of their own for "on".
+// For an option that is on, the BSDs return a flag of their own, not 1.
 bool is_switch(SocketOption option) noexcept {
   switch (option) {
     case SocketOption::reuse_address:
@@ -136,7 +136,7 @@ bool is_switch(SocketOption option) noexcept {
   }
 }
 
-// The name for this socket.
+// The name that the option has for this family of sockets.
 OptionName name_of(int socket, SocketOption option) noexcept {
   const OptionNames names = names_of(option);
   return names.v6.name != 0 && is_v6(socket) ? names.v6 : names.v4;
@@ -158,7 +158,7 @@ long set_socket_option(int socket, SocketOption option, int value) noexcept {
   }
   if (option == SocketOption::keep_whole) value = value ? keep_whole_on : keep_whole_off;
 #ifndef IP_PKTINFO
-  // FreeBSD tells the interface apart.
+  // FreeBSD has an option of its own for the interface.
   if (option == SocketOption::tell_destination && name.level == IPPROTO_IP) {
     const long result = sys::setsockopt(socket, name.level, IP_RECVIF, &value, sizeof value);
     if (result < 0) return result;
@@ -166,8 +166,9 @@ long set_socket_option(int socket, SocketOption option, int value) noexcept {
 #endif
   if (name.level == IPPROTO_IPV6 && option != SocketOption::v6_only &&
       option != SocketOption::tell_destination) {
-    // An IPv6 socket has IPv4 peers too; where it has not, or may not, this has no effect. Their
-    // destination is told as a mapped address, like their source; twice it would have no room.
+    // An IPv6 socket may have IPv4 peers, so the option of IPv4 is set too; where the socket has
+    // none, that has no effect. The destination of their datagrams is not asked for twice: the
+    // kernel tells it as a mapped IPv6 address already, and there is no room for both.
     const OptionName mapped = names_of(option).v4;
     ip_mreqn request{};
     request.imr_ifindex = value;

@@ -45,7 +45,8 @@ long bind(int fd, const void* address, std::size_t size) noexcept {
 }
 long listen(int fd, int backlog) noexcept { return checked(::listen(fd, backlog)); }
 long connect(int fd, const void* address, std::size_t size) noexcept {
-  // Interrupted, a connect goes on in the background like a non-blocking one (connect(2)).
+  // A connect that a signal interrupts goes on in the background, like a non-blocking one
+  // (connect(2)).
   const long result = checked(::connect(fd, static_cast<const sockaddr*>(address), length(size)));
   return result == -EINTR ? -EINPROGRESS : result;
 }
@@ -81,14 +82,15 @@ long getpeername(int fd, void* address, socklen_t* size) noexcept {
   return checked(::getpeername(fd, static_cast<sockaddr*>(address), size));
 }
 long close(int fd) noexcept {
-  // Never retried: the descriptor is gone also after EINTR (close(2), NOTES; FreeBSD the same).
+  // close() is never repeated: the descriptor is closed even after EINTR (close(2), NOTES; FreeBSD
+  // too).
   const long result = checked(::close(fd));
   return result == -EINTR ? 0 : result;
 }
 long open(const char* path, int flags) noexcept {
   return retried([&] { return ::open(path, flags | O_CLOEXEC); });
 }
-#ifndef __APPLE__  // bsd.cpp has its own way
+#ifndef __APPLE__  // bsd.cpp has that of macOS
 long openat(int at, const char* path, int flags, unsigned mode) noexcept {
   return retried([&] { return ::openat(at, path, flags | O_CLOEXEC, mode); });
 }

@@ -6,7 +6,7 @@
 // to inject faults and to keep a ledger.
 //
 // sys.cpp has the calls that are the same everywhere, linux.cpp and bsd.cpp the others.
-// portable.cpp does by means of calls that every system has what Linux has calls of its own for.
+// portable.cpp does with calls that every system has what Linux has calls of its own for.
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -85,12 +85,12 @@ struct Message;
   X(fallocate, (int fd, std::int64_t offset, std::int64_t length), (fd, offset, length))       \
   X(name_thread, (const char* name), (name))
 
-// Of macOS, and of some tests, these are portable.cpp's.
+// On macOS, and in some tests, portable.cpp has these.
 #define PROA_SYS_SOCKET_CALLS(X)                    \
   X(socket, (int family, int type), (family, type)) \
   X(accept, (int fd, void* address, socklen_t* size), (fd, address, size))
 
-// Elsewhere than on Linux, and there in some tests, these are portable.cpp's.
+// Everywhere but on Linux, and in some tests on Linux, portable.cpp has these.
 #define PROA_SYS_SUBSTITUTED_CALLS(X)                                                              \
   X(connect_error, (int fd), (fd))                                                                 \
   X(recvmmsg, (int fd, proa::sys::Message* messages, unsigned count, int flags),                   \
@@ -109,7 +109,7 @@ struct Message;
   X(entropy, (void* data, std::size_t size), (data, size))                                         \
   X(take_write_signals, (), ())
 
-// Elsewhere -ENOSYS.
+// On other systems these answer -ENOSYS.
 #define PROA_SYS_LINUX_CALLS(X)                                                             \
   X(aio_setup, (unsigned entries, void** context), (entries, context))                      \
   X(aio_destroy, (void* context), (context))                                                \
@@ -131,7 +131,7 @@ struct Message;
     (ring, want, timeout))                                                                  \
   X(uring_exit, (io_uring * ring), (ring))
 
-// kqueue.cpp's. Linux has them in the tests alone.
+// kqueue.cpp has these. Linux has them in the tests only.
 #define PROA_SYS_KQUEUE_CALLS(X)                                                       \
   X(kqueue, (), ())                                                                    \
   X(kevent,                                                                            \
@@ -177,7 +177,7 @@ PROA_SYS_SOCKET_CALLS(PROA_SYS_DECLARE)
 short poll_now(int fd, short events) noexcept;
 inline bool ready_now(int fd, short events) noexcept { return poll_now(fd, events) != 0; }
 
-/// Held by who changes what a signal does.
+/// Whoever changes the action of a signal holds this mutex.
 std::mutex& signal_actions() noexcept;
 
 #ifdef PROA_SYS_SEAM

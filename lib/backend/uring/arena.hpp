@@ -1,7 +1,8 @@
 #pragma once
 
-// Memory for messages, from filling an SQE until the kernel has taken it. They need not live
-// longer: the kernel copies what it still needs (IORING_FEAT_SUBMIT_STABLE, Linux 5.5).
+// Memory for message headers and lists of pieces, from the filling of an SQE until the kernel has
+// taken it. They need not live longer, because the kernel copies what it still needs
+// (IORING_FEAT_SUBMIT_STABLE, Linux 5.5).
 
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -13,7 +14,7 @@
 
 namespace proa::uring {
 
-/// A message header, its pieces behind it.
+/// A message header; its pieces are behind it in memory.
 struct Message {
   msghdr header{};
   iovec* pieces() noexcept { return reinterpret_cast<iovec*>(this + 1); }
@@ -48,7 +49,7 @@ class Arena {
     used_ += bytes;
     return new (taken) Message;
   }
-  /// Gives back what the last take() has behind `end`.
+  /// Gives back the memory of the last take() from `end` on.
   void trim(const void* end) noexcept {
     used_ = static_cast<std::size_t>(static_cast<const char*>(end) - memory_);
   }

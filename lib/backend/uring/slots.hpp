@@ -1,7 +1,8 @@
 #pragma once
 
-// The places that user_data refers to: an index into a vector, and the generation of its use, by
-// which a completion that comes too late is told from one of the operation that has the place now.
+// The slots that user_data refers to, by an index into a vector and a generation. A slot has a new
+// generation each time it is used, so that a completion of the operation that had the slot before
+// is not taken for one of the operation that has the slot now.
 
 #include <cstddef>
 #include <cstdint>
@@ -56,7 +57,7 @@ class Slots {
     slot.next_free = free_;
     free_ = index;
   }
-  /// nullptr for a place that was given up meanwhile.
+  /// The operation of the tag, or nullptr if that has left its slot.
   Operation* find(Tag tag) const noexcept {
     if (tag.index >= slots_.size()) return nullptr;
     const Slot& slot = slots_[tag.index];
