@@ -27,7 +27,7 @@ class Quiet {
   }
   void receive() {
     recv_.prepare(line_, {memory_, sizeof memory_});
-    failed = failed || proactor_.submit(recv_, proactor_.now() + 10s);
+    failed = failed || proactor_.submit(recv_, proactor_.now() + hang);
   }
   void received(proa::Recv&, const proa::Result& result) {
     if (result.error || result.bytes == 0) return;

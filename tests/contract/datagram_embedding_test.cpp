@@ -23,7 +23,7 @@ class ForeignLoop {
     REQUIRE(::epoll_ctl(epoll_.number, EPOLL_CTL_ADD, world->native_handle(), &wanted) == 0);
   }
   void run_until(const char* what, const std::function<bool()>& holds) {
-    const proa::TimePoint limit = world_.in(10s);
+    const proa::TimePoint limit = world_.in(hang);
     while (!holds()) {
       INFO("waited for: " << what);
       REQUIRE(world_.system().now() < limit);

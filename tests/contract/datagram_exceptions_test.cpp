@@ -15,7 +15,7 @@ struct Thrown : std::runtime_error {
 // Turns the proactor until `holds`, and counts the exceptions that come out.
 std::size_t thrown_until(World& world, const std::string& what,
                          const std::function<bool()>& holds) {
-  const auto limit = std::chrono::steady_clock::now() + 10s;
+  const auto limit = std::chrono::steady_clock::now() + hang;
   std::size_t thrown = 0;
   while (!holds()) {
     if (std::chrono::steady_clock::now() > limit) FAIL("waited in vain until " << what);

@@ -34,7 +34,7 @@ struct Worker {
     started = true;
     thread = std::thread([this] {
       proactor->run();
-      proactor->shutdown(5s);
+      proactor->shutdown(hang);
     });
   }
   void stop() {
@@ -46,7 +46,7 @@ struct Worker {
   ~Worker() {
     stop();
     if (started) return;
-    proactor->shutdown(5s);
+    proactor->shutdown(hang);
   }
   std::unique_ptr<proa::Proactor> proactor;
   Counting handler;

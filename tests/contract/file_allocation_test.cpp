@@ -24,7 +24,7 @@ class Quiet {
   void write() {
     const proa::Bytes pieces[2] = {{memory_.data(), 512}, {memory_.data() + 512, block - 512}};
     write_.prepare(file_, offset_, pieces, 2);
-    failed = failed || proactor_.submit(write_, proactor_.now() + 10s);
+    failed = failed || proactor_.submit(write_, proactor_.now() + hang);
   }
   void written(proa::WriteAt&, const proa::Result& result) {
     const proa::MutableBytes pieces[2] = {{memory_.data(), 512},

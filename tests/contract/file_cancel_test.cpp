@@ -126,7 +126,7 @@ TEST_CASE("a file that was opened although it was cancelled is delivered", "[fil
   }
   SECTION("but closed at the end of all") {
     std::thread opener([] { gate.open(); });
-    CHECK(world->shutdown(10s) == 0);
+    CHECK(world->shutdown(hang) == 0);
     opener.join();
     CHECK(open.results.size() == 1);
     CHECK(open.error() == std::errc::operation_canceled);
@@ -206,7 +206,7 @@ TEST_CASE("C06: at the end all that is in flight on files completes once", "[fil
               direct.descriptor());
   const int turns = GENERATE(0, 1, 3);
   for (int i = 0; i < turns; ++i) world->run_once(1ms);
-  CHECK(world->shutdown(10s) == 0);
+  CHECK(world->shutdown(hang) == 0);
   crowd.check_ended();
   const std::size_t results = crowd.results();
   file.close();
@@ -230,7 +230,7 @@ TEST_CASE("C06: a proactor is destroyed with requests on files in flight", "[fil
     const proa::File far = proa::File::borrow(*proactor, direct, error);
     crowd.begin([&](proa::Operation& operation) { REQUIRE(!proactor->submit(operation)); }, path,
                 near.descriptor(), far.descriptor());
-    CHECK(proactor->shutdown(10s) == 0);
+    CHECK(proactor->shutdown(hang) == 0);
     crowd.check_ended();
   }
   ::close(file);
@@ -255,7 +255,7 @@ TEST_CASE("what the kernel was not given yet is cancelled at the end", "[file][R
       world.submit(reads.back().request);
     }
     world.submit(cached.from(buffered.descriptor()));
-    CHECK(world->shutdown(10s) == 0);
+    CHECK(world->shutdown(hang) == 0);
     CHECK(ledger.count(Call::aio_submit) == 0);
     CHECK(ledger.count(Call::preadv2) == 0);
   }

@@ -134,7 +134,7 @@ TEST_CASE("nothing is taken on for a file that waits to be closed", "[file][R2]"
   }
   SECTION("the end of all closes it") {
     std::thread opener([] { gate.open(); });
-    CHECK(world->shutdown(10s) == 0);
+    CHECK(world->shutdown(hang) == 0);
     opener.join();
     CHECK(close.results.size() == 1);
     CHECK(!close.request.file().valid());
@@ -174,7 +174,7 @@ TEST_CASE("the next owner of a closed number is left alone", "[file][R2]") {
   close.request.prepare(std::move(file));
   world.submit(close.request);
   // Into the worker's hands, and no further: what is done is not collected.
-  const auto until = std::chrono::steady_clock::now() + 10s;
+  const auto until = std::chrono::steady_clock::now() + hang;
   world->run_once(0ms);
   while (is_open(number) && std::chrono::steady_clock::now() < until) std::this_thread::yield();
   if (close.done()) return;  // it was faster; another run tells

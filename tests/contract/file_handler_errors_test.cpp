@@ -21,7 +21,7 @@ struct Thrown : std::runtime_error {
 // What callbacks throw is swallowed.
 template <class Done>
 void run_through(World& world, const char* what, const Done& done) {
-  const auto limit = std::chrono::steady_clock::now() + 10s;
+  const auto limit = std::chrono::steady_clock::now() + hang;
   while (!done() && std::chrono::steady_clock::now() < limit) {
     try {
       world.turn();

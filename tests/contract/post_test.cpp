@@ -78,11 +78,9 @@ TEST_CASE("X01: a post wakes a sleeping run()", "[R9][X01][thread]") {
         std::abort();
       }
     });
-    const proa::TimePoint until = world.in(10s);
-    while (!done && world.system().now() < until) world->run_once(10s);
+    while (!done) world->run_once(hang);
     other.join();
-    REQUIRE(done);
-    REQUIRE(ran - posted < 5s);
+    REQUIRE(ran - posted < hang);
   }
 }
 
@@ -98,11 +96,11 @@ TEST_CASE("X03: a posted callable runs once, or is destroyed unrun", "[R9][X03]"
   }
   SECTION("shut down before its turn") {
     REQUIRE(world->post([witness] { ++*witness; }));
-    CHECK(world->shutdown(5s) == 0);
+    CHECK(world->shutdown(hang) == 0);
     CHECK(*witness == 0);
   }
   SECTION("posted after shutdown") {
-    CHECK(world->shutdown(5s) == 0);
+    CHECK(world->shutdown(hang) == 0);
     CHECK(!world->post([witness] { ++*witness; }));
     CHECK(*witness == 0);
   }
@@ -128,7 +126,7 @@ TEST_CASE("X03: threads that post while the proactor shuts down are told", "[R9]
     });
   }
   world.run_until("some have run", [&] { return run > 100; });
-  CHECK(world->shutdown(5s) == 0);
+  CHECK(world->shutdown(hang) == 0);
   for (std::thread& producer : producers) producer.join();
   CHECK(refused);
   CHECK(run <= accepted);
@@ -258,7 +256,7 @@ TEST_CASE("a buffer may be destroyed on any thread, and after its proactor", "[R
     }
     for (int i = 0; i < 100; ++i) proactor->take_buffer();
     for (std::thread& other : others) other.join();
-    CHECK(proactor->shutdown(5s) == 0);
+    CHECK(proactor->shutdown(hang) == 0);
   }
   std::thread last([&] {
     for (proa::Buffer& buffer : kept) {
@@ -281,7 +279,7 @@ TEST_CASE("everything may begin on another thread than the one that runs", "[R9]
   line.far.turn();
   std::thread loop([&] {
     world->run();
-    if (world->shutdown(5s) != 0) std::abort();
+    if (world->shutdown(hang) != 0) std::abort();
   });
   loop.join();
   CHECK(read.text() == "x");

@@ -69,7 +69,7 @@ TEST_CASE("a handler that starts again in on_closed() does not keep shutdown() g
   World world;
   Again again(*world);
   again.start(1h);
-  CHECK(world->shutdown(5s) == 0);
+  CHECK(world->shutdown(hang) == 0);
   CHECK(again.closed == 1);
   CHECK_FALSE(again.open());
 }
@@ -104,7 +104,7 @@ TEST_CASE("receiving goes on when memory that could not be had is there again", 
   REQUIRE(world.system().send(far.descriptor(), {"hello", 5}) == 5);
   stream.read = [&](proa::Buffer&) { world->stop(); };
   limit.then = [&] { world->stop(); };
-  world.submit(limit.request, world.in(5s));
+  world.submit(limit.request, world.in(hang));
   world->run();
   CHECK(stream.received == "hello");
   CHECK(faults.injected() == 4);
@@ -113,7 +113,7 @@ TEST_CASE("receiving goes on when memory that could not be had is there again", 
 /// A foreign loop that trusts native_handle() and next_deadline(): true when `holds` came true
 /// without the loop having to give up on them.
 bool served(World& world, const std::function<bool()>& holds) {
-  const proa::TimePoint limit = world.in(5s);
+  const proa::TimePoint limit = world.in(hang);
   while (!holds()) {
     const proa::TimePoint until = std::min(world->next_deadline(), limit);
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - world.system().now());

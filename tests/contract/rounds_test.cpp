@@ -162,7 +162,7 @@ TEST_CASE("a foreign loop is woken by stop() and posts of other threads", "[R9][
   pollfd readable = {world->native_handle(), POLLIN, 0};
   CHECK(::poll(&readable, 1, 5000) == 1);
   other.join();
-  const proa::TimePoint until = world.in(5s);
+  const proa::TimePoint until = world.in(hang);
   while (!ran && world.system().now() < until) world->poll();
   CHECK(ran);
 }

@@ -118,7 +118,7 @@ TEST_CASE("a buffer given back by another thread wakes the loop", "[R9][R11][thr
   });
   // Sleeps without a time limit of its own, hence needs to be woken. A watchdog ends a hang.
   Timing watchdog;
-  world.submit(watchdog.request, world.in(4s));
+  world.submit(watchdog.request, world.in(hang));
   while (stream.reads == before && watchdog.results.empty()) world->run_once();
   CHECK(stream.reads > before);
   other.join();
@@ -203,7 +203,7 @@ TEST_CASE("a proactor ends on another thread while its own gives buffers back", 
       std::vector<Buffer> kept;
       proactor->run_once(0ms);
       for (int n = 0; n < 50; ++n) kept.push_back(proactor->take_buffer());
-      proactor->shutdown(1s);
+      proactor->shutdown(hang);
       shut.store(true);
       kept.clear();
     });

@@ -19,7 +19,7 @@ struct Hand {
   Peer& far;
   template <class Condition>
   int until(const std::string& what, Condition holds) {
-    const auto limit = std::chrono::steady_clock::now() + 5s;
+    const auto limit = std::chrono::steady_clock::now() + hang;
     int thrown = 0;
     while (!holds()) {
       if (std::chrono::steady_clock::now() > limit) FAIL("waited in vain until " << what);

@@ -130,8 +130,8 @@ TEST_CASE("a file to a socket to a file, in both directions at once", "[file]") 
     };
     each->written = [each](std::size_t) { each->half_close(); };
   }
-  wait_closed(world, a, 20s);
-  wait_closed(world, b, 20s);
+  wait_closed(world, a);
+  wait_closed(world, b);
   CHECK(a.writes == std::vector<std::size_t>{size});
   CHECK(b.writes == std::vector<std::size_t>{size});
   CHECK(a.stored == std::vector<std::uint64_t>{size});

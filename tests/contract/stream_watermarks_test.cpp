@@ -54,7 +54,7 @@ TEST_CASE("T33: above the high mark reading pauses, at the low mark it goes on",
   const std::size_t drained_before = stream.count("drained");
 
   far.read(true);
-  wait_received(world, far, size, 20s);
+  wait_received(world, far, size);
   CHECK(far.difference() == no_difference);
   CHECK(stream.count("drained") > drained_before);
   CHECK(at_drained <= marks.low);

@@ -97,7 +97,7 @@ TEST_CASE("any allocation of a stream's life may fail: it works or says so", "[R
       plain->set_read_timeout(10s);
       plain->set_watermarks({4096, 1024, 1000000});
       plain->writev(pieces, 3);
-      client->connect(address, world.in(5s));
+      client->connect(address, world.in(hang));
       client->write("from the client");
       for (int i = 0; i < 10; ++i) world->run_once(0ms);
       failed = failing.stop();

@@ -55,8 +55,6 @@ bool count_mappings() {
 // Before the first test; the table itself needs no initialisation at run time.
 [[maybe_unused]] const bool counting = count_mappings();
 
-constexpr proa::Duration longest_test = 600s;  // a hang, not a slow machine
-
 }  // namespace
 
 std::size_t open_descriptors() {
@@ -79,7 +77,6 @@ bool sanitized() {
 World::World(const proa::Options& with)
     : descriptors_before_(open_descriptors()),
       mappings_before_(mappings.load()),
-      began_(std::chrono::steady_clock::now()),
       proactor_(make_proactor(with)) {}
 
 World::~World() {
@@ -97,7 +94,7 @@ World::~World() {
 
 void World::end(bool shut_down) {
   if (std::exchange(ended_, true)) return;
-  if (!shut_down) CHECK(proactor_->shutdown(5s) == 0);
+  if (!shut_down) CHECK(proactor_->shutdown(hang) == 0);
   CHECK(proactor_->counters().submitted == proactor_->counters().completed);
   peers_.clear();
   sockets_.clear();
@@ -120,7 +117,6 @@ void World::end(bool shut_down) {
     CHECK(__lsan_do_recoverable_leak_check() == 0);
   }
 #endif
-  CHECK((std::chrono::steady_clock::now() - began_) / 1s <= longest_test / 1s);
 }
 
 void World::turn() {
@@ -187,7 +183,7 @@ Connection World::pair(Link link) {
   Peer& far = peer();
   far.connect(listener.local_address());
   proa::Descriptor accepted;
-  const auto until = std::chrono::steady_clock::now() + 5s;
+  const auto until = std::chrono::steady_clock::now() + hang;
   for (;;) {
     const long result = system().accept(listener.descriptor(), accepted, nullptr);
     if (result == 0 && far.connected()) break;

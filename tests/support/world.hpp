@@ -1,8 +1,8 @@
 #pragma once
 
 // A proactor of the configuration under test, the peers that talk to it, and the guards around the
-// test: at its end every descriptor is closed, every pool buffer is back, every operation has
-// completed, and not too much time has passed.
+// test: at its end every descriptor is closed, every pool buffer is back, and every operation
+// has completed.
 //
 // Declare the World after the requests and handlers of the test: its end delivers what is still
 // pending, and they must live until then.
@@ -21,6 +21,7 @@
 
 #include "support/catch.hpp"
 #include "support/configuration.hpp"
+#include "support/hang.hpp"
 #include "support/peer.hpp"
 #include "support/recording.hpp"
 
@@ -42,9 +43,6 @@ struct Connection {
   Peer& far;
   proa::Descriptor descriptor() const { return near.descriptor(); }
 };
-
-/// How long a test waits for what must come. It is for hangs: a machine may be slow and busy.
-inline constexpr proa::Duration hang = std::chrono::seconds(120);
 
 class World {
  public:
@@ -85,7 +83,6 @@ class World {
 
   const std::size_t descriptors_before_;
   const long mappings_before_;
-  const std::chrono::steady_clock::time_point began_;
   std::unique_ptr<proa::Proactor> proactor_;
   std::list<proa::Socket> sockets_;
   std::list<Peer> peers_;

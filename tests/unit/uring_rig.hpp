@@ -23,6 +23,7 @@
 #include "backend/uring/uring.hpp"
 #include "buffer/pool.hpp"
 #include "support/catch.hpp"
+#include "support/hang.hpp"
 #include "sys/sys.hpp"
 
 namespace proa {
@@ -142,7 +143,7 @@ struct UringRig {
   }
   /// False if it did not become true in time.
   template <class Condition>
-  bool until(Condition condition, proa::Duration limit = 10s) {
+  bool until(Condition condition, proa::Duration limit = hang) {
     const proa::TimePoint end = backend->system().now() + limit;
     while (!condition()) {
       if (backend->system().now() >= end) return false;
@@ -150,7 +151,7 @@ struct UringRig {
     }
     return true;
   }
-  bool finish(proa::Operation& operation, proa::Duration limit = 10s) {
+  bool finish(proa::Operation& operation, proa::Duration limit = hang) {
     return until([&] { return !in_flight[&operation]; }, limit);
   }
   /// Waits for its last result.

@@ -168,7 +168,7 @@ TEST_CASE("uring: many blocked sends of many pieces at once do not mix") {
   }
   rig.turn(0ms);
   std::vector<std::string> received(pairs);
-  const proa::TimePoint end = rig.backend->system().now() + 10s;
+  const proa::TimePoint end = rig.backend->system().now() + hang;
   while (rig.flying() > 0 && rig.backend->system().now() < end) {
     for (std::size_t i = 0; i < pairs; ++i) {
       char part[20000];
