@@ -2,6 +2,7 @@
 #include "contract/file_rig.hpp"
 #include "contract/stream_rig.hpp"
 #include "support/allocations.hpp"
+#include "support/patient_clock.hpp"
 
 namespace {
 
@@ -113,7 +114,7 @@ TEST_CASE("an exception from on_write behind a file loses nothing", "[file][C07]
   };
   for (std::size_t i = 0; i < 4; ++i) stream.send_file(file.descriptor(), i * mib / 2, mib / 2);
   int caught = 0;
-  const proa::TimePoint limit = world.in(10s);
+  const proa::TimePoint limit = world.in(hang);
   while (stream.writes.size() < 4 && world.system().now() < limit) {
     try {
       world.turn();
@@ -166,6 +167,7 @@ TEST_CASE("a file that moves slowly is not taken for a stall, one that stops is"
   Streams streams;
   proa::Options with = options();
   with.linger = 200ms;
+  const PatientClock clock;
   World world(with);
   constexpr std::size_t size = 6 * mib;
   const proa::File file = open_file(world, folder.file("a", pattern(9, size)));
@@ -223,7 +225,7 @@ TEST_CASE("C06: the end of the proactor in the middle of files", "[file][C06][R2
   stream.send_file(from.descriptor(), 0, 8 * mib);
   stream.receive_file(to.descriptor(), 0, 8 * mib);
   turns(world, GENERATE(0, 1, 5, 50));
-  CHECK(world->shutdown(5s) == 0);
+  CHECK(world->shutdown(hang) == 0);
   CHECK(stream.events == Events{"open", "closed"});
   CHECK(first_difference(12, contents(folder.path("b"))) == no_difference);
 }

@@ -1,5 +1,6 @@
 // Files that are received into, and what can go wrong: a peer that ends, a disk that is full.
 #include "contract/store_rig.hpp"
+#include "support/patient_clock.hpp"
 
 namespace {
 
@@ -163,7 +164,7 @@ TEST_CASE("an exception from on_received loses nothing", "[file][C07]") {
   stream.on_stored = [](std::uint64_t bytes) { throw bytes; };
   far.send(pattern(9, 4000) + "behind");
   int caught = 0;
-  const proa::TimePoint limit = world.in(10s);
+  const proa::TimePoint limit = world.in(hang);
   while (stream.received.size() < 6 && world.system().now() < limit) {
     try {
       world.turn();
@@ -179,6 +180,7 @@ TEST_CASE("an exception from on_received loses nothing", "[file][C07]") {
 TEST_CASE("the read timeout counts while a file waits for the peer", "[file][R7]") {
   const Folder folder;
   Stores stores;
+  const PatientClock clock;
   World world;
   const proa::File file = new_file(world, folder);
   auto [stream, far] = store_line(stores, world);

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "contract/store_rig.hpp"
+#include "support/patient_clock.hpp"
 #include "support/replaced.hpp"
 #include "sys/sys.hpp"
 
@@ -115,6 +116,7 @@ TEST_CASE("a peer that is faster than the file waits, and memory is bounded", "[
   with.workers = 1;
   with.buffers = 4096;  // they are not what bounds it
   Occupied worker;
+  const PatientClock clock;
   World world(with);
   const proa::File other = open_file(world, folder.file("other", "x"));
   worker.begin(world, other.descriptor());

@@ -2,6 +2,7 @@
 #include <thread>
 
 #include "contract/stream_rig.hpp"
+#include "support/patient_clock.hpp"
 
 namespace {
 
@@ -29,6 +30,7 @@ struct Clocked {
 
 TEST_CASE("a read timeout is an error of its own, and never early", "[R7]") {
   Streams streams;
+  const PatientClock clock;
   World world;
   auto [stream, far] = line(streams, world);
   Clocked clocked(world, stream);
@@ -58,7 +60,6 @@ TEST_CASE("a read timeout is an error of its own, and never early", "[R7]") {
   CHECK(stream.error == std::errc::timed_out);
   CHECK(stream.count("error") == 1);
   CHECK(clocked.told - clocked.last >= limit);
-  CHECK(clocked.told - clocked.last < limit + 2s);
 }
 
 TEST_CASE("a read timeout can be taken back", "[R7]") {
@@ -73,6 +74,7 @@ TEST_CASE("a read timeout can be taken back", "[R7]") {
 
 TEST_CASE("a read timeout does not run while nobody reads", "[R7]") {
   Streams streams;
+  const PatientClock clock;
   World world;
   auto [stream, far] = line(streams, world);
   Clocked clocked(world, stream);
@@ -139,6 +141,7 @@ TEST_CASE("timeouts that are set before connect() run from there on", "[R7]") {
 
 TEST_CASE("a read timeout is not for what has ended", "[R7]") {
   Streams streams;
+  const PatientClock clock;
   World world;
   auto [stream, far] = line(streams, world);
   stream.ended = [] {};
@@ -176,10 +179,11 @@ TEST_CASE("a slow loop does not make a read timeout early", "[R7]") {
 TEST_CASE("bytes that were held are no silence", "[R7]") {
   // Slow to take what had been kept for it: the timeout is not for that.
   Streams streams;
+  const PatientClock clock;
   World world;
   auto [stream, far] = line(streams, world);
-  stream.read = [&s = stream](Buffer&) {
-    std::this_thread::sleep_for(8ms);
+  stream.read = [&s = stream, &world](Buffer&) {
+    for (const TimePoint until = world.in(8ms); world.system().now() < until;) continue;
     s.stop_reading();
     s.start_reading();
   };
@@ -192,6 +196,7 @@ TEST_CASE("bytes that were held are no silence", "[R7]") {
 
 TEST_CASE("an idle timeout runs while nothing moves in either direction", "[R7]") {
   Streams streams;
+  const PatientClock clock;
   World world;
   auto [stream, far] = line(streams, world);
   Clocked clocked(world, stream);
