@@ -240,7 +240,7 @@ connect_timeout() {
 # Until all the others are there, it connects.
 timed_out() {
   local status=0
-  timeout 1 "$tools/proa-cat" --backend "$backend" --timeout 0.3 unix:busy.sock <&5 2>err || status=$?
+  timeout 3 "$tools/proa-cat" --backend "$backend" --timeout 0.3 unix:busy.sock <&5 2>err || status=$?
   [ $status -eq 1 ]
 }
 
