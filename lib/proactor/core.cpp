@@ -327,7 +327,9 @@ void Core::deliver(Operation& operation) {
     result.error = to_error_code(operation.error_);
   }
   // What an earlier result brought and nobody took does not come with this one.
-  if (result.error || (traits.brings == Brings::block && result.bytes == 0)) discard(operation);
+  // (A datagram of no bytes is one; of a stream it is the end.)
+  const bool ended = operation.opcode_ == Opcode::recv_buffers && result.bytes == 0;
+  if (result.error || ended) discard(operation);
   ++counters_.delivered;
   if (more) {
     operation.bytes_ = 0;
