@@ -36,6 +36,7 @@
 #include <proa/signal_handler.hpp>
 #include <proa/socket.hpp>
 #include <proa/socket_option.hpp>
+#include <proa/stream_filter.hpp>
 #include <proa/stream_handler.hpp>
 #include <proa/system.hpp>
 #include <proa/time.hpp>

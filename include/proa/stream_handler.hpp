@@ -12,6 +12,7 @@
 namespace proa {
 
 class SendFile;
+class StreamFilter;
 
 namespace detail {
 enum class Input : std::uint8_t;
@@ -116,6 +117,12 @@ class StreamHandler : public Handler {
   /// above the old high one, reading goes on and on_drained() follows from the loop.
   void set_watermarks(const Watermarks& watermarks) noexcept;
 
+  /// What stands between this stream and its connection from here on; mostly set before on_open().
+  /// It belongs to the stream until on_closed(), and is destroyed before that. With one,
+  /// send_file() fails with errc::operation_not_supported, and queued() and unsent() count what the
+  /// filter has made of the writes.
+  void set_filter(std::unique_ptr<StreamFilter> filter) noexcept;
+
   /// Bytes of the blocks that queued writes pin; what the watermarks are compared with. A
   /// send_file() pins none.
   std::size_t queued() const noexcept { return queue_.capacity(); }
@@ -145,8 +152,10 @@ class StreamHandler : public Handler {
 
  private:
   struct Connecting;
+  friend class StreamFilter;
   struct Timing;
   struct Files;
+  struct Extras;
   // `opened` by this side's connect(), or `given` as a Socket that was connected.
   enum class Connection : std::uint8_t { none, connecting, opened, given };
   using Input = detail::Input;
@@ -180,6 +189,20 @@ class StreamHandler : public Handler {
   void need_connection() noexcept;
   bool accepts_output(const char* verb) noexcept;
   void copy(const Bytes* pieces, std::size_t count) noexcept;
+  Extras* extras() noexcept;
+  StreamFilter* filter() const noexcept;
+  void tell_filter_connected();
+  void received_by_filter(Buffer data);
+  void given_by_filter(Buffer data) noexcept;
+  void sent_by_filter(Buffer data) noexcept;
+  void filter_failed(std::error_code error) noexcept;
+  void write_filtered(Buffer data) noexcept;
+  void write_filtered(const Bytes* pieces, std::size_t count, std::size_t size) noexcept;
+  void end_filtered_write(std::size_t size) noexcept;
+  std::size_t payload_written() noexcept;
+  bool has_last_words() noexcept;
+  void output_cut(std::int32_t error) noexcept;
+  void input_ended(std::int32_t error) noexcept;
   bool exceeds_limit(std::size_t more) noexcept;
   void queue_grew() noexcept;
   bool drained() const noexcept;
@@ -225,7 +248,7 @@ class StreamHandler : public Handler {
   WriteQueue held_;  // received while reading was stopped
   std::unique_ptr<Connecting> connecting_;
   std::unique_ptr<Timing> timing_;
-  std::unique_ptr<Watermarks> watermarks_;  // nullptr: the defaults
+  std::unique_ptr<Extras> extras_;  // watermarks that are not the defaults, a filter
   std::unique_ptr<Files> files_;
   std::size_t taken_ = 0;           // by the kernel, not yet off the queue
   std::size_t write_progress_ = 0;  // of the write at the front

@@ -55,7 +55,11 @@ class WriteQueue {
 
   /// Queues the buffer itself; a small one (under a quarter of its block) is copied behind the last
   /// queued one if it fits there, so that few bytes do not pin many.
-  void push(Buffer buffer) noexcept;
+  /// `ends_write` false: only a part of a write, which end_write() ends.
+  void push(Buffer buffer, bool ends_write = true) noexcept;
+  /// The write ends behind what is queued; one of nothing, if there is nothing of it. False if
+  /// memory is short.
+  bool end_write(Pool& pool) noexcept;
   /// Copies, filling the last queued block first. False if memory is short: the write is queued in
   /// part then, and the stream must not go on.
   bool push(const Bytes* pieces, std::size_t count, Pool& pool) noexcept;

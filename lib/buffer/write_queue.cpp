@@ -79,7 +79,7 @@ Segment* WriteQueue::append_to_last(Bytes bytes, std::size_t& taken) noexcept {
   return segment;
 }
 
-void WriteQueue::push(Buffer buffer) noexcept {
+void WriteQueue::push(Buffer buffer, bool ends_write) noexcept {
   if (!buffer) return;
   Segment* segment = nullptr;
   if (buffer.size() < buffer.capacity() / 4 && room() >= buffer.size()) {
@@ -90,8 +90,14 @@ void WriteQueue::push(Buffer buffer) noexcept {
     segment = buffer.detach();
     last_is_ours_ = segment->block->references.load(std::memory_order_acquire) == 1;
   }
-  segment->ends_write = true;
+  segment->ends_write = ends_write;
   link(segment);
+}
+
+bool WriteQueue::end_write(Pool& pool) noexcept {
+  if (!last_ || last_->ends_write) return push(nullptr, 0, pool);
+  last_->ends_write = true;
+  return true;
 }
 
 bool WriteQueue::copy(Bytes bytes, Pool& pool) noexcept {

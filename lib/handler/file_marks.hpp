@@ -1,45 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <new>
 #include <proa/file_handler.hpp>
-#include <vector>
+
+#include "handler/mark_queue.hpp"
 
 namespace proa {
-
-/// First in, first out, in memory that is kept.
-template <class Item>
-class MarkQueue {
- public:
-  bool empty() const noexcept { return head_ == items_.size(); }
-  Item& front() noexcept { return items_[head_]; }
-  Item& back() noexcept { return items_.back(); }
-  void pop() noexcept {
-    if (++head_ == items_.size()) clear();
-  }
-  void clear() noexcept {
-    items_.clear();
-    head_ = 0;
-  }
-  /// False if memory is short.
-  bool push(const Item& item) noexcept {
-    try {
-      // Half of it is behind: a queue that is never empty must not grow for ever.
-      if (items_.size() == items_.capacity() && head_ > items_.size() / 2) {
-        items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(head_));
-        head_ = 0;
-      }
-      items_.push_back(item);
-      return true;
-    } catch (const std::bad_alloc&) {
-      return false;
-    }
-  }
-
- private:
-  std::vector<Item> items_;
-  std::size_t head_ = 0;
-};
 
 /// What a file's handler does between writes; made when first asked for. `behind` counts calls of
 /// write(): the mark is reached when so many were told.

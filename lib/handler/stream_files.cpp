@@ -13,6 +13,7 @@
 
 #include "base/error_code.hpp"
 #include "handler/handler_loop.hpp"
+#include "handler/stream_extras.hpp"
 #include "handler/stream_states.hpp"
 #include "handler/stream_timing.hpp"
 
@@ -46,10 +47,8 @@ void StreamHandler::send_file(Descriptor file, std::uint64_t offset,
                               std::uint64_t length) noexcept {
   if (!accepts_output("send_file")) return;
   if (const std::int32_t error = refusal(file, offset, length)) return fail(error);
-  if (!files() || !queue_.push(file, offset, length)) {
-    output_ = after(output_, OutputEvent::cut);  // what follows makes no sense without it
-    return fail(-ENOMEM);
-  }
+  if (filter()) return fail(-EOPNOTSUPP);  // nor may its bytes pass by
+  if (!files() || !queue_.push(file, offset, length)) return output_cut(-ENOMEM);
   queue_grew();
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/error_code.hpp"
 #include "handler/handler_loop.hpp"
+#include "handler/stream_extras.hpp"
 #include "handler/stream_files.hpp"
 #include "handler/stream_states.hpp"
 #include "handler/stream_timing.hpp"
@@ -97,6 +98,7 @@ void StreamHandler::connect_ended(const Result& result) {
   connection_ = Connection::opened;
   proactor_.core().flush_later(*this);
   resume_held();
+  tell_filter_connected();
   if (ends(output_) && queue_.empty()) end_output();
   if (!closing()) on_open();
 }
@@ -106,6 +108,7 @@ void StreamHandler::dispatch(Notice notice) {
     case notice_open:
       proactor_.core().flush_later(*this);
       resume_held();
+      tell_filter_connected();
       return on_open();
     case notice_written:
       return tell_written();
@@ -158,6 +161,7 @@ void StreamHandler::finish() noexcept {
 // would reset the connection, and take back bytes that the peer has not seen yet (RFC 1122,
 // 4.2.2.13).
 void StreamHandler::end_output() noexcept {
+  if (has_last_words()) return;  // their end comes back here
   output_ = after(output_, OutputEvent::sent);
   const bool shut = descriptor().is_socket() && !socket_.shutdown(ShutdownSide::send);
   if (finishes(output_) && (!shut || input_ == Input::over)) close();
@@ -173,7 +177,7 @@ void StreamHandler::release_resources() noexcept {
   queue_.clear();
   held_.clear();
   timing_.reset();
-  watermarks_.reset();
+  extras_.reset();
   files_.reset();
   taken_ = write_progress_ = 0;
   input_error_ = output_error_ = 0;

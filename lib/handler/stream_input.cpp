@@ -5,6 +5,7 @@
 
 #include "base/error_code.hpp"
 #include "handler/handler_loop.hpp"
+#include "handler/stream_extras.hpp"
 #include "handler/stream_files.hpp"
 #include "handler/stream_states.hpp"
 #include "handler/stream_timing.hpp"
@@ -42,9 +43,10 @@ void StreamHandler::await_input() noexcept {
 // Brings the receive at the backend in line with what is wanted of it.
 void StreamHandler::update_reading() noexcept {
   const bool room = held_.empty() || (receiving_file() && held_.capacity() < file_backlog);
+  const bool asked = reads() || (filter() && filter()->wants_input());
   const bool wanted = connected() && announced() && live() && output_ != Output::broken &&
                       verdict_ == Verdict::none &&
-                      (input_ == Input::flows ? reads() && room : input_ == Input::dropped);
+                      (input_ == Input::flows ? asked && room : input_ == Input::dropped);
   if (wanted == recv_.pending()) return;
   if (!wanted) return proactor_.core().cancel(recv_);
   recv_.prepare(descriptor());
@@ -57,6 +59,7 @@ void StreamHandler::received(RecvBuffers& request, const Result& result) {
   if (buffer) {
     if (timing_) timing_->silent_since = timing_->idle_since = system_now();
     if (!gives(input_)) return;
+    if (filter()) return received_by_filter(std::move(buffer));
     if (reads() && held_.empty() && !receiving_file()) return read_next(buffer);
     held_.push(std::move(buffer));
     if (receiving_file()) receive_file_part();
@@ -65,15 +68,18 @@ void StreamHandler::received(RecvBuffers& request, const Result& result) {
   if (request.pending()) return;
   // A cancel can only have been our own.
   const bool ended = result.error != std::errc::operation_canceled;
-  if (ended) {
-    input_ = after(input_, InputEvent::end);
-    input_error_ = to_negative(result.error);
-  }
+  if (ended) input_ended(to_negative(result.error));
   if (verdict_ != Verdict::none) return notify_later(notice_read);
   if (!ended) return update_reading();
   if (output_ == Output::lingering) return close();
   if (receiving_file()) return notify_later(notice_read);
   if (held_.empty() && reads()) tell_end();
+}
+
+void StreamHandler::input_ended(std::int32_t error) noexcept {
+  if (error == 0 && filter() && gives(input_)) error = to_negative(filter()->on_ended());
+  input_ = after(input_, InputEvent::end);
+  input_error_ = error;
 }
 
 // The oldest of what was kept, or the end behind it.

@@ -1,12 +1,12 @@
 // A stream's output: what is written in one callback is queued, then sent gathered; the watermarks
 // hold the input back while the queue is long. Upholds R1, R5 (one send in flight) and R10.
 #include <cerrno>
-#include <new>
 #include <proa/error.hpp>
 #include <proa/stream_handler.hpp>
 
 #include "base/error_code.hpp"
 #include "handler/handler_loop.hpp"
+#include "handler/stream_extras.hpp"
 #include "handler/stream_files.hpp"
 #include "handler/stream_states.hpp"
 #include "handler/stream_timing.hpp"
@@ -17,15 +17,14 @@ void StreamHandler::on_write(std::size_t) {}
 
 const Watermarks& StreamHandler::watermarks() const noexcept {
   static constexpr Watermarks defaults;
-  return watermarks_ ? *watermarks_ : defaults;
+  return extras_ ? extras_->watermarks : defaults;
 }
 
 void StreamHandler::set_watermarks(const Watermarks& watermarks) noexcept {
   check("set_watermarks");
-  if (!watermarks_) watermarks_.reset(new (std::nothrow) Watermarks);
-  if (!watermarks_) return fail(-ENOMEM);
+  if (!extras()) return fail(-ENOMEM);
   const bool held = held_back();
-  *watermarks_ = watermarks;
+  extras_->watermarks = watermarks;
   queue_grew();
   held && !held_back() ? resume_held() : update_reading();
   if (connected() && announced() && drained()) notify_later(notice_written);
@@ -73,6 +72,7 @@ bool StreamHandler::exceeds_limit(std::size_t more) noexcept {
 
 void StreamHandler::write(Buffer buffer) noexcept {
   if (!accepts_output("write") || !buffer || exceeds_limit(buffer.capacity())) return;
+  if (filter()) return write_filtered(std::move(buffer));
   proactor_.core().pool().turn_to_writing(buffer);
   queue_.push(std::move(buffer));
   queue_grew();
@@ -94,12 +94,15 @@ void StreamHandler::copy(const Bytes* pieces, std::size_t count) noexcept {
     size += pieces[i].size;
   }
   if (exceeds_limit(size)) return;
-  if (!queue_.push(pieces, count, proactor_.core().pool())) {
-    // In part is worse than not at all: the rest of the stream would be garbage.
-    output_ = after(output_, OutputEvent::cut);
-    return fail(-ENOBUFS);
-  }
+  if (filter()) return write_filtered(pieces, count, size);
+  if (!queue_.push(pieces, count, proactor_.core().pool())) return output_cut(-ENOBUFS);
   queue_grew();
+}
+
+// A write is queued in part, which is worse than not at all: what follows would be garbage.
+void StreamHandler::output_cut(std::int32_t error) noexcept {
+  output_ = after(output_, OutputEvent::cut);
+  fail(error);
 }
 
 void StreamHandler::queue_grew() noexcept {
@@ -145,7 +148,7 @@ void StreamHandler::tell_written() {
     taken_ -= part;
     write_progress_ += part;
     if (!write_ended) break;
-    on_write(std::exchange(write_progress_, 0));
+    on_write(payload_written());
     if (closing()) break;
   }
   resume.done = true;

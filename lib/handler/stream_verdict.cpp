@@ -8,6 +8,7 @@
 
 #include "base/error_code.hpp"
 #include "handler/handler_loop.hpp"
+#include "handler/stream_extras.hpp"
 #include "handler/stream_files.hpp"
 #include "handler/stream_states.hpp"
 #include "handler/stream_timing.hpp"
@@ -47,6 +48,9 @@ void StreamHandler::give_last_input() {
       buffer = held_.pop();
     } else if (!take_last_input(buffer)) {
       return look_later(after(system_now(), next_look));
+    } else if (buffer && filter()) {
+      notify_later(notice_read);
+      return filter()->on_received(std::move(buffer));
     }
   }
   if (!buffer) return pronounce();
@@ -65,6 +69,10 @@ void StreamHandler::keep_last_input() {
     Buffer buffer;
     if (!take_last_input(buffer)) return look_later(after(system_now(), next_look));
     if (!buffer) return pronounce();
+    if (filter()) {
+      notify_later(notice_read);
+      return filter()->on_received(std::move(buffer));
+    }
     held_.push(std::move(buffer));
   }
   if (!timing()) return pronounce();
@@ -88,8 +96,7 @@ bool StreamHandler::take_last_input(Buffer& buffer) noexcept {
   }
   buffer.reset();
   if (size != -EAGAIN && verdict_ == Verdict::drain) {
-    input_ = after(input_, InputEvent::end);
-    input_error_ = static_cast<std::int32_t>(size);
+    input_ended(static_cast<std::int32_t>(size));
   }
   return true;
 }

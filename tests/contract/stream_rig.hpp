@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <functional>
 #include <list>
+#include <memory>
+#include <proa/stream_filter.hpp>
 #include <proa/stream_handler.hpp>
 #include <string>
 #include <utility>
@@ -15,11 +17,34 @@
 
 namespace proa_test {
 
+// A filter that changes nothing and counts what passes.
+class Recorder : public proa::StreamFilter {
+ public:
+  struct Tape {
+    std::size_t received = 0, written = 0, connected = 0;
+  };
+  explicit Recorder(Tape& tape) : tape_(tape) {}
+
+ private:
+  void on_connected() override { ++tape_.connected; }
+  void on_received(proa::Buffer data) override {
+    tape_.received += data.size();
+    give(std::move(data));
+  }
+  void on_written(proa::Buffer data) override {
+    tape_.written += data.size();
+    send(std::move(data));
+  }
+  Tape& tape_;
+};
+
 class Stream : public proa::StreamHandler {
  public:
-  explicit Stream(proa::Proactor& proactor) : StreamHandler(proactor) {}
+  explicit Stream(proa::Proactor& proactor) : StreamHandler(proactor) { record(); }
   Stream(proa::Proactor& proactor, proa::Socket connected)
-      : StreamHandler(proactor, std::move(connected)) {}
+      : StreamHandler(proactor, std::move(connected)) {
+    record();
+  }
 
   // In place of what the handler would do; each callback is noted first.
   std::function<void()> opened, drained, ended, closed;
@@ -55,6 +80,7 @@ class Stream : public proa::StreamHandler {
  protected:
   void on_open() override {
     events.push_back("open");
+    if (recorded_) CHECK(tape_.connected == 1);
     opened ? opened() : StreamHandler::on_open();
   }
   void on_read(proa::Buffer& data) override {
@@ -66,6 +92,7 @@ class Stream : public proa::StreamHandler {
       difference = first_difference(seed_, data.text(), received_bytes);
     }
     received_bytes += data.size();
+    if (recorded_) CHECK(tape_.received >= received_bytes);
     if (read) read(data);
     if (echoes) write(std::move(data));
     most_queued = std::max(most_queued, queued());
@@ -73,6 +100,7 @@ class Stream : public proa::StreamHandler {
   void on_write(std::size_t bytes) override {
     note("write");
     writes.push_back(bytes);
+    if (recorded_) CHECK(tape_.written >= bytes);
     if (written) written(bytes);
   }
   void on_drained() override {
@@ -90,6 +118,7 @@ class Stream : public proa::StreamHandler {
   }
   void on_closed() override {
     events.push_back("closed");
+    recorded_ = false;  // as new, and without a filter
     if (closed) closed();
   }
 
@@ -97,6 +126,13 @@ class Stream : public proa::StreamHandler {
   void note(const char* event) {
     if (events.empty() || events.back() != event) events.push_back(event);
   }
+  void record() {
+    if (!filtered()) return;
+    recorded_ = true;
+    set_filter(std::make_unique<Recorder>(tape_));
+  }
+  Recorder::Tape tape_;
+  bool recorded_ = false;
   bool expecting_ = false;
   std::uint32_t seed_ = 0;
 };

@@ -36,7 +36,7 @@ const std::vector<std::string>& configurations() {
 #ifdef PROA_HAVE_KQUEUE
       "kqueue", "kqueue-pool"
 #else
-      "epoll", "epoll-pool", "kqueue", "kqueue-macos"
+      "epoll", "epoll-pool", "epoll-filtered", "kqueue", "kqueue-macos"
 #endif
   };
   return names;
@@ -57,6 +57,7 @@ bool ends_in(const std::string& name, const std::string& tier) {
 bool over_uring() { return over("uring"); }
 bool over_epoll() { return over("epoll"); }
 bool over_kqueue() { return over("kqueue"); }
+bool filtered() { return ends_in(configuration(), "-filtered"); }
 bool files_by_workers() {
   return ends_in(configuration(), "-pool") || ends_in(configuration(), "-macos");
 }
@@ -70,7 +71,7 @@ proa::Options options(const std::string& name) {
   if (made.backend == "kqueue") {
     use_kqueue(made, tier == "macos");
   } else if (made.backend == "uring" || made.backend == "epoll") {
-    if (tier != "pool") made.uring_release = tier;
+    if (tier != "pool" && tier != "filtered") made.uring_release = tier;
   } else {
     throw std::invalid_argument("no configuration is named " + name);
   }

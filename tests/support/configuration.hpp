@@ -16,6 +16,8 @@ const std::string& configuration();
 bool over_uring();
 bool over_epoll();
 bool over_kqueue();
+// Whether streams have a filter that only looks on.
+bool filtered();
 // Whether every read and write of a file is given to a worker.
 bool files_by_workers();
 

@@ -1,0 +1,120 @@
+// A filter between a stream's protocol and its connection. The stream's own states stand on the
+// side of the connection: what is received is kept in the filter's form of it, what is queued is
+// what the filter sends; each write's end is marked behind what the filter made of it. Upholds R1
+// (nothing here calls the protocol) and R5.
+#include <cerrno>
+#include <new>
+#include <proa/stream_filter.hpp>
+#include <proa/stream_handler.hpp>
+
+#include "base/error_code.hpp"
+#include "handler/handler_loop.hpp"
+#include "handler/stream_extras.hpp"
+#include "handler/stream_states.hpp"
+
+namespace proa {
+
+StreamHandler::Extras* StreamHandler::extras() noexcept {
+  if (!extras_) extras_.reset(new (std::nothrow) Extras);
+  return extras_.get();
+}
+
+void StreamHandler::set_filter(std::unique_ptr<StreamFilter> filter) noexcept {
+  if (!filter || closing() || proactor_.shutting_down()) return;
+  bool set = extras() != nullptr;
+  for (const detail::Segment* s = queue_.first(); set && s; s = s->next) {
+    if (s->ends_write) set = extras_->payloads.push(Extras::as_sent);
+  }
+  if (!set) {
+    // Without its filter the stream must not send a byte.
+    output_ = after(output_, OutputEvent::cut);
+    input_ = after(input_, InputEvent::fail);
+    start();
+    return fail(-ENOMEM);
+  }
+  filter->stream_ = this;
+  extras_->filter = std::move(filter);
+  if (connected() && announced()) tell_filter_connected();
+}
+
+void StreamHandler::tell_filter_connected() {
+  StreamFilter* const filter = this->filter();
+  if (!filter) return;
+  filter->on_connected();
+  update_reading();
+}
+
+void StreamHandler::received_by_filter(Buffer data) {
+  filter()->on_received(std::move(data));
+  if (!reads()) return update_reading();  // it may want no more
+  if (!held_.empty()) give_held();
+}
+
+void StreamHandler::write_filtered(Buffer data) noexcept {
+  const std::size_t size = data.size();
+  if (size > 0) filter()->on_written(std::move(data));
+  end_filtered_write(size);
+}
+
+void StreamHandler::write_filtered(const Bytes* pieces, std::size_t count,
+                                   std::size_t size) noexcept {
+  Buffer block;
+  for (std::size_t i = 0; i < count; ++i) {
+    for (Bytes left = pieces[i]; left.size > 0;) {
+      if (!block) block = proactor_.core().pool().take_for_writing();
+      if (!block) return output_cut(-ENOBUFS);
+      const std::size_t taken = block.append(left);
+      left = {static_cast<const char*>(left.data) + taken, left.size - taken};
+      if (block.room() == 0) filter()->on_written(std::move(block));
+    }
+  }
+  if (!block.empty()) filter()->on_written(std::move(block));
+  end_filtered_write(size);
+}
+
+void StreamHandler::end_filtered_write(std::size_t size) noexcept {
+  if (!extras_->payloads.push(size) || !queue_.end_write(proactor_.core().pool())) {
+    return output_cut(-ENOMEM);
+  }
+  queue_grew();
+}
+
+// What on_write() tells of the write that has ended.
+std::size_t StreamHandler::payload_written() noexcept {
+  const std::size_t sent = std::exchange(write_progress_, 0);
+  if (!filter() || extras_->payloads.empty()) return sent;
+  const std::size_t payload = extras_->payloads.front();
+  extras_->payloads.pop();
+  return payload == Extras::as_sent ? sent : payload;
+}
+
+// Whether the filter has something to send before the end.
+bool StreamHandler::has_last_words() noexcept {
+  if (!filter() || std::exchange(extras_->last_words, true)) return false;
+  filter()->on_finished();
+  return !queue_.empty();
+}
+
+void StreamHandler::given_by_filter(Buffer data) noexcept {
+  if (data.empty() || !live() || !gives(input_)) return;
+  held_.push(std::move(data));
+  notify_later(notice_read);
+}
+
+void StreamHandler::sent_by_filter(Buffer data) noexcept {
+  if (data.empty() || !live() || !sends(output_)) return;
+  proactor_.core().pool().turn_to_writing(data);
+  queue_.push(std::move(data), false);
+  queue_grew();
+}
+
+void StreamHandler::filter_failed(std::error_code error) noexcept {
+  if (live() && output_ < Output::failed) output_failed(error);
+}
+
+void StreamFilter::give(Buffer data) noexcept { stream_->given_by_filter(std::move(data)); }
+void StreamFilter::send(Buffer data) noexcept { stream_->sent_by_filter(std::move(data)); }
+void StreamFilter::fail(std::error_code error) noexcept { stream_->filter_failed(error); }
+Proactor& StreamFilter::proactor() const noexcept { return stream_->proactor(); }
+
+}  // namespace proa

@@ -1,0 +1,265 @@
+// A filter between a stream's protocol and its connection: the protocol does not know, whatever the
+// filter does to the bytes, and whatever it says by itself. The tests of streams run over one that
+// only looks on as well (the configuration epoll-filtered).
+#include <proa/stream_filter.hpp>
+
+#include "contract/raw.hpp"
+#include "contract/stream_rig.hpp"
+
+namespace {
+
+using namespace proa_test;
+using proa::Buffer;
+using proa::Bytes;
+
+constexpr std::size_t mib = std::size_t{1} << 20;
+
+// Greets its peer before all else, cuts what is written into frames, hides their bytes, and says
+// farewell. What is written before the peer's greeting has come waits.
+class Framing : public proa::StreamFilter {
+ public:
+  std::size_t frames = 0;
+
+ private:
+  static constexpr char greeting = 'G', frame = 'F', farewell = 'B';
+
+  void on_connected() override { say(greeting, {}); }
+  bool wants_input() const noexcept override { return !greeted_; }
+  void on_written(Buffer data) override {
+    if (!greeted_) return (void)waiting_.append(data.text());
+    say(frame, data.text());
+  }
+  void on_finished() override { say(farewell, {}); }
+  std::error_code on_ended() override {
+    return ended_ ? std::error_code() : std::make_error_code(std::errc::connection_aborted);
+  }
+  void on_received(Buffer data) override {
+    came_.append(data.text());
+    std::size_t at = 0;
+    while (came_.size() - at >= 3) {
+      const auto size = static_cast<std::size_t>(static_cast<unsigned char>(came_[at + 1])) * 256 +
+                        static_cast<unsigned char>(came_[at + 2]);
+      if (came_.size() - at < 3 + size) break;
+      took(came_[at], came_.substr(at + 3, size));
+      at += 3 + size;
+    }
+    came_.erase(0, at);
+  }
+
+  void took(char what, std::string bytes) {
+    if (what == greeting) {
+      greeted_ = true;
+      if (!waiting_.empty()) say(frame, std::exchange(waiting_, {}));
+    } else if (what == farewell) {
+      ended_ = true;
+    } else if (what == frame && greeted_) {
+      ++frames;
+      for (char& byte : bytes) byte = static_cast<char>(byte ^ 0x55);
+      each_block(bytes, [this](Buffer block) { give(std::move(block)); });
+    } else {
+      fail(std::make_error_code(std::errc::bad_message));
+    }
+  }
+  void say(char what, std::string_view bytes) {
+    do {
+      const std::string_view part = bytes.substr(0, 10007);
+      bytes.remove_prefix(part.size());
+      std::string all = {what, static_cast<char>(part.size() / 256),
+                         static_cast<char>(part.size() % 256)};
+      for (const char byte : part) all += static_cast<char>(byte ^ 0x55);
+      each_block(all, [this](Buffer block) { send(std::move(block)); });
+    } while (!bytes.empty());
+  }
+  template <class Use>
+  void each_block(std::string_view bytes, Use use) {
+    while (!bytes.empty()) {
+      Buffer block = proactor().take_buffer();
+      bytes.remove_prefix(block.append(Bytes(bytes)));
+      use(std::move(block));
+    }
+  }
+
+  bool greeted_ = false;
+  bool ended_ = false;
+  std::string waiting_, came_;
+};
+
+struct Pair {
+  Pair(Streams& streams, World& world, Link kind = Link::tcp4)
+      : pair(world.pair(kind)),
+        a(streams.add(*world, std::move(pair.near))),
+        b(streams.add(*world, std::move(pair.far.socket()))) {
+    a.set_filter(std::make_unique<Framing>());
+    b.set_filter(std::make_unique<Framing>());
+  }
+  Connection pair;
+  Stream& a;
+  Stream& b;
+};
+
+TEST_CASE("what is written through filters is read through them, both ways, and ended",
+          "[filter]") {
+  Streams streams;
+  World world;
+  const Link kind = GENERATE(Link::tcp4, Link::path);
+  Pair pair(streams, world, kind);
+  std::size_t size = 100;
+  SECTION("little") {}
+  SECTION("much") { size = 3 * mib + 17; }
+  pair.a.expect_pattern(2);
+  pair.b.expect_pattern(1);
+  pair.a.write(Bytes(pattern(1, size)));
+  pair.b.write(Bytes(pattern(2, size)));
+  pair.a.half_close();
+  pair.b.half_close();
+  wait_closed(world, pair.a);
+  wait_closed(world, pair.b);
+  for (Stream* const each : {&pair.a, &pair.b}) {
+    CHECK(each->received_bytes == size);
+    CHECK(each->difference == no_difference);
+    CHECK(each->writes == std::vector<std::size_t>{size});
+    CHECK(each->count("end") == 1);
+    CHECK(!each->error);
+  }
+}
+
+TEST_CASE("on_write() tells of what the protocol wrote, write by write", "[filter]") {
+  Streams streams;
+  World world;
+  Pair pair(streams, world);
+  const std::vector<std::size_t> sizes = {1, 0, 70000, 5, 0, 4096};
+  const auto write_all = [&] {
+    for (const std::size_t size : sizes) pair.a.write(Bytes(std::string(size, 'x')));
+  };
+  SECTION("before on_open()") {
+    write_all();
+    world.run_until("all was told", [&] { return pair.a.writes.size() == sizes.size(); });
+  }
+  SECTION("behind the greeting, by buffers too") {
+    wait_open(world, pair.a);
+    turns(world, 5);
+    write_all();
+    Buffer block = world->take_buffer();
+    block.append("block");
+    pair.a.write(std::move(block));
+    world.run_until("all was told", [&] { return pair.a.writes.size() == sizes.size() + 1; });
+    CHECK(pair.a.writes.back() == 5);
+    pair.a.writes.pop_back();
+  }
+  CHECK(pair.a.writes == sizes);
+}
+
+TEST_CASE("a filter hears its peer although the protocol does not read", "[filter]") {
+  Streams streams;
+  World world;
+  Pair pair(streams, world);
+  pair.a.opened = [&] { pair.a.write("at last"); };
+  pair.b.opened = [] {};
+  world.run_until("it was written", [&] { return pair.a.saw("write"); });
+  turns(world, 5);
+  CHECK(pair.b.received.empty());
+  pair.b.start_reading();
+  world.run_until("it was read", [&] { return pair.b.received == "at last"; });
+}
+
+TEST_CASE("a stream is stopped, started and held behind its filter as without", "[filter][T33]") {
+  Streams streams;
+  World world;
+  Pair pair(streams, world);
+  pair.b.expect_pattern(7);
+  const std::size_t size = mib;
+  SECTION("stopped in each callback") {
+    pair.b.read = [&](Buffer&) { pair.b.stop_reading(); };
+    pair.a.write(Bytes(pattern(7, size)));
+    world.run_until("all was read", [&] {
+      if (pair.b.saw("open")) pair.b.start_reading();
+      return pair.b.received_bytes == size;
+    });
+  }
+  SECTION("held by its own output") {
+    pair.b.set_watermarks({20000, 5000, 8 * mib});
+    pair.b.echoes = true;
+    pair.a.expect_pattern(7);
+    pair.a.write(Bytes(pattern(7, size)));
+    world.run_until("all came back", [&] { return pair.a.received_bytes == size; });
+    CHECK(pair.a.difference == no_difference);
+  }
+  CHECK(pair.b.difference == no_difference);
+}
+
+TEST_CASE("an end without a farewell is an error, behind what had come", "[filter]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world);
+  stream.set_filter(std::make_unique<Framing>());
+  wait_open(world, stream);
+  far.send(std::string("G\0\0F\0\1", 6) + 'x');
+  std::error_code expected = std::make_error_code(std::errc::connection_aborted);
+  SECTION("no farewell") {}
+  SECTION("bytes that make no sense") {
+    far.send("???");
+    far.send(std::string("\0\0", 2));
+    expected = std::make_error_code(std::errc::bad_message);
+  }
+  far.half_close();
+  wait_closed(world, stream);
+  CHECK(stream.received == std::string(1, 'x' ^ 0x55));
+  CHECK(stream.events == Events{"open", "read", "error", "closed"});
+  CHECK(stream.error == expected);
+}
+
+TEST_CASE("a filter that is set on the way: writes before it pass by it", "[filter]") {
+  Streams streams;
+  World world;
+  const Connection pair = world.pair();
+  Stream& stream = streams.add(*world, std::move(pair.near));
+  wait_open(world, stream);
+  stream.write("plain");
+  stream.set_filter(std::make_unique<Framing>());
+  stream.write("hidden");
+  pair.far.send(std::string("G\0\0", 3));
+  const std::string hidden = {'h' ^ 0x55, 'i' ^ 0x55, 'd' ^ 0x55,
+                              'd' ^ 0x55, 'e' ^ 0x55, 'n' ^ 0x55};
+  const std::string expected = "plain" + std::string("G\0\0F\0\6", 6) + hidden;
+  world.run_until("it arrived", [&] { return pair.far.received() == expected; });
+  world.run_until("it was told", [&] { return stream.writes.size() == 2; });
+  CHECK(stream.writes == std::vector<std::size_t>{5, 6});
+}
+
+TEST_CASE("a file is not sent past a filter", "[filter][file]") {
+  Streams streams;
+  World world;
+  Pair pair(streams, world);
+  pair.a.send_file({0, proa::DescriptorKind::file}, 0, 1);
+  wait_closed(world, pair.a);
+  CHECK(pair.a.error == std::errc::operation_not_supported);
+}
+
+TEST_CASE("before on_closed() a filter is gone, and the stream as new", "[filter][R6]") {
+  struct Mortal : Framing {
+    explicit Mortal(bool& gone) : gone_(gone) {}
+    ~Mortal() override { gone_ = true; }
+    bool& gone_;
+  };
+  Streams streams;
+  World world;
+  proa::Socket& listener = world.listen();
+  Stream& client = streams.add(*world);
+  bool gone = false;
+  bool gone_at_end = false;
+  client.closed = [&] { gone_at_end = gone; };
+  SECTION("that never connected") {
+    client.set_filter(std::make_unique<Mortal>(gone));
+    CHECK(!client.open());
+    client.close();
+  }
+  SECTION("in the middle") {
+    client.set_filter(std::make_unique<Mortal>(gone));
+    client.opened = [&] { client.close(); };
+    client.connect(listener.local_address());
+  }
+  wait_closed(world, client);
+  CHECK(gone_at_end);
+}
+
+}  // namespace
