@@ -156,8 +156,9 @@ class StreamHandler : public Handler {
   struct Timing;
   struct Files;
   struct Extras;
-  // `opened` by this side's connect(), or `given` as a Socket that was connected.
-  enum class Connection : std::uint8_t { none, connecting, opened, given };
+  // `missed` by a verb that needs one, `opened` by this side's connect(), or `given` as a Socket
+  // that was connected.
+  enum class Connection : std::uint8_t { none, missed, connecting, opened, given };
   using Input = detail::Input;
   using Output = detail::Output;
   using Hold = detail::Hold;

@@ -46,7 +46,7 @@ void StreamHandler::connect(const Address& address, TimePoint deadline) noexcept
   start("connect");
   if (closing()) return connect_later(address, deadline);
   if (!live()) return;
-  if (connection_ != Connection::none) return fail(connected() ? -EISCONN : -EALREADY);
+  if (connection_ > Connection::missed) return fail(connected() ? -EISCONN : -EALREADY);
   connecting_.reset();  // remembered
   if (!address.is_set()) return fail(code_of(Error::bad_address));
   std::error_code error;
@@ -115,7 +115,10 @@ void StreamHandler::dispatch(Notice notice) {
     case notice_reopen:
       return reconnect();
     case notice_read:
-      if (connection_ == Connection::none) return not_connected(to_error_code(-ENOTCONN));
+      if (connection_ == Connection::missed) {
+        connection_ = Connection::none;
+        return not_connected(to_error_code(-ENOTCONN));
+      }
       if (verdict_ != Verdict::none) return look();
       return give_held();
     default:
@@ -147,7 +150,7 @@ void StreamHandler::finish() noexcept {
   input_ = after(input_, InputEvent::finish);
   output_ = after(output_, OutputEvent::finish);
   drop_received_files();
-  if (!finishes(output_) || connection_ == Connection::none) return close();
+  if (!finishes(output_) || connection_ < Connection::connecting) return close();
   if (Timing* const timing = this->timing()) {
     timing->linger = proactor_.options().linger;
     timing->sent_last = system_now();

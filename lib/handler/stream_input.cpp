@@ -84,7 +84,7 @@ void StreamHandler::input_ended(std::int32_t error) noexcept {
 
 // The oldest of what was kept, or the end behind it.
 void StreamHandler::give_held() {
-  if (!reads() || output_ == Output::broken) return;
+  if (!reads() || output_ == Output::broken) return update_reading();
   if (receiving_file()) return receive_file_part();
   if (held_.empty()) return input_ == Input::ended ? tell_end() : update_reading();
   Buffer buffer = held_.pop();

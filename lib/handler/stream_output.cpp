@@ -43,7 +43,9 @@ void StreamHandler::set_hold(Hold hold) noexcept {
 // A verb that needs a connection, on a stream that has none and opens none: told from the loop if
 // connect() has not been called by then.
 void StreamHandler::need_connection() noexcept {
-  if (connection_ == Connection::none) notify_later(notice_read);
+  if (connection_ > Connection::none) return;
+  connection_ = Connection::missed;
+  notify_later(notice_read);
 }
 
 bool StreamHandler::accepts_output(const char* verb) noexcept {

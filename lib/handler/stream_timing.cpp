@@ -64,7 +64,7 @@ TimePoint StreamHandler::next_timeout() const noexcept {
 }
 
 void StreamHandler::arm_timer() noexcept {
-  const TimePoint next = next_timeout();
+  const TimePoint next = verdict_ == Verdict::none ? next_timeout() : timing_->look_at;
   if (next == never) return proactor_.core().disarm(timing_->timer);
   if (!proactor_.core().arm(timing_->timer, next)) fail(-ENOMEM);
 }
@@ -82,7 +82,10 @@ bool StreamHandler::timed_out(TimePoint now) noexcept {
 }
 
 void StreamHandler::timer_expired(const Result&) {
-  if (verdict_ != Verdict::none) return notify_later(notice_read);
+  if (verdict_ != Verdict::none) {
+    timing_->look_at = never;
+    return notify_later(notice_read);
+  }
   const TimePoint now = proactor_.core().now();
   note_file_progress();
   if (next_timeout() > now) return arm_timer();

@@ -18,6 +18,7 @@ struct StreamHandler::Timing {
   TimePoint silent_since;        // reading is on, and nothing came
   TimePoint idle_since;          // nothing moved
   TimePoint sent_last;           // or finish() was called
+  TimePoint look_at = never;     // for the verdict
   TimePoint keep_until = never;  // what a failed send leaves unread is kept that long untold
 };
 

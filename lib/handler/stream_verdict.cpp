@@ -103,8 +103,8 @@ bool StreamHandler::take_last_input(Buffer& buffer) noexcept {
 
 // Looks once more at that time, or now if there is no timer for it.
 void StreamHandler::look_later(TimePoint when) noexcept {
-  if (timing() && proactor_.core().arm(timing_->timer, when)) return;
-  notify_later(notice_read);
+  if (timing()) timing_->look_at = when;
+  if (!timing_ || !proactor_.core().arm(timing_->timer, when)) notify_later(notice_read);
 }
 
 // All that had come by then was given to the handler.

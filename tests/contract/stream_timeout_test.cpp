@@ -139,6 +139,42 @@ TEST_CASE("timeouts that are set before connect() run from there on", "[R7]") {
   CHECK(stream.error == Error::deadline);
 }
 
+TEST_CASE("an idle timeout of a stream whose connect() failed is no other error", "[R7]") {
+  Streams streams;
+  World world;
+  Stream& stream = streams.add(*world);
+  std::vector<std::error_code> errors;
+  stream.failed = [&](std::error_code error) { errors.push_back(error); };
+  proa::Socket& listener = world.listen();
+  const proa::Address nobody = listener.local_address();
+  listener.close();
+  stream.connect(nobody);
+  world.run_until("it was told", [&] { return errors.size() == 1; });
+  CHECK(errors[0] == std::errc::connection_refused);
+  stream.set_idle_timeout(1ms);
+  world.run_until("it was told again", [&] { return errors.size() == 3; });
+  CHECK(errors[1] == Error::deadline);
+  CHECK(errors[2] == Error::deadline);
+}
+
+TEST_CASE("finish() at any moment of a timeout hears the peer's end", "[R7][T13]") {
+  Streams streams;
+  proa::Options with = options();
+  with.linger = hang;
+  World world(with);
+  auto [stream, far] = line(streams, world);
+  stream.failed = [](std::error_code) {};
+  wait_open(world, stream);
+  turns(world, 3);
+  stream.set_idle_timeout(1ms);
+  const int rounds = GENERATE(0, 1, 2, 3, 4, 5, 6);
+  for (int i = 0; i < rounds; ++i) world->run_once(1ms);
+  stream.finish();
+  wait_ended(world, far);
+  far.half_close();
+  wait_closed(world, stream);
+}
+
 TEST_CASE("a read timeout is not for what has ended", "[R7]") {
   Streams streams;
   const PatientClock clock;
