@@ -12,6 +12,10 @@
 
 namespace proa {
 
+namespace detail {
+enum class Receiving : std::uint8_t;
+}
+
 /// How a datagram socket is made, and what it tells of each datagram besides its source.
 struct DatagramOptions {
   bool reuse_address = false;  ///< SO_REUSEADDR: several sockets of one port, for multicast
@@ -160,7 +164,7 @@ class DatagramHandler : public Handler {
   bool cuts_ = false;          // the system does not cut segments
   bool tells_errors_ = false;  // take_notice() has them
   bool with_control_ = false;
-  bool receiving_ = false;
+  detail::Receiving receiving_{};
 
   On<RecvDatagrams, &DatagramHandler::received> recv_{*this};
   On<SendDatagrams, &DatagramHandler::sent> send_{*this};
@@ -170,7 +174,6 @@ class DatagramHandler : public Handler {
   std::uint64_t errors_ = 0;
   std::int32_t pending_error_ = 0;  // of the last send, which is tried once more
   std::uint8_t taken_ = 0;          // by the system, not yet told; SendDatagrams::most at most
-  bool ending_ = false;             // the last receive, since stop_receiving()
   bool filled_ = false;
   std::uint8_t failures_ = 0;  // of receives, in a row
 };

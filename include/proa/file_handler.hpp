@@ -13,6 +13,11 @@
 
 namespace proa {
 
+namespace detail {
+enum class FileReading : std::uint8_t;
+enum class FileOutput : std::uint8_t;
+}  // namespace detail
+
 /// One open file, and everything in flight on it. Subclass it.
 ///
 /// Two ways to use it, also both at once. Requests of your own (ReadAt, WriteAt, Sync, ...) on
@@ -112,6 +117,8 @@ class FileHandler : public Handler {
  private:
   friend struct StarvedHook;
   struct Marks;
+  using FileReading = detail::FileReading;
+  using FileOutput = detail::FileOutput;
   struct Opening;
 
   void open_ended(const Result& result);
@@ -121,8 +128,14 @@ class FileHandler : public Handler {
 
   // One read that is in flight, or waits for its turn to be told.
   struct Ahead {
+    enum class State : std::uint8_t {
+      idle,
+      reading,
+      stale,  // in flight, to be dropped when it comes
+      done,   // waits for its turn
+    };
     explicit Ahead(FileHandler& handler) noexcept : request(handler) {}
-    bool busy() const noexcept { return done || request.pending(); }
+    bool busy() const noexcept { return state != State::idle; }
 
     On<ReadAt, &FileHandler::read_ended> request;
     Buffer buffer;
@@ -131,8 +144,7 @@ class FileHandler : public Handler {
     std::size_t length = 0;
     std::size_t bytes = 0;
     std::int32_t error = 0;
-    bool done = false;
-    bool stale = false;  // to be dropped when it comes
+    State state = State::idle;
   };
 
   void begin_opening() noexcept;
@@ -164,7 +176,8 @@ class FileHandler : public Handler {
   bool syncs_wait() const noexcept;
   void close_if_finished() noexcept;
 
-  bool reads() const noexcept { return wants_input_ && !paused_; }
+  bool held_back() const noexcept;
+  bool reads() const noexcept;
   bool live() const noexcept { return state_ == State::open; }
   /// There is a file, and on_open() is due no more.
   bool ready() const noexcept {
@@ -193,14 +206,11 @@ class FileHandler : public Handler {
   std::size_t offset_alignment_ = 1;
   std::int32_t input_error_ = 0;   // to be told next
   std::int32_t output_error_ = 0;  // to be told behind what was done before it
+  FileReading reading_{};
+  FileOutput output_{};
   bool direct_ = false;
-  bool wants_input_ = false;
-  bool end_due_ = false;
-  bool filled_ = false;  // above the high mark, and not down to the low one since
-  bool paused_ = false;  // for that
-  bool finishing_ = false;
-  bool output_failed_ = false;  // until set_write_position()
-  bool output_over_ = false;    // for good: a write was queued in part
+  bool filled_ = false;     // above the high mark, and not down to the low one since
+  bool finishing_ = false;  // finish() was called
 };
 
 }  // namespace proa

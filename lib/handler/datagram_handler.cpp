@@ -8,6 +8,7 @@
 
 #include "base/error_code.hpp"
 #include "buffer/datagram.hpp"
+#include "handler/datagram_states.hpp"
 #include "handler/datagram_zero_copy.hpp"
 #include "handler/handler_loop.hpp"
 
@@ -166,23 +167,22 @@ void DatagramHandler::listen_for_errors() noexcept {
 
 void DatagramHandler::stop_receiving() noexcept {
   check("stop_receiving");
-  if (!open() || closing() || !receiving_) return;
-  receiving_ = false;
-  ending_ = recv_.pending();
+  if (!open() || closing() || !receives(receiving_)) return;
+  receiving_ = detail::after_stop(recv_.pending());
   proactor().cancel(recv_);
 }
 
 void DatagramHandler::start_receiving() noexcept {
   check("start_receiving");
   if (!open() || closing()) return;
-  receiving_ = true;
+  receiving_ = after_start(receiving_);
   failures_ = 0;
   arm();
 }
 
 // If the last receive is still being cancelled, its end leads here again.
 void DatagramHandler::arm() noexcept {
-  if (!receiving_ || recv_.pending()) return;
+  if (!receives(receiving_) || recv_.pending()) return;
   recv_.prepare(descriptor(), with_control_);
   if (const std::error_code error = proactor().submit(recv_)) fail(to_negative(error));
 }
@@ -192,13 +192,13 @@ void DatagramHandler::received(RecvDatagrams& request, const Result& result) {
   if (!result.error) {
     failures_ = 0;
     // What the ended receive still brings stays behind what it brought before.
-    if (!receiving_ || ending_) return request.keep();
+    if (receiving_ != detail::Receiving::on) return request.keep();
     const Address source = request.source();
     const DatagramInfo info = request.info();
     Buffer datagram = std::move(request.buffer());
     return on_receive(datagram, source, info);
   }
-  ending_ = false;
+  receiving_ = after_end(receiving_);
   const bool cancelled = result.error == std::errc::operation_canceled;
   // Again and again: epoll_ctl(2) has no room, a filter forbids the call. It would go on for ever.
   const bool last = !cancelled && failures_ + 1 == most_failures;
@@ -208,7 +208,7 @@ void DatagramHandler::received(RecvDatagrams& request, const Result& result) {
   if (tells_errors_ && tell_errors()) return arm();
   if (closing()) return;
   ++failures_;
-  if (last) receiving_ = false;
+  if (last) receiving_ = detail::Receiving::off;
   ++errors_;
   on_error(result.error);
 }
@@ -248,7 +248,8 @@ void DatagramHandler::release_resources() noexcept {
   zero_copy_.reset();
   taken_ = 0;
   pending_error_ = 0;
-  connected_ = receiving_ = ending_ = filled_ = cuts_ = tells_errors_ = false;
+  receiving_ = detail::Receiving::off;
+  connected_ = filled_ = cuts_ = tells_errors_ = false;
 }
 
 std::error_code DatagramHandler::join(const Address& group, std::uint32_t interface,

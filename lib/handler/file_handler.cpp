@@ -10,6 +10,7 @@
 #include "base/error_code.hpp"
 #include "file/file_calls.hpp"
 #include "handler/file_marks.hpp"
+#include "handler/file_states.hpp"
 #include "handler/handler_loop.hpp"
 #include "sys/sys.hpp"
 
@@ -103,7 +104,7 @@ void FileHandler::open_ended(const Result& result) {
 
 void FileHandler::start_reading() noexcept {
   check("start_reading");
-  if (closing() || wants_input_ || finishing_) return;
+  if (closing() || reading_ != FileReading::off || finishing_) return;
   restart_reading();
 }
 
@@ -116,33 +117,31 @@ void FileHandler::start_reading(std::uint64_t offset) noexcept {
 }
 
 void FileHandler::restart_reading() noexcept {
-  wants_input_ = true;
+  reading_ = FileReading::on;
   read_ahead();
 }
 
 void FileHandler::stop_reading() noexcept {
   check("stop_reading");
-  wants_input_ = false;
   drop_ahead();
+  reading_ = FileReading::off;
 }
 
 void FileHandler::drop_ahead() noexcept {
   for (Ahead& ahead : ahead_) {
     if (ahead.request.pending()) {
-      ahead.stale = true;
+      ahead.state = Ahead::State::stale;
       proactor_.core().cancel(ahead.request);
     } else {
-      ahead.done = false;
+      ahead.state = Ahead::State::idle;
       ahead.buffer.reset();
     }
   }
   next_read_ = read_position_;
-  end_due_ = false;
-  input_error_ = 0;
 }
 
 void FileHandler::read_ahead() noexcept {
-  if (!reads() || !ready() || end_due_ || input_error_ != 0) return;
+  if (reading_ != FileReading::on || held_back() || !ready()) return;
   for (Ahead& ahead : ahead_) {
     if (!ahead.busy() && !submit_read(ahead)) return;
   }
@@ -171,21 +170,24 @@ bool FileHandler::submit_read(Ahead& ahead) noexcept {
   ahead.request.prepare(descriptor(), offset, {ahead.buffer.data(), ahead.length});
   if (const std::error_code error = proactor_.submit(ahead.request)) {
     ahead.buffer.reset();
+    reading_ = FileReading::failed;
     input_error_ = to_negative(error);
     notify_later(notice_read);
     return false;
   }
+  ahead.state = Ahead::State::reading;
   next_read_ = offset + ahead.length;
   return true;
 }
 
 void FileHandler::read_ended(ReadAt& request, const Result& result) {
   Ahead& ahead = ahead_[&request == &ahead_[0].request ? 0 : 1];
-  if (std::exchange(ahead.stale, false) || closing()) {
+  if (ahead.state == Ahead::State::stale || closing()) {
+    ahead.state = Ahead::State::idle;
     ahead.buffer.reset();
     return read_ahead();
   }
-  ahead.done = true;
+  ahead.state = Ahead::State::done;
   ahead.bytes = result.bytes;
   ahead.error = to_negative(result.error);
   deliver_next();
@@ -193,7 +195,7 @@ void FileHandler::read_ended(ReadAt& request, const Result& result) {
 
 FileHandler::Ahead* FileHandler::next_in_order() noexcept {
   for (Ahead& ahead : ahead_) {
-    if (ahead.done && ahead.from == read_position_) return &ahead;
+    if (ahead.state == Ahead::State::done && ahead.from == read_position_) return &ahead;
   }
   return nullptr;
 }
@@ -201,28 +203,27 @@ FileHandler::Ahead* FileHandler::next_in_order() noexcept {
 // One callback at a time: what is behind it waits for a notice, and so outlives an exception.
 void FileHandler::deliver_next() {
   if (!reads()) return;
-  if (input_error_ != 0) {
+  if (reading_ == FileReading::failed) {
     const std::error_code error = to_error_code(input_error_);
     stop_reading();
     return on_error(error);
   }
-  if (end_due_) {
+  if (reading_ == FileReading::ended) {
     stop_reading();
     return on_end();
   }
   Ahead* const ahead = next_in_order();
   if (!ahead) return read_ahead();
   Buffer data = std::move(ahead->buffer);
-  ahead->done = false;
+  ahead->state = Ahead::State::idle;
   proactor_.core().pool().fill(data, ahead->bytes);
   data.remove_prefix(ahead->skip);
   read_position_ += data.size();
   // A short one has seen the end: what the other one found behind it came later.
   if (ahead->error != 0 || ahead->bytes < ahead->length || ahead->bytes == 0) {
-    const std::int32_t error = ahead->error;
+    input_error_ = ahead->error;
+    reading_ = input_error_ == 0 ? FileReading::ended : FileReading::failed;
     drop_ahead();
-    input_error_ = error;
-    end_due_ = error == 0;
     if (data.empty()) return deliver_next();
     notify_later(notice_read);
   } else {
@@ -264,7 +265,7 @@ void FileHandler::finish() noexcept {
 void FileHandler::close_if_finished() noexcept {
   if (!finishing_ || !live() || opening_ || (notices_ & (notice_open | notice_error)) != 0) return;
   const bool waits = write_.pending() || output_error_ != 0 ||
-                     (!output_over_ && (!queue_.empty() || syncs_wait()));
+                     (output_ != FileOutput::cut && (!queue_.empty() || syncs_wait()));
   if (!descriptor().valid() || !waits) close();
 }
 
@@ -278,7 +279,7 @@ void FileHandler::release_resources() noexcept {
   queue_.clear();
   for (Ahead& ahead : ahead_) {
     ahead.buffer.reset();
-    ahead.done = ahead.stale = false;
+    ahead.state = Ahead::State::idle;
   }
   marks_.reset();
   watermarks_.reset();
@@ -287,8 +288,9 @@ void FileHandler::release_resources() noexcept {
   taken_ = write_progress_ = 0;
   offset_alignment_ = 1;
   input_error_ = output_error_ = 0;
-  direct_ = wants_input_ = end_due_ = filled_ = paused_ = false;
-  finishing_ = output_failed_ = output_over_ = false;
+  reading_ = FileReading::off;
+  output_ = FileOutput::open;
+  direct_ = filled_ = finishing_ = false;
 }
 
 }  // namespace proa

@@ -12,6 +12,7 @@
 
 #include "base/error_code.hpp"
 #include "handler/file_marks.hpp"
+#include "handler/file_states.hpp"
 #include "handler/handler_loop.hpp"
 
 namespace proa {
@@ -55,22 +56,21 @@ void FileHandler::set_watermarks(const Watermarks& watermarks) noexcept {
   check("set_watermarks");
   if (!watermarks_) watermarks_.reset(new (std::nothrow) Watermarks);
   if (!watermarks_) return fail(-ENOMEM);
+  const bool held = held_back();
   *watermarks_ = watermarks;
-  set_filled(filled_);
-  if (queue_.capacity() > watermarks.high) set_filled(true);
+  if (queue_.capacity() > watermarks.high) filled_ = true;
+  if (held && reads()) notify_later(notice_read);
 }
 
 void FileHandler::set_filled(bool filled) noexcept {
+  const bool held = held_back();
   filled_ = filled;
-  const bool pause = filled && watermarks().pause_reading;
-  if (pause == paused_) return;
-  paused_ = pause;
-  if (!pause && wants_input_) notify_later(notice_read);
+  if (held && reads()) notify_later(notice_read);
 }
 
 bool FileHandler::accepts_output(const char* verb) noexcept {
   start(verb);
-  if (!live() || output_failed_ || output_over_) return false;
+  if (!live() || output_ != FileOutput::open) return false;
   if (lacks_file()) notify_later(notice_read);  // told if open() has not been called by then
   if (finishing_) fail(code_of(Error::closing));
   return !finishing_;
@@ -108,7 +108,7 @@ void FileHandler::copy(const Bytes* pieces, std::size_t count) noexcept {
   if (size > limit || queue_.capacity() > limit - size) return fail(code_of(Error::write_limit));
   if (!queue_.push(pieces, count, proactor_.core().pool())) {
     // In part is worse than not at all: the rest of the file would be garbage.
-    output_over_ = true;
+    output_ = after(output_, FileOutputEvent::cut);
     return refuse_output(std::make_error_code(std::errc::no_buffer_space));
   }
   write_grew();
@@ -131,11 +131,12 @@ FileHandler::Marks* FileHandler::marks() noexcept {
 void FileHandler::set_write_position(std::uint64_t offset) noexcept {
   check("set_write_position");
   if (closing()) return;
-  output_failed_ = false;
+  output_ = after(output_, FileOutputEvent::reposition);
   if (queue_.empty() && (!marks_ || marks_->moves.empty())) {
     write_position_ = offset;
   } else if (marks() && !marks_->moves.push({writes_queued_, offset})) {
-    output_over_ = true;  // what follows would be written to the wrong place
+    output_ =
+        after(output_, FileOutputEvent::cut);  // what follows would be written to the wrong place
     refuse_output(std::make_error_code(std::errc::not_enough_memory));
   }
 }
@@ -152,7 +153,7 @@ void FileHandler::sync() noexcept {
 }
 
 void FileHandler::flush() noexcept {
-  if (!ready() || output_failed_ || output_over_) return close_if_finished();
+  if (!ready() || output_ != FileOutput::open) return close_if_finished();
   if (!write_.pending() && taken_ == 0 && output_error_ == 0) begin_write();
   begin_sync();
   close_if_finished();
@@ -254,7 +255,7 @@ void FileHandler::tell_writes() {
 
 // Whether a write of nothing is at the front, and its turn has come.
 bool FileHandler::takes_nothing() const noexcept {
-  return ready() && output_error_ == 0 && !output_over_ && !write_.pending() &&
+  return ready() && output_error_ == 0 && output_ != FileOutput::cut && !write_.pending() &&
          queue_.first()->size == 0;
 }
 
@@ -268,7 +269,7 @@ void FileHandler::tell_syncs() {
 
 void FileHandler::output_failed() {
   const std::int32_t error = std::exchange(output_error_, 0);
-  output_failed_ = true;
+  output_ = after(output_, FileOutputEvent::fail);
   drop_output();
   proactor_.core().flush_later(*this);  // finish() waits for nothing any more
   on_error(to_error_code(error));
@@ -291,7 +292,8 @@ void FileHandler::drop_output() noexcept {
 bool FileHandler::sync_is_due() noexcept {
   if (!marks_) return false;
   marks_->reach(writes_told_);
-  return marks_->request.pending() || (marks_->reached > 0 && !marks_->failed && !output_over_);
+  return marks_->request.pending() ||
+         (marks_->reached > 0 && !marks_->failed && output_ != FileOutput::cut);
 }
 
 bool FileHandler::syncs_wait() const noexcept {

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <proa/datagram_handler.hpp>
+
+// What a datagram handler knows of its receiving, and how that changes.
+
+namespace proa::detail {
+
+enum class Receiving : std::uint8_t {
+  off,
+  on,
+  stopping,    // stop_receiving() was called, and the receive at the backend has not ended yet
+  restarting,  // the same, and start_receiving() was called behind it
+};
+
+constexpr bool receives(Receiving state) noexcept {
+  return state == Receiving::on || state == Receiving::restarting;
+}
+constexpr Receiving after_start(Receiving state) noexcept {
+  return state == Receiving::off        ? Receiving::on
+         : state == Receiving::stopping ? Receiving::restarting
+                                        : state;
+}
+/// `pending`: a receive is at the backend.
+constexpr Receiving after_stop(bool pending) noexcept {
+  return pending ? Receiving::stopping : Receiving::off;
+}
+/// The receive at the backend has ended.
+constexpr Receiving after_end(Receiving state) noexcept {
+  return receives(state) ? Receiving::on : Receiving::off;
+}
+
+}  // namespace proa::detail
