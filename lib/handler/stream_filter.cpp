@@ -20,6 +20,7 @@ StreamHandler::Extras* StreamHandler::extras() noexcept {
 }
 
 void StreamHandler::set_filter(std::unique_ptr<StreamFilter> filter) noexcept {
+  check("set_filter");
   if (!filter || closing() || proactor_.shutting_down()) return;
   bool set = extras() != nullptr;
   for (const detail::Segment* s = queue_.first(); set && s; s = s->next) {
@@ -29,7 +30,7 @@ void StreamHandler::set_filter(std::unique_ptr<StreamFilter> filter) noexcept {
     // Without its filter the stream must not send a byte.
     output_ = after(output_, OutputEvent::cut);
     input_ = after(input_, InputEvent::fail);
-    start();
+    start("set_filter");
     return fail(-ENOMEM);
   }
   filter->stream_ = this;
