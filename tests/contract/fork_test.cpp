@@ -369,6 +369,26 @@ TEST_CASE("R14: a callback forks: in the child run() returns, and nothing happen
   delete served.at(0);
 }
 
+struct Job {
+  void compute() noexcept {}
+  void computed(const proa::Result&) { done = true; }
+  bool done = false;
+  proa::On<proa::Work, &Job::computed> work{*this};
+};
+
+TEST_CASE("R14: what has threads cannot be taken over, and says so", "[R14]") {
+  auto proactor = make_proactor();
+  proa::WorkerPool pool(*proactor);
+  Job job;
+  job.work.prepare<&Job::compute>(job);
+  REQUIRE(!pool.run(job.work));
+  const std::string message = message_of([&] { proactor->poll(); });
+  INFO("it says: " << message);
+  CHECK(message.find("cannot go on in a child of fork(2): its threads \"proa-work\"") !=
+        std::string::npos);
+  while (!job.done) proactor->run_once(5ms);
+}
+
 TEST_CASE("R14: a signal to a child does what it did before its parent listened", "[R14]") {
   auto proactor = make_proactor();
   Ears ears(*proactor);
