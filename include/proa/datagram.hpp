@@ -6,7 +6,7 @@
 #include <proa/address.hpp>
 #include <proa/buffer.hpp>
 #include <proa/datagram_info.hpp>
-#include <proa/datagram_queue.hpp>
+#include <proa/detail/datagram_queue.hpp>
 #include <proa/operation.hpp>
 
 namespace proa {

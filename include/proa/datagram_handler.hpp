@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <proa/datagram.hpp>
-#include <proa/datagram_queue.hpp>
+#include <proa/detail/datagram_queue.hpp>
 #include <proa/handler.hpp>
 #include <proa/on.hpp>
 #include <string>

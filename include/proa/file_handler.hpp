@@ -4,10 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <proa/detail/write_queue.hpp>
 #include <proa/file_requests.hpp>
 #include <proa/handler.hpp>
 #include <proa/on.hpp>
-#include <proa/write_queue.hpp>
+#include <proa/watermarks.hpp>
 #include <string>
 #include <system_error>
 

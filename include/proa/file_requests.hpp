@@ -3,9 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <proa/bytes.hpp>
+#include <proa/detail/pieces.hpp>
 #include <proa/file.hpp>
 #include <proa/operation.hpp>
-#include <proa/pieces.hpp>
 #include <string>
 #include <vector>
 

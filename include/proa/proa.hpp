@@ -14,7 +14,6 @@
 #include <proa/datagram.hpp>
 #include <proa/datagram_handler.hpp>
 #include <proa/datagram_info.hpp>
-#include <proa/datagram_queue.hpp>
 #include <proa/descriptor.hpp>
 #include <proa/error.hpp>
 #include <proa/file.hpp>
@@ -27,7 +26,6 @@
 #include <proa/operation.hpp>
 #include <proa/options.hpp>
 #include <proa/owned_descriptor.hpp>
-#include <proa/pieces.hpp>
 #include <proa/poll.hpp>
 #include <proa/post.hpp>
 #include <proa/proactor.hpp>
@@ -42,5 +40,6 @@
 #include <proa/time.hpp>
 #include <proa/timer_handler.hpp>
 #include <proa/version.hpp>
+#include <proa/watermarks.hpp>
 #include <proa/work.hpp>
 #include <proa/worker_pool.hpp>

@@ -4,8 +4,8 @@
 #include <proa/address.hpp>
 #include <proa/buffer.hpp>
 #include <proa/bytes.hpp>
+#include <proa/detail/pieces.hpp>
 #include <proa/operation.hpp>
-#include <proa/pieces.hpp>
 #include <proa/socket.hpp>
 #include <proa/time.hpp>
 

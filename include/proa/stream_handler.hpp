@@ -3,10 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <proa/detail/write_queue.hpp>
 #include <proa/handler.hpp>
 #include <proa/on.hpp>
 #include <proa/requests.hpp>
-#include <proa/write_queue.hpp>
+#include <proa/watermarks.hpp>
 #include <system_error>
 
 namespace proa {

@@ -1,6 +1,6 @@
 // The bytes are a WriteQueue's, one write per datagram; where they go is kept beside them.
 #include <new>
-#include <proa/datagram_queue.hpp>
+#include <proa/detail/datagram_queue.hpp>
 #include <utility>
 
 namespace proa {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
-#include <proa/write_queue.hpp>
+#include <proa/detail/write_queue.hpp>
 
 #include "buffer/pool.hpp"
 

@@ -2,9 +2,9 @@
 
 #include <cstdint>
 #include <proa/datagram_handler.hpp>
+#include <proa/detail/write_queue.hpp>
 #include <proa/on.hpp>
 #include <proa/requests.hpp>
-#include <proa/write_queue.hpp>
 
 namespace proa {
 

@@ -2,7 +2,7 @@
 #include <cerrno>
 #include <deque>
 #include <memory>
-#include <proa/write_queue.hpp>
+#include <proa/detail/write_queue.hpp>
 #include <random>
 #include <string>
 

@@ -6,7 +6,7 @@
 #include <proa/address.hpp>
 #include <proa/buffer.hpp>
 #include <proa/bytes.hpp>
-#include <proa/write_queue.hpp>
+#include <proa/detail/write_queue.hpp>
 
 namespace proa {
 
