@@ -153,7 +153,7 @@ class Cat {
  private:
   /// For a quiet time from now.
   void listen_on() {
-    if (input_ended_ && link_.open() && !link_.closing()) timer_.start(quiet_);
+    if (input_ended_ && link_.is_open() && !link_.closing()) timer_.start(quiet_);
   }
 
   proa::Socket borrow(int number, const char* name) {

@@ -165,7 +165,7 @@ class Cat {
 
   int run() {
     proactor_.run();
-    if (listener_.open()) status_ = tool::failure;  // interrupted
+    if (listener_.is_open()) status_ = tool::failure;  // interrupted
     stop_listening();
     proactor_.shutdown(std::chrono::seconds(1));
     return status_;
@@ -183,7 +183,7 @@ class Cat {
   }
 
   void stop_listening() {
-    if (listener_.open()) listener_.close();
+    if (listener_.is_open()) listener_.close();
     interrupt_.stop();
     path_.reset();
   }
@@ -191,7 +191,7 @@ class Cat {
   void close_all() {
     stop_listening();
     for (std::optional<End>* const end : {&link_, &input_, &output_}) {
-      if (*end && (*end)->open()) (*end)->close();
+      if (*end && (*end)->is_open()) (*end)->close();
     }
   }
 

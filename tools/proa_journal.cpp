@@ -84,7 +84,7 @@ class Log final : public journal::Journal {
     }
     if (std::fflush(stdout) != 0)
       return fail("standard output: " + std::string(std::strerror(errno)));
-    if (lines_->open()) lines_->start_reading();
+    if (lines_->is_open()) lines_->start_reading();
   }
   void on_error(std::error_code error) override { fail("journal: " + error.message()); }
 

@@ -34,7 +34,8 @@ class Handler {
   void close() noexcept;
   bool closing() const noexcept { return state_ == State::closing; }
   /// Between the first verb and on_closed().
-  bool open() const noexcept { return state_ != State::idle; }
+  bool is_open() const noexcept { return state_ != State::idle; }
+  [[deprecated("is_open() is the query")]] bool open() const noexcept { return is_open(); }
 
  protected:
   enum class Kind : std::uint8_t {

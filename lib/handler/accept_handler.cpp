@@ -40,12 +40,12 @@ void describe(std::string* detail, const Address& address, const std::error_code
 }  // namespace
 
 AcceptHandler::~AcceptHandler() {
-  if (open()) destroyed("destroyed before on_closed()");
+  if (is_open()) destroyed("destroyed before on_closed()");
 }
 
 std::error_code AcceptHandler::cannot_listen() const noexcept {
   if (closing() || proactor().shutting_down()) return Error::closing;
-  return open() ? std::make_error_code(std::errc::device_or_resource_busy) : std::error_code();
+  return is_open() ? std::make_error_code(std::errc::device_or_resource_busy) : std::error_code();
 }
 
 std::error_code AcceptHandler::listen(const Address& address, const ListenOptions& options,
@@ -104,21 +104,21 @@ Socket AcceptHandler::make(const Address& address, const ListenOptions& options,
 
 void AcceptHandler::pause() noexcept {
   check("pause");
-  if (!open() || closing() || mode_ != Mode::accepting) return;
+  if (!is_open() || closing() || mode_ != Mode::accepting) return;
   mode_ = Mode::paused;
   proactor().cancel(accept_);
 }
 
 void AcceptHandler::resume() noexcept {
   check("resume");
-  if (!open() || closing() || mode_ != Mode::paused) return;
+  if (!is_open() || closing() || mode_ != Mode::paused) return;
   mode_ = Mode::accepting;
   arm();
 }
 
 void AcceptHandler::finish() noexcept {
   start("finish");
-  if (!open() || closing() || mode_ == Mode::finishing) return;
+  if (!is_open() || closing() || mode_ == Mode::finishing) return;
   if (!descriptor().valid()) return close();
   mode_ = Mode::finishing;
   proactor().core().disarm(backoff_);

@@ -59,7 +59,7 @@ std::error_code DatagramHandler::connect(const Address& peer, const DatagramOpti
                                          std::string* detail) {
   check("connect");
   std::error_code error;
-  if (open() && !closing() && !connected_) {
+  if (is_open() && !closing() && !connected_) {
     const long result = proactor().system().connect(descriptor(), peer);
     error = to_error_code(static_cast<int>(result));
     connected_ = !error;
@@ -111,7 +111,7 @@ std::error_code DatagramHandler::configure(Socket& socket, bool ip,
 
 std::error_code DatagramHandler::cannot_open(const DatagramOptions& options) const noexcept {
   if (closing() || proactor().shutting_down()) return Error::closing;
-  if (open()) return std::make_error_code(std::errc::device_or_resource_busy);
+  if (is_open()) return std::make_error_code(std::errc::device_or_resource_busy);
   const bool small = options.coalesce && proactor().options().buffer_size < coalesced_size;
   return small ? std::make_error_code(std::errc::no_buffer_space) : std::error_code();
 }
@@ -167,14 +167,14 @@ void DatagramHandler::listen_for_errors() noexcept {
 
 void DatagramHandler::stop_receiving() noexcept {
   check("stop_receiving");
-  if (!open() || closing() || !receives(receiving_)) return;
+  if (!is_open() || closing() || !receives(receiving_)) return;
   receiving_ = detail::after_stop(recv_.pending());
   proactor().cancel(recv_);
 }
 
 void DatagramHandler::start_receiving() noexcept {
   check("start_receiving");
-  if (!open() || closing()) return;
+  if (!is_open() || closing()) return;
   receiving_ = after_start(receiving_);
   failures_ = 0;
   arm();

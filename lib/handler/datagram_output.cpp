@@ -44,7 +44,7 @@ std::int32_t DatagramHandler::refusal(const Address& to, std::size_t capacity) c
 }
 
 bool DatagramHandler::takes_output() noexcept {
-  const bool takes = open() && !closing();
+  const bool takes = is_open() && !closing();
   if (!takes) ++errors_;
   return takes;
 }

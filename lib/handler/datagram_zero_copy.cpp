@@ -20,7 +20,7 @@ constexpr Duration longest_wait = std::chrono::seconds(1);  // of close()
 DatagramHandler::DatagramHandler(Proactor& proactor) noexcept : Handler(proactor, Kind::datagram) {}
 
 DatagramHandler::~DatagramHandler() {
-  if (open()) destroyed("destroyed before on_closed()");
+  if (is_open()) destroyed("destroyed before on_closed()");
 }
 
 void DatagramHandler::begin_zero_copy(std::size_t from) noexcept {

@@ -64,7 +64,7 @@ FileAlignment FileHandler::alignment() const noexcept {
 void FileHandler::open(const std::string& path, OpenFlags flags, unsigned mode,
                        Descriptor at) noexcept {
   start("open");
-  if (!Handler::open()) return;
+  if (!is_open()) return;
   if (opening_ && !opening_->request.pending()) opening_.reset();
   if (live() && (opening_ || descriptor().valid())) return fail(-EBUSY);
   std::unique_ptr<Opening> made(new (std::nothrow) Opening(*this));

@@ -57,7 +57,7 @@ void Handler::clashes(const Handler& other) const noexcept {
 void Handler::take(Socket socket) noexcept {
   proactor_.core().disclaim(*this);
   socket_ = std::move(socket);
-  if (open()) proactor_.core().claim(*this);
+  if (is_open()) proactor_.core().claim(*this);
 }
 
 void Handler::check(const char* verb) const noexcept {

@@ -75,15 +75,15 @@ void HandlerLoop::closed(Handler& handler) noexcept {
 }
 
 void HandlerLoop::notify_later(Handler& handler) noexcept {
-  if (handler.open() && !NoticeHook::hook(handler).linked()) noticed_.push_back(handler);
+  if (handler.is_open() && !NoticeHook::hook(handler).linked()) noticed_.push_back(handler);
 }
 
 void HandlerLoop::flush_later(Handler& handler) noexcept {
-  if (handler.open() && !UnflushedHook::hook(handler).linked()) unflushed_.push_back(handler);
+  if (handler.is_open() && !UnflushedHook::hook(handler).linked()) unflushed_.push_back(handler);
 }
 
 void HandlerLoop::flush_when_idle(Handler& handler) noexcept {
-  if (handler.open() && !UnflushedHook::hook(handler).linked()) gathering_.push_back(handler);
+  if (handler.is_open() && !UnflushedHook::hook(handler).linked()) gathering_.push_back(handler);
 }
 
 void HandlerLoop::await_buffer(FileHandler& handler, const Pool& from) noexcept {

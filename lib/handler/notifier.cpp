@@ -11,7 +11,7 @@ Notifier::Notifier(Proactor& proactor, Kind kind) noexcept : Handler(proactor, k
 
 // One that was notified and never opened is in the stack of those that were.
 Notifier::~Notifier() {
-  if (open() || !notified_.load(std::memory_order_acquire)) return;
+  if (is_open() || !notified_.load(std::memory_order_acquire)) return;
   if (!proactor().core().inherited()) check("~Notifier");
   proactor().core().collect_notified();
 }

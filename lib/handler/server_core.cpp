@@ -55,16 +55,16 @@ ServerCore::ServerCore(Proactor& proactor, Make make)
 // Touches the proactor only if something is left there: it may be gone if nothing is.
 ServerCore::~ServerCore() {
   const bool listens = std::any_of(listeners_.begin(), listeners_.end(),
-                                   [](const Listener* listener) { return listener->open(); });
-  const bool busy = open() || listens || live_ > 0;
+                                   [](const Listener* listener) { return listener->is_open(); });
+  const bool busy = is_open() || listens || live_ > 0;
   if (busy && !proactor().core().inherited()) check("~Server");
-  if (open()) {
+  if (is_open()) {
     proactor().core().disarm(deadline_);
     rest();
   }
   // In a child of fork(2) they may have been closed already, without on_closed().
   for (Listener* const listener : listeners_) {
-    const bool told = listener->open() && !proactor().core().lost();
+    const bool told = listener->is_open() && !proactor().core().lost();
     told ? listener->leave() : delete listener;
   }
   while (Handler* const resting = resting_.pop_front()) resting->server_ = nullptr;
@@ -145,14 +145,14 @@ void ServerCore::start_one(Connection connection) {
   }
   if (handler->server_) handler->misused("returned by a factory twice");
   handler->server_ = this;
-  if (!handler->open()) return resting_.push_back(*handler);
+  if (!handler->is_open()) return resting_.push_back(*handler);
   ++live_;
   if (draining_) handler->notify_later(Handler::notice_drain);
 }
 
 void ServerCore::gone() noexcept {
   --live_;
-  if (paused_ && open()) notify_later(notice_room);
+  if (paused_ && is_open()) notify_later(notice_room);
   tell_if_drained();
 }
 
@@ -184,7 +184,7 @@ void ServerCore::pause_or_resume() noexcept {
 
 void ServerCore::drain(Duration deadline, std::function<void()> drained) {
   start("drain");
-  if (!open() || closing()) return;
+  if (!is_open() || closing()) return;
   if (drained) on_drained_ = std::move(drained);
   HandlerLoop& core = proactor().core();
   const bool armed = core.arm(deadline_, after(proactor().system().now(), deadline));
@@ -213,7 +213,7 @@ bool ServerCore::has_drained() const noexcept {
 }
 
 void ServerCore::tell_if_drained() noexcept {
-  if (has_drained() && open()) notify_later(notice_empty);
+  if (has_drained() && is_open()) notify_later(notice_empty);
 }
 
 void ServerCore::dispatch(Notice notice) {

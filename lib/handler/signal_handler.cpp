@@ -191,7 +191,7 @@ void describe(std::string* detail, int signal, const std::error_code& error) noe
 SignalHandler::SignalHandler(Proactor& proactor) noexcept : Notifier(proactor, Kind::signal) {}
 
 SignalHandler::~SignalHandler() {
-  if (open()) destroyed("destroyed while it was started or closing");
+  if (is_open()) destroyed("destroyed while it was started or closing");
 }
 
 std::error_code SignalHandler::start(int signal, std::string* detail) noexcept {
@@ -201,7 +201,7 @@ std::error_code SignalHandler::start(int signal, std::string* detail) noexcept {
   for (const Subscription* s = subscriptions_; s; s = s->next_of_owner) {
     if (s->signal == signal) return {};
   }
-  if (!open() || closing()) {  // a proactor that was shut down opens nobody
+  if (!is_open() || closing()) {  // a proactor that was shut down opens nobody
     error = code_of(Error::closing);
   } else if (!can_be_handled(signal)) {
     error = -EINVAL;
@@ -214,7 +214,7 @@ std::error_code SignalHandler::start(int signal, std::string* detail) noexcept {
     subscriptions_ = made;
     return {};
   }
-  if (open() && !closing() && !subscriptions_) rest();
+  if (is_open() && !closing() && !subscriptions_) rest();
   const std::error_code code = to_error_code(error);
   describe(detail, signal, code);
   return code;
@@ -222,7 +222,7 @@ std::error_code SignalHandler::start(int signal, std::string* detail) noexcept {
 
 void SignalHandler::stop() noexcept {
   if (!proactor().core().inherited()) check("stop");
-  if (!open() || closing()) return;
+  if (!is_open() || closing()) return;
   closing_down();
   rest();
 }

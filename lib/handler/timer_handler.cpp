@@ -12,7 +12,7 @@
 namespace proa {
 
 TimerHandler::~TimerHandler() {
-  if (open()) destroyed("destroyed while it was armed or closing");
+  if (is_open()) destroyed("destroyed while it was armed or closing");
 }
 
 void TimerHandler::start(Duration delay) noexcept {
@@ -55,7 +55,7 @@ void TimerHandler::refuse(std::int32_t error) noexcept {
 
 void TimerHandler::stop() noexcept {
   if (!proactor().core().inherited()) check("stop");
-  if (!open() || closing()) return;
+  if (!is_open() || closing()) return;
   proactor().core().disarm(timer_);
   rest();
 }

@@ -23,8 +23,8 @@ class Door : public proa::AcceptHandler {
   // A test that failed left it open.
   ~Door() override {
     then = {};
-    if (open()) close();
-    while (open()) proactor().run_once(1ms);
+    if (is_open()) close();
+    while (is_open()) proactor().run_once(1ms);
   }
 
   struct Guest {

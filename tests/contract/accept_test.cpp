@@ -32,7 +32,7 @@ TEST_CASE("a listener tells its real address, and accepts", "[R2]") {
   std::string detail = "old";
   REQUIRE(!door.listen(Address::parse(text), {}, &detail));
   CHECK(detail.empty());
-  CHECK(door.open());
+  CHECK(door.is_open());
   const Address address = door.address();
   CHECK(address.family() == Address::parse(text).family());
   if (address.family() != Address::Family::local) CHECK(address.port() != 0);
@@ -101,7 +101,7 @@ TEST_CASE("T06: an address that cannot be had is an error that names it", "[T06]
   CHECK(detail.find("unset") != std::string::npos);
   CHECK(other.listen(Address::unix_path("/proa-no-such-folder/x"), {}, &detail) ==
         std::errc::no_such_file_or_directory);
-  CHECK(!other.open());
+  CHECK(!other.is_open());
   CHECK(door.listen(Address::loopback(0), {}, &detail) == std::errc::device_or_resource_busy);
   CHECK(door.address() == taken);
 
@@ -378,10 +378,10 @@ TEST_CASE("an error that nobody answers leaves the handler open, and is counted"
   world.run_until("it was told", [&] { return idler.errors == 1; });
   for (int i = 0; i < 5; ++i) world.turn();
   CHECK(idler.errors == 1);
-  CHECK(idler.open());
+  CHECK(idler.is_open());
   CHECK(world->counters().errors_unanswered == 1);
   idler.close();
-  world.run_until("it is idle", [&] { return !idler.open(); });
+  world.run_until("it is idle", [&] { return !idler.is_open(); });
 }
 
 TEST_CASE("a listener that is closed while it backs off ends at once", "[R6]") {

@@ -169,7 +169,7 @@ TEST_CASE("T06: a port that is taken, and who says so", "[datagram][address][T06
   std::string detail;
   CHECK(other.bind(holder.address(), {}, &detail) == std::errc::address_in_use);
   CHECK(detail.find(holder.address().to_string()) != std::string::npos);
-  CHECK(!other.open());
+  CHECK(!other.is_open());
   // Not one of this machine's (RFC 5737).
   CHECK(other.bind(Address::parse("192.0.2.1:0"), {}, &detail) == std::errc::address_not_available);
   CHECK(detail.find("192.0.2.1:0") != std::string::npos);
@@ -212,7 +212,7 @@ TEST_CASE("verbs of a handler that is not open do nothing", "[datagram][R1]") {
   idle.send(world->take_buffer(), Address::loopback(1));
   idle.stop_receiving();
   idle.start_receiving();
-  CHECK(!idle.open());
+  CHECK(!idle.is_open());
   CHECK(idle.queued() == 0);
   CHECK(world->run() == 0);
   CHECK(idle.results.empty());

@@ -75,7 +75,7 @@ TEST_CASE("datagrams allocate nothing in steady state", "[datagram][R10]") {
   CHECK(!server.failed);
   server.close();
   client.close();
-  world.run_until("both are closed", [&] { return !server.open() && !client.open(); });
+  world.run_until("both are closed", [&] { return !server.is_open() && !client.is_open(); });
 }
 
 TEST_CASE("what fails allocates nothing in steady state either", "[datagram][R10]") {
@@ -98,7 +98,7 @@ TEST_CASE("what fails allocates nothing in steady state either", "[datagram][R10
   CHECK(allocations() - before == 0);
   CHECK(client.told == 2500);
   client.close();
-  world.run_until("it is closed", [&] { return !client.open(); });
+  world.run_until("it is closed", [&] { return !client.is_open(); });
 }
 
 }  // namespace

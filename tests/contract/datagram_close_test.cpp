@@ -158,7 +158,7 @@ TEST_CASE("shutdown() ends datagrams that wait for room, and gives their blocks 
   CHECK(server.closed == 1);
   Endpoint& late = endpoints.add(world);
   CHECK(late.bind(Address::loopback(0)) == proa::Error::closing);
-  CHECK(!late.open());
+  CHECK(!late.is_open());
 }
 
 TEST_CASE("a datagram handler closed with datagrams that it kept gives them back",
@@ -243,7 +243,7 @@ TEST_CASE("a datagram handler that is not open may just be destroyed", "[datagra
   {
     Careless refused(*world);
     CHECK(refused.bind(holder.address()));
-    CHECK(!refused.open());
+    CHECK(!refused.is_open());
   }
   holder.close();
   wait_closed(world, holder);

@@ -104,7 +104,7 @@ TEST_CASE("C07: what on_error, on_drained and on_closed throw", "[datagram][C07]
     client.gone = [] { throw Thrown(); };
     client.close();
     CHECK(thrown_until(world, "it is closed", [&] { return client.closed == 1; }) == 1);
-    CHECK(!client.open());
+    CHECK(!client.is_open());
   }
 }
 

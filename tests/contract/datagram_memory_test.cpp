@@ -36,8 +36,8 @@ TEST_CASE("an idle datagram socket takes little memory", "[datagram]") {
   for (auto& socket : sockets) socket->close();
   first.close();
   world.run_until("all are closed", [&] {
-    return !first.open() &&
-           std::none_of(sockets.begin(), sockets.end(), [](auto& one) { return one->open(); });
+    return !first.is_open() &&
+           std::none_of(sockets.begin(), sockets.end(), [](auto& one) { return one->is_open(); });
   });
 }
 

@@ -159,7 +159,7 @@ TEST_CASE("a small reliable protocol gets all across a network that loses, doubl
     receiver.close();
     world.run_until("both are closed", [&] {
       proxy.turn();
-      return !sender.open() && !receiver.open();
+      return !sender.is_open() && !receiver.is_open();
     });
     while (world->run() > 0) continue;  // the timer
   }

@@ -43,7 +43,7 @@ struct Two {
   ~Two() {
     server.close();
     client.close();
-    world.run_until("both are closed", [&] { return !server.open() && !client.open(); });
+    world.run_until("both are closed", [&] { return !server.is_open() && !client.is_open(); });
   }
   World& world;
   Collecting server;

@@ -154,7 +154,7 @@ TEST_CASE("coalescing into buffers that are too small is refused, with the size"
   std::string detail;
   CHECK(two.server.bind(Address::loopback(0), options, &detail) == std::errc::no_buffer_space);
   CHECK(detail.find("Options::buffer_size") != std::string::npos);
-  CHECK(!two.server.open());
+  CHECK(!two.server.is_open());
 }
 
 }  // namespace

@@ -141,7 +141,7 @@ TEST_CASE("a full UNIX receiver that goes away ends the waiting", "[datagram][un
   CHECK(client.failures() > 0);
   CHECK(client.results.back().error);
   CHECK(client.errors() >= client.failures());
-  CHECK(client.open());
+  CHECK(client.is_open());
   CHECK(client.queued() == 0);
 }
 
@@ -186,7 +186,7 @@ TEST_CASE("a connected UNIX socket is told of a peer that is gone", "[datagram][
   client.send("one");
   wait_told(world, client, 1);
   CHECK(client.results[0].error == std::errc::connection_refused);
-  CHECK(client.open());
+  CHECK(client.is_open());
   client.send("two");
   wait_told(world, client, 2);
   CHECK(client.results[1].error);
@@ -201,11 +201,11 @@ TEST_CASE("what a UNIX datagram socket cannot be", "[datagram][unix]") {
   std::string detail;
   CHECK(other.bind(path.address(), {}, &detail) == std::errc::address_in_use);
   CHECK(detail.find(path.name) != std::string::npos);
-  CHECK(!other.open());
+  CHECK(!other.is_open());
   CHECK(other.connect(Address::unix_path(path.name + "-not-there"), {}, &detail) ==
         std::errc::no_such_file_or_directory);
   CHECK(detail.find("-not-there") != std::string::npos);
-  CHECK(!other.open());
+  CHECK(!other.is_open());
   CHECK(!other.connect(path.address(), {}, &detail));
   CHECK(detail.empty());
 }

@@ -104,10 +104,10 @@ TEST_CASE("connecting to an unreachable net fails, and says so", "[datagram]") {
   std::string detail;
   CHECK(client.connect(nowhere, {}, &detail) == std::errc::network_unreachable);
   CHECK(detail.find("192.0.2.1:9") != std::string::npos);
-  CHECK(!client.open());
+  CHECK(!client.is_open());
   REQUIRE(!client.bind(Address::ipv4({0, 0, 0, 0}, 0)));
   CHECK(client.connect(nowhere) == std::errc::network_unreachable);
-  CHECK(client.open());
+  CHECK(client.is_open());
   client.send("to itself", Address::loopback(client.address().port()));
   wait_received(world, client, 1);
 }

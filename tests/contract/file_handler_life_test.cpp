@@ -62,7 +62,7 @@ TEST_CASE("K06: a file closed inside any callback: only on_closed follows, once"
     REQUIRE(file.events.size() >= 2);
     CHECK(file.events[file.events.size() - 2] == where);
   }
-  CHECK(!file.open());
+  CHECK(!file.is_open());
 }
 
 TEST_CASE("hundreds of the user's own requests are delivered, once each, before on_closed",

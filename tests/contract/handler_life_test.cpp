@@ -36,13 +36,13 @@ TEST_CASE("what was notified before start() is told behind it", "[R9]") {
   for (int i = 0; i < 3; ++i) world.turn();
   CHECK(bell.rings == 1);
   bell.close();
-  world.run_until("it is closed", [&] { return !bell.open(); });
+  world.run_until("it is closed", [&] { return !bell.is_open(); });
   // As new: what came before is forgotten.
   bell.start();
   for (int i = 0; i < 3; ++i) world.turn();
   CHECK(bell.rings == 1);
   bell.close();
-  world.run_until("it is closed", [&] { return !bell.open(); });
+  world.run_until("it is closed", [&] { return !bell.is_open(); });
 }
 
 TEST_CASE("a notifier that was notified and never started may be destroyed", "[R6]") {
@@ -57,7 +57,7 @@ TEST_CASE("a notifier that was notified and never started may be destroyed", "[R
   bell.notify();
   world.run_until("it rang", [&] { return bell.rings == 1; });
   bell.close();
-  world.run_until("it is closed", [&] { return !bell.open(); });
+  world.run_until("it is closed", [&] { return !bell.is_open(); });
 }
 
 // Whoever starts to listen when nobody opens any more must not be left in the table of the process.
@@ -69,7 +69,7 @@ TEST_CASE("signals: a handler started behind shutdown() is refused, and may be d
     std::string detail;
     CHECK(listening.start(SIGUSR1, &detail) == proa::Error::closing);
     CHECK(detail.find(std::to_string(SIGUSR1)) != std::string::npos);
-    CHECK(!listening.open());
+    CHECK(!listening.is_open());
     if (i == 1) listening.close();
   }
   struct sigaction action {};
@@ -115,7 +115,7 @@ template <class Handler, class Given>
 void check_refused(World& world, Given given) {
   Handler handler(*world, std::move(given));
   CHECK(handler.events.empty());
-  world.run_until("it is closed", [&] { return !handler.open(); });
+  world.run_until("it is closed", [&] { return !handler.is_open(); });
   CHECK(handler.events == Events{"error", "closed"});
   CHECK(handler.error == std::errc::bad_file_descriptor);
 }

@@ -136,7 +136,7 @@ TEST_CASE("a live handler destroyed", "[R6]") {
 TEST_CASE("a handler that never started anything may just be destroyed", "[R6]") {
   World world;
   const Bell bell(*world);
-  CHECK(!bell.open());
+  CHECK(!bell.is_open());
 }
 
 TEST_CASE("the loop entered again from a callback", "[R1]") {

@@ -71,7 +71,7 @@ TEST_CASE("a handler that starts again in on_closed() does not keep shutdown() g
   again.start(1h);
   CHECK(world->shutdown(hang) == 0);
   CHECK(again.closed == 1);
-  CHECK_FALSE(again.open());
+  CHECK_FALSE(again.is_open());
 }
 
 // Blocks of another proactor's pool are neither counted nor shared here.

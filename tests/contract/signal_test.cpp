@@ -296,12 +296,12 @@ TEST_CASE("signals that cannot be handled are refused by number", "[T06]") {
   std::string detail;
   CHECK(listening.start(signal, &detail) == std::errc::invalid_argument);
   CHECK(detail.find("signal " + std::to_string(signal) + ": ") != std::string::npos);
-  CHECK(!listening.open());
+  CHECK(!listening.is_open());
   CHECK(action_of(SIGSEGV).sa_handler == before.sa_handler);
   REQUIRE(!listening.start(SIGUSR1, &detail));
   CHECK(detail.empty());
   CHECK(listening.start(signal) == std::errc::invalid_argument);
-  CHECK(listening.open());
+  CHECK(listening.is_open());
 }
 
 TEST_CASE("a handler that closes cannot be started, and hears nothing", "[R6][K08]") {

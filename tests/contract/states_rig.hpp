@@ -50,7 +50,7 @@ class Driven : public Driver, public Base {
   explicit Driven(World& world) : Base(*world) {}
   ~Driven() override = default;
   void close() override { Base::close(); }
-  bool idle() const override { return !Base::open(); }
+  bool idle() const override { return !Base::is_open(); }
 
  protected:
   void on_error(std::error_code error) override { hear_error(error); }

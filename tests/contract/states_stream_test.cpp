@@ -69,7 +69,7 @@ class StreamDriver final : public Driven<proa::StreamHandler> {
     if (verb == "set_read_timeout(0)") set_read_timeout(0s);
     if (verb == "set_idle_timeout(0)") set_idle_timeout(0s);
     if (verb == "set_watermarks()") set_watermarks({});
-    if (!open() || closing()) return;
+    if (!is_open() || closing()) return;
     if (!far_ && (connects || due == Heard{"on_open()"})) accept(world);
     if (!far_ || !far_->open()) return;
     if (begins("start_reading()") || begins("stop_reading()") || begins("receive_file()")) {

@@ -164,8 +164,8 @@ class DatagramDriver final : public Driven<proa::DatagramHandler> {
   }
   void call(World&, const std::string& verb) override {
     const std::uint64_t before = errors();
-    const bool was_open = open() && !closing();
-    if (!sender_.open() && !proactor().shutting_down())
+    const bool was_open = is_open() && !closing();
+    if (!sender_.is_open() && !proactor().shutting_down())
       REQUIRE(!sender_.bind(Address::loopback(0)));
     const Address to = socket().peer_address().is_set() ? Address() : Address::loopback(9);
     if (verb == "bind()") {
@@ -173,7 +173,7 @@ class DatagramDriver final : public Driven<proa::DatagramHandler> {
       note_returned(error);
       if (!error) stimulate();
     } else if (verb == "connect()") {
-      const Address peer = sender_.open() ? sender_.address() : Address::loopback(9);
+      const Address peer = sender_.is_open() ? sender_.address() : Address::loopback(9);
       const std::error_code error = connect(peer);
       note_returned(error);
       if (!error) stimulate();
@@ -205,7 +205,7 @@ class DatagramDriver final : public Driven<proa::DatagramHandler> {
     Driven::close();
     sender_.close();
   }
-  bool idle() const override { return Driven::idle() && !sender_.open(); }
+  bool idle() const override { return Driven::idle() && !sender_.is_open(); }
 
  private:
   struct Sender final : proa::DatagramHandler {

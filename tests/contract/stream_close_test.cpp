@@ -92,7 +92,7 @@ TEST_CASE("K06: close() inside any callback: only on_closed follows, once", "[R6
   CHECK(stream.events == expected);
   CHECK(stream.reads <= 1);
   CHECK(stream.writes.size() <= 1);
-  CHECK(!stream.open());
+  CHECK(!stream.is_open());
   CHECK(!stream.descriptor().valid());
 }
 

@@ -120,7 +120,7 @@ TEST_CASE("T01: a stream that nobody accepts is told so, once", "[R2][T01]") {
     world.run_until("it was told", [&] { return client.saw("error"); });
     turns(world, 10);
     CHECK(client.events == Events{"error"});
-    CHECK(client.open());
+    CHECK(client.is_open());
     client.close();
     wait_closed(world, client);
   }
@@ -160,7 +160,7 @@ TEST_CASE("after on_closed() a stream is as new: it may connect again", "[R6]") 
   int left = 4;
   client.closed = [&] {
     if (--left == 0) return;
-    CHECK(!client.open());
+    CHECK(!client.is_open());
     client.connect(meeting.listener.local_address());
     client.write("again");
   };
@@ -261,7 +261,7 @@ TEST_CASE("a verb that only says what shall be opens nothing", "[R2]") {
   client.start_reading();
   client.set_watermarks({0, 0, 5});
   client.set_read_timeout(hang);
-  CHECK(!client.open());
+  CHECK(!client.is_open());
   world->run();  // which has nothing to wait for
   client.opened = [] {};
   client.connect(meeting.listener.local_address());
@@ -322,7 +322,7 @@ TEST_CASE("connect() where there is nothing to connect to, or a second time", "[
     client.finish();
     CHECK(world->shutdown(hang) == 0);
     // Nothing came of it: it may be destroyed.
-    CHECK(!client.open());
+    CHECK(!client.is_open());
     CHECK(!client.descriptor().valid());
   }
 }

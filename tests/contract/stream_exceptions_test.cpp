@@ -125,7 +125,7 @@ TEST_CASE("C07: what on_end, on_error and on_closed throw", "[C07]") {
   }
   CHECK(hand.until("it is closed", [&s = stream] { return s.is_closed(); }) == expected);
   CHECK(stream.count("closed") == 1);
-  CHECK(!stream.open());
+  CHECK(!stream.is_open());
 }
 
 TEST_CASE("C07: one handler's exception does not cost others their callbacks", "[C07]") {

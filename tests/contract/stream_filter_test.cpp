@@ -250,7 +250,7 @@ TEST_CASE("before on_closed() a filter is gone, and the stream as new", "[filter
   client.closed = [&] { gone_at_end = gone; };
   SECTION("that never connected") {
     client.set_filter(std::make_unique<Mortal>(gone));
-    CHECK(!client.open());
+    CHECK(!client.is_open());
     client.close();
   }
   SECTION("in the middle") {

@@ -28,7 +28,7 @@ TEST_CASE("half_close() sends what is queued, then the end; reading goes on", "[
   stream.half_close();
   far.send("the answer");
   world.run_until("it was read", [&s = stream] { return s.received == "the answer"; });
-  CHECK(stream.open());
+  CHECK(stream.is_open());
 
   SECTION("the peer's end closes it, by the default on_end()") {
     far.half_close();
@@ -39,7 +39,7 @@ TEST_CASE("half_close() sends what is queued, then the end; reading goes on", "[
   SECTION("finish() behind it") {
     stream.finish();
     turns(world, 5);
-    CHECK(stream.open());
+    CHECK(stream.is_open());
     far.send("nobody reads this");
     far.half_close();
     wait_closed(world, stream);
@@ -67,7 +67,7 @@ TEST_CASE("half_close() behind the peer's end", "[T12]") {
   stream.half_close();
   wait_ended(world, far);
   CHECK(far.received() == "last");
-  CHECK(stream.open());
+  CHECK(stream.is_open());
   stream.finish();
   wait_closed(world, stream);
   CHECK(!stream.error);

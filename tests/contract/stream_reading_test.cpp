@@ -138,7 +138,7 @@ TEST_CASE("an end that was held back comes with start_reading, once", "[R2]") {
   stream.start_reading();
   turns(world, 10);
   CHECK(stream.events == Events{"open", "end"});
-  CHECK(stream.open());
+  CHECK(stream.is_open());
 }
 
 TEST_CASE("T12: after the end the stream still writes", "[R2][T12]") {
@@ -148,7 +148,7 @@ TEST_CASE("T12: after the end the stream still writes", "[R2][T12]") {
   stream.ended = [&s = stream] { s.write("good bye, "); };
   far.half_close();
   world.run_until("it arrived", [&f = far] { return f.received() == "good bye, "; });
-  CHECK(stream.open());
+  CHECK(stream.is_open());
   stream.write("really");
   world.run_until("it arrived", [&f = far] { return f.received() == "good bye, really"; });
   stream.finish();

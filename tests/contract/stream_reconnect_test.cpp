@@ -119,7 +119,7 @@ TEST_CASE("nothing is carried out behind shutdown()", "[R6][C06]") {
   client.connect(world.listen().local_address());
   CHECK(world->shutdown(hang) == 0);
   CHECK(client.events == Events{"closed"});
-  CHECK(!client.open());
+  CHECK(!client.is_open());
 }
 
 TEST_CASE("an error that a stream's owner does not answer is counted", "[R2]") {
@@ -129,7 +129,7 @@ TEST_CASE("an error that a stream's owner does not answer is counted", "[R2]") {
   client.failed = [](std::error_code) {};
   client.connect(closed_port(world));
   world.run_until("it was told", [&] { return client.saw("error"); });
-  CHECK(client.open());
+  CHECK(client.is_open());
   CHECK(world->counters().errors_unanswered == 1);
   client.close();
   wait_closed(world, client);

@@ -132,7 +132,7 @@ TEST_CASE("timeouts that are set before connect() run from there on", "[R7]") {
   stream.set_idle_timeout(hang);
   pass(world, 30ms);
   CHECK(stream.events.empty());
-  CHECK(!stream.open());  // it keeps nothing going
+  CHECK(!stream.is_open());  // it keeps nothing going
   stream.connect(world.listen().local_address());
   wait_closed(world, stream);
   CHECK(stream.events == Events{"open", "error", "closed"});

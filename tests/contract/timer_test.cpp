@@ -238,11 +238,11 @@ TEST_CASE("run() waits for a timer that is armed, and for no other", "[R7]") {
   Ticking timer(*world), stopped(*world);
   stopped.start(1h);
   stopped.stop();
-  CHECK(!stopped.open());
+  CHECK(!stopped.is_open());
   timer.start(2ms);
   world->run();
   CHECK(timer.calls.size() == 1);
-  CHECK(!timer.open());
+  CHECK(!timer.is_open());
   CHECK(world->run() == 0);
 }
 
@@ -329,7 +329,7 @@ TEST_CASE("a period that is none is an error, told from the loop", "[R2]") {
     CHECK(timer.errors.empty());
     CHECK(!timer.armed());
     world.run_until("the error was told", [&] { return !timer.errors.empty(); });
-    CHECK(!timer.open());
+    CHECK(!timer.is_open());
   }
   SECTION("in which it may be closed") {
     timer.closes_on_error = true;

@@ -43,7 +43,7 @@ TEST_CASE("a stream's bytes are the same through EINTR, EAGAIN and short transfe
   world.run_until(
       "both saw the end",
       [&, &s = stopping, &f = far, &o = other] {
-        if (s.open() && !s.closing()) s.start_reading();
+        if (s.is_open() && !s.closing()) s.start_reading();
         return f.ended() && o.ended();
       },
       20s);
