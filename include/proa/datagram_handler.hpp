@@ -95,7 +95,7 @@ class DatagramHandler : public Handler {
   std::error_code leave(const Address& group, std::uint32_t interface = 0,
                         const Address& source = {}) noexcept;
   /// Of what is sent to groups: by which interface, how many routers it may pass, and whether this
-  /// machine gets it too.
+  /// machine gets it too. Error::closing while it closes.
   std::error_code set_multicast(std::uint32_t interface, int hops, bool loop) noexcept;
   /// The largest datagram, IP header included, that gets to the peer whole, as far as the system
   /// knows; 0 on an unconnected socket.

@@ -273,6 +273,7 @@ std::error_code DatagramHandler::leave(const Address& group, std::uint32_t inter
 std::error_code DatagramHandler::set_multicast(std::uint32_t interface, int hops,
                                                bool loop) noexcept {
   check("set_multicast");
+  if (closing()) return Error::closing;
   std::error_code error =
       socket_.set_option(SocketOption::multicast_interface, static_cast<int>(interface));
   if (!error) error = socket_.set_option(SocketOption::multicast_hops, hops);

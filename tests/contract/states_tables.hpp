@@ -51,7 +51,7 @@ inline constexpr char datagram_states[] = R"(
 | `stop_receiving()` | nothing | nothing | nothing | nothing | nothing |
 | `start_receiving()` | nothing | `on_receive()` | `on_receive()` | nothing | nothing |
 | `send()`, `send_segments()` | counted in `errors()` | `on_sent()` | `on_sent()` | counted in `errors()` | counted in `errors()` |
-| `join()`, `leave()` | returns `bad_file_descriptor` | nothing | nothing | returns `closing` | returns `bad_file_descriptor` |
+| `join()`, `leave()`, `set_multicast()` | returns `bad_file_descriptor` | nothing | nothing | returns `closing` | returns `bad_file_descriptor` |
 | `set_limit()` | nothing | nothing | nothing | nothing | nothing |
 | `close()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | nothing |
 )";

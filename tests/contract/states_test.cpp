@@ -194,6 +194,8 @@ class DatagramDriver final : public Driven<proa::DatagramHandler> {
       const std::error_code error = join(group, loopback);
       if (verb == "join()") return note_returned(error);
       note_returned(leave(group, loopback));
+    } else if (verb == "set_multicast()") {
+      note_returned(set_multicast(::if_nametoindex("lo"), 1, true));
     } else if (verb == "set_limit()") {
       set_limit(1);
     } else if (verb == "close()") {
