@@ -10,6 +10,7 @@
 #include <proa/misuse.hpp>
 #include <proa/server.hpp>
 #include <proa/signal_handler.hpp>
+#include <proa/stream_filter.hpp>
 #include <proa/stream_handler.hpp>
 #include <proa/timer_handler.hpp>
 #include <proa/worker_pool.hpp>
@@ -107,7 +108,6 @@ constexpr auto timer = &of_handler<&Cast::timer>;
 constexpr auto bell = &of_handler<&Cast::bell>;
 constexpr auto signals = &of_handler<&Cast::signals>;
 
-// clang-format off: one line per verb
 const Verb verbs[] = {
     {"Proactor::submit", [](Cast& c) { (void)c.proactor.submit(c.timing.request); }, "Proactor",
      proactor},
@@ -140,7 +140,8 @@ const Verb verbs[] = {
                                 c.error);
      },
      "Proactor", proactor, "Socket::open"},
-    {"Socket::adopt", [](Cast& c) { (void)proa::Socket::adopt(c.proactor, 0, c.error); }, "Proactor", proactor, "Socket::adopt"},
+    {"Socket::adopt", [](Cast& c) { (void)proa::Socket::adopt(c.proactor, 0, c.error); },
+     "Proactor", proactor, "Socket::adopt"},
     {"Socket::borrow", [](Cast& c) { (void)proa::Socket::borrow(c.proactor, 0, c.error); },
      "Proactor", proactor, "Socket::borrow"},
     {"File::open",
@@ -177,6 +178,8 @@ const Verb verbs[] = {
      "StreamHandler", stream},
     {"StreamHandler::set_idle_timeout", [](Cast& c) { c.stream.set_idle_timeout(1s); },
      "StreamHandler", stream},
+    {"StreamHandler::set_filter", [](Cast& c) { c.stream.set_filter(nullptr); }, "StreamHandler",
+     stream},
     {"StreamHandler::set_watermarks", [](Cast& c) { c.stream.set_watermarks({}); }, "StreamHandler",
      stream},
 
@@ -246,7 +249,6 @@ const Verb verbs[] = {
     {"ServerBase::set_error_callback", [](Cast& c) { c.server.set_error_callback({}); }, "Server",
      &of_nothing},
 };
-// clang-format on
 
 std::string expected_object(const Verb& verb, Cast& cast) {
   const void* const address = verb.address(cast);
