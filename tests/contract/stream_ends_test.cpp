@@ -301,4 +301,21 @@ TEST_CASE("behind on_closed() the peer sees the end, though the loop goes on no 
   CHECK(far.ended());
 }
 
+TEST_CASE("streams that have read are closed through a queue of one entry", "[R6][R11]") {
+  Streams streams;
+  proa::Options with = options();
+  with.uring_entries = 1;
+  World world(with);
+  for (int i = 0; i < 8; ++i) line(streams, world).far.send("a");
+  const auto all = [&](bool (*holds)(const Stream&)) {
+    return std::all_of(streams.all().begin(), streams.all().end(), holds);
+  };
+  world.run_until("all have read",
+                  [&] { return all([](const Stream& s) { return s.received_bytes == 1; }); });
+  turns(world, 3);
+  for (Stream& stream : streams.all()) stream.close();
+  world.run_until("all are closed",
+                  [&] { return all([](const Stream& s) { return s.is_closed(); }); });
+}
+
 }  // namespace
