@@ -117,6 +117,7 @@ class FileHandler : public Handler {
 
  private:
   friend struct StarvedHook;
+  friend class HandlerLoop;
   struct Marks;
   using FileReading = detail::FileReading;
   using FileOutput = detail::FileOutput;
@@ -152,7 +153,10 @@ class FileHandler : public Handler {
   bool lacks_file() const noexcept;
   void take(File file) noexcept;
   void read_ahead() noexcept;
-  bool submit_read(Ahead& ahead) noexcept;
+  /// A block that it has waited for.
+  void lent(Buffer block) noexcept;
+  /// Into this block, or one of the pool's; false if there is none, or if that failed.
+  bool submit_read(Ahead& ahead, Buffer block = {}) noexcept;
   void deliver_next();
   Ahead* next_in_order() noexcept;
   void drop_ahead() noexcept;

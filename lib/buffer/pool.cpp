@@ -113,17 +113,17 @@ Block* Pool::take_block() noexcept {
 }
 
 // True only if the memory is there too, else whoever waits for a block would try again and again.
-bool Pool::has_block() noexcept {
-  if (receiving_ >= maximum_) collect_foreign();
-  return receiving_ < maximum_ && (free_blocks_ || collect_foreign() || grow());
+bool Pool::has_block(std::size_t aside) noexcept {
+  if (receiving_ + aside >= maximum_) collect_foreign();
+  return receiving_ + aside < maximum_ && (free_blocks_ || collect_foreign() || grow());
 }
 
-bool Pool::available() noexcept {
-  bool some = has_block();
+bool Pool::available(std::size_t aside) noexcept {
+  bool some = has_block(aside);
   if (!some) {
     // From here on another thread that gives one back wakes the loop; so look once more.
     awaited_.store(true);
-    some = has_block();
+    some = has_block(aside);
   }
   if (some && awaited_.load(std::memory_order_relaxed)) {
     awaited_.store(false, std::memory_order_relaxed);

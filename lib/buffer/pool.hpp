@@ -47,7 +47,12 @@ class Pool final : public BufferSource {
   Buffer take() noexcept override;
   /// If not, the caller is taken to wait for a block: another thread that gives one back wakes the
   /// loop.
-  bool available() noexcept override;
+  bool available() noexcept override { return available(aside_); }
+  /// Of the blocks that come back, so many are not lent until this is called again: another line
+  /// than that of the caller's receives has its turn (R8).
+  void set_aside(std::size_t blocks) noexcept { aside_ = blocks; }
+  /// The same, with what is set aside.
+  bool available_at_all() noexcept { return available(0); }
   void fill(Buffer& buffer, std::size_t size) noexcept override;
   /// A block to copy into, beyond `maximum` too; empty if memory is short.
   Buffer take_for_writing() noexcept;
@@ -72,7 +77,7 @@ class Pool final : public BufferSource {
   /// Somebody was told that there is no block though fewer than `maximum` are lent: memory is
   /// short.
   bool out_of_memory() noexcept {
-    return awaited_.load(std::memory_order_relaxed) && receiving_ < maximum_ && !available();
+    return awaited_.load(std::memory_order_relaxed) && receiving_ < maximum_ && !available_at_all();
   }
   /// Whether this thread may take references: it is the owner, or there is none yet.
   bool may_share() const noexcept;
@@ -88,7 +93,8 @@ class Pool final : public BufferSource {
   void give_back(detail::Segment* segment) noexcept;
   void release_elsewhere(detail::Segment* segment) noexcept;
   bool collect_foreign() noexcept;
-  bool has_block() noexcept;
+  bool available(std::size_t aside) noexcept;
+  bool has_block(std::size_t aside) noexcept;
   bool on_owner() const noexcept;
 
   const std::size_t block_size_;
@@ -98,6 +104,7 @@ class Pool final : public BufferSource {
   detail::Segment* free_segments_ = nullptr;
   std::size_t lent_ = 0;       // blocks out of the free list, the owner's view
   std::size_t receiving_ = 0;  // those of them that were taken to receive into
+  std::size_t aside_ = 0;      // those that are not lent for now
   std::vector<void*> slabs_;
   std::vector<void*> segment_slabs_;
   const std::size_t stride_;

@@ -147,14 +147,23 @@ void FileHandler::read_ahead() noexcept {
   }
 }
 
-bool FileHandler::submit_read(Ahead& ahead) noexcept {
+void FileHandler::lent(Buffer block) noexcept {
+  if (!reads() || !ready() || end_due_ || input_error_ != 0) return;
+  Ahead& ahead = ahead_[ahead_[0].busy() ? 1 : 0];
+  if (!ahead.busy()) submit_read(ahead, std::move(block));
+}
+
+bool FileHandler::submit_read(Ahead& ahead, Buffer block) noexcept {
   constexpr std::uint64_t last_offset = INT64_MAX;
   HandlerLoop& core = proactor_.core();
   Pool& pool = direct_ ? core.paged_pool() : core.pool();
   // The second one is for speed alone: it is not worth waiting for, nor an error.
   const bool second = ahead_[0].busy() || ahead_[1].busy();
-  if (second && (!pool.available() || next_read_ >= last_offset)) return false;
-  ahead.buffer = pool.take();
+  const bool may_take = !block && !core.awaited(pool);
+  if (second && !block && (!may_take || !pool.available() || next_read_ >= last_offset)) {
+    return false;
+  }
+  ahead.buffer = may_take ? pool.take() : std::move(block);
   if (!ahead.buffer) {
     core.await_buffer(*this, pool);
     return false;

@@ -91,11 +91,10 @@ void HandlerLoop::await_buffer(FileHandler& handler, const Pool& from) noexcept 
   (&from == &pool() ? starved_ : starved_paged_).push_back(handler);
 }
 
-void HandlerLoop::retry_starved(Pool& from, List<FileHandler, StarvedHook>& starved) noexcept {
-  if (starved.empty() || !from.available()) return;
-  while (FileHandler* const handler = starved.pop_front()) {
-    static_cast<Handler&>(*handler).notify_later(Handler::notice_read);
-  }
+bool HandlerLoop::lend(Pool& from, Line& line) noexcept {
+  bool lent = false;
+  for (; !line.empty() && from.available(); lent = true) line.pop_front()->lent(from.take());
+  return lent;
 }
 
 void HandlerLoop::close(Handler& handler) noexcept {
@@ -124,13 +123,23 @@ void HandlerLoop::close_all() noexcept {
 }
 
 void HandlerLoop::before_wait() noexcept {
-  retry_starved(pool(), starved_);
-  retry_starved(paged_pool(), starved_paged_);
+  lend(paged_pool(), starved_paged_);
+  // Receives take a block as soon as it is back; files look once per round. So they have turns: one
+  // round is that of the receives, and from the next one on a block is kept for the files.
+  pool().set_aside(0);
+  const bool files_turn = !starved_.empty() && lends_next_;
+  lends_next_ = !starved_.empty();
+  if (!files_turn) return;
+  if (lend(pool(), starved_)) {
+    lends_next_ = false;
+  } else {
+    pool().set_aside(1);
+  }
 }
 
 bool HandlerLoop::has_turn() const noexcept {
   return !noticed_.empty() || notified_.load(std::memory_order_acquire) != nullptr ||
-         (!starved_.empty() && pool().available()) ||
+         (!starved_.empty() && pool().available_at_all()) ||
          (!starved_paged_.empty() && paged_pool().available());
 }
 

@@ -50,8 +50,10 @@ class HandlerLoop final : public Core {
   void closed(Handler& handler) noexcept;
   /// An operation that a handler has in flight on no descriptor, or on another's, has ended.
   void ended_elsewhere(Handler& handler) noexcept;
-  /// The handler is given notice_read when the pool, which had no block for it, has one (R11).
-  void await_buffer(FileHandler& handler, const Pool& pool) noexcept;
+  /// The handler is lent() a block of the pool when those before it have theirs (R8, R11).
+  void await_buffer(FileHandler& handler, const Pool& from) noexcept;
+  /// Whether another handler waits for one.
+  bool awaited(const Pool& from) const noexcept { return !line_of(from).empty(); }
   template <class Visit>
   void each_open(Visit visit) {
     for (Handler* h = open_.front(); h; h = open_.after(*h)) visit(*h);
@@ -76,7 +78,11 @@ class HandlerLoop final : public Core {
   bool keeps_running() const noexcept override { return keeping_count_ > 0; }
   std::size_t residents() const noexcept override { return open_count_; }
 
-  void retry_starved(Pool& pool, List<FileHandler, StarvedHook>& starved) noexcept;
+  using Line = List<FileHandler, StarvedHook>;
+  const Line& line_of(const Pool& from) const noexcept {
+    return &from == &pool() ? starved_ : starved_paged_;
+  }
+  static bool lend(Pool& from, Line& line) noexcept;
   void close_when_settled(Handler& handler) noexcept;
   void dispatch(Handler& handler);
 
@@ -84,8 +90,9 @@ class HandlerLoop final : public Core {
   List<Handler, NoticeHook> noticed_;
   List<Handler, UnflushedHook> unflushed_;
   List<Handler, UnflushedHook> gathering_;
-  List<FileHandler, StarvedHook> starved_;  // wait for a block of the pool
-  List<FileHandler, StarvedHook> starved_paged_;
+  Line starved_;  // wait for a block of the pool, which receives take blocks of too
+  Line starved_paged_;
+  bool lends_next_ = false;  // the next round lends blocks to starved_ first
   std::size_t open_count_ = 0;
   std::size_t keeping_count_ = 0;  // open handlers that keep run() going
   std::atomic<Notifier*> notified_{nullptr};

@@ -1,0 +1,53 @@
+// Blocks of the pool are for sockets and for files, in turns (R8).
+#include <proa/requests.hpp>
+
+#include "contract/file_handler_rig.hpp"
+
+namespace {
+
+using namespace proa_test;
+
+TEST_CASE("M04: with few buffers, streams and a file that is read both go on",
+          "[file][R8][R11][M04]") {
+  const Folder folder;
+  std::list<Recording<proa::RecvBuffers>> streams;
+  Filings filings;
+  proa::Options few = options();
+  few.buffers = GENERATE(std::size_t{2}, std::size_t{4});
+  few.buffer_size = 1024;
+  World world(few);
+  std::vector<Peer*> peers;
+  std::size_t reads = 0;
+  for (std::size_t i = 0; i < 8; ++i) {
+    const Connection connection = world.pair(Link::path);
+    auto& stream = streams.emplace_back();
+    stream.then = [&reads, &stream = stream] {
+      ++reads;
+      stream.results.clear();
+      stream.request.buffer().reset();
+    };
+    stream.request.prepare(connection.descriptor());
+    world.submit(stream.request);
+    connection.far.send_pattern(1, std::size_t{1} << 30);
+    peers.push_back(&connection.far);
+  }
+  world.run_until("all buffers are in use", [&] { return reads > 500; });
+  // Read again from its beginning whenever it ends.
+  Filing& file = filings.add(*world);
+  file.ended = [&] {
+    file.received.clear();
+    file.start_reading(0);
+  };
+  file.open(folder.file("a", pattern(1, 10000)), proa::OpenFlags::read);
+  file.start_reading();
+  for (int i = 0; i < 20; ++i) {
+    const std::size_t file_before = file.reads;
+    world.run_until("the file is read", [&] { return file.reads > file_before; });
+    const std::size_t before = reads;
+    world.run_until("the streams are read", [&] { return reads > before + 8; });
+  }
+  file.close();
+  for (Peer* peer : peers) peer->close();
+}
+
+}  // namespace
