@@ -103,6 +103,7 @@ class Handler {
   void rest() noexcept;          // open -> idle without on_closed(); nothing may be in flight
   void reopen_later() noexcept;  // notice_reopen behind on_closed(), if it is not destroyed there
   void became_closed();
+  void go_on(bool served) noexcept;
   void left_behind() noexcept;
   void unanswered() noexcept;  // on_error() has returned, and nothing more comes by itself
   [[noreturn]] void misused(const char* how) const noexcept;

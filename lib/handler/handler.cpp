@@ -121,20 +121,38 @@ void Handler::reopen_later() noexcept {
   notices_ = static_cast<std::uint16_t>(notices_ | notice_reopen);
 }
 
-// What is to be done behind on_closed() is noted before, because the object may be gone then.
+// The object may be gone behind on_closed(): its destructor takes it out of the list then.
 void Handler::became_closed() {
   release_resources();
   ServerCore* const server = std::exchange(server_, nullptr);
-  unsigned later = notices_ & notice_reopen;
-  if (server) later |= notice_left;
+  const unsigned reopens = notices_ & notice_reopen;
   rest();
+  notices_ = static_cast<std::uint16_t>(reopens);
   socket_.close();
   if (server) server->gone();
-  if (later != 0) {
-    notices_ = static_cast<std::uint16_t>(later);
-    proactor_.core().notify_idle(*this);
-  }
+  List<Handler, NoticeHook> still_there;
+  struct GoOn {
+    List<Handler, NoticeHook>& those;
+    const bool served;
+    ~GoOn() {
+      if (Handler* const handler = those.pop_front()) handler->go_on(served);
+    }
+  } const go_on{still_there, server != nullptr};  // also if on_closed() throws
+  still_there.push_back(*this);
   on_closed();
+}
+
+void Handler::go_on(bool served) noexcept {
+  if ((notices_ & notice_reopen) != 0) {
+    notices_ = static_cast<std::uint16_t>(notices_ & ~notice_reopen);
+    dispatch(notice_reopen);
+  }
+  if (state_ == State::idle && served) {
+    notices_ |= notice_left;
+    proactor_.core().notify_idle(*this);
+  } else if (notices_ != 0) {
+    proactor_.core().notify_later(*this);  // what on_closed() has begun
+  }
 }
 
 void Handler::unanswered() noexcept {

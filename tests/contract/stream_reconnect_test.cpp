@@ -64,6 +64,8 @@ TEST_CASE("a connect() behind close() begins when on_closed() has returned", "[R
     expected = {"error", "closed"};
   }
   client.connect(nowhere);
+  wait_closed(world, client);
+  CHECK(client.is_open() == (expected.back() == "open"));  // at once: run() goes on
   world.run_until("all of it came", [&] { return client.events.size() >= expected.size(); });
   turns(world, 5);
   CHECK(client.events == expected);
