@@ -36,8 +36,8 @@ class StreamFilter {
   /// when the kernel has taken what was sent by then.
   virtual void on_written(Buffer data) = 0;
   /// The protocol has called half_close() or finish(), and all that was sent is at the kernel: the
-  /// place for last words. What was sent here goes out before the end.
-  virtual void on_finished() {}
+  /// place for last words. The end goes out behind them, when end() was called, here or later.
+  virtual void on_finished() { end(); }
   /// Whether on_received() is to come although the protocol does not read: a filter that waits for
   /// its peer's first words says so.
   virtual bool wants_input() const noexcept { return false; }
@@ -46,6 +46,8 @@ class StreamFilter {
   void give(Buffer data) noexcept;
   /// For the peer, behind what was sent before. Dropped where the stream sends no more.
   void send(Buffer data) noexcept;
+  /// Behind on_finished(): what was sent by now was all.
+  void end() noexcept;
   /// The connection is of no use any more: on_error() follows behind on_read() for what was given.
   void fail(std::error_code error) noexcept;
   /// Of the stream; take_buffer() has blocks. Not before set_filter().

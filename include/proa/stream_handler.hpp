@@ -197,6 +197,7 @@ class StreamHandler : public Handler {
   void received_by_filter(Buffer data);
   void given_by_filter(Buffer data) noexcept;
   void sent_by_filter(Buffer data) noexcept;
+  void filter_ended() noexcept;
   void filter_failed(std::error_code error) noexcept;
   void write_filtered(Buffer data) noexcept;
   void write_filtered(const Bytes* pieces, std::size_t count, std::size_t size) noexcept;
@@ -223,6 +224,8 @@ class StreamHandler : public Handler {
   bool take_last_input(Buffer& buffer) noexcept;
   void pronounce();
   void broken(std::error_code error);
+  void opened();
+  void end_output_if_sent() noexcept;
   void end_output() noexcept;
   void release_resources() noexcept override;
   Timing* timing() noexcept;

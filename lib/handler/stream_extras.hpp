@@ -14,10 +14,16 @@ struct StreamHandler::Extras {
   /// A write that was queued before there was a filter: as many bytes as are sent.
   static constexpr std::size_t as_sent = SIZE_MAX;
 
+  enum class LastWords : std::uint8_t {
+    none,
+    asked,  // the filter was told that the protocol has finished
+    said,   // and has called end()
+  };
+
   Watermarks watermarks;
   std::unique_ptr<StreamFilter> filter;
   MarkQueue<std::size_t> payloads;  // of the writes that are queued, if there is a filter
-  bool last_words = false;          // the filter was told that the protocol has finished
+  LastWords last_words = LastWords::none;
 };
 
 inline StreamFilter* StreamHandler::filter() const noexcept {

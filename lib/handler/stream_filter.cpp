@@ -89,11 +89,19 @@ std::size_t StreamHandler::payload_written() noexcept {
   return payload == Extras::as_sent ? sent : payload;
 }
 
-// Whether the filter has something to send before the end.
+// Whether the end waits for something that the filter has to send before it.
 bool StreamHandler::has_last_words() noexcept {
-  if (!filter() || std::exchange(extras_->last_words, true)) return false;
-  filter()->on_finished();
-  return !queue_.empty();
+  if (!filter()) return false;
+  if (extras_->last_words == Extras::LastWords::none) {
+    extras_->last_words = Extras::LastWords::asked;
+    filter()->on_finished();
+  }
+  return extras_->last_words != Extras::LastWords::said || !queue_.empty();
+}
+
+void StreamHandler::filter_ended() noexcept {
+  extras_->last_words = Extras::LastWords::said;
+  notify_later(notice_written);  // the end may go out now
 }
 
 void StreamHandler::given_by_filter(Buffer data) noexcept {
@@ -115,6 +123,7 @@ void StreamHandler::filter_failed(std::error_code error) noexcept {
 
 void StreamFilter::give(Buffer data) noexcept { stream_->given_by_filter(std::move(data)); }
 void StreamFilter::send(Buffer data) noexcept { stream_->sent_by_filter(std::move(data)); }
+void StreamFilter::end() noexcept { stream_->filter_ended(); }
 void StreamFilter::fail(std::error_code error) noexcept { stream_->filter_failed(error); }
 Proactor& StreamFilter::proactor() const noexcept { return stream_->proactor(); }
 

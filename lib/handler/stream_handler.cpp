@@ -96,20 +96,21 @@ void StreamHandler::connect_ended(const Result& result) {
   if (closing()) return;
   if (result.error) return not_connected(result.error);
   connection_ = Connection::opened;
+  opened();
+}
+
+void StreamHandler::opened() {
   proactor_.core().flush_later(*this);
   resume_held();
   tell_filter_connected();
-  if (ends(output_) && queue_.empty()) end_output();
+  if (ends(output_)) end_output_if_sent();
   if (!closing()) on_open();
 }
 
 void StreamHandler::dispatch(Notice notice) {
   switch (notice) {
     case notice_open:
-      proactor_.core().flush_later(*this);
-      resume_held();
-      tell_filter_connected();
-      return on_open();
+      return opened();
     case notice_written:
       return tell_written();
     case notice_reopen:
@@ -141,7 +142,7 @@ void StreamHandler::half_close() noexcept {
   if (!live() || output_ != Output::open) return;
   output_ = after(output_, OutputEvent::half_close);
   need_connection();
-  if (connected() && queue_.empty() && !sending()) end_output();
+  end_output_if_sent();
 }
 
 void StreamHandler::finish() noexcept {
@@ -157,7 +158,11 @@ void StreamHandler::finish() noexcept {
     arm_timer();
   }
   update_reading();
-  if (connected() && queue_.empty() && !sending()) end_output();
+  end_output_if_sent();
+}
+
+void StreamHandler::end_output_if_sent() noexcept {
+  if (connected() && announced() && queue_.empty() && !sending()) end_output();
 }
 
 // Everything was sent. Behind finish() the peer's end is awaited, because closing with input unread

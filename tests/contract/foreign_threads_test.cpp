@@ -182,6 +182,8 @@ const Verb verbs[] = {
      stream},
     {"StreamHandler::set_watermarks", [](Cast& c) { c.stream.set_watermarks({}); }, "StreamHandler",
      stream},
+    {"StreamHandler::set_filter", [](Cast& c) { c.stream.set_filter(nullptr); }, "StreamHandler",
+     stream},
 
     {"AcceptHandler::listen", [](Cast& c) { (void)c.acceptor.listen(c.here); }, "AcceptHandler",
      acceptor},

@@ -29,7 +29,10 @@ class Framing : public proa::StreamFilter {
     if (!greeted_) return (void)waiting_.append(data.text());
     say(frame, data.text());
   }
-  void on_finished() override { say(farewell, {}); }
+  void on_finished() override {
+    finished_ = true;
+    if (greeted_) part();
+  }
   std::error_code on_ended() override {
     return ended_ ? std::error_code() : std::make_error_code(std::errc::connection_aborted);
   }
@@ -50,6 +53,7 @@ class Framing : public proa::StreamFilter {
     if (what == greeting) {
       greeted_ = true;
       if (!waiting_.empty()) say(frame, std::exchange(waiting_, {}));
+      if (finished_) part();
     } else if (what == farewell) {
       ended_ = true;
     } else if (what == frame && greeted_) {
@@ -59,6 +63,10 @@ class Framing : public proa::StreamFilter {
     } else {
       fail(std::make_error_code(std::errc::bad_message));
     }
+  }
+  void part() {
+    say(farewell, {});
+    end();
   }
   void say(char what, std::string_view bytes) {
     do {
@@ -81,6 +89,7 @@ class Framing : public proa::StreamFilter {
 
   bool greeted_ = false;
   bool ended_ = false;
+  bool finished_ = false;
   std::string waiting_, came_;
 };
 
@@ -110,6 +119,10 @@ TEST_CASE("what is written through filters is read through them, both ways, and 
   pair.b.expect_pattern(1);
   pair.a.write(Bytes(pattern(1, size)));
   pair.b.write(Bytes(pattern(2, size)));
+  SECTION("one ends at once, one behind on_open()") {
+    wait_open(world, pair.b);
+    turns(world, 3);
+  }
   pair.a.half_close();
   pair.b.half_close();
   wait_closed(world, pair.a);
