@@ -148,7 +148,7 @@ void FileHandler::read_ahead() noexcept {
 }
 
 void FileHandler::lent(Buffer block) noexcept {
-  if (!reads() || !ready() || end_due_ || input_error_ != 0) return;
+  if (reading_ != FileReading::on || held_back() || !ready()) return;
   Ahead& ahead = ahead_[ahead_[0].busy() ? 1 : 0];
   if (!ahead.busy()) submit_read(ahead, std::move(block));
 }
