@@ -24,6 +24,7 @@ struct StreamHandler::Extras {
   std::unique_ptr<StreamFilter> filter;
   MarkQueue<std::size_t> payloads;  // of the writes that are queued, if there is a filter
   LastWords last_words = LastWords::none;
+  bool receiving = false;  // the filter is in on_received(); what it gives is told behind that
 };
 
 inline StreamFilter* StreamHandler::filter() const noexcept {

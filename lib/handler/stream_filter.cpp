@@ -46,7 +46,13 @@ void StreamHandler::tell_filter_connected() {
 }
 
 void StreamHandler::received_by_filter(Buffer data) {
-  filter()->on_received(std::move(data));
+  {
+    struct Receiving {
+      bool& flag;
+      ~Receiving() { flag = false; }
+    } const receiving{extras_->receiving = true};
+    filter()->on_received(std::move(data));
+  }
   if (!reads()) return update_reading();  // it may want no more
   if (!held_.empty()) give_held();
 }
@@ -107,7 +113,7 @@ void StreamHandler::filter_ended() noexcept {
 void StreamHandler::given_by_filter(Buffer data) noexcept {
   if (data.empty() || !live() || !gives(input_)) return;
   held_.push(std::move(data));
-  notify_later(notice_read);
+  if (!extras_->receiving) notify_later(notice_read);
 }
 
 void StreamHandler::sent_by_filter(Buffer data) noexcept {

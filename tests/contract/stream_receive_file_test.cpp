@@ -111,7 +111,7 @@ TEST_CASE("while reading is stopped nothing goes on, and nothing is lost", "[fil
   CHECK(first_difference(5, contents(folder.path("a"))) == no_difference);
 }
 
-TEST_CASE("a file to a socket to a file, in both directions at once", "[file]") {
+TEST_CASE("a file to a socket to a file, in both directions at once", "[file][send_file]") {
   const Folder folder;
   Stores stores;
   World world;

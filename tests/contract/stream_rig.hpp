@@ -92,7 +92,8 @@ class Stream : public proa::StreamHandler {
       difference = first_difference(seed_, data.text(), received_bytes);
     }
     received_bytes += data.size();
-    if (recorded_) CHECK(tape_.received >= received_bytes);
+    // What a test gives back to receive_file() is read again.
+    if (recorded_ && tape_.received < data.size()) FAIL("the filter did not see it");
     if (read) read(data);
     if (echoes) write(std::move(data));
     most_queued = std::max(most_queued, queued());
@@ -100,7 +101,7 @@ class Stream : public proa::StreamHandler {
   void on_write(std::size_t bytes) override {
     note("write");
     writes.push_back(bytes);
-    if (recorded_) CHECK(tape_.written >= bytes);
+    if (recorded_ && tape_.written < bytes) FAIL("the filter did not see it");
     if (written) written(bytes);
   }
   void on_drained() override {
