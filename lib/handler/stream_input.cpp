@@ -72,7 +72,8 @@ void StreamHandler::received(RecvBuffers& request, const Result& result) {
   if (verdict_ != Verdict::none) return notify_later(notice_read);
   if (!ended) return update_reading();
   if (output_ == Output::lingering) return close();
-  if (receiving_file()) return notify_later(notice_read);
+  // A send that has failed already is told of in this round, in place of the end.
+  if (receiving_file() || sending()) return notify_later(notice_read);
   if (held_.empty() && reads()) tell_end();
 }
 
