@@ -36,11 +36,11 @@ struct Channel {
   std::array<Operation*, 2> active{};
   std::array<OperationList, 2> waiting;
   void* owner = nullptr;  // a handler's, which the core does not look at
-  bool closing = false;   // the owner is told when the last operation has ended
   // Pending, but not among `pending`: behind it the number may be another file's.
   Operation* close_file = nullptr;
   std::uint32_t pending = 0;
   std::array<bool, 2> continuous{};  // one that goes on has the direction for itself
+  bool closing = false;              // the owner is told when the last operation has ended
 };
 
 class Core : private BlockingCalls, private DescriptorWatch, private Process {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <list>
+#include <optional>
 #include <vector>
 
 #include "raw.hpp"
@@ -85,19 +86,29 @@ TEST_CASE("a foreign loop does not sleep before changes are made", "[embedding][
 
 TEST_CASE("changes that wait die with their descriptor", "[R2][kqueue]") {
   if (!over_kqueue()) return;
+  Read first;
   Read read;
   World world;
+  const Connection line = world.pair(Link::path);
   proa::Socket near = std::move(world.pair(Link::path).near);
   int ends[2];
   REQUIRE(plain_pipe(ends));
   const Raw reading_end(ends[0]);
   const Raw writing_end(ends[1]);
   const int number = near.descriptor().number;
-  world.submit(read.from(near.descriptor()));
-  world->cancel(read.request);
-  near.close();
-  const Raw foreign(::dup2(reading_end.number, number));
-  writing_end.write("of no concern");
+  // All of this happens within one round, before the next kevent(2) takes the changes along.
+  std::optional<Raw> foreign;
+  first.then = [&] {
+    world.submit(read.from(near.descriptor()));
+    world->cancel(read.request);
+  };
+  read.then = [&] {
+    near.close();
+    foreign.emplace(::dup2(reading_end.number, number));
+    writing_end.write("of no concern");
+  };
+  line.far.send("now");
+  world.submit(first.from(line.descriptor()));
   world.run_until("it was cancelled", [&] { return read.done(); });
   const proa::KeepAlive idle(*world);
   world->run_once(20ms);

@@ -22,6 +22,7 @@
 
 #include "backend/uring/uring.hpp"
 #include "buffer/pool.hpp"
+#include "proactor/requests.hpp"
 #include "support/catch.hpp"
 #include "support/hang.hpp"
 #include "sys/sys.hpp"
@@ -138,6 +139,9 @@ struct UringRig {
       outcomes_of[operation].push_back(outcome);
       ++results;
       if (outcome.more) proa::OperationAccess::take_bytes(*operation);
+      // As the core does: what an earlier result brought does not come with an end.
+      const bool ended = operation->opcode() == proa::Opcode::recv_buffers && outcome.bytes == 0;
+      if (outcome.error != 0 || ended) proa::discard(*operation);
       if (delivered) delivered(*operation, outcome);
     }
   }
