@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <memory>
 #include <proa/proa.hpp>
 #include <string>
@@ -75,7 +76,10 @@ class Child {
     if (process_ != 0) return;
     std::signal(SIGABRT, SIG_DFL);  // not for Catch to report
     ::alarm(120);
-    proa::set_misuse_hook([](const char*) { ::_exit(99); });
+    proa::set_misuse_hook([](const char* what) {
+      (void)std::fprintf(stderr, "in the child: %s\n", what);
+      ::_exit(99);
+    });
     ::_exit(life());
   }
   ~Child() {

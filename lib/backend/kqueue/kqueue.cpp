@@ -118,7 +118,6 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
   long count_signal(int signal, SignalCounter* counter) noexcept override {
     if (!sys::counts_all_signals) return -EOPNOTSUPP;
     if (process_.inherited()) return 0;
-    counted_[static_cast<std::size_t>(signal)] = counter;
     const struct kevent asked = change(signal, EVFILT_SIGNAL, counter ? EV_ADD : EV_DELETE, 0,
                                        reinterpret_cast<std::uint64_t>(counter));
     if (!counter) {
@@ -126,7 +125,10 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
         if (each.filter == EVFILT_SIGNAL && each.ident == asked.ident) each.data = 0;
       }
     }
-    return sys::kevent(kqueue_, &asked, 1, nullptr, 0, nullptr);
+    const long result = sys::kevent(kqueue_, &asked, 1, nullptr, 0, nullptr);
+    // What the kernel refuses is not asked for again by reopen().
+    counted_[static_cast<std::size_t>(signal)] = result < 0 ? nullptr : counter;
+    return result;
   }
 
   int native_handle() const noexcept override { return kqueue_; }
