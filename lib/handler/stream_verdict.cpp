@@ -31,6 +31,8 @@ void StreamHandler::judge(Verdict verdict) noexcept {
 
 void StreamHandler::look() {
   if (recv_.pending()) return;  // its end comes back here
+  // finish() waited for the peer's end, and that came while the timeout was judged.
+  if (output_ == Output::lingering && input_ == Input::over) return close();
   if (verdict_ == Verdict::timeout) return look_at_silence();
   if (is_error(verdict_) && !wants_input_ && gives(input_)) return keep_last_input();
   give_last_input();
