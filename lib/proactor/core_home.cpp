@@ -45,7 +45,7 @@ void Core::adopt() noexcept {
 
 void Core::let_go() noexcept {
   for (Workers* each = workers_.front(); each; each = workers_.after(*each)) each->disown();
-  posts_.close();
+  posts_.disown();
   pool_->disown();
   paged_pool_->disown();
 }

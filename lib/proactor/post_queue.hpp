@@ -24,6 +24,12 @@ class PostQueue {
   }
   /// From now on push() refuses; what is queued is dropped unrun.
   void close() noexcept;
+  /// The same in a child of fork(2): what is queued are copies of the parent's posts, which the
+  /// child may have destroyed already. None of them is touched.
+  void disown() noexcept {
+    head_.store(closed(), std::memory_order_relaxed);
+    taken_ = nullptr;
+  }
   static void run(Post& post) { post.run_(post); }
 
  private:
