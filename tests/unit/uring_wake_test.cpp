@@ -1,8 +1,13 @@
 // How the uring backend sleeps and is woken.
+#include <sys/syscall.h>
 #include <sys/time.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <csignal>
+#include <fstream>
 #include <thread>
 
 #include "uring_rig.hpp"
@@ -35,6 +40,25 @@ bool settles(UringRig& rig, int handle) {
   return false;
 }
 
+// Tasks of the whole machine that wait for a disk, by the kernel's count (proc_stat(5)).
+std::size_t blocked_tasks() {
+  std::ifstream stat("/proc/stat");
+  std::string name;
+  std::size_t count = 0;
+  while (stat >> name) {
+    if (name == "procs_blocked" && stat >> count) return count;
+  }
+  return 0;
+}
+
+bool sleeps(long thread) {
+  std::ifstream stat("/proc/self/task/" + std::to_string(thread) + "/stat");
+  std::string text;
+  std::getline(stat, text);
+  const std::size_t name_end = text.rfind(')');
+  return name_end != std::string::npos && text.compare(name_end, 3, ") S") == 0;
+}
+
 }  // namespace
 
 TEST_CASE("uring: a wait is never shorter than asked for, and sleeps") {
@@ -49,6 +73,41 @@ TEST_CASE("uring: a wait is never shorter than asked for, and sleeps") {
     CHECK(rig.counters.waits - waits == 1);
   }
   CHECK(slept(rig, 0ms) < hang);
+}
+
+// Monitors take tasks in I/O wait for a slow disk (/proc/pressure/io, the load average).
+TEST_CASE("uring: threads that sleep in a wait do not count as waiting for a disk") {
+  UringRig asked(any_release());
+  const auto features = asked.backend->features();
+  if (std::find(features.begin(), features.end(), "sleep without I/O wait") == features.end()) {
+    return;  // before Linux 6.15 they do (docs/BACKENDS.md)
+  }
+  constexpr std::size_t sleepers = 16;  // more tasks than other programs may have there
+  std::array<std::atomic<UringRig*>, sleepers> rigs{};
+  std::array<std::atomic<long>, sleepers> ids{};
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < sleepers; ++i) {
+    threads.emplace_back([&, i] {
+      UringRig rig(any_release());
+      rig.turn(0ms);
+      ids[i] = ::syscall(SYS_gettid);
+      rigs[i] = &rig;
+      rig.turn(2 * hang);
+      while (rigs[i] != nullptr) std::this_thread::yield();  // wake() is done with the rig
+    });
+  }
+  for (const auto& id : ids) {
+    while (id == 0 || !sleeps(id)) std::this_thread::yield();
+  }
+  auto blocked = blocked_tasks();
+  const auto until = std::chrono::steady_clock::now() + 2s;  // for others that wait for a disk
+  while (blocked >= sleepers && std::chrono::steady_clock::now() < until) blocked = blocked_tasks();
+  CHECK(blocked < sleepers);
+  for (auto& rig : rigs) {
+    rig.load()->backend->wake();
+    rig = nullptr;
+  }
+  for (std::thread& thread : threads) thread.join();
 }
 
 TEST_CASE("uring: wake ends a wait that another thread sleeps in") {

@@ -8,6 +8,8 @@
 #include <charconv>
 #include <system_error>
 
+#include "sys/linux.hpp"
+
 namespace proa::uring {
 
 const Row table[] = {
@@ -57,6 +59,8 @@ const Row table[] = {
     {Sort::setup_flag, IORING_SETUP_COOP_TASKRUN, release(5, 19), "COOP_TASKRUN"},
     {Sort::setup_flag, IORING_SETUP_SINGLE_ISSUER, release(6, 0), "SINGLE_ISSUER"},
     {Sort::setup_flag, IORING_SETUP_DEFER_TASKRUN, release(6, 1), "DEFER_TASKRUN"},
+
+    {Sort::enter_flag, sys::uring_enter_no_iowait, release(6, 15), "NO_IOWAIT"},
 
     {Sort::op_flag, poll_multishot, release(5, 13), "multishot poll"},
     {Sort::op_flag, accept_multishot, release(5, 19), "multishot accept"},

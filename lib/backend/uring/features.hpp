@@ -21,6 +21,7 @@ enum class Sort : unsigned char {
   register_call,  ///< io_uring_register(2), all before the ring is enabled
   sqe_flag,       ///< IOSQE_*
   setup_flag,     ///< IORING_SETUP_*
+  enter_flag,     ///< IORING_ENTER_*, of the sleeping call
   op_flag,        ///< OpFlag: flags of single opcodes, which no probe tells of
 };
 
@@ -52,6 +53,7 @@ struct Features {
   bool multishot_recv = false;
   bool poll_first = false;
   bool multishot_poll = false;
+  bool no_iowait = false;  ///< the kernel does not count a thread that sleeps as one in I/O wait
   std::uint64_t file_opcodes = 0;  ///< a bit for each that may be used
 
   bool has_file_opcode(unsigned opcode) const noexcept { return (file_opcodes >> opcode & 1) != 0; }

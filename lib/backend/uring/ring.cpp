@@ -11,6 +11,7 @@
 #include <memory>
 #include <vector>
 
+#include "sys/linux.hpp"
 #include "sys/sys.hpp"
 
 namespace proa::uring {
@@ -149,6 +150,10 @@ std::string Ring::ask(Release allowed) {
     }
   }
   features_.release = std::min(kernel, allowed);
+  if (allowed < since(Sort::enter_flag, sys::uring_enter_no_iowait)) {
+    ring_.features &= ~sys::uring_feature_no_iowait;
+  }
+  features_.no_iowait = (ring_.features & sys::uring_feature_no_iowait) != 0;
   features_.multishot_accept = features_.release >= since(Sort::op_flag, accept_multishot);
   features_.multishot_recv = features_.release >= since(Sort::op_flag, recv_multishot);
   features_.poll_first = features_.release >= since(Sort::op_flag, poll_first);
