@@ -1,8 +1,8 @@
 #pragma once
 
-// Memory for message headers and lists of pieces, from the filling of an SQE until the kernel has
-// taken it. They need not live longer, because the kernel copies what it still needs
-// (IORING_FEAT_SUBMIT_STABLE, Linux 5.5).
+// The arena holds message headers and lists of pieces from the moment when the backend fills an SQE
+// until the kernel has taken the SQE. The backend may reuse the memory then, because the kernel
+// copies what it still needs (IORING_FEAT_SUBMIT_STABLE, Linux 5.5).
 
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -14,7 +14,7 @@
 
 namespace proa::uring {
 
-/// A message header; its pieces are behind it in memory.
+/// A message header. The pieces of the message follow the header in memory.
 struct Message {
   msghdr header{};
   iovec* pieces() noexcept { return reinterpret_cast<iovec*>(this + 1); }
@@ -22,7 +22,8 @@ struct Message {
 
 class Arena {
  public:
-  static constexpr std::size_t size = std::size_t{256} << 10;  // mapped, but touched only as used
+  // the kernel provides a page only when the arena first uses it
+  static constexpr std::size_t size = std::size_t{256} << 10;
 
   Arena() noexcept = default;
   Arena(const Arena&) = delete;
@@ -41,7 +42,8 @@ class Arena {
     memory_ = nullptr;
     used_ = 0;
   }
-  /// nullptr when this batch is full: the operation waits for the next one.
+  /// Returns nullptr if the arena has no room left: the operation waits until the kernel has taken
+  /// all SQEs, and reset() empties the arena.
   Message* take(std::size_t pieces) noexcept {
     const std::size_t bytes = sizeof(Message) + pieces * sizeof(iovec);
     if (size - used_ < bytes) return nullptr;
@@ -49,7 +51,7 @@ class Arena {
     used_ += bytes;
     return new (taken) Message;
   }
-  /// Gives back the memory of the last take() from `end` on.
+  /// Shortens what the last take() returned: the memory from `end` on is free again.
   void trim(const void* end) noexcept {
     used_ = static_cast<std::size_t>(static_cast<const char*>(end) - memory_);
   }

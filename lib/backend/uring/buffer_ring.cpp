@@ -1,8 +1,9 @@
-// Provided buffers. The ring has entries for all blocks that may ever be lent, but is kept filled
-// only as far as the kernel has shown to need: fewer blocks go round and stay warm. Blocks are
-// added once per turn of the loop with one advance of the tail. One busy connection can take all of
-// them in one pass of the kernel: quotas are soft by that pass, and the refill at
-// the next wait makes up for it. Upholds R11 (an empty ring is not an error).
+// The ring has an entry for every block that the pool may ever lend to the kernel. The backend
+// keeps only as many blocks in the ring as the kernel has shown to need, because a few blocks that
+// go round stay in the cache. Once per turn of the loop the backend adds the missing blocks and
+// moves the ring's tail once. One busy connection can use up all blocks of the ring during one
+// entry into the kernel; the refill before the next entry serves the other connections again.
+// Upholds R11 (an empty ring is not an error).
 #include "backend/uring/buffer_ring.hpp"
 
 #include <algorithm>
@@ -51,7 +52,8 @@ long BufferRing::open(Ring& ring, std::size_t buffers) {
 void BufferRing::refill() noexcept {
   if (wanting_) target_ = std::min(target_ * 2, limit_);
   wanting_ = false;
-  // As bytes, because newer headers declare the entries in a way that C++ lays out differently.
+  // Newer headers declare the entries in a way that C++ lays out differently, so this code computes
+  // the address of the entries itself.
   auto* const entries = reinterpret_cast<io_uring_buf*>(ring_);
   unsigned added = 0;
   while (in_ring_ < target_ && source_.available()) {
@@ -73,7 +75,7 @@ void BufferRing::refill() noexcept {
 Buffer BufferRing::take(std::uint16_t id, std::size_t size) noexcept {
   Buffer buffer(segments_[id]);
   segments_[id] = nullptr;
-  free_ids_.push_back(id);  // never beyond what open() made room for
+  free_ids_.push_back(id);  // open() reserved room for all ids, so this does not allocate
   --in_ring_;
   source_.fill(buffer, size);
   return buffer;

@@ -1,7 +1,7 @@
 #pragma once
 
-// The ring of provided buffers (Linux 5.19): blocks of the pool that the kernel picks from when
-// data comes, so that an idle connection owns none.
+// The ring of provided buffers (Linux 5.19). The backend puts blocks of the pool into the ring, and
+// the kernel picks one when data comes for a receive. So an idle connection owns no block.
 
 #include <liburing.h>
 
@@ -24,21 +24,25 @@ class BufferRing {
   explicit BufferRing(BufferSource& source) noexcept : source_(source) {}
   BufferRing(const BufferRing&) = delete;
   BufferRing& operator=(const BufferRing&) = delete;
-  /// The kernel must be done with the ring: destroy it after the Ring.
+  /// The kernel uses the memory of this ring for as long as the Ring exists: destroy the Ring
+  /// first.
   ~BufferRing() { close(); }
 
-  /// Registers room for `buffers` blocks, filled with none. 0 or -errno.
+  /// Registers a ring with room for `buffers` blocks, and puts none in. 0 or -errno.
   long open(Ring& ring, std::size_t buffers);
   void close() noexcept;
   bool is_open() const noexcept { return ring_ != nullptr; }
 
-  /// Makes up for the blocks that were taken, from the pool and as far as it has any.
+  /// Takes blocks from the pool and adds them to the ring, until the ring has as many as it should
+  /// have or the pool has none.
   void refill() noexcept;
-  /// The kernel ran out: keep twice as many in the ring from the next refill() on.
+  /// The kernel found no block in the ring: the next refill() doubles the number of blocks that the
+  /// ring should have.
   void grow() noexcept { wanting_ = true; }
-  /// The block that the kernel filled with `size` bytes.
+  /// Returns the block with this id, which the kernel has filled with `size` bytes.
   Buffer take(std::uint16_t id, std::size_t size) noexcept;
-  /// A block that the kernel picked and did not need.
+  /// Gives the block with this id back to the pool: the kernel picked the block, but put nothing
+  /// in.
   void put_back(std::uint16_t id) noexcept { take(id, 0); }
 
  private:
@@ -50,7 +54,7 @@ class BufferRing {
   unsigned target_ = 0;
   unsigned in_ring_ = 0;
   bool wanting_ = false;
-  std::vector<detail::Segment*> segments_;  // by buffer id
+  std::vector<detail::Segment*> segments_;  // the blocks in the ring; the index is the buffer id
   std::vector<std::uint16_t> free_ids_;
 };
 

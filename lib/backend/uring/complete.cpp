@@ -1,8 +1,9 @@
-// The io_uring backend, from CQEs to results. Most results are the operation's at once; the others
-// start it again: an EAGAIN (poll first), a short send, a multishot operation that the kernel
-// ended, a receive without a buffer. Upholds R2 (every CQE without F_MORE ends the operation or
-// starts it again), R4 (what succeeded before a cancel is delivered first) and R11 (none of these
-// reaches the user).
+// The io_uring backend makes results of CQEs. Most CQEs are the result of an operation. After some
+// of them the backend starts the operation again: after EAGAIN (it waits for readiness first),
+// after a short send, after the kernel has ended a multishot operation, and after a receive found
+// no block. Upholds R2 (every CQE without F_MORE ends its operation or starts the operation again),
+// R4 (the backend delivers what succeeded before a cancel) and R11 (the user sees none of these
+// restarts).
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -57,7 +58,8 @@ Operation* UringBackend::complete(const Completion& completion) noexcept {
   }
 }
 
-// A completion of something that is gone; what it carries must not leak.
+// The CQE belongs to an operation that has left its slot. The CQE may carry a block or an accepted
+// socket: the backend gives the block back and closes the socket.
 void UringBackend::drop(const Completion& completion, unsigned kind) noexcept {
   ++counters_.stale_events;
   if (completion.has_buffer()) buffers_.put_back(completion.buffer());
@@ -66,7 +68,8 @@ void UringBackend::drop(const Completion& completion, unsigned kind) noexcept {
   }
 }
 
-// Starts an operation again that was turned away for now; ends it with any other result.
+// After EAGAIN or EINTR the backend starts the operation again. Any other result ends the
+// operation, and so does every result of an operation that is cancelled.
 Operation* UringBackend::go_on_or_end(Operation& operation, long result) noexcept {
   if (!transient(result) || has(operation, ending)) return end(operation, result);
   ++counters_.retries;
@@ -135,7 +138,7 @@ Operation* UringBackend::received_buffers(RecvBuffers& recv,
       return nullptr;
     }
     if (provided && result == -ECANCELED && !has(recv, ending)) {
-      go_on(recv);  // its guard had it look again
+      go_on(recv);  // guard_ended() has cancelled the receive so that it reads again
       return nullptr;
     }
     if (!provided && transient(result)) {
@@ -163,7 +166,7 @@ Operation* UringBackend::accepted(Accept& accept, const Completion& completion) 
   const long result = completion.result;
   if (result < 0) {
     if (completion.more()) return nullptr;
-    // The listener itself is well.
+    // The error belongs to one connection that died in the queue; the listener goes on accepting.
     if (died_in_queue(accept.descriptor(), result) && !has(accept, ending)) {
       ++counters_.retries;
       start(accept);
@@ -188,12 +191,13 @@ Operation* UringBackend::accepted(Accept& accept, const Completion& completion) 
 Operation* UringBackend::connected(Connect& connect, long result) noexcept {
   if (has(connect, ending)) return end(connect, result);
   switch (-result) {
-    case EAGAIN:  // a UNIX socket whose backlog is full: no event tells of room there
+    // the backlog of the UNIX listener is full, and the kernel has no event for room there
+    case EAGAIN:
       ++counters_.retries;
       set(connect, delaying);
       start_polling(connect);
       return nullptr;
-    case EINTR:  // it goes on in the background; the second call tells how it ended
+    case EINTR:  // the kernel goes on connecting, and a second connect(2) tells the result
     case EINPROGRESS:
     case EALREADY:
       ++counters_.retries;

@@ -1,7 +1,8 @@
-// Datagrams over io_uring: a multishot receive into provided buffers where the kernel has it, else
-// a poll and then what the readiness adapter does, many with one call. Sends are always that: one
-// sendmmsg(2) takes a whole turn's, which costs less than an SQE and a CQE for each. Upholds R2 and
-// R11 (an empty ring and a multishot receive that the kernel ended are not errors).
+// Datagrams over io_uring. Where the kernel has multishot receives, it receives into provided
+// buffers. Elsewhere the backend polls the socket, and then receives many datagrams with one
+// recvmmsg(2), as the readiness adapter does. The backend always sends with sendmmsg(2): one call
+// takes all datagrams of a turn, which costs less than an SQE and a CQE for each of them. Upholds
+// R2 and R11 (an empty ring and the end of a multishot receive are not errors).
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -13,7 +14,8 @@ namespace proa::uring {
 
 namespace {
 
-// The layout of a filled block, which the kernel copies from here when it takes the SQE.
+// Tells the kernel how much room a block has for the sender's address and for control messages. The
+// kernel copies this header when it takes the SQE.
 const msghdr* layout(bool with_control) noexcept {
   static const msghdr layouts[] = {
       {nullptr, name_room, nullptr, 0, nullptr, 0, 0},
@@ -42,7 +44,7 @@ void UringBackend::arm(RecvDatagrams& recv) noexcept {
 
 io_uring_sqe* UringBackend::fill_recv_datagrams(RecvDatagrams& recv) noexcept {
   io_uring_sqe* const sqe = ring_.take();
-  // It is only read.
+  // The kernel only reads the header.
   msghdr* const message = const_cast<msghdr*>(layout(recv.with_control()));
   io_uring_prep_recvmsg_multishot(sqe, recv.descriptor().number, message, 0);
   sqe->flags |= IOSQE_BUFFER_SELECT;
@@ -77,7 +79,8 @@ Operation* UringBackend::received_datagram(RecvDatagrams& recv,
   return &recv;
 }
 
-// The socket is readable, or datagrams were received before they could be told.
+// The socket is readable, or an earlier recvmmsg(2) received more datagrams than the core has been
+// told of.
 Operation* UringBackend::read_datagrams(RecvDatagrams& recv) noexcept {
   const bool multishot = ring_.features().multishot_recv;
   if (recv.has_queued() || (!multishot && starved_.empty())) return receive_datagrams(recv);
@@ -85,8 +88,8 @@ Operation* UringBackend::read_datagrams(RecvDatagrams& recv) noexcept {
   return nullptr;
 }
 
-// What is there, one at a time; the rest waits in the request, and on the list of those that need
-// no system call.
+// Delivers one datagram. The others that the same recvmmsg(2) received stay queued in the request,
+// and the request goes to readable_, from where next() delivers them without another system call.
 Operation* UringBackend::receive_datagrams(RecvDatagrams& recv) noexcept {
   const Attempt attempt = performer_.recv_datagrams(recv);
   if (attempt.result == -EAGAIN) {

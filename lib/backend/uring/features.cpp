@@ -1,6 +1,7 @@
-// What the backend asks of io_uring, as one table: the probe reads it, ring.cpp makes the ring's
-// restrictions of it, and a release given in Options masks it, so that the kernel itself refuses
-// whatever a reduced tier must not use. Upholds R12: a tier differs in cost, not in results.
+// The one table of everything that the backend uses of io_uring. Ring::ask() probes the kernel for
+// the rows. Ring::restrict() makes the ring's restrictions of them. Options::uring_release hides
+// the rows of later releases, so that the kernel itself refuses whatever a reduced tier must not
+// use. Upholds R12: a tier differs in cost, not in results.
 #include "backend/uring/features.hpp"
 
 #include <liburing.h>
@@ -49,7 +50,7 @@ const Row table[] = {
     {Sort::register_call, IORING_REGISTER_PBUF_RING, release(5, 19), "REGISTER_PBUF_RING"},
 
     {Sort::sqe_flag, IOSQE_ASYNC, release(5, 6), "ASYNC"},
-    // Older than that, but used together with buffer rings only.
+    // The flag came with Linux 5.7, but the backend uses it only together with buffer rings.
     {Sort::sqe_flag, IOSQE_BUFFER_SELECT, release(5, 19), "BUFFER_SELECT"},
 
     {Sort::setup_flag, IORING_SETUP_CQSIZE, release(5, 5), "CQSIZE"},
@@ -73,7 +74,7 @@ Release since(Sort sort, unsigned value) noexcept {
   for (const Row& row : table) {
     if (row.sort == sort && row.value == value) return row.since;
   }
-  return any_release;  // not in the table: never used
+  return any_release;  // no release allows what the table does not have
 }
 
 bool parse_release(const std::string& text, Release& parsed) {

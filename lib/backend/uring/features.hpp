@@ -1,6 +1,7 @@
 #pragma once
 
-// The one table of what the backend asks of io_uring, and from which kernel release on.
+// The one table of everything that the backend uses of io_uring, with the kernel release that
+// brought each item.
 
 #include <cstddef>
 #include <cstdint>
@@ -15,14 +16,16 @@ inline constexpr Release lowest_release = release(5, 11);  // IORING_FEAT_EXT_AR
 inline constexpr Release any_release = ~0u;
 
 enum class Sort : unsigned char {
-  opcode,         ///< an SQE opcode in use
-  file_opcode,    ///< the same, but where the kernel lacks it a worker does that
-  marker,         ///< an opcode that is asked for only to learn the kernel's release
-  register_call,  ///< io_uring_register(2), all before the ring is enabled
-  sqe_flag,       ///< IOSQE_*
-  setup_flag,     ///< IORING_SETUP_*
-  enter_flag,     ///< IORING_ENTER_*, of the sleeping call
-  op_flag,        ///< OpFlag: flags of single opcodes, which no probe tells of
+  opcode,  ///< an SQE opcode in use
+  /// the same for a file; a worker performs the request if the kernel lacks the opcode
+  file_opcode,
+  marker,  ///< an opcode that the backend does not use; it shows which release the kernel is
+  /// a call of io_uring_register(2); the backend makes all of them before it enables the ring
+  register_call,
+  sqe_flag,    ///< IOSQE_*
+  setup_flag,  ///< IORING_SETUP_*
+  enter_flag,  ///< IORING_ENTER_*, of the call in which the loop sleeps
+  op_flag,     ///< an OpFlag: a flag of one opcode, which the kernel's probe does not report
 };
 
 enum OpFlag : unsigned { accept_multishot, recv_multishot, poll_first, poll_multishot };
@@ -37,24 +40,25 @@ struct Row {
 extern const Row table[];
 extern const std::size_t table_size;
 
-/// When that entry of the table came into the kernel.
+/// The kernel release that brought this entry of the table.
 Release since(Sort sort, unsigned value) noexcept;
 
-/// Reads Options::uring_release; false if it names no release that can work.
+/// Reads Options::uring_release. Returns false if the text names no release that the backend can
+/// work with.
 bool parse_release(const std::string& text, Release& parsed);
 std::string to_string(Release release);
 
-/// What one ring may and does use.
+/// The features that one ring uses.
 struct Features {
-  Release release = lowest_release;  ///< the smaller of the kernel's and the one allowed
+  Release release = lowest_release;  ///< the kernel's, or the allowed one if that is older
   unsigned setup_flags = 0;
   bool buffer_ring = false;
   bool multishot_accept = false;
   bool multishot_recv = false;
   bool poll_first = false;
   bool multishot_poll = false;
-  bool no_iowait = false;  ///< the kernel does not count a thread that sleeps as one in I/O wait
-  std::uint64_t file_opcodes = 0;  ///< a bit for each that may be used
+  bool no_iowait = false;  ///< the kernel does not count a sleeping loop as a thread in I/O wait
+  std::uint64_t file_opcodes = 0;  ///< bit N is set if the ring may use opcode N
 
   bool has_file_opcode(unsigned opcode) const noexcept { return (file_opcodes >> opcode & 1) != 0; }
   bool has(unsigned setup_flag) const noexcept { return (setup_flags & setup_flag) != 0; }

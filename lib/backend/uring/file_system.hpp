@@ -1,6 +1,7 @@
 #pragma once
 
-// The system under the ring, and what it remembers of open files until they are closed.
+// The System of the io_uring backend. It also remembers the kind of each open file until the file
+// is closed.
 
 #include "backend/real_system.hpp"
 #include "base/descriptor_table.hpp"
@@ -10,11 +11,12 @@ namespace proa::uring {
 
 class FileSystem final : public RealSystem {
  public:
-  /// Whether it has offsets, as files and block devices do; asked of the system once per file.
+  /// Whether the file has offsets, as regular files and block devices have. Asks the system once
+  /// per file.
   bool seekable(int number) noexcept;
-  /// Past the page cache; after seekable() said so, as the next.
+  /// Whether transfers bypass the page cache (O_DIRECT). The caller has called seekable() before.
   bool direct(int number) noexcept { return traits_.find(number)->kind == FileKind::direct; }
-  /// It would make the loop wait.
+  /// Whether a transfer could make the loop's thread wait. The caller has called seekable() before.
   bool waits(int number) noexcept { return traits_.find(number)->waits; }
   void forget(Descriptor descriptor) noexcept override;
 

@@ -1,12 +1,13 @@
-// Files over io_uring: which requests it performs itself, as SQEs and from CQEs. What it cannot do,
-// or turns away, goes to a worker with what is left of it. Upholds R2, R3 (what an SQE points to
-// lives in the request, or in the arena until the kernel has taken it) and R11 (short transfers and
-// EAGAIN go on inside).
+// Files over io_uring. This file decides which requests io_uring performs, fills their SQEs and
+// reads their CQEs. A worker performs what io_uring lacks or turns away, and continues with what is
+// left of such a request. Upholds R2, R3 (what an SQE points to lives in the request, or in the
+// arena until the kernel has taken the SQE) and R11 (the backend continues after short transfers
+// and EAGAIN).
 //
-// What may wait for a disk is never tried in the loop's thread: reads and writes are where the file
-// system can be told not to wait (IOCB_NOWAIT); paths and long copies are not (IOSQE_ASYNC).
-// close(2) stays with the workers: IORING_OP_CLOSE may complete before the file is released, and
-// then a program that was written is still busy (ETXTBSY).
+// The loop's thread never waits for a disk. It reads and writes only where the file system obeys a
+// request not to wait (IOCB_NOWAIT). A thread of the kernel (IOSQE_ASYNC) resolves paths and makes
+// long copies. Workers call close(2), because IORING_OP_CLOSE may complete before the kernel has
+// released the file, and exec(2) of a program just written would fail then (ETXTBSY).
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -23,12 +24,13 @@ namespace proa::uring {
 
 namespace {
 
-/// More than this is copied by a thread of the kernel's, cached or not: the loop has others to
-/// serve (R8).
+/// A thread of the kernel copies transfers of more bytes than this, even if the page cache has
+/// them: meanwhile the loop serves others (R8).
 constexpr std::size_t longest_inline = std::size_t{1} << 20;
-/// It pins the pages of a direct transfer before it gives it to the disk.
+/// A thread of the kernel performs direct transfers of more bytes than this, because io_uring pins
+/// every page of a transfer before it gives the transfer to the disk.
 constexpr std::size_t longest_direct = std::size_t{256} << 10;
-constexpr int most_pieces = 64;  // of one step
+constexpr int most_pieces = 64;  // of one SQE; a later SQE transfers the rest
 
 constexpr unsigned no_opcode = IORING_OP_LAST;
 
@@ -64,18 +66,22 @@ bool transfers(const Operation& operation) noexcept {
   return operation.opcode() == Opcode::read_at || operation.opcode() == Opcode::write_at;
 }
 
-// Whether the file system can be told not to wait: of some that cannot (FUSE) io_uring believes
-// what poll(2) says, and waits in the loop. Asked with a read behind any end, which moves nothing.
+// Whether the file system obeys a request not to wait. For some that do not (FUSE), io_uring trusts
+// what poll(2) reports, and would wait in the loop's thread. To find out, this function asks for
+// bytes beyond the end of any file, of which there are none.
 bool takes_no_wait(int number) noexcept {
   char byte;
   const iovec piece = {&byte, 1};
   const long result = sys::preadv2(number, &piece, 1, INT64_MAX - 1, RWF_NOWAIT);
-  // Not for reading: those that know no NOWAIT have no device of their own, nearly always.
+  // The file is not open for reading. Nearly all file systems that know no NOWAIT lie on no device,
+  // so this function looks for a device instead.
   if (result == -EBADF) return on_device(number);
-  return result >= 0 || result == -EAGAIN || result == -EINVAL;  // EINVAL: direct, and misaligned
+  // EINVAL: an O_DIRECT file refuses this alignment
+  return result >= 0 || result == -EAGAIN || result == -EINVAL;
 }
 
-// Not an answer to the request: the kernel or the file system cannot do it this way.
+// The result says that the kernel or the file system cannot perform the request through io_uring; a
+// worker can.
 bool turned_away(long result) noexcept { return result == -EAGAIN || result == -EOPNOTSUPP; }
 
 }  // namespace
@@ -84,7 +90,8 @@ void FileSystem::forget(Descriptor descriptor) noexcept {
   if (Traits* const traits = traits_.find(descriptor.number)) *traits = {};
 }
 
-// io_uring reads a FIFO whatever the offset, and waits; preadv(2) says ESPIPE.
+// Pipes have to go to the workers: preadv(2) answers ESPIPE, but io_uring ignores the offset, reads
+// the FIFO and waits.
 bool FileSystem::seekable(int number) noexcept {
   Traits* const traits = traits_.at(number);
   if (!traits) return false;
@@ -204,7 +211,8 @@ Operation* UringBackend::file_done(Operation& operation, long result) noexcept {
   return nullptr;
 }
 
-// What a call achieved, taken into the request.
+// Stores what a FileCall brought (a descriptor, a status) in its request. Returns the operation's
+// result.
 long UringBackend::called(Operation& operation, long result) noexcept {
   if (result < 0) return result;
   const FileVerb verb = static_cast<FileCall&>(operation).verb();

@@ -1,19 +1,22 @@
-// The guard of a multishot receive: a poll beside it for the end of the stream. The kernel goes on
-// reading only while the socket says that there is more, and a reset does not count as more, nor
-// does any end of a UNIX socket (since Linux 6.17). An end that had come before the last of the
-// input was read wakes nobody again, and would never be told: that happens to more input than the
-// kernel reads in one go, and on some kernels before Linux 7.0 to any input that an end follows
-// closely. The poll sees the end itself. If the receive has not ended by then, the backend cancels
-// it and starts it again, whereupon it reads. Upholds R2 (no end is lost), R6 (a receive leaves
-// when its guard is gone: the kernel would keep the socket open for a guard) and R12.
+// The guard of a multishot receive is a POLL_ADD on the same socket, which waits for the end of the
+// stream. The receive alone can miss that end. The kernel continues a multishot receive only while
+// the socket reports more input; a reset does not count as input, nor does any end of a UNIX socket
+// (since Linux 6.17). If the end arrived before the receive had read the last input, no later event
+// wakes the receive, and it would never report the end. This happens if more input waits than the
+// kernel reads in one go, and on some kernels before Linux 7.0 after any input that an end follows
+// closely. When the guard reports an end and the receive has not ended by then, the backend cancels
+// the receive and starts it again, so that it reads the end. Upholds R2 (no end is lost), R6 (a
+// receive leaves the backend after its guard has ended, because the kernel keeps a socket open for
+// a guard) and R12.
 #include <poll.h>
 
 #include "backend/uring/uring_backend.hpp"
 
 namespace proa::uring {
 
-// The receive has read all that there was, so that the kernel looks no further. Only then an end
-// may be lost; and no guard is made if the end is among the completions that are there already.
+// Asks for a guard once the receive has read all input, because only then it can miss an end. The
+// backend makes the guard before it next enters the kernel, and makes none if the receive has ended
+// by then.
 void UringBackend::want_guard(RecvBuffers& recv, const Completion& completion) noexcept {
   if (completion.has_rest() || has(recv, guarded) || has(recv, ending)) return;
   if (!OperationList::linked(recv)) unguarded_.push_back(recv);
@@ -32,8 +35,9 @@ Operation* UringBackend::guard_ended(Operation& operation, long result) noexcept
   clear(operation, guarded);
   if (has(operation, settled)) return leave(operation);
   const bool over = result > 0 && (result & (POLLHUP | POLLRDHUP)) != 0;
-  // Whatever is started again anyway will see the end. So will, mostly, what is at the kernel: its
-  // last completion takes it off the list.
+  // A receive that the backend will start again reads the end anyway. A receive at the kernel may
+  // have ended already, too: received_buffers() takes it off the list then, before the backend
+  // cancels it.
   const bool looks_again = has(operation, polling) || has(operation, own_block);
   if (over && stage(operation) == at_kernel && !has(operation, ending) && !looks_again) {
     unwanted_.push_back(operation);
@@ -41,7 +45,7 @@ Operation* UringBackend::guard_ended(Operation& operation, long result) noexcept
   return nullptr;
 }
 
-// The operation has its result.
+// The operation has its result, but stays here until the cancel of its guard has completed.
 Operation* UringBackend::await_guard(Operation& operation) noexcept {
   if (OperationList::linked(operation)) OperationList::remove(operation);
   set(operation, settled);

@@ -1,7 +1,8 @@
-// Poll over io_uring: POLL_ADD, for a repeating one as a multishot. A kernel without that has no
-// edges in io_uring: there an epoll set of the request's own, edge-triggered, makes them, and
-// POLL_ADD waits for the set. Upholds R2 (a repeating Poll ends once) and R8 (what is ready and
-// stays so is told once, and does not keep the loop awake).
+// Poll over io_uring. The backend uses POLL_ADD, and a multishot POLL_ADD for a repeating Poll.
+// io_uring has no edges on a kernel without multishot polls: there the request owns an
+// edge-triggered epoll set that holds the descriptor, and POLL_ADD waits for the set. Upholds R2 (a
+// repeating Poll ends once) and R8 (a descriptor that stays ready is told once, and does not keep
+// the loop awake).
 #include <poll.h>
 #include <sys/epoll.h>
 
@@ -12,8 +13,8 @@
 
 namespace proa::uring {
 
-// A set that holds the descriptor; without one (a descriptor that is always ready, or no more
-// descriptors) POLL_ADD asks the descriptor itself, and its error is told.
+// Makes the epoll set. If that fails (epoll takes no descriptor that is always ready, or the
+// process has no more descriptors), POLL_ADD polls the descriptor itself, and reports its error.
 void UringBackend::open_helper(Poll& poll) noexcept {
   if (!BackendSide::repeating(poll) || ring_.features().multishot_poll) return;
   const long made = sys::epoll_create(EPOLL_CLOEXEC);
@@ -46,7 +47,7 @@ io_uring_sqe* UringBackend::fill_poll(Poll& poll) noexcept {
   return sqe;
 }
 
-// Whether the set had an edge: then `events` are the descriptor's.
+// Whether the set reports an edge. If so, `events` becomes what the set says of the descriptor.
 bool UringBackend::take_edge(Poll& poll, long& events) noexcept {
   constexpr timespec at_once = {};
   epoll_event event = {};
@@ -76,8 +77,10 @@ Operation* UringBackend::told(Poll& poll, const Completion& completion) noexcept
     set(poll, again);
     start(poll);
   } else {
-    // The kernel ended a multishot twice without one result more: there is nothing to wait for.
-    // (Once it does so when its completions overflow, which is over by the next entry.)
+    // The kernel has ended the multishot poll twice in a row, as it does for a descriptor that is
+    // always ready: the Poll has told everything, and waits for its cancel. (The kernel may end a
+    // multishot poll once when its completion queue overflows; the overflow is over after the next
+    // entry.)
     list(poll, always_ready_);
     return nullptr;
   }

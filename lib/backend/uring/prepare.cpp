@@ -1,7 +1,7 @@
-// The io_uring backend, from operations to SQEs. Nothing here makes a system call. What an SQE
-// points to lives in the operation (addresses, the caller's memory) or in the arena until the
-// kernel has taken it. Upholds R3 (lists of pieces are copied), R10 and R11 (no room in the queue
-// or in the arena: the operation waits; SIGPIPE is asked not to come).
+// The io_uring backend makes SQEs of operations. Nothing in this file makes a system call. What an
+// SQE points to lives in the operation, in the caller's memory, or in the arena until the kernel
+// has taken the SQE. Upholds R3 (the backend copies lists of pieces), R10 and R11 (without room in
+// the queue or the arena the operation waits; sends ask the kernel for no SIGPIPE).
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -15,8 +15,9 @@ namespace proa::uring {
 
 namespace {
 
-constexpr std::size_t most_pieces = 1024;                 // IOV_MAX
-constexpr std::uint64_t at_position = ~std::uint64_t{0};  // of the file; right for pipes too
+constexpr std::size_t most_pieces = 1024;  // IOV_MAX
+// -1: the kernel uses the file's own position; pipes need this too
+constexpr std::uint64_t at_position = ~std::uint64_t{0};
 
 constexpr __kernel_timespec backlog_retry = {0, 5000000};  // nanoseconds
 
@@ -61,7 +62,7 @@ void UringBackend::start_polling(Operation& operation) noexcept {
   start(operation);
 }
 
-// False if there is no room; the operation is as before then.
+// Returns false and leaves the operation as it was if the queue or the arena has no room.
 bool UringBackend::prepare(Operation& operation) noexcept {
   if (!ring_.has_room()) return false;
   std::uint32_t& slot = BackendSide::slot(operation);
@@ -80,13 +81,14 @@ bool UringBackend::prepare(Operation& operation) noexcept {
   return true;
 }
 
-// There is room for one SQE. Null if the arena is full.
+// The caller has made sure that the queue has room for one SQE. Returns nullptr if the arena is
+// full.
 io_uring_sqe* UringBackend::fill(Operation& operation) noexcept {
   const Descriptor descriptor = operation.descriptor();
   if (has(operation, polling)) {
     io_uring_sqe* const sqe = ring_.take();
     if (has(operation, delaying)) {
-      // It is only read.
+      // The kernel only reads the time.
       io_uring_prep_timeout(sqe, const_cast<__kernel_timespec*>(&backlog_retry), 0, 0);
       return sqe;
     }
@@ -131,12 +133,13 @@ io_uring_sqe* UringBackend::fill(Operation& operation) noexcept {
     case Opcode::file_call:
       return fill_file(operation);
     default:
-      break;  // timers stay with the proactor
+      break;  // the core never submits timers to a backend
   }
   return nullptr;
 }
 
-// What is still to be sent, up to a fair share. The kernel goes on after short sends itself.
+// Sends the bytes that have not been sent, a fair share at most. With MSG_WAITALL the kernel
+// continues after a short send.
 io_uring_sqe* UringBackend::fill_send(Send& send) noexcept {
   const std::size_t moved = BackendSide::moved(send);
   if (send.count() == 1) {
@@ -154,7 +157,7 @@ io_uring_sqe* UringBackend::fill_send(Send& send) noexcept {
   return fill_message(send.descriptor(), message, count, MSG_WAITALL);
 }
 
-// Not MSG_WAITALL: what was taken is reported, so that its blocks go back.
+// Does not ask for MSG_WAITALL: the stream frees the blocks of a short send at once.
 io_uring_sqe* UringBackend::fill_send_buffers(SendBuffers& send) noexcept {
   const detail::Segment* const first = send.first();
   if (!first->next) {
@@ -204,7 +207,8 @@ io_uring_sqe* UringBackend::fill_recv_buffers(RecvBuffers& recv) noexcept {
   if (ring_.features().multishot_recv) {
     sqe->ioprio |= IORING_RECV_MULTISHOT;
   } else if (ring_.features().poll_first) {
-    sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;  // or an idle socket would need a buffer to find out
+    // else an idle socket would take a block before the kernel finds no data
+    sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
   }
   return sqe;
 }
@@ -221,7 +225,8 @@ Tag UringBackend::guard_of(Operation& operation) const noexcept {
   return {slot, slots_.generation(slot), Tag::kind_guard};
 }
 
-// Of the operation unless it is settled, and of its guard if it needs none any more.
+// Cancels the operation, unless it has its result already, and the operation's guard if the receive
+// will not go on. Returns false if the queue has no room for that.
 bool UringBackend::prepare_cancel(Operation& operation) noexcept {
   const bool over = has(operation, ending) || has(operation, settled);
   const bool both = over && is_guarded(operation) && !has(operation, settled);

@@ -1,8 +1,9 @@
-// The ring from io_uring_setup(2) to its end. It is born disabled, so that everything can be
-// registered before the thread that will use it is known (a ring belongs to the thread that
-// enabled it), and restricted to the table in features.cpp. Flags are tried from the newest tier
-// down; never SQPOLL, which spins beside its neighbours. Upholds R11 (the completion queue is four
-// times the submission queue; overflow is kept by the kernel and counted).
+// The ring from io_uring_setup(2) to its end. open() makes a disabled ring, because a ring belongs
+// to the thread that enables it, and that thread is not known yet when the backend registers its
+// memory. The ring is restricted to the table in features.cpp. open() tries the setup flags from
+// the newest tier down; it never uses SQPOLL, whose thread would spin beside other programs.
+// Upholds R11 (the completion queue is four times as long as the submission queue; the kernel keeps
+// what overflows, and the backend counts the overflows).
 #include "backend/uring/ring.hpp"
 
 #include <algorithm>
@@ -33,7 +34,8 @@ bool allowed_flags(unsigned flags, Release allowed) noexcept {
   return true;
 }
 
-// Why EPERM: the file holds 0, 1 (only a privileged group) or 2 (nobody); it came with Linux 6.6.
+// Finds out why io_uring_setup(2) says EPERM. The file exists since Linux 6.6, and holds 0
+// (allowed), 1 (allowed to a privileged group only) or 2 (forbidden to all).
 std::string forbidden_by() {
   const long fd = sys::open("/proc/sys/kernel/io_uring_disabled", 0);
   if (fd >= 0) {
@@ -99,7 +101,7 @@ std::string Ring::open(unsigned entries, Release allowed, bool files) {
 }
 
 std::string Ring::setup(unsigned entries, Release allowed) {
-  entries = std::clamp(entries, 2u, 32768u);  // a receive and its guard are cancelled together
+  entries = std::clamp(entries, 2u, 32768u);  // a receive and its guard need two SQEs in one cancel
   long result = -EINVAL;
   for (const unsigned flags : tiers) {
     if (!allowed_flags(flags, allowed)) continue;
@@ -115,13 +117,13 @@ std::string Ring::setup(unsigned entries, Release allowed) {
       }
       entries /= 2;
     } while (result == -ENOMEM && entries >= fewest_entries);
-    if (result != -EINVAL) break;  // not a matter of flags
+    if (result != -EINVAL) break;  // other flags would not help
     entries = std::max(entries * 2, 1u);
   }
   return refused(result);
 }
 
-// What the kernel has and we may use.
+// Finds out which features the kernel has and Options allows.
 std::string Ring::ask(Release allowed) {
   constexpr unsigned needed = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE;
   if ((ring_.features & needed) != needed) {
@@ -182,7 +184,7 @@ long Ring::restrict() noexcept {
     if (row.sort == Sort::sqe_flag) sqe_flags |= row.value;
     if (row.sort == Sort::file_opcode ? !features_.has_file_opcode(row.value)
                                       : row.sort != Sort::opcode) {
-      continue;  // no register call is needed once the ring is enabled
+      continue;  // register calls need no rule: the backend makes none once the ring is enabled
     }
     rules[count].opcode = IORING_RESTRICTION_SQE_OP;
     rules[count++].sqe_op = static_cast<std::uint8_t>(row.value);

@@ -1,6 +1,6 @@
 #pragma once
 
-// One io_uring: made, probed, restricted, enabled; its two queues.
+// One io_uring with its two queues: makes, probes, restricts, enables and enters the ring.
 
 #include <liburing.h>
 
@@ -11,7 +11,7 @@
 
 namespace proa::uring {
 
-/// A copy of a CQE, so that its place can be given back at once.
+/// A copy of a CQE. The kernel may reuse the CQE's place at once.
 struct Completion {
   std::uint64_t tag = 0;
   std::int32_t result = 0;
@@ -19,7 +19,8 @@ struct Completion {
 
   bool more() const noexcept { return (flags & IORING_CQE_F_MORE) != 0; }
   bool has_buffer() const noexcept { return (flags & IORING_CQE_F_BUFFER) != 0; }
-  /// The kernel knows that the socket has more to read. If it does not know, it looks.
+  /// The kernel knows that the socket has more input. Where the kernel cannot know, it tries to
+  /// read more by itself.
   bool has_rest() const noexcept { return (flags & IORING_CQE_F_SOCK_NONEMPTY) != 0; }
   std::uint16_t buffer() const noexcept {
     return static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
@@ -33,16 +34,17 @@ class Ring {
   Ring& operator=(const Ring&) = delete;
   ~Ring() { close(); }
 
-  /// Makes a disabled ring and finds out what it can; a sentence that says why not, or nothing.
-  /// Without `files` none of their opcodes may be used.
+  /// Makes a disabled ring and finds out which features it has. Returns nothing, or a sentence that
+  /// says why that failed. Without `files` the ring may use no opcode for files.
   std::string open(unsigned entries, Release allowed, bool files);
   void close() noexcept;
 
-  /// io_uring_register(2), before enable().
+  /// Calls io_uring_register(2). Only before enable().
   long register_with(unsigned call, void* argument, unsigned count) noexcept;
-  /// Allows what the table holds for features().release and nothing else, from enable() on.
+  /// From enable() on, the kernel allows what the table holds for features().release, and nothing
+  /// else.
   long restrict() noexcept;
-  /// The calling thread becomes the only one that may submit. 0 or -errno.
+  /// Makes the calling thread the only one that may submit. 0 or -errno.
   long enable() noexcept;
 
   const Features& features() const noexcept { return features_; }
@@ -51,11 +53,11 @@ class Ring {
   bool has_room(unsigned places = 1) const noexcept {
     return io_uring_sq_space_left(&ring_) >= places;
   }
-  /// A place in the submission queue, or nullptr if it is full.
+  /// Returns a place in the submission queue, or nullptr if the queue is full.
   io_uring_sqe* take() noexcept { return io_uring_get_sqe(&ring_); }
   unsigned unsubmitted() const noexcept { return io_uring_sq_ready(&ring_); }
   bool ready() const noexcept { return io_uring_cq_ready(&ring_) != 0; }
-  /// The kernel holds completions for which there was no room.
+  /// Whether the kernel holds completions for which the completion queue had no room.
   bool overflowed() const noexcept { return io_uring_cq_has_overflow(&ring_); }
 
   bool pull(Completion& completion) noexcept {
@@ -67,7 +69,7 @@ class Ring {
     return true;
   }
 
-  /// Submits everything, fetches completions and waits for `want` of them.
+  /// Submits all SQEs and waits until `want` completions are in the queue or the timeout is over.
   long enter(unsigned want, const timespec* timeout) noexcept;
 
  private:
@@ -79,7 +81,7 @@ class Ring {
   bool open_ = false;
 };
 
-/// "EPERM" and the like, or the number.
+/// The name of the error, such as "EPERM", or its number.
 std::string error_name(long error);
 
 }  // namespace proa::uring

@@ -1,8 +1,8 @@
 #pragma once
 
-// The slots that user_data refers to, by an index into a vector and a generation. A slot has a new
-// generation each time it is used, so that a completion of the operation that had the slot before
-// is not taken for one of the operation that has the slot now.
+// Every operation at the kernel has a slot, and the user_data of its SQEs is the slot's index and
+// generation. A slot changes its generation whenever an operation leaves it, so that a late
+// completion of that operation is not taken for one of the operation that has the slot next.
 
 #include <cstddef>
 #include <cstdint>
@@ -14,9 +14,10 @@
 
 namespace proa::uring {
 
-/// What user_data says. For operations `kind` is the Opcode, or that a POLL_ADD or TIMEOUT goes
-/// before it, or that the POLL_ADD is the guard beside it; the two others have no slot. Opcodes of
-/// the first three numbers are never at the kernel.
+/// What user_data says. For an SQE of an operation, `kind` is the Opcode. It is kind_poll for a
+/// POLL_ADD or TIMEOUT that goes before the operation, and kind_guard for the POLL_ADD of a
+/// receive's guard. The SQEs of kind_wake and kind_cancel have no slot. The first three kinds reuse
+/// the numbers of opcodes that never go to the kernel.
 struct Tag {
   static constexpr unsigned kind_wake = static_cast<unsigned>(Opcode::timer);
   static constexpr unsigned kind_guard = static_cast<unsigned>(Opcode::work);
@@ -42,7 +43,7 @@ class Slots {
  public:
   static constexpr std::uint32_t none = 0xffffffff;
 
-  /// `none` if memory is short.
+  /// Returns `none` if there is no memory.
   std::uint32_t add(Operation& operation) noexcept {
     if (free_ == none && !grow()) return none;
     const std::uint32_t index = free_;
@@ -57,7 +58,7 @@ class Slots {
     slot.next_free = free_;
     free_ = index;
   }
-  /// The operation of the tag, or nullptr if that has left its slot.
+  /// The tag's operation, or nullptr if that operation has left its slot.
   Operation* find(Tag tag) const noexcept {
     if (tag.index >= slots_.size()) return nullptr;
     const Slot& slot = slots_[tag.index];

@@ -1,8 +1,9 @@
-// Receives that found no block. They wait in line, and the one in front is lent a block of its own
-// as soon as the pool has one: from the ring, the fastest would take it. While there is a line, the
-// ring gets no blocks, and a receive that has had one waits until it is readable, and then at the
-// end. So what starting again costs follows the blocks that came back, not those that wait. Upholds
-// R8 (first come, first served) and R11 (an empty pool is not an error).
+// Receives that found no block wait in one line. As soon as the pool has a block, the backend takes
+// it and gives it to the receive in front; it does not put the block into the ring, where the
+// fastest receive would take it. While receives wait, the ring gets no blocks, and a receive that
+// has had a block polls its socket before it joins the end of the line. So the number of restarts
+// depends on how many blocks came back, not on how many receives wait. Upholds R8 (first come,
+// first served) and R11 (an empty pool is not an error).
 #include "backend/uring/uring_backend.hpp"
 
 namespace proa::uring {
@@ -10,7 +11,8 @@ namespace proa::uring {
 void UringBackend::starve(Operation& operation) noexcept {
   if (!starved_.empty() || !source_.available()) ++counters_.buffers_missed;
   if (operation.opcode() == Opcode::recv_datagrams) {
-    static_cast<RecvDatagrams&>(operation).set_batch(1);  // one block at a time
+    // one block at a time, for the other receives in the line
+    static_cast<RecvDatagrams&>(operation).set_batch(1);
   }
   list(operation, starved_);
 }
@@ -26,14 +28,14 @@ Operation* UringBackend::serve_starved() noexcept {
   return nullptr;
 }
 
-// There is a block.
+// The caller has made sure that the pool has a block.
 void UringBackend::read_into_block(RecvBuffers& recv) noexcept {
   recv.buffer() = source_.take();
   set(recv, own_block);
   start(recv);
 }
 
-// The descriptor is.
+// The descriptor is readable: starts the receive, or puts it into the line.
 void UringBackend::readable(RecvBuffers& recv) noexcept {
   if (from_ring(recv) && starved_.empty()) {
     start(recv);
@@ -44,7 +46,8 @@ void UringBackend::readable(RecvBuffers& recv) noexcept {
   }
 }
 
-// After a result that the kernel sends no other one behind.
+// The kernel has ended its receive with this result: starts the next one, or polls the descriptor
+// first.
 void UringBackend::go_on(RecvBuffers& recv) noexcept {
   if (!from_ring(recv) || !starved_.empty()) return start_polling(recv);
   if (ring_.features().multishot_recv) ++counters_.rearmed;

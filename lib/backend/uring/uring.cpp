@@ -1,6 +1,6 @@
-// The io_uring backend as a plugin: whether it works here, asked by making a ring (seccomp filters,
-// sysctls and limits are only known by trying), and making it. Upholds R12's other half: "auto"
-// takes it only where it is better than epoll.
+// The io_uring backend as the core selects it. The probe makes a ring, because only trying shows
+// what seccomp filters, sysctls and limits allow. Upholds R12: "auto" takes io_uring only where it
+// is better than epoll.
 #include "backend/uring/uring.hpp"
 
 #include <algorithm>
@@ -11,7 +11,7 @@ namespace proa {
 
 namespace {
 
-// A small ring is enough to learn what a big one could do.
+// A small ring has the same features as a large one.
 std::string probe(const Options& options, bool by_name) {
   Options small = options;
   small.uring_entries = 8;

@@ -4,8 +4,8 @@
 
 namespace proa {
 
-/// The io_uring backend, "uring". Linux 5.11 and later; "auto" takes it only where receiving is
-/// multishot into provided buffers (6.0). Its probe makes a ring for real.
+/// The io_uring backend, "uring", for Linux 5.11 and later. "auto" takes it only where the kernel
+/// has multishot receives into provided buffers (6.0). The probe makes a real ring.
 BackendInfo uring_backend();
 
 }  // namespace proa

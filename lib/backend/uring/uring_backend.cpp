@@ -1,8 +1,8 @@
-// The io_uring backend, the loop's side: submit, cancel, wait, next, wake. One enter per turn
-// submits everything that was started since the last one and fetches what has finished; submit()
-// only fills SQEs. Upholds R1, R2 (an operation leaves through end(), once), R9 (wake), R10 (slots
-// and SQEs are reused) and R11 (a full queue makes operations wait on a list, what the kernel
-// interrupts is entered again).
+// The part of the io_uring backend that the loop calls: submit, cancel, wait, next, wake. submit()
+// only fills SQEs. wait() enters the kernel once per turn; that submits everything that was started
+// since the last entry, and fetches what has finished. Upholds R1, R2 (an operation leaves through
+// end(), once), R9 (wake), R10 (the backend reuses slots and SQEs) and R11 (an operation waits in a
+// list while the queue is full; the backend enters the kernel again after an interruption).
 #include "backend/uring/uring_backend.hpp"
 
 #include <poll.h>
@@ -20,8 +20,8 @@ namespace proa::uring {
 
 namespace {
 
-// The kernel broke its word, or the ring is in the wrong hands: nothing that is in flight can be
-// trusted any more.
+// The kernel broke its word, or the wrong process or thread uses the ring: the backend cannot trust
+// anything that is in flight.
 [[noreturn]] void give_up(const char* what, long error) noexcept {
   misuse("io_uring: %s (%s)", what, error_name(error).c_str());
 }
@@ -54,7 +54,8 @@ void UringBackend::close() noexcept {
   wake_fd_ = notify_fd_ = -1;
 }
 
-// Not enabled yet, the ring has been given nothing: all operations are on lists here.
+// renew() comes before the first wait(), which enables the ring. So the old ring has been given
+// nothing, and all operations are still in the lists of this backend.
 long UringBackend::renew() noexcept {
   close();
   buffers_.close();
@@ -124,12 +125,12 @@ void UringBackend::submit(Operation& operation) noexcept {
   BackendSide::slot(operation) = Slots::none;
   if (traits.works_on == Works::datagrams) return submit_datagrams(operation);
   if (operation.opcode() == Opcode::poll) open_helper(static_cast<Poll&>(operation));
-  if (sends_file) set(operation, polling);  // until the socket has room; a worker does the rest
+  if (sends_file) set(operation, polling);  // polls until the socket has room, then a worker sends
   if (operation.opcode() == Opcode::recv_buffers) {
     if (from_ring(operation)) {
       buffers_in_use_ = true;
     } else {
-      set(operation, polling);  // a block is taken only when there is something to read
+      set(operation, polling);  // takes a block only when the descriptor is readable
     }
   }
   start(operation);
@@ -143,23 +144,26 @@ void UringBackend::cancel(Operation& operation) noexcept {
       finish_later(operation);
       break;
     case at_kernel:
-      if (OperationList::linked(operation)) OperationList::remove(operation);  // it wants a guard
+      // the receive waits in unguarded_
+      if (OperationList::linked(operation)) OperationList::remove(operation);
       if (!prepare_cancel(operation)) unwanted_.push_back(operation);
       break;
-    default:  // it waits in next() already
+    default:  // next() will return the operation anyway
       break;
   }
 }
 
-// Finished without a completion of the kernel's: cancelled while it waited here, or no memory.
+// The operation ends without a completion of the kernel, or after one that has returned a result:
+// it was cancelled while it waited in a list, memory was short, or its result is set already.
 void UringBackend::finish_later(Operation& operation) noexcept {
-  if (OperationList::linked(operation)) OperationList::remove(operation);  // its cancel waits
+  // the operation waits in unwanted_ for room for its cancel
+  if (OperationList::linked(operation)) OperationList::remove(operation);
   set_stage(operation, finished);
   done_.push_back(operation);
   if (notify_fd_ >= 0) sys::event_signal(notify_fd_);
 }
 
-// The one way out.
+// Every operation leaves the backend here.
 Operation* UringBackend::leave(Operation& operation) noexcept {
   if (OperationList::linked(operation)) OperationList::remove(operation);
   if (BackendSide::slot(operation) != Slots::none) slots_.remove(BackendSide::slot(operation));
@@ -182,7 +186,8 @@ Operation* UringBackend::next() noexcept {
     hidden = hidden || step.worked;
     return step;
   });
-  // What was started again without the proactor's knowledge needs another wait() to get going.
+  // next() may have started operations again, and the core has seen no result of that. Another
+  // wait() has to submit their SQEs, so next() signals the foreign loop to call it.
   const bool waits = ring_.unsubmitted() > 0 || !unguarded_.empty() || !unwanted_.empty();
   if (!operation && hidden && notify_fd_ >= 0 && waits) {
     sys::event_signal(notify_fd_);
@@ -223,9 +228,11 @@ void UringBackend::arm_wake() noexcept {
   wake_armed_ = true;
 }
 
-// Everything that waited for this moment goes into the submission queue, as often as that takes.
+// Moves the waiting operations, cancels and guards from the lists into the submission queue. Enters
+// the kernel as often as the full queue needs it.
 void UringBackend::feed() noexcept {
-  // While receives wait in line, no other may be faster: what comes back is for them.
+  // While receives wait in the line, the ring gets no blocks: the blocks that come back are for the
+  // line.
   if (buffers_in_use_ && starved_.empty()) buffers_.refill();
   for (;;) {
     if (!wake_armed_) arm_wake();
@@ -245,7 +252,7 @@ void UringBackend::feed() noexcept {
     }
     if (wake_armed_ && unwanted_.empty() && unguarded_.empty() && pending_.empty()) return;
     const unsigned before = ring_.unsubmitted();
-    // Completions that nobody has fetched stop the kernel from taking more; they come first then.
+    // If the kernel takes nothing more, it waits for next() to fetch completions.
     if (enter(0, nullptr) < 0 || ring_.unsubmitted() >= before) return;
   }
 }
@@ -257,8 +264,8 @@ long UringBackend::enter(unsigned want, const timespec* timeout) noexcept {
   switch (-result) {
     case EINTR:
     case ETIME:
-    case EBUSY:   // completions have to be fetched first
-    case EAGAIN:  // no memory for the requests; they are still in the queue
+    case EBUSY:   // next() has to fetch completions first
+    case EAGAIN:  // the kernel has no memory for the requests, which stay in the queue
     case ENOMEM:
       break;
     case EBADR:
@@ -278,7 +285,8 @@ void UringBackend::wait(TimePoint until) noexcept {
 
   const Loop resting = notify_fd_ >= 0 ? Loop::asleep : Loop::busy;
   if (!done_.empty() || !readable_.empty() || ring_.ready() || may_serve()) {
-    // Under DEFER_TASKRUN nothing new completes unless the kernel is entered (R8).
+    // The backend has work, so it does not sleep. It enters the kernel all the same, because under
+    // DEFER_TASKRUN operations complete only in there (R8).
     enter(0, nullptr);
   } else {
     timespec timeout = {};
@@ -288,7 +296,8 @@ void UringBackend::wait(TimePoint until) noexcept {
       sleep = until > now;
       if (sleep) timeout = to_timespec(until - now);
     }
-    // What is left in the queue or on a list needs another turn, not sleep.
+    // If SQEs are still in the queue, or operations still wait in a list, the loop enters the
+    // kernel without sleeping and goes on in its next round.
     sleep = sleep && wake_armed_ && pending_.empty() && unwanted_.empty() && unguarded_.empty();
     Loop expected = resting;
     if (sleep && loop_.compare_exchange_strong(expected, Loop::asleep)) {
@@ -297,7 +306,7 @@ void UringBackend::wait(TimePoint until) noexcept {
       enter(0, nullptr);
     }
   }
-  // Whoever called wake() before this has had its effect.
+  // Every wake() before this line has ended this wait(); later calls are for the next one.
   if (loop_.load(std::memory_order_relaxed) != resting) loop_.exchange(resting);
 }
 
@@ -305,7 +314,8 @@ void UringBackend::wake() noexcept {
   if (process_.inherited()) return;
   if (loop_.exchange(Loop::woken) != Loop::asleep) return;
   sys::event_signal(wake_fd_);
-  if (notify_fd_ >= 0) sys::event_signal(notify_fd_);  // the ring may not be enabled yet
+  // a ring that is not enabled cannot report wake_fd_
+  if (notify_fd_ >= 0) sys::event_signal(notify_fd_);
 }
 
 void UringBackend::woken() noexcept {
