@@ -32,7 +32,7 @@ class AioContext {
   }
   /// False once the kernel has refused a context; the engine does not ask again.
   bool usable() const noexcept { return !impossible_; }
-  /// There is a context, which a child of fork(2) does not inherit.
+  /// Whether there is a context. A child of fork(2) does not inherit it.
   bool begun() const noexcept { return context_ != nullptr; }
   /// Queues a ReadAt or a WriteAt. The next flush() gives it to the kernel; until then the caller
   /// may unlink it from queued().

@@ -1,5 +1,5 @@
-// The epoll backend: one epoll set, edge-triggered, an eventfd to wake it; all the rest is the
-// polling backend and, for files, the file engine.
+// The epoll backend: one edge-triggered epoll set, and an eventfd to wake it. PollingBackend and
+// the file engine do the rest.
 #include "backend/epoll/epoll.hpp"
 
 #include <sys/epoll.h>
@@ -39,7 +39,8 @@ class EpollBackend final : public PollingBackend<EpollBackend, FileEngine> {
     return sys::epoll_ctl(epoll_, EPOLL_CTL_ADD, event_, &wanted);
   }
 
-  // The set is one with the parent's: what is removed from it here is removed there.
+  // Parent and child share one epoll set: what the child removes from it is removed for the parent
+  // too.
   long reopen() noexcept {
     close();
     woken_.store(false, std::memory_order_relaxed);
@@ -66,8 +67,8 @@ class EpollBackend final : public PollingBackend<EpollBackend, FileEngine> {
     return nullptr;
   }
 
-  // The flag keeps a storm of wake-ups to one write(2) per wait; edge-triggered, so nobody needs to
-  // read.
+  // The flag limits many wake-ups to one write(2) per wait. The registration is edge-triggered, so
+  // nobody needs to read the eventfd.
   void wake() noexcept override {
     if (process_.inherited()) return;
     if (!woken_.exchange(true, std::memory_order_acq_rel)) sys::event_signal(event_);

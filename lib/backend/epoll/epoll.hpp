@@ -4,7 +4,7 @@
 
 namespace proa {
 
-/// Sockets, pipes and ttys by epoll(7) and the readiness adapter. Linux.
+/// The backend for Linux that uses epoll(7) and the readiness adapter.
 BackendInfo epoll_backend() noexcept;
 
 }  // namespace proa

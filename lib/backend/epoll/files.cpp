@@ -104,7 +104,8 @@ Operation* FileEngine::passed(Operation& operation) noexcept {
 Operation* FileEngine::perform_read(ReadAt& read) noexcept {
   Traits& traits = *traits_.find(read.descriptor().number);
   if (traits.read_waits) return passed(read);
-  // A short step is a cold page or the end: only another one tells which.
+  // A short result means that a page is not in the cache, or that the file ends: only a second read
+  // tells which.
   for (int steps = 0; steps < 2; ++steps) {
     long result = read_some(read, RWF_NOWAIT);
     if (unsupported(result)) {
@@ -125,7 +126,7 @@ Operation* FileEngine::perform_write(WriteAt& write) noexcept {
   Traits& traits = *traits_.find(write.descriptor().number);
   if (traits.write_waits) return passed(write);
   long result = write_some(write, RWF_NOWAIT);
-  if (unsupported(result) || result == -EINVAL) {  // EINVAL: of some file systems for RWF_NOWAIT
+  if (unsupported(result) || result == -EINVAL) {  // EINVAL: some file systems refuse RWF_NOWAIT so
     traits.write_waits = true;
     return passed(write);
   }

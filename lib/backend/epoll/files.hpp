@@ -23,7 +23,7 @@ class FileEngine final : public FileQueue {
   AioContext& aio() noexcept { return aio_; }
   const AioContext& aio() const noexcept { return aio_; }
 
-  /// Something that a child of fork(2) cannot go on with.
+  /// Whether there is something that a child of fork(2) cannot go on with.
   bool busy() const noexcept { return aio_.begun(); }
 
   void submit(Operation& operation) noexcept;
@@ -32,8 +32,8 @@ class FileEngine final : public FileQueue {
   void flush() noexcept;
   bool wants_flush() const noexcept { return aio_.wants_flush(); }
   bool due() const noexcept { return has_finished() || !runnable_.empty() || aio_.has_next(); }
-  /// An operation that finished here, a system call for the one that waited longest, and a
-  /// completion of the kernel's, in turns.
+  /// Returns, in turns, an operation that has finished in a list, the one for which the engine
+  /// makes a system call now, and one that the kernel has completed.
   Operation* next() noexcept;
   /// The caller closes the file: forgets what the kernel refused for this descriptor.
   void forget(int number) noexcept;

@@ -24,7 +24,7 @@ class AioFiles final : public FileQueue {
   void open(int kqueue) noexcept;
   bool usable() const noexcept { return limit_ > 0; }
 
-  /// Something that a child of fork(2) cannot go on with.
+  /// Whether there is something that a child of fork(2) cannot go on with.
   bool busy() const noexcept { return in_flight_ > 0; }
 
   void submit(Operation& operation) noexcept;

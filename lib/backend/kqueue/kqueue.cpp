@@ -1,7 +1,7 @@
-// The kqueue backend: EVFILT_READ and EVFILT_WRITE, both with EV_CLEAR, EVFILT_USER to wake it,
-// EVFILT_AIO for files and EVFILT_SIGNAL to count signals; all the rest is the polling backend.
-// Changes wait for the next kevent(2), so that registering takes no call of its own. Timers stay in
-// the proactor.
+// The kqueue backend. It uses EVFILT_READ and EVFILT_WRITE, both with EV_CLEAR, EVFILT_USER to wake
+// it, EVFILT_AIO for files and EVFILT_SIGNAL to count signals. PollingBackend does the rest.
+// Changes wait for the next kevent(2), so that registering a descriptor needs no call of its own.
+// The core keeps the timers.
 #include "backend/kqueue/kqueue.hpp"
 
 #include <sys/event.h>
@@ -35,12 +35,12 @@ struct kevent change(int ident, short filter, unsigned flags, unsigned notes,
   return made;
 }
 
-// What became of a change; 0, or -EPERM for what is always ready.
+// Whether the kernel accepted a change: 0, -EPERM for a descriptor that is always ready, or -errno.
 long verdict(const struct kevent& receipt) noexcept {
   switch (receipt.data) {
-    case EPIPE:  // a pipe's other end is closed, which EVFILT_READ tells too
+    case EPIPE:  // the other end of the pipe is closed, and EVFILT_READ reports that too
       return 0;
-    case EINVAL:  // files and devices without events, by system
+    case EINVAL:  // files and devices without events; the number depends on the system
     case ENODEV:
     case EOPNOTSUPP:
       return -EPERM;
@@ -56,7 +56,7 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
   explicit KqueueBackend(const BackendContext& context) noexcept : PollingBackend(context) {}
 
   ~KqueueBackend() override {
-    // A child of fork(2) has none, and its number may be another's there.
+    // A child of fork(2) inherits no kqueue, and another descriptor may have the number there.
     if (kqueue_ >= 0 && !process_.inherited()) sys::close(kqueue_);
   }
 
@@ -78,7 +78,7 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
     return result;
   }
 
-  // Interrupted or not, the changes are made (kevent(2), EINTR).
+  // The kernel makes the changes even if a signal interrupts the call (kevent(2), EINTR).
   long poll(const timespec* timeout) noexcept {
     return sys::kevent(kqueue_, changes_.data(), static_cast<int>(std::exchange(waiting_, 0)),
                        events_.data(), static_cast<int>(events_.size()), timeout);
@@ -93,7 +93,7 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
     } else if (event.filter == EVFILT_AIO) {
       return files_.event(event.udata);
     } else if (event.filter == EVFILT_SIGNAL) {
-      // None if it was no longer to be counted by the time its turn came.
+      // count_signal() has set the count to 0 if nobody counts this signal any more.
       const auto count = static_cast<std::uint64_t>(event.data);
       if (count > 0) static_cast<SignalCounter*>(event.udata)->sent(*this, count);
     } else if (event.filter == EVFILT_USER) {
@@ -107,7 +107,7 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
     return nullptr;
   }
 
-  // The flag keeps a storm of wake-ups to one call per wait. EV_CLEAR beside NOTE_TRIGGER would
+  // The flag limits many wake-ups to one call per wait. EV_CLEAR together with NOTE_TRIGGER would
   // lose the event.
   void wake() noexcept override {
     if (process_.inherited() || woken_.exchange(true, std::memory_order_acq_rel)) return;
@@ -126,7 +126,7 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
       }
     }
     const long result = sys::kevent(kqueue_, &asked, 1, nullptr, 0, nullptr);
-    // What the kernel refuses is not asked for again by reopen().
+    // If the kernel refuses, reopen() does not ask for this signal again.
     counted_[static_cast<std::size_t>(signal)] = result < 0 ? nullptr : counter;
     return result;
   }
@@ -146,7 +146,7 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
     return {change(descriptor, EVFILT_READ, flags, 0, token),
             change(descriptor, EVFILT_WRITE, flags, 0, token)};
   }
-  // With EV_RECEIPT each change is answered, and no event is taken.
+  // With EV_RECEIPT the kernel answers each change and returns no event.
   Pair make_now(Pair pair) noexcept {
     const timespec at_once{};
     for (struct kevent& each : pair) each.flags |= EV_RECEIPT;
@@ -155,7 +155,7 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
     return receipts;
   }
 
-  // Again: EV_ADD tells anew of what is ready.
+  // EV_ADD also registers a descriptor anew: the kernel reports again what it is ready for.
   long watch(int descriptor, std::uint64_t token, bool) noexcept override {
     const Pair pair = both(descriptor, EV_ADD | EV_CLEAR, token);
     if (waiting_ + pair.size() > changes_.size()) {
@@ -168,8 +168,8 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
     waiting_ += pair.size();
     return 0;
   }
-  // Changes that wait must not meet another descriptor of that number. What is registered, close(2)
-  // removes.
+  // Drops the changes that still wait, because the descriptor's number may soon be another one's.
+  // close(2) removes what the kernel has registered.
   void unwatch(int descriptor, bool lives_on) noexcept override {
     const auto end = changes_.begin() + static_cast<std::ptrdiff_t>(waiting_);
     const auto kept = std::remove_if(changes_.begin(), end, [&](const struct kevent& each) {
