@@ -1,7 +1,7 @@
-// The last try of an operation whose deadline has come. A loop that was stopped for a while finds
-// data and overdue deadlines together, and one wait does not tell it of all data: so the socket
-// itself is asked before anybody is told that nothing came. Upholds R4 (complete success wins) and
-// R7 (a deadline is told of what the kernel has nothing for).
+// Tries an operation once more when its deadline has come. After a pause, the loop finds data and
+// overdue deadlines together, and one wait does not report all data. So the core asks the socket
+// itself before it tells anybody that nothing came. Upholds R4 (complete success wins) and R7 (the
+// core tells a deadline only if the kernel has nothing for the operation).
 #include "backend/last_try.hpp"
 
 #include <cerrno>
@@ -14,7 +14,8 @@ namespace proa {
 
 namespace {
 
-// Says nothing about the peer: not now, or the descriptor is one that the system does not know.
+// Whether the result says nothing about the peer: the operation is not possible now, or the system
+// does not know the descriptor.
 bool no_news(long result) noexcept {
   switch (-result) {
     case EAGAIN:
@@ -33,7 +34,7 @@ bool no_news(long result) noexcept {
   }
 }
 
-// Until all is sent, or there is no more room. 0 when all is.
+// Sends until all is sent or the socket has no more room. 0 when all is sent.
 long send_rest(Send& send, Performer& performer) noexcept {
   for (std::size_t share = 0; share < fair_share;) {
     const Attempt attempt = performer.send(send);
@@ -45,7 +46,7 @@ long send_rest(Send& send, Performer& performer) noexcept {
   return -EAGAIN;
 }
 
-// Asks how a connect went that was begun. One to a UNIX listener whose backlog was full is begun
+// Asks whether the socket is connected. A connect to a UNIX listener whose backlog was full begins
 // anew each time.
 long connect_result(Connect& connect, System& system) noexcept {
   if (const long error = sys::connect_error(connect.descriptor().number)) return error;
@@ -86,7 +87,7 @@ bool last_try(Operation& operation, System& system, BufferSource& buffers) noexc
       result = send_rest(static_cast<Send&>(operation), performer);
       break;
     case Opcode::poll:
-      // A repeating one may have told the same before.
+      // A repeating Poll may have told the same readiness before, so it is not asked again.
       if (!BackendSide::repeating(operation)) {
         result = performer.poll(static_cast<Poll&>(operation)).result;
       }

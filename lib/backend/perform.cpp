@@ -1,5 +1,5 @@
-// One try of each operation. Sockets are sent to with MSG_NOSIGNAL; for pipes the proactor keeps
-// SIGPIPE away (R11).
+// Tries each operation once. Sends to sockets use MSG_NOSIGNAL; for pipes the core keeps SIGPIPE
+// away (R11).
 #include "backend/perform.hpp"
 
 #include <sys/uio.h>
@@ -18,7 +18,8 @@ constexpr int max_pieces = 64;
 
 long write_pieces(Descriptor to, iovec* pieces, int count) noexcept {
   if (to.is_socket()) {
-    constexpr int flags = sys::no_signal | MSG_DONTWAIT;  // a borrowed one may be in blocking mode
+    // a borrowed socket may be in blocking mode
+    constexpr int flags = sys::no_signal | MSG_DONTWAIT;
     if (count == 1) return sys::send(to.number, pieces->iov_base, pieces->iov_len, flags);
     msghdr message{};
     message.msg_iov = pieces;
@@ -52,7 +53,7 @@ bool died_in_queue(Descriptor listener, long result) noexcept {
 #endif
       return true;
     case EOPNOTSUPP: {
-      // Also what a socket says that cannot listen at all, and that one would say it for ever.
+      // A socket that cannot listen at all says this too, and would say it for ever.
       int listens = 0;
       socklen_t size = sizeof listens;
       sys::getsockopt(listener.number, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size);
@@ -144,7 +145,7 @@ Attempt Performer::accept(Accept& operation) noexcept {
 }
 
 Attempt Performer::connect(Connect& operation) noexcept {
-  // A second connect(2) asks how the first one went.
+  // A second connect(2) asks for the result of the first.
   const bool asks = BackendSide::phase(operation) != 0;
   const long error = asks ? sys::connect_error(operation.descriptor().number) : 0;
   if (error != 0) return {error};

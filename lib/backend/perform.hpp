@@ -11,36 +11,35 @@ struct iovec;
 
 namespace proa {
 
-/// How far one attempt got. `short_transfer` says that the kernel had less to give, or less room,
-/// than was asked for.
+/// How far one attempt came. `short_transfer` says that the kernel had less to give, or less room,
+/// than the operation asked for.
 struct Attempt {
-  long result = 0;  // bytes or 0, or -errno; -EAGAIN: not now
+  long result = 0;  // a count of bytes, or -errno; -EAGAIN: not possible now
   bool short_transfer = false;
 };
 
-/// Tries an operation once with a system call that does not block, and reads the inputs from the
-/// request. Backends whose kernel tells of readiness use it. Nothing is repeated but calls that a
-/// signal interrupts.
+/// Tries an operation once, with a system call that does not block. Reads the inputs from the
+/// request. Repeats a call only if a signal interrupted it.
 class Performer {
  public:
   Performer(System& system, BufferSource& buffers) noexcept : system_(system), buffers_(buffers) {}
 
   Attempt recv(Recv& operation) noexcept;
-  /// Fills operation.buffer(); -ENOBUFS if the pool has none to lend.
+  /// Fills operation.buffer(). -ENOBUFS if the pool has no block to lend.
   Attempt recv_buffers(RecvBuffers& operation) noexcept;
-  /// Continues behind what was moved already.
+  /// Sends what follows the bytes that earlier attempts have sent.
   Attempt send(Send& operation) noexcept;
   Attempt send_buffers(SendBuffers& operation) noexcept;
-  /// Fills operation.socket(); connections that died in the queue are skipped (accept(2), "Error
+  /// Fills operation.socket(). Skips connections that died in the queue (accept(2), "Error
   /// handling").
   Attempt accept(Accept& operation) noexcept;
   Attempt connect(Connect& operation) noexcept;
-  /// Fills operation.buffer(), from what was received before if there is some; -ENOBUFS if the pool
-  /// has none to lend.
+  /// Fills operation.buffer() with a datagram that an earlier call has received, or receives more.
+  /// -ENOBUFS if the pool has no block to lend.
   Attempt recv_datagrams(RecvDatagrams& operation) noexcept;
-  /// What the descriptor is ready for; -EAGAIN if for nothing.
+  /// Stores what the descriptor is ready for. -EAGAIN if it is ready for nothing.
   Attempt poll(Poll& operation) noexcept;
-  /// How many datagrams were taken.
+  /// The result is the number of datagrams that the kernel took.
   Attempt send_datagrams(SendDatagrams& operation) noexcept;
 
  private:
@@ -51,11 +50,12 @@ class Performer {
   BufferSource& buffers_;
 };
 
-/// What one call sends at most: the kernel copies it in one go, and the loop stands still (R8).
+/// The most bytes that one call sends: the kernel copies them in one go, and the loop stands still
+/// meanwhile (R8).
 inline constexpr std::size_t fair_share = std::size_t{256} << 10;
 
-/// True for what accept(2) reports of a connection that died before it was accepted (its section
-/// "Error handling"), while the listener is well.
+/// Whether accept(2) reports a connection that died before it was accepted (its section "Error
+/// handling"), while the listener itself is well.
 bool died_in_queue(Descriptor listener, long result) noexcept;
 
 /// The pieces of a Send behind the first `skip` bytes, at most `limit` of them and

@@ -88,15 +88,15 @@ class Batch {
 
   sys::Message* messages() noexcept { return messages_.data(); }
   std::size_t count() const noexcept { return count_; }
-  /// Of so many messages: how many datagrams of the queue that was; what was sent of one in part is
-  /// noted there.
+  /// The kernel has sent so many messages. Returns how many whole datagrams of the queue they were,
+  /// and notes in the queue how much of a further datagram they were.
   long settle(std::size_t sent) noexcept;
 
  private:
   struct Origin {
     std::uint32_t target;
     std::uint32_t bytes;
-    bool last;  // of its target
+    bool last;  // the message is the last one of its target
   };
 
   void gather() noexcept;
@@ -154,7 +154,7 @@ void Batch::gather() noexcept {
   for (std::size_t i = 0; i < queue_.count() && total < fair_share; ++i) {
     const DatagramQueue::Target& target = queue_.target(i);
     if (target.error != 0) return;
-    // A flag of sendmmsg(2) is for all messages of the call.
+    // A flag of sendmmsg(2) holds for all messages of the call.
     if (i > 0 && operation_.lends(target) != operation_.lends(queue_.target(0))) return;
     const bool cut = cuts_ && target.segment > 0;
     std::size_t at = target.cut;
@@ -186,8 +186,9 @@ long Batch::settle(std::size_t sent) noexcept {
 
 }  // namespace
 
-// A UNIX receiver without room: FreeBSD and macOS answer ENOBUFS, not EAGAIN, and tell no sender
-// when there is room again. Linux tells the senders that are connected to the receiver.
+// The receiver is a UNIX socket without room. FreeBSD and macOS answer ENOBUFS in place of EAGAIN,
+// and report no event when there is room again. Linux reports it to senders that are connected to
+// the receiver.
 Attempt Performer::no_room(SendDatagrams& operation, long error) noexcept {
   const Address& to = operation.queue().target(0).to;
   bool local = to.family() == Address::Family::local;
@@ -213,15 +214,15 @@ Attempt Performer::send_datagrams(SendDatagrams& operation) noexcept {
     };
     long sent = send();
     if (sent == -ENOBUFS && lends) {
-      lends = false;  // no room for the notices (net.core.optmem_max)
+      lends = false;  // the kernel has no room for the notices (net.core.optmem_max)
       sent = send();
     }
     if (sent == -EAGAIN || sent == -ENOBUFS) return no_room(operation, sent);
     if (sent < 0) return {sent};
     if (static_cast<std::size_t>(sent) < batch.count()) operation.set_fell_short();
     if (lends) operation.add_lent(static_cast<std::size_t>(sent));
-    // When the kernel took only some segments of a datagram, the rest is sent before anything is
-    // told.
+    // If the kernel took only some segments of the first datagram, this sends the rest before
+    // anything is told.
     if (const long whole = batch.settle(static_cast<std::size_t>(sent))) return {whole};
   }
 }

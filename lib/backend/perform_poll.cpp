@@ -1,5 +1,4 @@
-// Readiness as poll(2) tells it: what a Poll asks and what the answer means, the same for every
-// backend (R12).
+// What a Poll asks poll(2) for, and what the answer means: the same for every backend (R12).
 #include <poll.h>
 
 #include <cerrno>

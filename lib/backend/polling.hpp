@@ -1,11 +1,12 @@
 #pragma once
 
-// A backend around a kernel that tells of readiness: the readiness adapter for sockets, an engine
-// for files, and the rotation between them (R8). Kernel derives from it and has
+// A backend for a kernel that reports readiness. It has the readiness adapter for sockets, an
+// engine for files, and the rotation between them (R8). The class Kernel derives from
+// PollingBackend and has
 //
-//   long poll(const timespec* timeout)   waits; how many events there are, or -errno
-//   Operation* take(std::size_t index)   looks at one; an operation if it is the end of that
-//   bool unflushed() const               whether poll() has something to tell the kernel
+//   long poll(const timespec* timeout)   waits; returns the number of events, or -errno
+//   Operation* take(std::size_t index)   handles one event; returns an operation that it ended
+//   bool unflushed() const               whether poll() has changes to give to the kernel
 //
 // and Files is a FileQueue with submit(), withdraw(), forget() and the static takes().
 
@@ -44,7 +45,7 @@ class PollingBackend : public Backend, protected Poller {
 
   void wait(TimePoint until) noexcept final {
     files_.flush();
-    if (next_event_ < event_count_) return;  // those of the last wait come first
+    if (next_event_ < event_count_) return;  // next() handles the events of the last wait first
     const TimePoint now = adapter_.now();
     adapter_.before_wait(now);
     until = std::min(until, adapter_.next_retry());
@@ -64,7 +65,8 @@ class PollingBackend : public Backend, protected Poller {
   }
 
   Operation* next() noexcept final {
-    // Kept back until the next wait(), they would make the disk idle while the loop works.
+    // If these transfers stayed here until the next wait(), the disk would be idle while the loop
+    // works.
     if (files_.wants_flush()) files_.flush();
     return rotation_.next([this](std::size_t source) noexcept { return ask(source); });
   }
@@ -76,7 +78,7 @@ class PollingBackend : public Backend, protected Poller {
   }
   System& system() noexcept final { return adapter_; }
   long renew() noexcept final {
-    if (files_.busy()) return -EBUSY;  // the kernel works for the parent
+    if (files_.busy()) return -EBUSY;  // the kernel performs requests of the parent process
     const long result = static_cast<Kernel&>(*this).reopen();
     return result < 0 ? result : adapter_.watch_again();
   }
@@ -104,7 +106,7 @@ class PollingBackend : public Backend, protected Poller {
   const Process& process_;
 
  private:
-  // The sources of finished work.
+  // Where next() finds finished operations.
   enum Source : std::size_t { events, sockets, starved, ended_sockets, files, sources };
 
   Step ask(std::size_t source) noexcept {

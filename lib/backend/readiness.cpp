@@ -1,8 +1,9 @@
-// Try, park, try again. What makes it correct is when `ready` may be cleared: after EAGAIN always;
-// after a short read only on a TCP socket whose last event spoke of plain bytes alone, and of no
-// more than were read (the kernel stays silent otherwise and the socket hangs). A SendFile is only
-// waited for here; a worker performs it. Upholds R2 (each operation leaves through finished() or
-// perform_next() once), R4 (a cancel is an unlink) and R11.
+// The adapter tries an operation, parks it after EAGAIN, and tries it again when the kernel reports
+// an event. It may forget that a descriptor is ready only after EAGAIN, and after a short read from
+// a TCP socket whose last event reported plain bytes alone, and no more of them than have been
+// read: in all other cases no further event may come, and the socket would hang. The adapter only
+// waits for the room of a SendFile; a worker sends. Upholds R2 (each operation leaves through
+// finished() or perform_next() once), R4 (a cancel is an unlink) and R11.
 #include "backend/readiness.hpp"
 
 #include <algorithm>
@@ -17,7 +18,7 @@ namespace {
 
 enum Phase : std::uint8_t { phase_working, phase_connecting, phase_finished };
 
-/// In the slot of a SendFile that has been with a worker.
+/// The slot of a SendFile has this value after a worker has had the operation.
 constexpr std::uint32_t slot_passed = 1;
 
 constexpr auto retry_delay = std::chrono::milliseconds(2);
@@ -26,7 +27,7 @@ std::size_t side(const Operation& operation) noexcept {
   return operation.direction() == Direction::in ? 0 : 1;
 }
 
-// Whether it takes a block of the pool to receive into.
+// Whether the operation needs a block of the pool to receive into.
 bool takes_block(const Operation& operation) noexcept {
   return operation.opcode() == Opcode::recv_buffers ||
          (operation.opcode() == Opcode::recv_datagrams &&
@@ -55,7 +56,7 @@ void ReadinessAdapter::submit(Operation& operation) noexcept {
                       static_cast<RecvDatagrams&>(operation).has_queued();
   const bool first = !entry->watched && poller_.silent_on_misuse();
   if (operation.opcode() == Opcode::poll && !entry->watched) {
-    // The first event is the first result of one that repeats; one that does not asks poll(2).
+    // A repeating Poll gets its first result from the first event. Any other Poll asks poll(2).
     if (BackendSide::repeating(operation)) return park(*entry, operation);
     return runnable_.push_back(operation);
   }
@@ -64,15 +65,17 @@ void ReadinessAdapter::submit(Operation& operation) noexcept {
   } else if (operation.direction() == Direction::in || entry->watched) {
     return park(*entry, operation);
   }
-  // Output nearly always fits, so it is tried here and now, while its bytes are in the cache.
+  // Output nearly always finds room, so the adapter tries it at once, while its bytes are in the
+  // cache.
   if (perform(*entry, operation)) {
     BackendSide::phase(operation) = phase_finished;
     finished_.push_back(operation);
   }
 }
 
-// A worker that comes back has found no room, or has had its share. Which of them is for the kernel
-// to say: asked again, it tells whether there is room now.
+// When a SendFile comes back from a worker, the socket may have no room, or the worker has sent its
+// share. The adapter lets the kernel tell which: it registers the socket anew, and the kernel
+// reports an event at once if there is room.
 void ReadinessAdapter::submit_send_file(Entry& entry, Operation& operation) noexcept {
   const bool again = BackendSide::slot(operation) == slot_passed;
   if (entry.unpollable) return pass(operation);
@@ -104,7 +107,7 @@ void ReadinessAdapter::park(Entry& entry, Operation& operation, bool again) noex
     const long result =
         poller_.watch(descriptor, token_of(descriptor, entry.generation), entry.watched);
     if (result == -EPERM) {
-      entry.unpollable = true;  // a regular file or its like: always ready
+      entry.unpollable = true;  // epoll takes no regular files: such a descriptor is always ready
       return runnable_.push_back(operation);
     }
     if (result < 0) return finish(operation, result);
@@ -124,7 +127,7 @@ void ReadinessAdapter::event(std::uint64_t token, const Readiness& readiness) no
   Entry* const entry = watched(token);
   if (!entry) return;
   const std::array<bool, 2> ready{readiness.in || readiness.ended, readiness.out};
-  // kqueue tells of each direction by itself, and only of input how it goes on.
+  // kqueue reports each direction in an event of its own, and `ended` and `unread` belong to input.
   if (ready[0]) {
     entry->ended = readiness.ended;
     entry->unread = readiness.unread;
@@ -143,7 +146,7 @@ void ReadinessAdapter::refused(std::uint64_t token, long error) noexcept {
   if (!entry) return;
   entry->unpollable = error == -EPERM;
   entry->watched = false;
-  ++entry->generation;  // the other direction's refusal may still come
+  ++entry->generation;  // the kernel may refuse the other direction too; that event is stale then
   for (Operation*& parked : entry->parked) {
     Operation* const operation = std::exchange(parked, nullptr);
     if (!operation) continue;
@@ -166,7 +169,8 @@ Operation* ReadinessAdapter::serve_starved() noexcept {
   return perform(*entries_.find(operation.descriptor().number), operation) ? &operation : nullptr;
 }
 
-// At the end of the line. One block at a time from there, also for what would receive many at once.
+// Puts a receive at the end of the line. From then on a receive of datagrams takes one block at a
+// time, so that all in the line get some.
 void ReadinessAdapter::starve(Operation& operation) noexcept {
   if (operation.opcode() == Opcode::recv_datagrams) {
     static_cast<RecvDatagrams&>(operation).set_batch(1);
@@ -174,8 +178,8 @@ void ReadinessAdapter::starve(Operation& operation) noexcept {
   starved_.push_back(operation);
 }
 
-// True if the operation has a result for its owner; then it is in no list, or, with more to come,
-// in its place again.
+// Returns true if the operation has a result for its owner. It is in no list then, or, if more
+// results will come, in the list or entry where it waits for them.
 bool ReadinessAdapter::perform(Entry& entry, Operation& operation) noexcept {
   switch (operation.opcode()) {
     case Opcode::recv:
@@ -211,7 +215,7 @@ bool ReadinessAdapter::perform(Entry& entry, Operation& operation) noexcept {
 }
 
 void ReadinessAdapter::unready(Entry& entry, Operation& operation) noexcept {
-  if (entry.unpollable) return retry_later(operation);  // no event will tell
+  if (entry.unpollable) return retry_later(operation);  // no event will come for this descriptor
   entry.ready[side(operation)] = false;
   park(entry, operation);
 }
@@ -279,8 +283,9 @@ bool ReadinessAdapter::settle_send(Entry& entry, Send& operation) noexcept {
   return false;
 }
 
-// Others read and write here, so what an event said may be over: poll(2) is asked. A repeating one
-// waits for the next event whatever there is, else it would tell the same for ever.
+// The program itself reads and writes this descriptor, so the state that the event reported may be
+// over, and the adapter asks poll(2). A repeating Poll waits for the next event in any case; else
+// it would report the same state for ever.
 bool ReadinessAdapter::settle_poll(Entry& entry, Poll& operation) noexcept {
   const long result = performer_.poll(operation).result;
   if (result == -EAGAIN) {
@@ -301,7 +306,7 @@ bool ReadinessAdapter::settle_connect(Entry& entry, Connect& operation) noexcept
     return false;
   }
   if (result == -EAGAIN && operation.address().family() == Address::Family::local) {
-    // The backlog of a UNIX listener is full, and no event will tell when it is not (connect(2)).
+    // The backlog of a UNIX listener is full, and no event will report room in it (connect(2)).
     retry_later(operation);
     return false;
   }
@@ -317,7 +322,7 @@ long ReadinessAdapter::watch_again() noexcept {
   long result = 0;
   entries_.each([&](Entry& entry, int descriptor) {
     if (!entry.watched || result < 0) return;
-    entry.ready = {};  // the first event tells
+    entry.ready = {};  // the first event of the new registration reports what is ready
     result = poller_.watch(descriptor, token_of(descriptor, entry.generation), false);
   });
   return result;
@@ -332,8 +337,8 @@ void ReadinessAdapter::drop(Descriptor descriptor, bool lives_on) noexcept {
   poller_.forget(descriptor.number);
   Entry* const entry = entries_.find(descriptor.number);
   if (!entry) return;
-  // Before the number can be used again; by hand, because a duplicate elsewhere would keep it
-  // registered.
+  // Unregisters the descriptor before its number can be used again. close(2) alone would not always
+  // do that: a duplicate of the descriptor keeps the registration alive.
   if (entry->watched) poller_.unwatch(descriptor.number, lives_on);
   const std::uint32_t generation = entry->generation + 1;
   *entry = Entry{};

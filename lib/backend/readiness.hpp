@@ -1,8 +1,9 @@
 #pragma once
 
-// The readiness adapter: turns "ready", which is all that epoll and kqueue say, into "done". One
-// entry per descriptor: what is ready, and the operation at work per direction. An operation is
-// parked in its entry, or in one of the lists.
+// The readiness adapter. epoll and kqueue only report that a descriptor is ready; the adapter
+// performs the operation then. It has an entry per descriptor, which says what is ready, and where
+// the operation of each direction is parked. An operation that is not parked is in one of the
+// lists.
 
 #include <array>
 #include <cstdint>
@@ -15,27 +16,29 @@
 
 namespace proa {
 
-/// What a kernel said of a descriptor.
+/// What an event of the kernel says of a descriptor.
 struct Readiness {
   bool in = false;
-  bool out = false;    // room, or what a send would fail with; not that the peer sends no more
-  bool ended = false;  // of input: an end, an error or urgent data, not plain bytes alone
-  std::uint32_t unread = 0;  // bytes that are there; 0 if the kernel does not tell
+  // there is room, or a send would fail; not set when only the peer's end has come
+  bool out = false;
+  bool ended = false;        // the input has an end, an error or urgent data, not plain bytes alone
+  std::uint32_t unread = 0;  // bytes that can be read; 0 if the kernel does not say how many
 };
 
-/// Registers descriptors with the kernel, edge-triggered, both directions at once.
+/// Registers descriptors with the kernel, edge-triggered, for both directions at once.
 class Poller {
  public:
-  /// 0 or -errno; -EPERM: such a thing is always ready. An error may also come later, by refused().
-  /// The token comes back with every event. `again`: it is registered, and is to be told anew what
-  /// it is ready for.
+  /// Registers a descriptor. 0 or -errno; -EPERM says that a descriptor of this kind is always
+  /// ready. An error may also come later, through ReadinessAdapter::refused(). Every event carries
+  /// the token. With `again` the descriptor is registered already, and the kernel shall report anew
+  /// what it is ready for.
   virtual long watch(int descriptor, std::uint64_t token, bool again) noexcept = 0;
-  /// `lives_on`: it is not about to be closed.
+  /// Unregisters a descriptor. `lives_on`: the caller does not close the descriptor.
   virtual void unwatch(int descriptor, bool lives_on) noexcept = 0;
-  /// The number will be another descriptor's.
+  /// The next descriptor of this number will be another one.
   virtual void forget(int) noexcept {}
-  /// Whether it says nothing of a socket that is not connected, or does not listen: input is tried
-  /// then before it is waited for.
+  /// Whether the kernel reports nothing for a socket that is not connected or does not listen. The
+  /// adapter then tries the first input before it waits for an event.
   virtual bool silent_on_misuse() const noexcept { return false; }
 
  protected:
@@ -54,26 +57,27 @@ class ReadinessAdapter final : public RealSystem {
 
   void submit(Operation& operation) noexcept;
   void cancel(Operation& operation) noexcept;
-  /// An event of the poller.
+  /// The poller reports an event.
   void event(std::uint64_t token, const Readiness& readiness) noexcept;
-  /// What watch() took on failed after all.
+  /// The kernel has refused a descriptor that watch() had accepted.
   void refused(std::uint64_t token, long error) noexcept;
-  /// A finished operation, or nullptr.
+  /// Returns an operation that ended without perform_next() or serve_starved(), or nullptr.
   Operation* finished() noexcept { return finished_.pop_front(); }
   bool has_finished() const noexcept { return !finished_.empty(); }
   bool has_runnable() const noexcept { return !runnable_.empty(); }
-  /// Tries the runnable operation that waited longest; returns it if that finished it.
+  /// Tries the runnable operation that has waited longest. Returns the operation if it has a result
+  /// now.
   Operation* perform_next() noexcept;
-  /// Whether there is a block for the receive that has waited for one longest.
+  /// Whether the pool has a block for the receive that has waited for one longest.
   bool may_serve() const noexcept { return !starved_.empty() && buffers_.available(); }
-  /// Gives it that; returns it if that finished it.
+  /// Tries that receive. Returns it if it has a result now.
   Operation* serve_starved() noexcept;
-  /// Before sleeping: operations that waited for a full UNIX backlog may go on.
+  /// The backend is about to sleep: operations for whose room no event comes are tried again.
   void before_wait(TimePoint now) noexcept;
-  /// When before_wait() has something to do by itself.
+  /// When before_wait() has operations to try again.
   TimePoint next_retry() const noexcept { return retrying_.empty() ? never : retry_at_; }
 
-  /// The poller has forgotten all that it watched: it is told again. 0 or -errno.
+  /// The poller has lost all registrations: registers the descriptors again. 0 or -errno.
   long watch_again() noexcept;
 
   long close(Descriptor descriptor) noexcept override;
@@ -85,7 +89,7 @@ class ReadinessAdapter final : public RealSystem {
     std::uint32_t generation = 0;
     std::uint32_t unread = 0;
     std::array<bool, 2> ready{};
-    // Bits, which begin as false as all of an Entry does: there is one per descriptor.
+    // Bits, because there is an Entry per descriptor. Entry{} makes them false.
     bool watched : 1;
     bool ended : 1;
     bool unpollable : 1;
@@ -114,8 +118,9 @@ class ReadinessAdapter final : public RealSystem {
   DescriptorTable<Entry> entries_;
   OperationList runnable_;
   OperationList finished_;
-  OperationList starved_;   // receives that wait for a block: first come, first served
-  OperationList retrying_;  // what no event tells of: a full UNIX backlog or receiver
+  OperationList starved_;  // receives that wait for a block: first come, first served
+  // operations for whose room no event comes: a full UNIX backlog or receiver
+  OperationList retrying_;
   TimePoint retry_at_ = never;
 };
 

@@ -1,4 +1,4 @@
-// Implements System by system calls. Options and addresses are translated; nothing else is added.
+// Implements System by system calls. It only translates options and addresses.
 #include "backend/real_system.hpp"
 
 #include <fcntl.h>
@@ -203,7 +203,7 @@ long RealSystem::adopt(int number, Descriptor& adopted, bool& was_blocking) noex
   if (flags < 0) return flags;
   was_blocking = (flags & O_NONBLOCK) == 0;
   result = was_blocking ? sys::set_nonblocking(number) : 0;
-  if (result >= 0) forget(adopted);  // what another one of that number left
+  if (result >= 0) forget(adopted);  // the backend may remember another descriptor of this number
   return result;
 }
 

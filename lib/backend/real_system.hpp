@@ -4,8 +4,8 @@
 
 namespace proa {
 
-/// The operating system itself. Backends derive from it where they must forget a descriptor before
-/// it is closed.
+/// The operating system. A backend derives from this class if it must forget a descriptor before
+/// the descriptor is closed.
 class RealSystem : public System {
  public:
   TimePoint now() noexcept override;

@@ -1,5 +1,5 @@
-// Which backend: a constexpr table, tried in order, with the reason for every refusal kept. The
-// environment can choose among what the options allow, never widen it.
+// Selects the backend: tries a table in order, and keeps the reason of every refusal. The
+// environment can choose among what the options allow, but cannot allow more.
 #include "backend/select.hpp"
 
 #include <unistd.h>
@@ -56,7 +56,7 @@ std::string environment() {
   return value ? value : "";
 }
 
-/// The first name in Options::exclude that no backend has, on any system, or nothing.
+/// Returns the first name in Options::exclude that no backend has on any system, or nothing.
 std::string misspelt(const Options& options) {
   for (const std::string& name : options.exclude) {
     static constexpr const char* everywhere[] = {"uring", "epoll", "kqueue"};
@@ -67,7 +67,7 @@ std::string misspelt(const Options& options) {
   return {};
 }
 
-/// Tries one backend, asked for by name or not; refused ones are noted in the report.
+/// Tries one backend, which the program may have asked for by name. Notes a refusal in the report.
 std::unique_ptr<Backend> attempt(const BackendInfo& info, bool by_name,
                                  const BackendContext& context, BackendReport& report) {
   std::string why_not;

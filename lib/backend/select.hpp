@@ -9,11 +9,12 @@
 
 namespace proa {
 
-/// The backends built into the library, the preferred one first, up to an entry without a name.
+/// The backends built into the library, in order of preference. An entry without a name ends the
+/// table.
 const BackendInfo* built_in_backends() noexcept;
 
-/// Makes the backend that the options, the environment and this machine lead to; nullptr, `error`
-/// and `detail` if none.
+/// Makes the backend that the options, the environment and this machine allow. Returns nullptr and
+/// sets `error` and `detail` if there is none.
 std::unique_ptr<Backend> select_backend(const BackendContext& context, BackendReport& report,
                                         std::error_code& error, std::string& detail);
 
