@@ -1,8 +1,9 @@
-// One repeating Accept, armed again whenever it ended and nobody asked for that. Upholds R11: out
-// of descriptors or memory it waits for a timer, since the connection that could not be accepted
-// stays in the backlog and would end every attempt at once. Behind finish() connections are taken
-// by calls instead, because a request does not tell that nobody waits any more. Whatever is to be
-// settled is settled before a callback, which may close the handler.
+// The handler keeps one repeating Accept at the backend, and submits it again whenever it ends
+// without the program having asked for that. Upholds R11: when descriptors or memory run out, the
+// handler waits for a timer, because the connection that could not be accepted stays in the backlog
+// and would end every attempt at once. After finish() the handler calls accept(2) itself, because
+// no request tells that the backlog is empty. The handler settles its own state before each
+// callback, because the callback may close the handler.
 #include <algorithm>
 #include <cerrno>
 #include <new>
@@ -20,7 +21,7 @@ namespace {
 constexpr Duration first_delay = std::chrono::milliseconds(10);
 constexpr Duration longest_delay = std::chrono::milliseconds(80);
 
-/// Errors that pass, but not at once. (EPERM: a firewall, accept(2).)
+/// Errors that pass after some time. (EPERM: a firewall, accept(2).)
 bool worth_waiting(const std::error_code& error) noexcept {
   return error == std::errc::too_many_files_open ||
          error == std::errc::too_many_files_open_in_system || error == std::errc::no_buffer_space ||
@@ -33,7 +34,7 @@ void describe(std::string* detail, const Address& address, const std::error_code
   if (!error) return;
   try {
     *detail = "cannot listen on " + address.to_string() + ": " + error.message();
-  } catch (const std::bad_alloc&) {  // then without a sentence
+  } catch (const std::bad_alloc&) {  // the error is told without a sentence
   }
 }
 
@@ -92,7 +93,7 @@ Socket AcceptHandler::make(const Address& address, const ListenOptions& options,
   };
   if (family != Address::Family::local) {
     set(SocketOption::reuse_address, options.reuse_address);
-    // Accepted sockets inherit it, which saves a system call for each.
+    // Accepted sockets inherit this option, which saves a system call for each.
     set(SocketOption::no_delay, options.no_delay);
   }
   if (family == Address::Family::ipv6) set(SocketOption::v6_only, options.v6_only);
@@ -126,7 +127,8 @@ void AcceptHandler::finish() noexcept {
   arm();
 }
 
-// If the last attempt is still being cancelled, its end leads here again; if one is due, too.
+// Submits the Accept, or, after finish(), asks for take_waiting(). While the last Accept is still
+// being cancelled or a timer runs, this does nothing: the end of either calls arm() again.
 void AcceptHandler::arm() noexcept {
   if (mode_ == Mode::paused || accept_.pending() || backoff_.pending()) return;
   if (mode_ == Mode::finishing) return notify_later(notice_read);
@@ -157,13 +159,14 @@ void AcceptHandler::failed(std::error_code error) {
   if (!accept_.pending()) unanswered();
 }
 
-// Behind finish(): takes what waits, by calls that tell when nobody does. No more than a backlog
-// can have held, or those that come meanwhile would put the end off for ever.
+// After finish(): accepts what waits in the backlog until it is empty, but no more connections than
+// a backlog can hold: new ones that keep coming would put the end off for ever.
 void AcceptHandler::take_waiting() {
   constexpr unsigned longest_backlog = 65535;
   System& system = proactor().system();
   for (std::size_t budget = proactor().options().round_budget; budget > 0; --budget) {
-    // Asked first: accept(2) looks for a descriptor before it looks whether somebody waits.
+    // The loop asks whether a connection waits before it calls accept(2), because accept(2) fails
+    // without a free descriptor even if none waits.
     if (taken_ == longest_backlog || !system.readable(descriptor())) return close();
     Descriptor accepted;
     const long result = system.accept(descriptor(), accepted, nullptr);
@@ -179,7 +182,7 @@ void AcceptHandler::take_waiting() {
     ++taken_;
     delay_ = {};
     pause_told_ = false;
-    notify_later(notice_read);  // before the callback, which may throw
+    notify_later(notice_read);  // before on_accept(), which may throw
     Socket socket(system, accepted);
     const Address peer = socket.peer_address();
     on_accept(std::move(socket), peer);
@@ -193,7 +196,8 @@ void AcceptHandler::back_off(std::error_code error) {
   delay_ = delay_ == Duration::zero() ? first_delay : std::min(delay_ * 2, longest_delay);
   Core& core = proactor().core();
   if (!core.arm(backoff_, after(core.system().now(), delay_))) fail(-ENOMEM);
-  // accept(2) fails for want of a descriptor also when nobody is there who would need it.
+  // accept(2) fails without a free descriptor even if no connection waits; the program is told only
+  // if one does.
   if (pause_told_ || !core.system().readable(descriptor())) return;
   pause_told_ = true;
   ++core.counters().accept_pauses;

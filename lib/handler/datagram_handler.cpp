@@ -1,5 +1,5 @@
-// A datagram socket's life and its input: one continuous receive, and what comes back for what was
-// sent. Upholds R1 and R6.
+// A datagram socket's life and input: one continuous receive, and the errors and blocks that the
+// kernel returns for sent datagrams. Upholds R1 and R6.
 #include <cerrno>
 #include <new>
 #include <proa/datagram_handler.hpp>
@@ -16,7 +16,7 @@ namespace proa {
 
 namespace {
 
-/// What coalesced datagrams need (Options::buffer_size).
+/// The Options::buffer_size that coalesced datagrams need.
 constexpr std::size_t coalesced_size = bytes_at(true) + UINT16_MAX + detail::Block::header_size;
 
 void describe(std::string* detail, const char* what, const Address& address, bool coalesces,
@@ -30,14 +30,16 @@ void describe(std::string* detail, const char* what, const Address& address, boo
       *detail += " (coalescing takes an Options::buffer_size of " + std::to_string(coalesced_size) +
                  " at least)";
     }
-  } catch (const std::bad_alloc&) {  // then without a sentence
+  } catch (const std::bad_alloc&) {  // the error is told without a sentence
   }
 }
 
-/// Receives that fail in a row, and for nothing that came back, before receiving stops.
+/// Receiving stops after so many receives in a row that failed without a returned error to explain
+/// it.
 constexpr std::uint8_t most_failures = 16;
 
-/// Of a socket that is none any more, or not one of ours: asking again would go on for ever.
+/// Whether the descriptor is closed or is no socket of this handler: another receive would fail the
+/// same way for ever.
 bool is_final(const std::error_code& error) noexcept {
   return error == std::errc::bad_file_descriptor || error == std::errc::not_a_socket ||
          error == std::errc::invalid_argument;
@@ -93,7 +95,7 @@ std::error_code DatagramHandler::configure(Socket& socket, bool ip,
     if (!error && wanted) error = socket.set_option(option, value);
   };
   set(options.broadcast && ip, SocketOption::broadcast, 1);
-  // An IPv6 socket has IPv4 datagrams too.
+  // An IPv6 socket receives IPv4 datagrams too, so this sets the options of both.
   set(options.destination && ip, SocketOption::tell_destination, 1);
   set(options.traffic_class && ip, SocketOption::tell_traffic_class, 1);
   set(options.arrival && ip, SocketOption::tell_arrival, 1);
@@ -103,7 +105,8 @@ std::error_code DatagramHandler::configure(Socket& socket, bool ip,
   set(options.receive_buffer > 0, SocketOption::receive_buffer, options.receive_buffer);
   set(options.send_buffer > 0, SocketOption::send_buffer, options.send_buffer);
   if (error) return error;
-  // Where they are refused, datagrams come one by one, and are cut here.
+  // Where the system refuses these options, datagrams come one by one, and the library cuts what is
+  // sent.
   if (options.coalesce && ip) (void)socket.set_option(SocketOption::coalesce, 1);
   cuts_ = !ip || socket.set_option(SocketOption::segment_size, 0);
   return error;
@@ -149,7 +152,7 @@ void DatagramHandler::begin(Socket socket, bool connected, bool ip,
                             const DatagramOptions& options) {
   socket_ = std::move(socket);
   connected_ = connected;
-  // Not of UNIX sockets: with room for control messages a peer could hand us descriptors.
+  // UNIX sockets get no room for control messages, because a peer could send descriptors in it.
   with_control_ =
       ip && (options.destination || options.traffic_class || options.arrival || options.coalesce);
   listen_for_errors();
@@ -158,7 +161,7 @@ void DatagramHandler::begin(Socket socket, bool connected, bool ip,
   start_receiving();
 }
 
-// Unconnected, nobody could say which datagram an error is about.
+// On a socket that is not connected nobody could tell which datagram an error is about.
 void DatagramHandler::listen_for_errors() noexcept {
   tells_errors_ = connected_ && descriptor().valid() &&
                   socket_.local_address().family() != Address::Family::local &&
@@ -180,7 +183,8 @@ void DatagramHandler::start_receiving() noexcept {
   arm();
 }
 
-// If the last receive is still being cancelled, its end leads here again.
+// Submits the receive. While the last one is still being cancelled, this does nothing: its end
+// calls arm() again.
 void DatagramHandler::arm() noexcept {
   if (!receives(receiving_) || recv_.pending()) return;
   recv_.prepare(descriptor(), with_control_);
@@ -191,7 +195,8 @@ void DatagramHandler::received(RecvDatagrams& request, const Result& result) {
   if (closing()) return;
   if (!result.error) {
     failures_ = 0;
-    // What the ended receive still brings stays behind what it brought before.
+    // The receive was cancelled: what it still brings is kept behind the datagrams that it brought
+    // before.
     if (receiving_ != detail::Receiving::on) return request.keep();
     const Address source = request.source();
     const DatagramInfo info = request.info();
@@ -200,11 +205,13 @@ void DatagramHandler::received(RecvDatagrams& request, const Result& result) {
   }
   receiving_ = after_end(receiving_);
   const bool cancelled = result.error == std::errc::operation_canceled;
-  // Again and again: epoll_ctl(2) has no room, a filter forbids the call. It would go on for ever.
+  // The receive fails again and again (epoll_ctl(2) has no room, a filter forbids the call): the
+  // handler gives up.
   const bool last = !cancelled && failures_ + 1 == most_failures;
   if (cancelled || (!is_final(result.error) && !last)) arm();
   if (cancelled) return;
-  // With tell_errors() the error is only a sign, unless there is nothing to tell.
+  // The error of the receive only announces that tell_errors() has something to tell, unless that
+  // finds nothing.
   if (tells_errors_ && tell_errors()) return arm();
   if (closing()) return;
   ++failures_;
@@ -213,8 +220,8 @@ void DatagramHandler::received(RecvDatagrams& request, const Result& result) {
   on_error(result.error);
 }
 
-// All that came back. An error of a call is only the sign that there is some. False if there was
-// none.
+// Tells all errors that the kernel has returned for sent datagrams. The error of a call only
+// announces them. Returns false if there were none.
 bool DatagramHandler::tell_errors() {
   struct Resume {
     DatagramHandler& handler;

@@ -2,7 +2,7 @@
 
 #include <proa/datagram_handler.hpp>
 
-// What a datagram handler knows of its receiving, and how that changes.
+// The states of a datagram handler's receiving, and how they change.
 
 namespace proa::detail {
 
@@ -10,7 +10,7 @@ enum class Receiving : std::uint8_t {
   off,
   on,
   stopping,    // stop_receiving() was called, and the receive at the backend has not ended yet
-  restarting,  // the same, and start_receiving() was called behind it
+  restarting,  // the same, and start_receiving() was called after that
 };
 
 constexpr bool receives(Receiving state) noexcept {

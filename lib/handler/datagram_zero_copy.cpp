@@ -1,7 +1,7 @@
-// Sends without a copy (MSG_ZEROCOPY): the blocks stay with the kernel until it returns them. It
-// raises no event that tells a receive anything, so a timer looks for the notices while some are
-// due. Upholds R3 and R6: close() waits for what is lent, and what a device never returns is never
-// used again.
+// Sends without a copy (MSG_ZEROCOPY): the kernel has the blocks until it returns them with a
+// notice. No event of a receive tells of the notices, so a timer looks for them while some are due.
+// Upholds R3 and R6: close() waits for the lent blocks, and the handler never uses a block again
+// that a device does not return.
 #include "handler/datagram_zero_copy.hpp"
 
 #include <new>
@@ -13,7 +13,8 @@ namespace proa {
 namespace {
 
 constexpr Duration look_again = std::chrono::milliseconds(1);
-constexpr Duration longest_wait = std::chrono::seconds(1);  // of close()
+// close() waits for lent blocks so long at most
+constexpr Duration longest_wait = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -25,19 +26,20 @@ DatagramHandler::~DatagramHandler() {
 
 void DatagramHandler::begin_zero_copy(std::size_t from) noexcept {
   zero_copy_.reset();
-  // Where it is refused, bytes are copied.
+  // Where the system refuses the option, sends copy the bytes.
   if (from == 0 || socket_.set_option(SocketOption::zero_copy, 1)) return;
   zero_copy_.reset(new (std::nothrow) ZeroCopy(*this, from));
 }
 
-// From which size on the next send may lend.
+// Returns the size from which on the next send may lend its blocks; 0 if it may not.
 std::size_t DatagramHandler::lends_from() const noexcept {
-  // Of what is cut here a part may have been lent and another not.
+  // If the library cuts datagrams, one part of a datagram could be lent and another not.
   return zero_copy_ && !cuts_ && zero_copy_->lent.capacity() < ZeroCopy::most ? zero_copy_->from
                                                                               : 0;
 }
 
-// The first `count` datagrams were sent from where they are.
+// The kernel sends the first `count` datagrams from where they are: moves their blocks from the
+// queue to `lent`.
 void DatagramHandler::lend(std::size_t count) {
   if (zero_copy_->lent.empty()) ++elsewhere_;
   for (std::size_t i = 0; i < count; ++i) queue_.lend(i, zero_copy_->lent);

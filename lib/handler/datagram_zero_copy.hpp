@@ -8,8 +8,8 @@
 
 namespace proa {
 
-/// Blocks that the kernel sends from. They go back together, when it has returned all that it was
-/// lent; above `most` nothing more is lent until then.
+/// Blocks that the kernel sends from. They go back to the pool together when the kernel has
+/// returned all of them; above `most` bytes the handler lends no more until then.
 struct DatagramHandler::ZeroCopy {
   static constexpr std::size_t most = std::size_t{4} << 20;
 
@@ -18,9 +18,9 @@ struct DatagramHandler::ZeroCopy {
 
   On<Timer, &DatagramHandler::look_for_returned> timer;
   WriteQueue lent;
-  const std::size_t from;         // bytes
-  std::uint64_t outstanding = 0;  // messages
-  TimePoint since;                // nothing was returned
+  const std::size_t from;         // datagrams of so many bytes or more are lent
+  std::uint64_t outstanding = 0;  // messages that the kernel has not returned
+  TimePoint since;                // when blocks were last lent or returned
 };
 
 }  // namespace proa

@@ -1,4 +1,4 @@
-// An owned file, opened or adopted in the calling thread by the system of a proactor.
+// An owned file. The calling thread opens or adopts it, by the System of a proactor.
 #include <proa/file.hpp>
 #include <proa/proactor.hpp>
 

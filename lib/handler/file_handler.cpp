@@ -1,6 +1,7 @@
-// A file's handler: its opening, its end, and the file as a stream to read. Two reads are in flight
-// at most; they may complete in any order, and are told in the order of their offsets. Upholds R1
-// (verbs only note what to do), R6 and R11 (without a buffer it waits for one).
+// A file's handler opens its file, reads it as a stream, and closes it. Two reads are in flight at
+// most. They may complete in any order; the handler tells them in the order of their offsets.
+// Upholds R1 (verbs only note what to do), R6 and R11 (without a free block the handler waits for
+// one).
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
@@ -20,7 +21,7 @@ struct FileHandler::Opening {
   explicit Opening(FileHandler& handler) noexcept : request(handler) {}
 
   On<Open, &FileHandler::open_ended> request;
-  std::unique_ptr<Opening> next;  // asked for while the handler closes
+  std::unique_ptr<Opening> next;  // an open() that was called while the handler closes
 };
 
 FileHandler::FileHandler(Proactor& proactor) noexcept : Handler(proactor, Kind::file) {}
@@ -42,7 +43,7 @@ FileHandler::~FileHandler() {
     closing_down();
     rest();
   }
-  // Here, because a request that is destroyed first would only name itself.
+  // Reported here, because the destructor of a pending request could only name the request.
   if (state_ != State::idle) destroyed("destroyed before on_closed()");
 }
 
@@ -60,7 +61,7 @@ FileAlignment FileHandler::alignment() const noexcept {
   return needed;
 }
 
-// One that is not pending was remembered; the call that comes last counts.
+// An open() that was remembered is not pending, and the new one replaces it.
 void FileHandler::open(const std::string& path, OpenFlags flags, unsigned mode,
                        Descriptor at) noexcept {
   start("open");
@@ -88,10 +89,10 @@ void FileHandler::open_ended(const Result& result) {
   const auto ended = std::move(opening_);
   opening_ = std::move(ended->next);
   proactor_.core().ended_elsewhere(*this);
-  // A file that was opened all the same is closed with the request.
+  // A file that was opened although the open was cancelled is closed with the request.
   if (closing()) return;
   if (result.error) {
-    notify_later(notice_written);  // finish() may wait for a file
+    notify_later(notice_written);  // finish() may have waited for the file
     on_error(result.error);
     if (!opening_) unanswered();
     return;
@@ -157,7 +158,8 @@ bool FileHandler::submit_read(Ahead& ahead, Buffer block) noexcept {
   constexpr std::uint64_t last_offset = INT64_MAX;
   HandlerLoop& core = proactor_.core();
   Pool& pool = direct_ ? core.paged_pool() : core.pool();
-  // The second one is for speed alone: it is not worth waiting for, nor an error.
+  // The second read only makes the handler faster: it does not wait for a block, and its failure is
+  // no error.
   const bool second = ahead_[0].busy() || ahead_[1].busy();
   const bool may_take = !block && !core.awaited(pool);
   if (second && !block && (!may_take || !pool.available() || next_read_ >= last_offset)) {
@@ -209,7 +211,8 @@ FileHandler::Ahead* FileHandler::next_in_order() noexcept {
   return nullptr;
 }
 
-// One callback at a time: what is behind it waits for a notice, and so outlives an exception.
+// Makes one callback. What follows waits for a notice, so that an exception out of this callback
+// loses nothing.
 void FileHandler::deliver_next() {
   if (!reads()) return;
   if (reading_ == FileReading::failed) {
@@ -228,7 +231,7 @@ void FileHandler::deliver_next() {
   proactor_.core().pool().fill(data, ahead->bytes);
   data.remove_prefix(ahead->skip);
   read_position_ += data.size();
-  // A short one has seen the end: what the other one found behind it came later.
+  // A short read has seen the end. What the other read found behind it was written later.
   if (ahead->error != 0 || ahead->bytes < ahead->length || ahead->bytes == 0) {
     input_error_ = ahead->error;
     reading_ = input_error_ == 0 ? FileReading::ended : FileReading::failed;
@@ -255,7 +258,7 @@ void FileHandler::dispatch(Notice notice) {
     case notice_written:
       return tell_written();
     case notice_reopen:
-      if (!opening_ || opening_->request.pending()) return;  // on_closed() has opened another one
+      if (!opening_ || opening_->request.pending()) return;  // on_closed() has called open() again
       return start("dispatch") ? begin_opening() : opening_.reset();
     default:
       return;

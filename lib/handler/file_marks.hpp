@@ -7,21 +7,21 @@
 
 namespace proa {
 
-/// What a file's handler does between writes; made when first asked for. `behind` counts calls of
-/// write(): the mark is reached when so many were told.
+/// What a file's handler does between writes; the first such verb makes this. `behind` counts calls
+/// of write(): a mark is reached when on_write() has told so many.
 struct FileHandler::Marks {
   explicit Marks(FileHandler& handler) : request(handler) {}
 
   struct SyncMark {
     std::uint64_t behind;
-    std::uint64_t calls;  // of sync(), with no write between
+    std::uint64_t calls;  // calls of sync() with no write between them
   };
   struct Move {
     std::uint64_t behind;
     std::uint64_t position;
   };
 
-  /// Takes off the syncs that are behind no more than so many writes.
+  /// Takes off the syncs that are behind so many writes or fewer.
   void reach(std::uint64_t writes) noexcept {
     while (!syncs.empty() && syncs.front().behind <= writes) {
       reached += syncs.front().calls;
@@ -32,10 +32,10 @@ struct FileHandler::Marks {
   On<Sync, &FileHandler::sync_ended> request;
   MarkQueue<SyncMark> syncs;
   MarkQueue<Move> moves;
-  std::uint64_t reached = 0;  // calls that the next request is for
-  std::uint64_t covered = 0;  // calls that the request in flight is for
-  std::uint64_t untold = 0;   // calls that are done
-  bool failed = false;        // the request: none begins until that is told
+  std::uint64_t reached = 0;  // calls of sync() that the next request is for
+  std::uint64_t covered = 0;  // calls of sync() that the request in flight is for
+  std::uint64_t untold = 0;   // calls of sync() that are done, and not told yet
+  bool failed = false;        // the request failed: no other begins until the error is told
 };
 
 }  // namespace proa

@@ -2,23 +2,25 @@
 
 #include <proa/file_handler.hpp>
 
-// What a file's handler knows besides the three states of every handler, and how it changes.
+// The states of a file's handler besides the three of every handler, and how they change.
 
 namespace proa::detail {
 
 /// The file as a stream to read.
 enum class FileReading : std::uint8_t {
-  off,     // nothing is wanted
-  on,      // start_reading() was called, and neither the end nor an error was seen
-  ended,   // the end was read, and on_end() is due behind what was read before it
-  failed,  // a read failed, and on_error() is due behind what was read before it
+  off,     // the handler wants no input
+  on,      // start_reading() was called, and no read has met the end or an error
+  ended,   // a read has met the end: on_end() is due behind the bytes before it
+  failed,  // a read failed: on_error() is due behind the bytes before it
 };
 
 /// The file as a stream to write.
 enum class FileOutput : std::uint8_t {
   open,    // what is written goes into the file
-  failed,  // on_error() told of a write that failed: set_write_position() begins anew
-  cut,     // a write was queued in part: nothing is written any more, what follows makes no sense
+  failed,  // on_error() has told of a failed write: set_write_position() begins anew
+  // only a part of a write was queued: the handler writes no more, because the rest would make no
+  // sense
+  cut,
 };
 
 enum class FileOutputEvent : std::uint8_t { fail, cut, reposition };

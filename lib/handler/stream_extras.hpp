@@ -9,22 +9,24 @@
 
 namespace proa {
 
-/// What most streams do without; made when the first of it is asked for.
+/// What most streams do not need; the first verb that needs a part of it makes it.
 struct StreamHandler::Extras {
-  /// A write that was queued before there was a filter: as many bytes as are sent.
+  /// Stands for a write that was queued before there was a filter: on_write() tells the bytes that
+  /// were sent.
   static constexpr std::size_t as_sent = SIZE_MAX;
 
   enum class LastWords : std::uint8_t {
     none,
-    asked,  // the filter was told that the protocol has finished
-    said,   // and has called end()
+    asked,  // the stream has called the filter's on_finished()
+    said,   // the filter has called end()
   };
 
   Watermarks watermarks;
   std::unique_ptr<StreamFilter> filter;
-  MarkQueue<std::size_t> payloads;  // of the writes that are queued, if there is a filter
+  MarkQueue<std::size_t> payloads;  // with a filter: the sizes of the queued writes
   LastWords last_words = LastWords::none;
-  bool receiving = false;  // the filter is in on_received(); what it gives is told behind that
+  // the filter is in on_received(); the handler gets what it gives after that
+  bool receiving = false;
 };
 
 inline StreamFilter* StreamHandler::filter() const noexcept {

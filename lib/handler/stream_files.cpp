@@ -1,7 +1,8 @@
-// A stream to a file and back. Sending, a stretch of a file has its place in the queue of writes;
-// it goes out in parts, so that a long one tells of its progress. Receiving, the input is held as
-// when reading is stopped, and written from there, one gathered write at a time. Upholds R1 (verbs
-// only note what to do), R5 and R6 (close() waits for the write, which is on another descriptor).
+// A stream sends from a file and receives into one. A stretch of a file that is to be sent has its
+// place in the queue of writes. It goes out in parts, so that a long stretch shows progress. For
+// receive_file() the stream keeps the input as it does while reading is stopped, and writes it into
+// the file, one gathered write at a time. Upholds R1 (verbs only note what to do), R5 and R6
+// (close() waits for the write, which is on another descriptor).
 #include "handler/stream_files.hpp"
 
 #include <algorithm>
@@ -21,7 +22,7 @@ namespace proa {
 
 namespace {
 
-/// What one SendFile asks for.
+/// How many bytes one SendFile asks for.
 constexpr std::uint64_t part_size = std::uint64_t{1} << 20;
 constexpr std::size_t most_pieces = 64;
 
@@ -47,7 +48,7 @@ void StreamHandler::send_file(Descriptor file, std::uint64_t offset,
                               std::uint64_t length) noexcept {
   if (!accepts_output("send_file")) return;
   if (const std::int32_t error = refusal(file, offset, length)) return fail(error);
-  if (filter()) return fail(-EOPNOTSUPP);  // nor may its bytes pass by
+  if (filter()) return fail(-EOPNOTSUPP);  // the file's bytes must not bypass the filter
   if (!files() || !queue_.push(file, offset, length)) return output_cut(-ENOMEM);
   queue_grew();
 }
@@ -65,7 +66,8 @@ void StreamHandler::file_sent(SendFile& request, const Result& result) {
   sent(told);
 }
 
-// A reader that is slow takes long for a part; the timeouts must not take that for a stall.
+// A slow peer takes long for one part. Its progress counts for the timeouts, so that they do not
+// take it for a stall.
 void StreamHandler::note_file_progress() noexcept {
   if (!files_ || !files_->send.pending()) return;
   const std::size_t moved = proactor_.core().moved(files_->send);
@@ -89,7 +91,7 @@ void StreamHandler::receive_file(Descriptor file, std::uint64_t offset, std::uin
   std::int32_t error = refusal(file, offset, length);
   if (error == 0 && !first && !received.empty()) error = -EALREADY;
   if (error == 0 && (!files() || !files_->wanted.push(file, offset, length))) error = -ENOMEM;
-  // Also when it is refused: they are the next bytes of the stream.
+  // Keeps the bytes even if the file is refused, because they are the next ones of the stream.
   if (!received.empty()) held_.push_front(std::move(received));
   if (error != 0) {
     if (reads()) resume_held();
@@ -99,7 +101,8 @@ void StreamHandler::receive_file(Descriptor file, std::uint64_t offset, std::uin
   start_reading();
 }
 
-// One step of the first receive_file(): told, or its next bytes on their way into the file.
+// Goes one step on with the first receive_file(): tells that it is complete, or writes its next
+// bytes into the file.
 void StreamHandler::receive_file_part() {
   if (!connected() || !announced() || !reads() || files_->write.pending()) return update_reading();
   const detail::FileSegment& next = *files_->wanted.first_file();

@@ -5,16 +5,16 @@
 
 namespace proa {
 
-/// What a stream needs to send files and to receive into them; made when the first one is asked
-/// for.
+/// What a stream needs to send files and to receive into them; the first such verb makes this.
 struct StreamHandler::Files {
   explicit Files(StreamHandler& stream) : send(stream), write(stream) {}
 
-  On<SendFile, &StreamHandler::file_sent> send;     // a part of the stretch at the queue's front
-  On<WriteAt, &StreamHandler::file_written> write;  // from the front of what is held
-  WriteQueue wanted;                                // the receive_file()s, stretches alone
-  std::uint64_t received = 0;                       // of the first of them, or of the last one
-  std::size_t seen = 0;                             // of `send`, when the timer last looked
+  // sends a part of the file at the front of the queue
+  On<SendFile, &StreamHandler::file_sent> send;
+  On<WriteAt, &StreamHandler::file_written> write;  // writes what the stream holds, from its front
+  WriteQueue wanted;           // the files of the receive_file()s, without bytes
+  std::uint64_t received = 0;  // bytes that the first file has taken, or the last one if none waits
+  std::size_t seen = 0;        // how much `send` had moved when the timer last fired
 };
 
 }  // namespace proa

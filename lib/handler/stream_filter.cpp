@@ -1,7 +1,7 @@
-// A filter between a stream's protocol and its connection. The stream's own states stand on the
-// side of the connection: what is received is kept in the filter's form of it, what is queued is
-// what the filter sends; each write's end is marked behind what the filter made of it. Upholds R1
-// (nothing here calls the protocol) and R5.
+// A filter between the protocol that a stream speaks and its connection. The input that the stream
+// keeps is what the filter has made of the received bytes, and the stream's queue holds what the
+// filter sends. The stream marks the end of a write behind what the filter has made of that write.
+// Upholds R1 (nothing here calls the protocol) and R5.
 #include <cerrno>
 #include <new>
 #include <proa/stream_filter.hpp>
@@ -27,7 +27,7 @@ void StreamHandler::set_filter(std::unique_ptr<StreamFilter> filter) noexcept {
     if (s->ends_write) set = extras_->payloads.push(Extras::as_sent);
   }
   if (!set) {
-    // Without its filter the stream must not send a byte.
+    // Without the filter that the program asked for, the stream must not send a byte.
     output_ = after(output_, OutputEvent::cut);
     input_ = after(input_, InputEvent::fail);
     start("set_filter");
@@ -53,7 +53,7 @@ void StreamHandler::received_by_filter(Buffer data) {
     } const receiving{extras_->receiving = true};
     filter()->on_received(std::move(data));
   }
-  if (!reads()) return update_reading();  // it may want no more
+  if (!reads()) return update_reading();  // the filter may want no more input
   if (!held_.empty()) give_held();
 }
 
@@ -86,7 +86,7 @@ void StreamHandler::end_filtered_write(std::size_t size) noexcept {
   queue_grew();
 }
 
-// What on_write() tells of the write that has ended.
+// Returns the count that on_write() tells for the write that has ended.
 std::size_t StreamHandler::payload_written() noexcept {
   const std::size_t sent = std::exchange(write_progress_, 0);
   if (!filter() || extras_->payloads.empty()) return sent;
@@ -95,7 +95,7 @@ std::size_t StreamHandler::payload_written() noexcept {
   return payload == Extras::as_sent ? sent : payload;
 }
 
-// Whether the end waits for something that the filter has to send before it.
+// Whether the filter still has something to send before the stream ends its output.
 bool StreamHandler::has_last_words() noexcept {
   if (!filter()) return false;
   if (extras_->last_words == Extras::LastWords::none) {
@@ -107,7 +107,7 @@ bool StreamHandler::has_last_words() noexcept {
 
 void StreamHandler::filter_ended() noexcept {
   extras_->last_words = Extras::LastWords::said;
-  notify_later(notice_written);  // the end may go out now
+  notify_later(notice_written);  // the stream may end its output now
 }
 
 void StreamHandler::given_by_filter(Buffer data) noexcept {

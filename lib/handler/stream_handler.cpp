@@ -1,5 +1,5 @@
-// A stream's life: connecting, what the loop has to tell, the end of the output, and the gentle
-// end. Upholds R1 (verbs only note what to do) and R6.
+// A stream's life: it connects, hears what the loop has to tell, ends its output, and finishes.
+// Upholds R1 (verbs only note what to do) and R6.
 #include <cerrno>
 #include <new>
 #include <proa/error.hpp>
@@ -19,7 +19,7 @@ struct StreamHandler::Connecting {
 
   On<Connect, &StreamHandler::connect_ended> request;
   TimePoint deadline = never;
-  std::unique_ptr<Connecting> next;  // asked for while the handler closes
+  std::unique_ptr<Connecting> next;  // a connect() that was called while the handler closes
 };
 
 StreamHandler::StreamHandler(Proactor& proactor) noexcept : Handler(proactor, Kind::stream) {}
@@ -38,7 +38,7 @@ StreamHandler::~StreamHandler() {
     closing_down();
     rest();
   }
-  // Here, because a request that is destroyed first would only name itself.
+  // Reported here, because the destructor of a pending request could only name the request.
   if (state_ != State::idle) destroyed("destroyed before on_closed()");
 }
 
@@ -47,7 +47,7 @@ void StreamHandler::connect(const Address& address, TimePoint deadline) noexcept
   if (closing()) return connect_later(address, deadline);
   if (!live()) return;
   if (connection_ > Connection::missed) return fail(connected() ? -EISCONN : -EALREADY);
-  connecting_.reset();  // remembered
+  connecting_.reset();  // a connect() that was remembered is void now
   if (!address.is_set()) return fail(code_of(Error::bad_address));
   std::error_code error;
   take(Socket::open(proactor_, address.family(), Transport::stream, error));
@@ -66,7 +66,8 @@ void StreamHandler::connect(const Address& address, TimePoint deadline) noexcept
   if (timing_) start_timing();
 }
 
-// The call that comes last counts.
+// Remembers a connect() that was called while the handler closes. The last one replaces those
+// before.
 void StreamHandler::connect_later(const Address& address, TimePoint deadline) noexcept {
   std::unique_ptr<Connecting> made(new (std::nothrow) Connecting(*this));
   if (!made) return;
@@ -165,11 +166,11 @@ void StreamHandler::end_output_if_sent() noexcept {
   if (connected() && announced() && queue_.empty() && !sending()) end_output();
 }
 
-// Everything was sent. Behind finish() the peer's end is awaited, because closing with input unread
-// would reset the connection, and take back bytes that the peer has not seen yet (RFC 1122,
-// 4.2.2.13).
+// The kernel has taken everything. After finish() the stream waits for the peer's end: to close
+// with input unread would reset the connection, and could take back bytes that the peer has not
+// seen yet (RFC 1122, 4.2.2.13).
 void StreamHandler::end_output() noexcept {
-  if (has_last_words()) return;  // their end comes back here
+  if (has_last_words()) return;  // the stream calls this again when the filter has sent them
   output_ = after(output_, OutputEvent::sent);
   const bool shut = descriptor().is_socket() && !socket_.shutdown(ShutdownSide::send);
   if (finishes(output_) && (!shut || input_ == Input::over)) close();
@@ -177,7 +178,8 @@ void StreamHandler::end_output() noexcept {
 
 void StreamHandler::closing_down() noexcept {
   if (timing_) proactor_.core().disarm(timing_->timer);
-  if (files_) proactor_.core().cancel(files_->write);  // on another descriptor: close() does not
+  // close() ends only what is on the stream's own descriptor
+  if (files_) proactor_.core().cancel(files_->write);
 }
 
 void StreamHandler::release_resources() noexcept {

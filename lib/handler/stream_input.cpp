@@ -1,4 +1,4 @@
-// A stream's input: continuous reading, and pausing without losing a byte. Upholds R1 (verbs only
+// A stream's input: it reads continuously, and pauses without losing a byte. Upholds R1 (verbs only
 // note what to do) and R5.
 #include <proa/error.hpp>
 #include <proa/stream_handler.hpp>
@@ -17,7 +17,7 @@ void StreamHandler::start_reading() noexcept {
   wants_input_ = true;
   if (!live()) return;
   if (output_ != Output::broken) return resume_held();
-  // What had come before the error that was told.
+  // Gives on_read() what had come before the error that on_error() told.
   if (input_ == Input::rest) judge(Verdict::error);
 }
 
@@ -27,7 +27,7 @@ void StreamHandler::stop_reading() noexcept {
   if (live()) update_reading();
 }
 
-// What was kept while nothing was wanted comes first, then the end or new input.
+// The handler wants input again. It gets the bytes that were kept first, then the end or new bytes.
 void StreamHandler::resume_held() noexcept {
   if (!held_.empty() || receiving_file() || input_ == Input::ended || verdict_ != Verdict::none) {
     notify_later(notice_read);
@@ -40,7 +40,8 @@ void StreamHandler::await_input() noexcept {
   update_reading();
 }
 
-// Brings the receive at the backend in line with what is wanted of it.
+// Submits or cancels the receive, so that one is at the backend exactly while the stream wants
+// input.
 void StreamHandler::update_reading() noexcept {
   const bool room = held_.empty() || (receiving_file() && held_.capacity() < file_backlog);
   const bool asked = reads() || (filter() && filter()->wants_input());
@@ -66,13 +67,13 @@ void StreamHandler::received(RecvBuffers& request, const Result& result) {
     return;
   }
   if (request.pending()) return;
-  // A cancel can only have been our own.
+  // Only this stream cancels its receive.
   const bool ended = result.error != std::errc::operation_canceled;
   if (ended) input_ended(to_negative(result.error));
   if (verdict_ != Verdict::none) return notify_later(notice_read);
   if (!ended) return update_reading();
   if (output_ == Output::lingering) return close();
-  // A send that has failed already is told of in this round, in place of the end.
+  // If a send has failed already, the handler hears of that in this round, in place of the end.
   if (receiving_file() || sending()) return notify_later(notice_read);
   if (held_.empty() && reads()) tell_end();
 }
@@ -83,7 +84,7 @@ void StreamHandler::input_ended(std::int32_t error) noexcept {
   input_error_ = error;
 }
 
-// The oldest of what was kept, or the end behind it.
+// Gives the handler the oldest buffer that was kept, or the end behind the last one.
 void StreamHandler::give_held() {
   if (!reads() || output_ == Output::broken) return update_reading();
   if (receiving_file()) return receive_file_part();
@@ -97,7 +98,8 @@ void StreamHandler::give_held() {
   read_next(buffer);
 }
 
-// One on_read(); if the output is above its high mark, it is the last one until that has fallen.
+// Calls on_read(). If the output is above its high mark, no other on_read() follows until the
+// output has fallen.
 void StreamHandler::read_next(Buffer& data) {
   if (const Hold next = after_reading(hold_); next != hold_) set_hold(next);
   on_read(data);

@@ -2,26 +2,26 @@
 
 #include <proa/stream_handler.hpp>
 
-// What a stream knows besides the three states of every handler: five small state machines, and how
-// their states follow one another. A stream is in one state of each.
+// A stream has five small state machines besides the three states of every handler, and is in one
+// state of each. Each enum stands beside the functions that change it.
 
 namespace proa::detail {
 
-/// What comes from the peer.
+/// The input from the peer.
 enum class Input : std::uint8_t {
   flows,    // more may come
-  ended,    // the kernel told of the end or of an error, and the handler was not told yet
-  dropped,  // finish() was called: what comes is dropped until the end
-  rest,     // on_error() was told while reading was off: start_reading() gives what had come before
-  over,     // nothing comes any more, and nothing is to be told
+  ended,    // the kernel reported the end or an error, and the handler was not told yet
+  dropped,  // finish() was called: the stream drops all input until the end
+  rest,  // after on_error() while reading was off: start_reading() gives the input from before it
+  over,  // no input comes any more, and the handler is told nothing
 };
 
 enum class InputEvent : std::uint8_t {
-  end,     // the kernel tells of the end, or of an error
+  end,     // the kernel reports the end or an error
   tell,    // on_end() or on_error() tells the handler
   finish,  // finish() is called
   fail,    // on_error() tells of the connection's error
-  keep,    // the same while reading is off and something had come
+  keep,    // the same, while reading is off and the stream has kept input
 };
 
 constexpr Input after(Input state, InputEvent event) noexcept {
@@ -42,22 +42,24 @@ constexpr bool gives(Input state) noexcept {
   return state == Input::flows || state == Input::ended || state == Input::rest;
 }
 
-/// What goes to the peer.
+/// The output to the peer.
 enum class Output : std::uint8_t {
   open,       // what is written is sent
-  ending,     // half_close() was called: the end follows what is queued
+  ending,     // half_close() was called: the stream ends its output behind the queue
   ended,      // the sending side is shut down, reading goes on
-  finishing,  // finish() was called: the end follows what is queued
-  lingering,  // the sending side is shut down, the peer's end is awaited
-  cut,        // a write was queued in part: nothing more is sent, what follows makes no sense
-  failed,     // a send failed, and on_error() waits until what had come before was read
-  broken,     // on_error() was told of the connection's error
+  finishing,  // finish() was called: the stream ends its output behind the queue
+  lingering,  // the sending side is shut down, and the stream waits for the peer's end
+  // only a part of a write was queued: the stream sends no more, because the rest would make no
+  // sense
+  cut,
+  failed,  // a send failed, and on_error() waits until the handler has got the input from before
+  broken,  // on_error() was told of the connection's error
 };
 
 enum class OutputEvent : std::uint8_t {
   half_close,  // half_close() is called
   finish,      // finish() is called
-  sent,        // all that was queued is sent
+  sent,        // the kernel has taken the last of the queue
   cut,         // a write could be queued in part only
   fail,        // a send fails
   tell,        // on_error() tells of the connection's error
@@ -79,11 +81,11 @@ constexpr Output after(Output state, OutputEvent event) noexcept {
   return next[static_cast<std::size_t>(state)][static_cast<std::size_t>(event)];
 }
 
-/// Whether what is queued is sent.
+/// Whether the stream sends what is queued.
 constexpr bool sends(Output state) noexcept {
   return state == Output::open || state == Output::ending || state == Output::finishing;
 }
-/// Whether the end follows what is queued.
+/// Whether the stream ends its output behind the queue.
 constexpr bool ends(Output state) noexcept {
   return state == Output::ending || state == Output::finishing;
 }
@@ -92,14 +94,14 @@ constexpr bool finishes(Output state) noexcept {
   return state == Output::finishing || state == Output::lingering;
 }
 
-/// How far a stream's own output holds its input back. Between two falls of the queue at least one
-/// on_read() is told, so that a handler that fills its queue again in on_drained() hears its peer
-/// all the same.
+/// Whether a stream's own output holds its input back. Between two falls of the queue the handler
+/// gets at least one on_read(), so that a handler that fills its queue again in on_drained() still
+/// hears its peer.
 enum class Hold : std::uint8_t {
   clear,   // the queue has not been above the high mark since it last fell to the low one
-  heard,   // the same, and an on_read() was told since
-  filled,  // the queue is above the high mark, and no on_read() was told since it last fell
-  held,    // the queue is above the high mark, and an on_read() was told since it last fell
+  heard,   // the same, and the handler got an on_read() since
+  filled,  // the queue is above the high mark, and no on_read() came since it last fell
+  held,    // the queue is above the high mark, and an on_read() came since it last fell
 };
 
 constexpr bool is_filled(Hold hold) noexcept { return hold >= Hold::filled; }
@@ -110,14 +112,14 @@ constexpr Hold after_reading(Hold hold) noexcept {
   return is_filled(hold) ? Hold::held : Hold::heard;
 }
 
-/// What the handler is told when all is taken that had come by then. Until that is decided no
+/// What the handler is told when it has got all input that had come. While a verdict is open, no
 /// receive is at the backend.
 enum class Verdict : std::uint8_t {
   none,
-  timeout,          // a read or idle timeout is due: told if nothing has come
-  drain,            // on_drain(): told behind on_read() for what had come
-  error,            // a send failed: told behind on_read() for what had come
-  error_and_drain,  // the error first
+  timeout,          // a read or idle timeout is due: told unless something came meanwhile
+  drain,            // on_drain() is due behind the on_read()s
+  error,            // a send failed: on_error() is due behind the on_read()s
+  error_and_drain,  // both: the error comes first
 };
 
 constexpr bool is_error(Verdict verdict) noexcept { return verdict >= Verdict::error; }
@@ -129,8 +131,8 @@ namespace proa {
 using detail::InputEvent;
 using detail::OutputEvent;
 
-// Whether the stream's own output holds its input back. A stream that opened its connection is
-// never held: if both ends of a connection were, each could wait for the other one to read.
+// Whether the stream's own output holds its input back. A stream that opened its connection never
+// does: if both ends held back, each could wait for the other to read.
 inline bool StreamHandler::held_back() const noexcept {
   return hold_ == Hold::held && connection_ != Connection::opened && watermarks().pause_reading;
 }

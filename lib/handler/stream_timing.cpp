@@ -1,4 +1,5 @@
-// A stream's timeouts, looked at and not moved. Upholds R7 (never early, and not while the kernel
+// A stream's timeouts. A moved byte does not move the timer: when the timer fires, the stream
+// compares the time of the last bytes. Upholds R7 (no timeout is early, or told while the kernel
 // has something for the stream).
 #include "handler/stream_timing.hpp"
 
@@ -51,7 +52,8 @@ void StreamHandler::start_timing() noexcept {
 
 TimePoint StreamHandler::system_now() const noexcept { return proactor_.system().now(); }
 
-// While nothing can arrive, because it is not wanted or has ended, the read timeout stands still.
+// Whether the stream waits for input. While it does not, because the handler wants none or the
+// input has ended, the read timeout stands still.
 bool StreamHandler::silent() const noexcept {
   return connected() && reads() && held_.empty() && input_ == Input::flows &&
          output_ != Output::broken;
@@ -69,8 +71,8 @@ void StreamHandler::arm_timer() noexcept {
   if (!proactor_.core().arm(timing_->timer, next)) fail(-ENOMEM);
 }
 
-// What the kernel has and nobody has taken yet is not silence: neither bytes to read nor, while a
-// send waits, room for them.
+// Whether a timeout is due. It is not if the kernel has bytes that the stream has not read yet, or,
+// while a send waits, room for its bytes.
 bool StreamHandler::timed_out(TimePoint now) noexcept {
   System& system = proactor_.system();
   const bool read = silent() && after(timing_->silent_since, timing_->read) <= now;
@@ -95,11 +97,12 @@ void StreamHandler::timer_expired(const Result&) {
   look_later(after(now, next_look));
 }
 
-// All that the backend had for the stream by then was delivered.
+// The core has delivered all that the backend had for the stream: tells the timeout if it is still
+// due.
 void StreamHandler::look_at_silence() {
   const TimePoint now = system_now();
   verdict_ = Verdict::none;
-  notify_later(notice_read);  // reading goes on, or the end is told
+  notify_later(notice_read);  // the next round goes on reading, or tells the end
   if (!timed_out(now)) {
     return next_timeout() > now ? arm_timer() : look_later(after(now, next_look));
   }

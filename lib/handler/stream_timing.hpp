@@ -5,9 +5,10 @@
 
 namespace proa {
 
-/// A stream's timeouts; made when the first one is asked for. One timer serves all: it is looked at
-/// when it fires, and the times of the last bytes say whether anything is really due. They are read
-/// from the clock, because the time of the round may be long past when others held it up (R7).
+/// A stream's timeouts; the first timeout that is set makes this. One timer serves all of them:
+/// when it fires, the stream compares the times of the last bytes to see whether a timeout is
+/// really due. The stream takes these times from the clock, because the time of the round may be
+/// long past when other callbacks were slow (R7).
 struct StreamHandler::Timing {
   explicit Timing(StreamHandler& stream) : timer(stream) {}
 
@@ -15,14 +16,15 @@ struct StreamHandler::Timing {
   Duration read = Duration::max();
   Duration idle = Duration::max();
   Duration linger = Duration::max();
-  TimePoint silent_since;        // reading is on, and nothing came
-  TimePoint idle_since;          // nothing moved
-  TimePoint sent_last;           // or finish() was called
-  TimePoint look_at = never;     // for the verdict
-  TimePoint keep_until = never;  // what a failed send leaves unread is kept that long untold
+  TimePoint silent_since;     // since then reading is on, and nothing came
+  TimePoint idle_since;       // since then nothing moved
+  TimePoint sent_last;        // when bytes were last sent, or finish() was called
+  TimePoint look_at = never;  // when look() shall run again
+  // so long the input is kept after a failed send, before the error is told
+  TimePoint keep_until = never;
 };
 
-/// How soon a stream looks again at what the kernel has for it and nobody has taken yet.
+/// After this time a stream looks again at what the kernel has for it.
 constexpr Duration next_look = std::chrono::milliseconds(10);
 
 }  // namespace proa

@@ -1,7 +1,8 @@
-// What has come is taken before the handler is told of a timeout, of a send that failed, or that it
-// shall wind up. The stream ends its receive, so that whatever the backend has for it is delivered
-// in order; behind that it looks at the socket itself. Upholds R7 (what has arrived comes before
-// what is overdue) and R11 (without a buffer it looks again later).
+// A verdict is what the handler will be told: a timeout, a failed send, or that the server drains.
+// Before that the handler gets all input that had come. The stream cancels its receive, and the
+// core delivers in order what the backend has for the stream; after that the stream reads from the
+// socket itself. Upholds R7 (what has arrived comes before what is overdue) and R11 (without a free
+// block the stream reads again later).
 #include <chrono>
 #include <proa/error.hpp>
 #include <proa/stream_handler.hpp>
@@ -17,7 +18,7 @@ namespace proa {
 
 namespace {
 
-/// A peer that never stops sending must not put the verdict off for ever.
+/// So many reads at most: a peer that never stops sending must not put the verdict off for ever.
 constexpr std::uint32_t most_last_reads = 4096;
 
 }  // namespace
@@ -30,19 +31,19 @@ void StreamHandler::judge(Verdict verdict) noexcept {
 }
 
 void StreamHandler::look() {
-  if (recv_.pending()) return;  // its end comes back here
-  // finish() waited for the peer's end, and that came while the timeout was judged.
+  if (recv_.pending()) return;  // the end of the receive calls look() again
+  // finish() waits for the peer's end, which came while the timeout was judged.
   if (output_ == Output::lingering && input_ == Input::over) return close();
   if (verdict_ == Verdict::timeout) return look_at_silence();
   if (is_error(verdict_) && !wants_input_ && gives(input_)) return keep_last_input();
   give_last_input();
 }
 
-// One on_read() for what is left, or the verdict.
+// Calls on_read() with what is left, or tells the verdict if nothing is.
 void StreamHandler::give_last_input() {
   const bool into_file = reads() && receiving_file();
   if (into_file && (!held_.empty() || files_->wanted.begins_with_nothing())) {
-    return receive_file_part();  // its end comes back here
+    return receive_file_part();  // the end of the step calls look() again
   }
   Buffer buffer;
   if (reads()) {
@@ -60,10 +61,12 @@ void StreamHandler::give_last_input() {
   into_file ? held_.push(std::move(buffer)) : read_next(buffer);
 }
 
-// A send failed while reading was off. What had come is kept for start_reading(), and the error
-// waits for that; but not for ever, because the handler may not mean to read.
+// A send failed while reading was off. The stream keeps the input that had come for
+// start_reading(), and the error waits for that, but no longer than the linger time, because the
+// handler may not mean to read.
 void StreamHandler::keep_last_input() {
-  if (output_ == Output::broken) {  // told already: start_reading() goes on with what is left
+  // on_error() has told it: start_reading() goes on with what is left
+  if (output_ == Output::broken) {
     verdict_ = Verdict::none;
     return;
   }
@@ -84,7 +87,8 @@ void StreamHandler::keep_last_input() {
   look_later(timing_->keep_until);
 }
 
-// Empty if nothing is left; false if there is no block to take it with.
+// Reads what the socket has into a block. The buffer stays empty if nothing is left. Returns false
+// if the pool has no block.
 bool StreamHandler::take_last_input(Buffer& buffer) noexcept {
   if (input_ == Input::ended || ++last_reads_ > most_last_reads) return true;
   if (!proactor_.system().readable(descriptor())) return true;
@@ -103,13 +107,13 @@ bool StreamHandler::take_last_input(Buffer& buffer) noexcept {
   return true;
 }
 
-// Looks once more at that time, or now if there is no timer for it.
+// Calls look() at that time, or in the next round if there is no timer for it.
 void StreamHandler::look_later(TimePoint when) noexcept {
   if (timing()) timing_->look_at = when;
   if (!timing_ || !proactor_.core().arm(timing_->timer, when)) notify_later(notice_read);
 }
 
-// All that had come by then was given to the handler.
+// The handler has got all input that had come: tells the verdict.
 void StreamHandler::pronounce() {
   const Verdict verdict = verdict_;
   if (verdict == Verdict::drain && input_ == Input::ended && reads()) {
@@ -128,12 +132,13 @@ void StreamHandler::pronounce() {
   broken(to_error_code(output_error_));
 }
 
-// A send failed. The answer of a peer that has gone may still be unread ("too large", and a reset
-// behind it), so what has come is read before the error is told.
+// A send failed. The peer may have answered before it went ("too large", and a reset behind it), so
+// the handler gets the input before it hears of the error.
 void StreamHandler::output_failed(const std::error_code& error) noexcept {
   output_ = after(output_, OutputEvent::fail);
   output_error_ = to_negative(error);
-  hold_ = Hold::clear;  // the queue will not fall any more
+  // the queue will never fall to its low mark, so it must not hold the input back
+  hold_ = Hold::clear;
   judge(verdict_ == Verdict::drain ? Verdict::error_and_drain : Verdict::error);
 }
 
