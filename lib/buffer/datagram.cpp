@@ -1,4 +1,5 @@
-// What stands in a block beside the bytes of a datagram.
+// Reads from a block what belongs to a datagram besides its bytes: the sender's address and control
+// messages.
 #include "buffer/datagram.hpp"
 
 #include <sys/socket.h>
@@ -42,7 +43,8 @@ DatagramInfo RecvDatagrams::info() const noexcept {
   return info;
 }
 
-// What there is of the payload: no more than the buffer holds.
+// The header tells the size of the whole datagram; the buffer shows only the bytes that the block
+// holds.
 void RecvDatagrams::set_buffer(Buffer filled) noexcept {
   detail::Segment* const segment = filled.detach();
   const std::size_t before = bytes_at(with_control_);

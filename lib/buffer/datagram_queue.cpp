@@ -1,11 +1,11 @@
-// The bytes are a WriteQueue's, one write per datagram; where they go is kept beside them.
+// A WriteQueue holds the bytes, one write per datagram; a ring beside it holds the targets.
 #include <new>
 #include <proa/detail/datagram_queue.hpp>
 #include <utility>
 
 namespace proa {
 
-// Room for one more target; the memory is kept (R10).
+// Makes room for one more target. The queue keeps the memory when it is empty (R10).
 bool DatagramQueue::reserve() noexcept {
   if (count_ < room_) return true;
   const std::uint32_t room = room_ == 0 ? 16 : room_ * 2;

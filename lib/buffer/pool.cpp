@@ -1,6 +1,6 @@
-// Blocks come from slabs of a mebibyte that are mapped when needed and kept: a block that was used
-// once stays warm on a last-in, first-out list. Upholds R9 (a Buffer may be destroyed anywhere) and
-// R10 (no allocation in steady state).
+// The pool maps slabs of a mebibyte when it needs blocks, and keeps them. A block that was just
+// used is lent first, because it is still in the cache. Upholds R9 (a Buffer may be destroyed on
+// any thread) and R10 (no allocation in steady state).
 #include "buffer/pool.hpp"
 
 #include <algorithm>
@@ -33,7 +33,8 @@ Pool::Pool(std::size_t block_size, std::size_t maximum, Counters& counters) noex
     : block_size_(aligned(block_size)),
       maximum_(maximum),
       counters_(&counters),
-      // Not a power of two: else the first bytes of all blocks share a few sets of the cache.
+      // The stride is not a power of two: else the first bytes of all blocks would share a few sets
+      // of the cache.
       stride_(block_size_ + Block::header_size) {}
 
 Pool::Pool(Paged, std::size_t block_size, std::size_t maximum, Counters& counters) noexcept
@@ -71,7 +72,8 @@ bool Pool::grow() noexcept {
     sys::unmap(memory, stride_ * blocks_per_slab);
     return false;
   }
-  // From the last to the first, so that they are taken in the order of their addresses.
+  // Links the blocks from the last to the first, so that the pool lends them in the order of their
+  // addresses.
   for (std::size_t i = blocks_per_slab; i-- > 0;) {
     auto* const block = new (static_cast<char*>(memory) + lead_ + i * stride_) Block;
     block->pool = this;
@@ -112,7 +114,7 @@ Block* Pool::take_block() noexcept {
   return block;
 }
 
-// True only if the memory is there too, else whoever waits for a block would try again and again.
+// True only if the memory is there too; else whoever waits for a block would try again and again.
 bool Pool::has_block(std::size_t aside) noexcept {
   if (receiving_ + aside >= maximum_) collect_foreign();
   return receiving_ + aside < maximum_ && (free_blocks_ || collect_foreign() || grow());
@@ -121,7 +123,8 @@ bool Pool::has_block(std::size_t aside) noexcept {
 bool Pool::available(std::size_t aside) noexcept {
   bool some = has_block(aside);
   if (!some) {
-    // From here on another thread that gives one back wakes the loop; so look once more.
+    // From here on another thread that gives a block back wakes the loop. It may have done so just
+    // before, so look once more.
     awaited_.store(true);
     some = has_block(aside);
   }
@@ -149,7 +152,7 @@ Buffer Pool::take_for_writing() noexcept {
 
 void Pool::turn_to_writing(Buffer& buffer) noexcept {
   Segment* const segment = buffer.detach();
-  // A block of another proactor's stays counted there.
+  // Another proactor's pool goes on counting a block of its own.
   if (segment->block->pool == this && std::exchange(segment->block->for_receiving, false)) {
     --receiving_;
   }
@@ -171,7 +174,7 @@ Segment* Pool::share(Segment* segment) noexcept {
   return second;
 }
 
-// The owner's thread, or whoever holds the mutex of an orphan.
+// Only the owner's thread calls this, or, after orphan(), a thread that holds the mutex.
 void Pool::give_back(Segment* segment) noexcept {
   Block* const block = segment->block;
   if (segment != &block->own) {

@@ -1,5 +1,5 @@
-// The chain of what is to be sent. A block's capacity is counted where its last queued segment is,
-// because that one lets go of it.
+// The chain of segments that are to be sent. The queue counts a block's capacity at the block's
+// last segment in the chain, because the block is free once that segment has gone.
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -47,12 +47,13 @@ void WriteQueue::unlink_first() noexcept {
   segment->next = nullptr;
 }
 
-// A block of a proactor on another thread is not ours to refer to twice.
+// Whether the queue may make further segments in the last one's block. It may not if the block
+// belongs to a proactor on another thread.
 bool WriteQueue::extensible() const noexcept {
   return last_ && last_is_ours_ && last_->block->pool->may_share();
 }
 
-// Bytes that can be added behind the last segment, in its block.
+// How many bytes the last segment's block has room for behind that segment.
 std::size_t WriteQueue::room() const noexcept {
   if (!extensible()) return 0;
   const char* const end = last_->data + last_->size;
@@ -66,8 +67,8 @@ std::size_t WriteQueue::growth(std::size_t bytes, const Pool& pool) const noexce
   return (std::max<std::size_t>(bytes - std::min(bytes, held), 1) + block - 1) / block * block;
 }
 
-// A segment over the room behind the last one, filled with what fits; nullptr if there is no such
-// room.
+// Makes a segment in the room behind the last one and copies into it as many bytes as fit; nullptr
+// if there is no room.
 Segment* WriteQueue::append_to_last(Bytes bytes, std::size_t& taken) noexcept {
   taken = std::min(room(), bytes.size);
   if (!extensible() || (taken == 0 && bytes.size > 0)) return nullptr;
@@ -122,7 +123,7 @@ bool WriteQueue::push(const Bytes* pieces, std::size_t count, Pool& pool) noexce
   for (std::size_t i = 0; i < count; ++i) {
     if (pieces[i].size > 0 && !copy(pieces[i], pool)) return false;
   }
-  // A write of nothing has its place in the order too.
+  // A write of no bytes has its place in the order too.
   if (last_ == before && !copy({}, pool)) return false;
   last_->ends_write = true;
   return true;
@@ -139,7 +140,7 @@ bool WriteQueue::push(Descriptor file, std::uint64_t offset, std::uint64_t lengt
   segment->left = length;
   (last_ ? last_->next : first_) = segment;
   last_ = segment;
-  last_is_ours_ = false;  // there is no block to fill
+  last_is_ours_ = false;  // a file segment has no block to fill
   size_ += length;
   return true;
 }
@@ -219,7 +220,8 @@ void WriteQueue::drop_unfinished() noexcept {
     Segment* const next = cut->next;
     if (cut->holds_block) capacity_ -= cut->block->capacity;
     size_ -= cut->size;
-    // The one before it in the same block has given the block's count to it.
+    // The segment before it in the same block passed the block's count on to this one, and gets it
+    // back.
     if (end && cut->holds_block && end->block == cut->block && !end->holds_block) {
       end->holds_block = true;
       capacity_ += end->block->capacity;
@@ -230,7 +232,7 @@ void WriteQueue::drop_unfinished() noexcept {
   if (end) end->next = nullptr;
   if (!end) first_ = nullptr;
   last_ = end;
-  last_is_ours_ = false;  // it may be shared
+  last_is_ours_ = false;  // the last block may be shared
 }
 
 void WriteQueue::forget() noexcept {
