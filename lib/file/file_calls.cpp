@@ -246,7 +246,7 @@ bool step_ends(ReadAt& read, long& result) noexcept {
 }
 
 bool step_ends(WriteAt& write, long& result) noexcept {
-  if (result == 0) result = -EIO;  // a write that moves nothing would be repeated for ever
+  if (result == 0) result = -EIO;  // a write that moves nothing would repeat for ever
   if (result < 0) return true;
   const bool over = BackendSide::advance(write, static_cast<std::size_t>(result)) >= wanted(write);
   if (over) result = 0;
@@ -257,7 +257,7 @@ FileKind kind_of(int number) noexcept {
   sys::FileInfo info{};
   const long result = sys::file_info(number, &info);
   if (result < 0) return FileKind::unknown;
-  // Of a pipe, O_DIRECT means that each write is a packet (pipe2(2)).
+  // For a pipe, O_DIRECT means that each write is a packet (pipe2(2)).
   if (!S_ISREG(info.mode) && !S_ISBLK(info.mode)) return FileKind::other;
   return is_direct(number) ? FileKind::direct : FileKind::buffered;
 }

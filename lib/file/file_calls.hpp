@@ -10,51 +10,54 @@ namespace sys {
 struct FileInfo;
 }
 
-/// Performs an operation on a file with system calls that wait for as long as it takes, behind what
-/// BackendSide::moved() says is done. For a worker's thread. What it returns is for
-/// BackendSide::finish(); -EAGAIN of a SendFile says that the socket has no room.
+/// Performs what is left of an operation on a file (see BackendSide::moved()), with system calls
+/// that block. For a worker's thread. The result is for BackendSide::finish(); -EAGAIN of a
+/// SendFile says that the socket has no room.
 long perform_file(Operation& operation) noexcept;
 
-/// One step of a read or write: the flags are those of preadv2(2).
+/// Makes one step of a read or write. The flags are those of preadv2(2).
 long read_some(ReadAt& read, int flags) noexcept;
 long write_some(WriteAt& write, int flags) noexcept;
 
 /// Whether the file ends where the next step would begin.
 bool at_end(const ReadAt& read) noexcept;
 
-/// What the step's result means: true if the operation is over, with `result` for finish(); false
-/// if there is more to do, and then the step was added to BackendSide::moved().
+/// Judges the result of a step. Returns true if the operation is over; `result` is for finish()
+/// then. Returns false if there is more to do; the step's bytes have been added to
+/// BackendSide::moved() then.
 bool step_ends(ReadAt& read, long& result) noexcept;
 bool step_ends(WriteAt& write, long& result) noexcept;
 
-/// The part of a request that is left, as a system call takes it; how many pieces.
+/// Fills `pieces` with the part of a request behind `skip` bytes. Returns how many pieces that
+/// took.
 int gather(const ReadAt& read, std::size_t skip, iovec* pieces, int limit) noexcept;
 int gather(const WriteAt& write, std::size_t skip, iovec* pieces, int limit) noexcept;
-/// Bytes that a request moves in all: no more than max_transfer.
+/// How many bytes a request moves in all, max_transfer at most.
 std::size_t wanted(const ReadAt& read) noexcept;
 std::size_t wanted(const WriteAt& write) noexcept;
 
-/// What a backend has to know of an open file, asked of the system once.
+/// What a backend has to know of an open file. It asks the system once per file.
 enum class FileKind : std::uint8_t {
   unknown,
   other,     ///< has no offsets: a pipe, a terminal, a socket
-  buffered,  ///< through the page cache
-  direct,    ///< past it, and the disk is one (O_DIRECT)
+  buffered,  ///< transfers go through the page cache
+  direct,    ///< transfers bypass the page cache (O_DIRECT)
 };
-/// `unknown` if the system does not tell, which must not be remembered.
+/// `unknown` if the system does not say; the caller must not remember that.
 FileKind kind_of(int number) noexcept;
 bool is_direct(int number) noexcept;
-/// Its file system is that of a block device, and not of another process or machine.
+/// Whether the file system lies on a block device, and is not served by another process or machine.
 bool on_device(int number) noexcept;
-/// Every write waits for the disk (O_DSYNC, O_SYNC).
+/// Whether every write waits for the disk (O_DSYNC, O_SYNC).
 bool is_synchronous(int number) noexcept;
 
-/// The flags of open(2), close-on-exec and non-blocking among them: a FIFO must not block.
+/// Returns the flags of open(2), with close-on-exec, and non-blocking, because opening a FIFO must
+/// not block.
 int open_flags(OpenFlags flags) noexcept;
-/// Makes a File of what was opened, in blocking mode again.
+/// Makes a File of the descriptor that was opened, and sets it to blocking mode again.
 long adopt_opened(Open& open, long descriptor, System& system) noexcept;
 FileStatus to_status(const sys::FileInfo& info) noexcept;
-/// The directory that a path is looked up from.
+/// The directory from which the system resolves the path.
 int directory_of(const FileCall& call) noexcept;
 
 }  // namespace proa

@@ -1,4 +1,4 @@
-// The inputs of the requests on files. Upholds R3: paths and lists are copied.
+// Checks and copies the inputs of requests on files. Upholds R3: paths and lists are copied.
 #include <cerrno>
 #include <limits>
 #include <new>

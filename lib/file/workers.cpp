@@ -1,5 +1,6 @@
-// A queue, some threads, and the way back. Upholds R2 (an operation leaves once: done, or taken
-// back before a worker began) and R9 (its owner hears of it on the loop's thread).
+// A queue of operations, the threads that perform them, and the list in which they come back.
+// Upholds R2 (an operation leaves once: done, or taken back before a worker began) and R9 (the
+// owner hears of its operation on the loop's thread).
 #include "file/workers.hpp"
 
 #include <algorithm>
@@ -16,7 +17,8 @@ namespace proa {
 
 namespace {
 
-// With a worker or done; what may still be taken back has `queued`.
+// `begun` says that a worker has the operation, or that it is done. cancel() can take back the
+// others.
 enum Phase : std::uint8_t { phase_fresh, phase_queued, phase_begun };
 
 }  // namespace
@@ -39,7 +41,8 @@ Workers::~Workers() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-// Made anew over what they were: a destructor would wait for threads that are the parent's.
+// Constructs the members anew over the old ones: their destructors would wait for threads that only
+// the parent has.
 void Workers::disown() noexcept {
   for (std::thread& thread : threads_) new (&thread) std::thread;
   threads_.clear();
@@ -53,13 +56,14 @@ bool Workers::ready() noexcept {
 
 bool Workers::begin_thread() noexcept {
   if (threads_.size() >= most_) return false;
-  // No signal of the program's is handled here, and RLIMIT_FSIZE ends no process.
+  // A worker blocks all signals: it runs no handler of the program, and SIGXFSZ (RLIMIT_FSIZE) does
+  // not end the process.
   sigset_t before;
   sys::block_signals(&before);
   bool begun = true;
   try {
     threads_.emplace_back([this] { work(); });
-  } catch (const std::exception&) {  // no thread, or no memory for one
+  } catch (const std::exception&) {  // the system has no thread, or no memory for one
     begun = false;
   }
   sys::restore_signals(&before);
@@ -153,7 +157,8 @@ void Workers::work() noexcept {
     done_.push_back(operation);
     any_done_.store(true, std::memory_order_release);
     if (!first) continue;
-    // Not under the lock, which the loop wants at once. The backend outlives the threads.
+    // Wakes the loop without the lock, which the loop takes at once. The backend outlives the
+    // threads.
     lock.unlock();
     backend_->wake();
     lock.lock();

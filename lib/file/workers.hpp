@@ -1,8 +1,9 @@
 #pragma once
 
-// Threads that wait so that the loop need not: for files, and behind WorkerPool. An operation is
-// in one list at a time: fresh (given since the last flush()), queued, with a worker, or done. The
-// first and the last step are the loop's alone; the two between are under the mutex.
+// Threads that wait so that the loop need not: for operations on files, and behind WorkerPool. An
+// operation is in one place at a time: in the list `fresh` since submit(), in the queue since
+// flush(), with a worker, or in the list `done`. Only the loop's thread touches `fresh`; the mutex
+// guards the rest.
 
 #include <atomic>
 #include <condition_variable>
@@ -20,31 +21,31 @@ class Backend;
 
 class Workers {
  public:
-  /// What a worker does with an operation; the result is for BackendSide::finish().
+  /// Performs an operation on a worker's thread. The result is for BackendSide::finish().
   using Perform = long (*)(Operation&) noexcept;
 
   Workers(std::string name, unsigned most, std::size_t limit, Perform perform);
-  /// Waits for what is being performed. Nothing may be queued.
+  /// Waits for the operations that workers have begun. The queue must be empty.
   ~Workers();
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
-  // The loop's thread, all of it.
+  // All of the following is for the loop's thread.
 
-  /// Who is woken when an operation is done.
+  /// Sets the backend that a worker wakes when an operation is done.
   void set_backend(Backend* backend) noexcept { backend_ = backend; }
-  /// Whether submit() would take one more: there is room, and a thread.
+  /// Whether submit() may be called: there is room in the queue, and a thread.
   bool ready() noexcept;
   void submit(Operation& operation) noexcept;
-  /// Hands to the workers what was submitted since the last time.
+  /// Hands the workers the operations that were submitted since the last flush().
   void flush() noexcept;
-  /// True if no worker had begun; then the operation is the caller's.
+  /// Takes an operation back. False if a worker has begun the operation.
   bool cancel(Operation& operation) noexcept;
-  /// Whether a worker has taken it up; of one that was submitted here.
+  /// Whether a worker has begun the operation, which was submitted here.
   bool begun(const Operation& operation) noexcept;
-  /// Takes what no worker has begun of one descriptor, or of all (-1).
+  /// Takes back the operations of one descriptor, or of all (-1), that no worker has begun.
   void withdraw(int descriptor, OperationList& taken) noexcept;
-  /// Whether collect() would find something, or flush() has to be called.
+  /// Whether collect() would find an operation, or there is something to flush().
   bool waits() const noexcept {
     return !fresh_.empty() || any_done_.load(std::memory_order_acquire);
   }
@@ -57,9 +58,9 @@ class Workers {
   std::size_t pending() const noexcept { return pending_; }
   const std::string& name() const noexcept { return name_; }
   unsigned threads() const noexcept { return static_cast<unsigned>(threads_.size()); }
-  /// This process is a child of fork(2), where the threads do not exist: there are none then.
+  /// Drops the threads: this process is a child of fork(2), where they do not exist.
   void disown() noexcept;
-  /// For the core's list of all.
+  /// The core keeps all Workers in a list.
   ListHook& hook() noexcept { return hook_; }
   static Workers& from_hook(ListHook& hook) noexcept;
 
@@ -84,7 +85,7 @@ class Workers {
   OperationList done_;
   std::size_t busy_ = 0;
   bool ending_ = false;
-  std::atomic<std::size_t> count_{0};  // of queue_
+  std::atomic<std::size_t> count_{0};  // length of queue_
   std::atomic<bool> any_done_{false};
 };
 
