@@ -1,6 +1,6 @@
-// Addresses as values. The bytes are kept as the system has them, so that bind, connect and accept
-// use them in place; all else is read from them when asked. An address is never cut to fit and
-// never half understood: every way in ends in set_size(), which makes it right or unset.
+// Addresses as values. An Address keeps the bytes as the system has them, so that bind, connect and
+// accept use them in place; everything else is computed from the bytes. Every constructor ends in
+// set_size(), which makes the address right or unset: no address is cut to fit or half understood.
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -68,7 +68,7 @@ std::uint32_t Address::understood(std::size_t size) noexcept {
       // Linux counts a NUL byte behind a path that fills sun_path, but refuses to be given one.
       size = std::min(size, sizeof(sockaddr_un));
       const std::size_t room = size - path_offset;
-      // Where nothing but paths is a name, the unnamed may come as a path of NUL bytes.
+      // On systems whose only names are paths, an unnamed socket may have a path of NUL bytes.
       if (!sys::abstract_names &&
           std::all_of(raw_ + path_offset, raw_ + size, [](unsigned char c) { return c == 0; })) {
         return path_offset;

@@ -1,8 +1,8 @@
-// Addresses as text, both ways. One grammar, written down in address.hpp; what to_string() writes,
-// parse() reads back. Every refusal quotes the text and says what is wrong with it, since the text
-// is nearly always what somebody typed. Bytes that could mislead a reader of a log are escaped.
-// Uses the C library for numeric addresses and the names of interfaces, no system call of sys,
-// and never reads errno.
+// Writes addresses as text and reads them. address.hpp describes the grammar; parse() reads what
+// to_string() writes. Every refusal quotes the text and says what is wrong with it, because mostly
+// a person has typed the text. Bytes that could mislead a reader of a log are escaped. Uses the C
+// library for numeric addresses and the names of interfaces; makes no system call of sys, and never
+// reads errno.
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -40,7 +40,7 @@ void append_escape(std::string& out, char c) {
   out += digits[byte & 15];
 }
 
-/// Writes what is printable as it is and the rest, `also` included, as \xHH.
+/// Writes printable bytes as they are. Writes other bytes, and `also`, as \xHH.
 void append_visible(std::string& out, std::string_view bytes, char also) {
   for (const char c : bytes) {
     if (printable(c) && c != also) {
@@ -63,7 +63,7 @@ void append_scope(std::string& out, std::uint32_t scope) {
   out += readable ? std::string(name) : std::to_string(scope);
 }
 
-/// Reads one text. Each step returns success or the code, having described the failure.
+/// Reads one text. Each step returns success, or a code after it has described the failure.
 class Parser {
  public:
   Parser(std::string_view text, std::string* detail) noexcept : text_(text), detail_(detail) {}
@@ -125,10 +125,10 @@ class Parser {
   std::error_code local(std::string_view text, Address& out) noexcept {
     const bool is_abstract = text.substr(0, 1) == "@";
     if (is_abstract) text.remove_prefix(1);
-    // A raw NUL comes from text put together wrongly; abstract names have \x00 for it.
+    // A raw NUL byte comes from a program's mistake; abstract names write it as \x00.
     if (text.find('\0') != text.npos) return fail(Error::path_has_nul, "contains a NUL byte");
 
-    char bytes[longest_path + 1];  // one byte more shows that it is too long
+    char bytes[longest_path + 1];  // one byte more shows that the name is too long
     std::size_t size = 0;
     for (std::size_t i = 0; i < text.size() && size < sizeof bytes; ++i) {
       auto value = static_cast<std::uint8_t>(text[i]);
@@ -183,7 +183,8 @@ class Parser {
     return fail(Error::bad_address, "is not known to the system", "interface ", text);
   }
 
-  /// inet_pton for a view: the longest text is shorter than the buffer.
+  /// Calls inet_pton(3) with a copy that ends in NUL. The longest valid text is shorter than the
+  /// buffer.
   static bool numeric(int family, std::string_view text, void* out) noexcept {
     char buffer[INET6_ADDRSTRLEN] = {};
     if (text.size() >= sizeof buffer) return false;
@@ -191,13 +192,13 @@ class Parser {
     return ::inet_pton(family, buffer, out) == 1;
   }
 
-  /// [what value in] "text" problem
+  /// Describes the failure as: [what value in] "text" problem.
   std::error_code fail(Error error, std::string_view problem, std::string_view what = {},
                        std::string_view value = {}) noexcept {
     if (detail_) {
       try {
         describe(problem, what, value);
-      } catch (...) {  // no memory: the code alone has to do
+      } catch (...) {  // no memory: the caller gets the code alone
         detail_->clear();
       }
     }
@@ -219,7 +220,7 @@ class Parser {
   std::string* detail_;
 };
 
-/// For the factories that throw: what was refused, quoted.
+/// Throws for the factories; the message quotes what was refused.
 [[noreturn]] void refuse(std::error_code error, std::string_view bytes) {
   std::string text = "\"";
   append_visible(text, bytes, '\0');

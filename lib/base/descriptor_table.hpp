@@ -1,7 +1,7 @@
 #pragma once
 
-// Entries by descriptor number, in chunks that never move. A simulator's numbers start at 1 << 24
-// and use the same places.
+// A table of entries by descriptor number, in chunks that never move. The numbers of a simulator
+// start at 1 << 24 and use the same chunks.
 
 #include <array>
 #include <cstddef>
@@ -15,7 +15,8 @@ namespace proa {
 template <class Entry>
 class DescriptorTable {
  public:
-  /// The entry, made if need be; nullptr if memory is short or the number is none.
+  /// Returns the entry, and makes it if there is none. nullptr if memory is short or the number is
+  /// negative.
   Entry* at(int number) noexcept {
     if (number < 0) return nullptr;
     const std::size_t index = static_cast<std::size_t>(number) & 0xffffff;
@@ -23,7 +24,7 @@ class DescriptorTable {
     if (chunk < chunks_.size() && chunks_[chunk]) return &(*chunks_[chunk])[index % chunk_size];
     return grow(chunk) ? &(*chunks_[chunk])[index % chunk_size] : nullptr;
   }
-  /// The entry if there is one.
+  /// Returns the entry, or nullptr if there is none.
   Entry* find(int number) noexcept {
     if (number < 0) return nullptr;
     const std::size_t index = static_cast<std::size_t>(number) & 0xffffff;

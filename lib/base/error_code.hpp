@@ -21,7 +21,7 @@ inline std::error_code to_error_code(int negative) noexcept {
   return {-negative, std::system_category()};
 }
 
-/// The way back, for errors that wait inside for their turn.
+/// The inverse, for errors that the library keeps until it tells them.
 inline int to_negative(const std::error_code& error) noexcept {
   return error.category() == error_category() ? error_base - error.value() : -error.value();
 }

@@ -1,6 +1,6 @@
-// Asks for a page that is empty after fork(2) (MADV_WIPEONFORK, Linux 4.14). Where there is none,
-// the thread's name is not written into the words, so that here() never holds and every question
-// goes the slow way, by getpid(2). Upholds R9 and R14.
+// Asks for a page that the kernel empties in a child of fork(2) (MADV_WIPEONFORK, Linux 4.14).
+// Where there is none, the thread's name is not written into the words, so that here() is never
+// true, and the library asks getpid(2) each time. Upholds R9 and R14.
 #include "base/home.hpp"
 
 #include <new>

@@ -1,8 +1,8 @@
 #pragma once
 
-// Lists of objects that carry a ListHook: Boost.Intrusive over a hook of our own, so that public
-// headers do not need Boost. A hook that is in no list has null links, which makes "is it queued?"
-// a question to the object itself.
+// Lists of objects that carry a ListHook: Boost.Intrusive with a hook of this library, so that
+// public headers do not need Boost. A hook that is in no list has null links, so an object knows
+// whether it is in a list.
 
 #include <boost/intrusive/circular_list_algorithms.hpp>
 #include <cstddef>
@@ -43,7 +43,7 @@ class List {
   const Object* after(const Object& object) const noexcept {
     return const_cast<List*>(this)->after(const_cast<Object&>(object));
   }
-  /// The one behind `object`, or nullptr.
+  /// Returns the object behind `object`, or nullptr.
   Object* after(Object& object) noexcept {
     ListHook* const next = Access::hook(object).next;
     return next == &head_ ? nullptr : &Access::from_hook(*next);
@@ -53,14 +53,14 @@ class List {
     if (object) remove(*object);
     return object;
   }
-  /// Takes an object out of whichever list it is in.
+  /// Takes an object out of the list that it is in.
   static void remove(Object& object) noexcept {
     ListHook& hook = Access::hook(object);
     HookAlgorithms::unlink(&hook);
     hook = {};
   }
   static bool linked(Object& object) noexcept { return Access::hook(object).linked(); }
-  /// Moves everything of `other` behind what is here.
+  /// Moves all objects of `other` to the end of this list.
   void splice(List& other) noexcept {
     if (other.empty()) return;
     HookAlgorithms::transfer(&head_, other.head_.next, &other.head_);

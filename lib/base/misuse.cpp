@@ -1,5 +1,5 @@
-// Misuse ends the process in every build, because going on would corrupt memory; the hook exists so
-// that a program can say so in its own log first. No allocation: memory may be what is broken.
+// Misuse ends the process in every build, because going on would corrupt memory. The hook lets a
+// program write to its own log first. This code allocates nothing, because memory may be broken.
 #include "base/misuse.hpp"
 
 #include <atomic>

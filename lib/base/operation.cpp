@@ -1,5 +1,5 @@
-// What an operation says of itself when it is misused. Upholds R6 (nothing that is pending is
-// destroyed).
+// Reports misuse of an operation by its name and state. Upholds R6 (no operation is destroyed while
+// it is pending).
 #include <proa/operation.hpp>
 
 #include "base/misuse.hpp"
@@ -8,7 +8,7 @@
 
 namespace proa {
 
-// A child of fork(2) has copies of its parent's, and may end as it likes.
+// A child of fork(2) has copies of the parent's operations, and may destroy them in any state.
 void Operation::abandon() const noexcept {
   if (process_ != sys::process()) return;
   misuse("%s %p on descriptor %d destroyed while it was pending", traits_of(opcode_).name,

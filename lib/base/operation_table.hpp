@@ -1,6 +1,6 @@
 #pragma once
 
-// What the library knows of each kind of operation: one row per Opcode. A new kind begins with a
+// One row per Opcode: what the library knows of each kind of operation. A new kind begins with a
 // row here (docs/HACKING.md, "Adding an operation").
 
 #include <array>
@@ -9,16 +9,16 @@
 
 namespace proa {
 
-/// What an operation works on, and so who performs it.
+/// What an operation works on. That decides who performs the operation.
 enum class Works : std::uint8_t {
-  time,       // the proactor itself
+  time,       // the core itself
   stream,     // a backend, on a descriptor
   datagrams,  // a backend, on a socket
   file,       // a backend, or a worker where the system can only block
   worker,     // a thread of a WorkerPool
 };
 
-/// What a result leaves in the request. The core discards what nobody is there to take.
+/// What a result leaves in the request. The core discards this if no owner is left to take it.
 enum class Brings : std::uint8_t { nothing, socket, block, file };
 
 struct OperationTraits {
