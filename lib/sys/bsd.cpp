@@ -1,4 +1,4 @@
-// The calls that FreeBSD and macOS have, but each in its own way.
+// The calls that FreeBSD and macOS make in their own ways.
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -38,8 +38,8 @@ long openat(int at, const char* path, int flags, unsigned mode) noexcept {
 }
 
 // On macOS fsync(2) leaves the bytes in the memory of the drive, and F_FULLFSYNC does not. Where a
-// file system has no F_FULLFSYNC, fsync(2) has to do. Any other error is that of the sync, and is
-// told once.
+// file system has no F_FULLFSYNC, this calls fsync(2). Any other error is the sync's own, which the
+// system reports only once.
 long fsync(int fd) noexcept {
   const long result = retried([&] { return ::fcntl(fd, F_FULLFSYNC); });
   const bool unknown =

@@ -11,14 +11,14 @@
 
 namespace proa::sys {
 
-/// The result of a call, or -errno. macOS has two numbers for "not supported", of which the library
-/// knows one.
+/// Returns the result of a call, or -errno. macOS has two numbers for "not supported"; the library
+/// knows one of them.
 inline long checked(long result) noexcept {
   if (result >= 0) return result;
   return errno == ENOTSUP ? -EOPNOTSUPP : -errno;
 }
 
-/// The same; the call is repeated as long as signals interrupt it (R11).
+/// The same, but repeats the call as long as signals interrupt it (R11).
 template <class Call>
 long retried(Call call) noexcept {
   for (;;) {
@@ -29,11 +29,12 @@ long retried(Call call) noexcept {
 
 inline socklen_t length(std::size_t size) noexcept { return static_cast<socklen_t>(size); }
 
-/// The new socket fd, or the error that it is, made to take the longest datagrams: the BSDs refuse
-/// those above its send buffer, 9216 bytes unless told otherwise.
+/// `fd` is a new socket or an error. Gives a datagram socket room for the longest datagrams: the
+/// BSDs refuse a datagram above the send buffer, which is 9216 bytes unless the program asks for
+/// more.
 long with_room(long fd, int family, int type) noexcept;
 
-/// What a write may raise: SIGPIPE and SIGXFSZ.
+/// The signals that a write may raise: SIGPIPE and SIGXFSZ.
 sigset_t write_signals() noexcept;
 
 }  // namespace proa::sys

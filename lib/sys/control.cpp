@@ -32,7 +32,7 @@ bool read(const cmsghdr& message, Value& value) noexcept {
   return true;
 }
 
-// On the BSDs a message has the name of the option that asks for it.
+// On the BSDs a message has the number of the option that asks for it.
 #ifdef __linux__
 constexpr int told_traffic_class = IP_TOS;
 #else
@@ -87,7 +87,7 @@ void decode_socket(const cmsghdr& message, DatagramInfo& info) noexcept {
   if (message.cmsg_type != SCM_TIMESTAMP || !read(message, coarse)) return;
   time = {coarse.tv_sec, coarse.tv_usec * 1000L};
 #endif
-  // A count that does not fit is no time of this clock.
+  // A count of seconds that does not fit cannot come from this clock.
   constexpr std::int64_t second = 1000000000;
   if (time.tv_sec < 0 || time.tv_sec >= INT64_MAX / second) return;
   if (time.tv_nsec < 0 || time.tv_nsec >= second) return;
@@ -158,7 +158,7 @@ void SegmentSize::attach(msghdr& message, std::uint32_t size) noexcept {
 long take_send_notice(int socket, SendNotice& notice) noexcept {
   alignas(cmsghdr) char control[512];
   char byte = 0;
-  iovec piece = {&byte, 1};  // the kernel also returns the datagram that failed
+  iovec piece = {&byte, 1};  // room for the datagram that failed, which the kernel returns too
   msghdr message{};
   message.msg_iov = &piece;
   message.msg_iovlen = 1;
@@ -173,7 +173,8 @@ long take_send_notice(int socket, SendNotice& notice) noexcept {
     sock_extended_err told{};
     if ((!v4 && !v6) || at->cmsg_len < CMSG_LEN(sizeof told)) continue;
     std::memcpy(&told, CMSG_DATA(at), sizeof told);
-    // An error of this machine (SO_EE_ORIGIN_LOCAL) was told by the send itself.
+    // A send reports errors of this machine (SO_EE_ORIGIN_LOCAL) itself, so they are not told
+    // twice.
     if (told.ee_origin == SO_EE_ORIGIN_ICMP || told.ee_origin == SO_EE_ORIGIN_ICMP6) {
       notice.error = -static_cast<std::int32_t>(told.ee_errno);
     } else if (told.ee_origin == SO_EE_ORIGIN_ZEROCOPY && told.ee_errno == 0) {

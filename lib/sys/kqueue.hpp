@@ -13,8 +13,8 @@ inline constexpr bool counts_all_signals = false;
 inline constexpr bool counts_all_signals = true;
 #endif
 
-/// Says what an aio(4) request moves, and which kqueue its end is told to, once, with this udata.
-/// Nothing where the system has no such requests (aio_limit()).
+/// Fills an aio(4) request: what it moves, and which kqueue reports its end, once, with this udata.
+/// Does nothing where the system has no such requests (aio_limit()).
 void describe(aiocb& block, int kqueue, void* udata, iovec* pieces, int count) noexcept;
 
 }  // namespace proa::sys

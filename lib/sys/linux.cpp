@@ -98,7 +98,8 @@ long accept(int fd, void* address, socklen_t* size) noexcept {
   });
 }
 
-// How a connect in the background went: a second connect(2) tells.
+// Says how a connect in the background went. On Linux a second connect(2) tells, so there is
+// nothing to do here.
 long connect_error(int) noexcept { return 0; }
 long recvmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
   return retried([&] { return ::recvmmsg(fd, raw(messages), count, flags, nullptr); });
@@ -108,8 +109,8 @@ long sendmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
   return retried([&] { return ::sendmmsg(fd, raw(messages), count, flags); });
 }
 
-// Reads from a pipe or a terminal without waiting. Named pipes refuse RWF_NOWAIT, and before
-// Linux 6.4 all pipes do: poll(2) is asked first then.
+// Reads from a pipe or a terminal without waiting. Named pipes refuse RWF_NOWAIT, and before Linux
+// 6.4 all pipes do: this asks poll(2) first then.
 long preadv2(int fd, const iovec* pieces, int count, std::int64_t offset, int flags) noexcept {
   const long result = retried([&] { return ::preadv2(fd, pieces, count, offset, flags); });
   if (result != -EOPNOTSUPP || flags != RWF_NOWAIT || offset != -1) return result;

@@ -14,7 +14,7 @@ struct FileInfo;
 constexpr unsigned uring_feature_no_iowait = 1u << 17;
 constexpr unsigned uring_enter_no_iowait = 1u << 7;
 
-/// What io_uring wrote.
+/// Converts the status that io_uring has written.
 FileInfo to_info(const struct statx& from) noexcept;
 
 }  // namespace proa::sys

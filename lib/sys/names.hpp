@@ -34,9 +34,9 @@ struct FileInfo {
   timespec modified;
   timespec changed;
   timespec accessed;
-  std::uint32_t direct_memory;  // what direct transfers are aligned to; 0: the system does not tell
+  std::uint32_t direct_memory;  // the alignment of direct transfers; 0: the system does not say
   std::uint32_t direct_offset;
-  bool on_device;  // its file system is that of a block device
+  bool on_device;  // the file system lies on a block device
 };
 
 /// All signals have smaller numbers than this. NSIG of FreeBSD leaves out those of real time.
@@ -55,22 +55,24 @@ inline constexpr int nowait = 1;
 inline constexpr int append = 2;
 #endif
 
-/// A flag of sends: no SIGPIPE. Where there is no such flag, an option of the socket says so.
+/// A flag of sends that asks for no SIGPIPE. Systems without the flag have an option of the socket
+/// for that.
 #ifdef MSG_NOSIGNAL
 inline constexpr int no_signal = MSG_NOSIGNAL;
 #else
 inline constexpr int no_signal = 0;
 #endif
 
-/// A flag of sendmmsg(): the kernel borrows the memory. Used only where the socket took the option.
+/// A flag of sendmmsg() by which the kernel borrows the memory. Used only if the socket accepted
+/// the option.
 #ifdef MSG_ZEROCOPY
 inline constexpr int zero_copy = MSG_ZEROCOPY;
 #else
 inline constexpr int zero_copy = 0;
 #endif
 
-/// A flag of openat(): past the page cache. macOS has a call for that instead, which openat()
-/// makes.
+/// A flag of openat() that bypasses the page cache. macOS has a call for that instead, which
+/// openat() makes.
 #ifdef O_DIRECT
 inline constexpr int direct_io = O_DIRECT;
 #else

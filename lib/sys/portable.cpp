@@ -1,5 +1,5 @@
-// Does with calls that every system has what Linux has calls of its own for. Tests on Linux run
-// through these substitutes too.
+// Replaces calls that only Linux has by calls that every system has. Tests on Linux run through
+// these substitutes too.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -44,8 +44,8 @@ long settled(long fd) noexcept {
   return fd;
 }
 
-// Whether a datagram has arrived. A receive behind the last datagram would be told of the error of
-// the socket, which the socket tells only once, and recvmmsg() could not pass that error on.
+// Whether a datagram has arrived. If none has, a receive could take the socket's error, which the
+// socket reports only once, and recvmmsg() could not pass that error on.
 bool more(int fd) noexcept {
   int bytes = 0;
   return ::ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
@@ -82,8 +82,8 @@ long socket(int family, int type) noexcept {
 long accept(int fd, void* address, socklen_t* size) noexcept {
   return settled(retried([&] { return ::accept(fd, static_cast<sockaddr*>(address), size); }));
 }
-// How a connect in the background went. On the BSDs a second connect(2) may begin anew, or fail for
-// a reason of its own, so the pending error is asked for.
+// Says how a connect in the background went. On the BSDs a second connect(2) may begin anew, or
+// fail for another reason, so this asks for the pending error.
 long connect_error(int fd) noexcept {
   int error = 0;
   socklen_t size = sizeof error;
@@ -146,7 +146,7 @@ long status(int at, const char* path, int flags, FileInfo* info) noexcept {
 }
 long file_info(int fd, FileInfo* info) noexcept { return portable::status(fd, nullptr, 0, info); }
 
-// sendfile(2) has a different signature on each system, so the bytes are read and sent.
+// sendfile(2) has a different signature on each system, so this reads and sends the bytes.
 long sendfile(int to, int from, std::int64_t offset, std::size_t size) noexcept {
   char memory[65536];
   std::size_t sent = 0;
@@ -156,7 +156,7 @@ long sendfile(int to, int from, std::int64_t offset, std::size_t size) noexcept 
                      offset + static_cast<std::int64_t>(sent));
     });
     if (got <= 0) {
-      // Linux answers so for a directory.
+      // Linux answers EINVAL for a directory.
       return sent > 0 ? static_cast<long>(sent) : got == -EISDIR ? -EINVAL : got;
     }
     const auto length = static_cast<std::size_t>(got);
@@ -186,7 +186,7 @@ long entropy(void* data, std::size_t size) noexcept {
   return static_cast<long>(size);
 }
 
-// Takes back a signal that a write has raised, by ignoring the signal for a moment: the system then
+// Takes back a signal that a write has raised: ignores the signal for a moment, so that the system
 // drops the pending one. sigwait(3) could wait for ever: macOS directs these signals at the
 // process, and another loop may take them first.
 long take_write_signals() noexcept {

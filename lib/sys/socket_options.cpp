@@ -1,4 +1,4 @@
-// Socket options: the name that each has on this system, and the form of its value.
+// Gives each socket option the name and the form of its value that this system has.
 #define __APPLE_USE_RFC_3542 1  // names of IPv6 options, in macOS's headers
 #include "sys/socket_options.hpp"
 
@@ -36,7 +36,8 @@ constexpr int path_mtu_v4 = 0, path_mtu_v6 = 0;
 constexpr int keep_whole_v4 = IP_DONTFRAG, keep_whole_v6 = IPV6_DONTFRAG;
 constexpr int keep_whole_on = 1, keep_whole_off = 0;
 #ifdef SO_REUSEPORT_LB
-constexpr int reuse_port = SO_REUSEPORT_LB;    // FreeBSD shares among sockets only with this one
+// on FreeBSD only this option distributes connections among sockets
+constexpr int reuse_port = SO_REUSEPORT_LB;
 #else
 constexpr int reuse_port = SO_REUSEPORT;
 #endif

@@ -158,7 +158,7 @@ long map(std::size_t size, void** memory) noexcept {
   return 0;
 }
 long unmap(void* memory, std::size_t size) noexcept { return checked(::munmap(memory, size)); }
-// A child of fork(2) finds zeros there.
+// After fork(2) the child finds zeros in this memory.
 long wipe_on_fork([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t size) noexcept {
 #if defined(MADV_WIPEONFORK)
   return checked(::madvise(memory, size, MADV_WIPEONFORK));

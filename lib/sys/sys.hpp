@@ -1,12 +1,12 @@
 #pragma once
 
-// Every system call of the library, once. Results are those of the manual pages with -errno in
-// place of -1; EINTR is retried here, except by the calls that wait. In the installed library a
-// call is direct; in the test build (PROA_SYS_SEAM) it goes through one table, which tests replace
-// to inject faults and to keep a ledger.
+// Every system call of the library, declared once. Results are those of the manual pages, with
+// -errno in place of -1. These functions repeat a call after EINTR, except the calls that wait. In
+// the installed library the calls are direct; in the test build (PROA_SYS_SEAM) they go through one
+// table, in which tests replace entries to inject faults and to keep a ledger.
 //
-// sys.cpp has the calls that are the same everywhere, linux.cpp and bsd.cpp the others.
-// portable.cpp does with calls that every system has what Linux has calls of its own for.
+// sys.cpp has the calls that are the same on all systems, linux.cpp and bsd.cpp the others.
+// portable.cpp replaces calls that only Linux has by calls that every system has.
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -172,8 +172,8 @@ PROA_SYS_SOCKET_CALLS(PROA_SYS_DECLARE)
 }  // namespace direct
 #undef PROA_SYS_DECLARE
 
-/// What poll(2) says of these events at this moment; 0 if none is there. Who asks first does not
-/// block, as long as nobody else uses that end.
+/// What poll(2) says of these events at this moment; 0 if it reports none. A caller that asks first
+/// does not block, as long as nobody else uses the same end of the descriptor.
 short poll_now(int fd, short events) noexcept;
 inline bool ready_now(int fd, short events) noexcept { return poll_now(fd, events) != 0; }
 
@@ -186,8 +186,8 @@ struct Table {
   PROA_SYS_CALLS(PROA_SYS_MEMBER)
 };
 #undef PROA_SYS_MEMBER
-/// The one table; a test that replaces an entry puts it back. Changed only while no proactor runs
-/// on another thread.
+/// The one table. A test that replaces an entry puts the old one back, and changes the table only
+/// while no proactor runs on another thread.
 extern Table table;
 #define PROA_SYS_CALL(name, parameters, arguments) \
   inline long name parameters noexcept { return table.name arguments; }
