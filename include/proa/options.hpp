@@ -14,7 +14,7 @@ struct Options {
   /// PROA_BACKEND replaces "auto" only; it is ignored in set-user-id programs (secure_getenv(3)).
   std::string backend = "auto";
   /// False: a named backend (here or in PROA_BACKEND) that does not work is an error; true: the
-  /// next one is taken.
+  /// next one is taken. A name that nobody knows is an error in any case.
   bool fallback = true;
   /// Backends that must not be used, whatever `backend`, PROA_BACKEND or a fallback say. They are
   /// not even probed: name "uring" where seccomp kills a process for io_uring_setup(2).
@@ -44,7 +44,10 @@ struct Options {
   /// False: file operations go to those threads, even where the backend could do them itself: for
   /// file systems that get it wrong.
   bool native_files = true;
-  Duration linger = std::chrono::seconds(5);  ///< how long StreamHandler::finish() may take
+  /// How long finish() waits while the peer takes nothing of what is queued; it may take longer in
+  /// all. So long an error of a failed send waits for start_reading() too, and ~Proactor for what
+  /// does not end.
+  Duration linger = std::chrono::seconds(5);
   /// True: native_handle() can be polled by a foreign event loop. Costs io_uring a notification per
   /// completion.
   bool embedded = false;

@@ -40,19 +40,21 @@ class Proactor {
   Proactor& operator=(const Proactor&) = delete;
 
   /// Takes an operation on, with a deadline if one is given. Never calls back (R1). From here to
-  /// the callback the operation and its memory belong to the proactor. Refuses, and then no
-  /// callback comes: Error::closing (its handler is closing, or the proactor was shut down),
-  /// Error::reading_is_on, Error::bad_length, errc::bad_file_descriptor, errc::not_enough_memory. A
-  /// pending operation submitted again is misuse.
+  /// the callback the operation and its memory belong to the proactor. It may refuse, and then no
+  /// callback comes: with Error::closing (its handler is closing, or the proactor was shut down),
+  /// Error::reading_is_on, Error::bad_length, errc::bad_file_descriptor, errc::not_enough_memory,
+  /// and with what the header of the request names besides. A pending operation submitted again is
+  /// misuse.
   [[nodiscard]] std::error_code submit(Operation& operation, TimePoint deadline = never) noexcept;
   /// Asks for the end of an operation; no effect on an idle one. It completes once all the same:
   /// with its success if that came first, else with errc::operation_canceled and the bytes that
   /// moved (R4). Never calls back.
   void cancel(Operation& operation) noexcept;
 
-  /// Delivers until stop(), or until no handler is open and no request, timer or post is pending
-  /// and no KeepAlive lives. Returns how many callbacks ran. An exception of a handler leaves
-  /// run(); the next run() goes on where it stopped.
+  /// Delivers until stop(), or until no handler is open (signal handlers and notifiers do not
+  /// count), no request, timer or post is pending and no KeepAlive lives. Returns how many
+  /// callbacks ran. An exception of a handler leaves run(); the next run() goes on where it
+  /// stopped.
   std::size_t run();
   /// Waits for one round at most `timeout` long and delivers it; returns at once when there is
   /// nothing to wait for.
@@ -60,8 +62,10 @@ class Proactor {
   /// Delivers what is there, without waiting. For foreign loops: flushes what was submitted before
   /// it returns.
   std::size_t poll();
-  /// Ends the current run(), or the next one. Any thread, also from a signal handler; like post(),
-  /// it must have returned before the proactor is destroyed.
+  /// Ends the current run(), run_once() or poll(); if none of them runs, the next one returns at
+  /// once and delivers nothing. Handlers stay open: a program that ends then calls shutdown()
+  /// before it destroys them. Any thread, also from a signal handler; like post(), it must have
+  /// returned before the proactor is destroyed.
   void stop() noexcept;
   /// Closes every handler, cancels every request and delivers until all are closed or `limit` has
   /// passed; returns how many handlers and requests were left. Afterwards submit() and post()
@@ -89,19 +93,31 @@ class Proactor {
     return false;
   }
 
-  /// An empty buffer to write into with append(); an empty one if memory is short.
+  /// A buffer without bytes, to write into with append(). If memory is short, one that is `false`.
   Buffer take_buffer() noexcept;
   /// The same for direct I/O (OpenFlags::direct): data() and room() are multiples of 4096.
   Buffer take_direct_buffer() noexcept;
 
-  /// To live inside another loop (Options::embedded): poll this descriptor for reading until
-  /// next_deadline(), then call poll().
+  /// To live inside another loop, with Options::embedded; without that it is -1 on uring. The other
+  /// loop waits until this descriptor is readable (level- or edge-triggered), or until
+  /// next_deadline(), which it asks again before each wait, and calls poll() then:
+  ///
+  ///     const proa::TimePoint due = proactor.next_deadline();
+  ///     int timeout = -1;  // milliseconds, for poll(2)
+  ///     if (due != proa::never) {
+  ///       const auto left = due - proactor.system().now();
+  ///       timeout = static_cast<int>(std::max<long long>(
+  ///           0, std::chrono::ceil<std::chrono::milliseconds>(left).count()));
+  ///     }
+  ///     pollfd waiting[] = {{proactor.native_handle(), POLLIN, 0}, ...};
+  ///     if (::poll(waiting, ..., timeout) >= 0) proactor.poll();
   int native_handle() const noexcept;
-  /// The next point at which poll() has something to do by itself: now or earlier if work waits
-  /// already, `never` if none.
+  /// When poll() has something to do even if the descriptor is not readable: now or earlier if work
+  /// waits already, `never` if none. By the clock of system().now().
   TimePoint next_deadline() const noexcept;
 
-  /// The time at which the current round began.
+  /// Inside a callback the time at which the round began, elsewhere the time of the clock:
+  /// deadlines are counted from it, as in after(proactor.now(), 5s).
   TimePoint now() const noexcept;
   System& system() noexcept;
   const Options& options() const noexcept;

@@ -60,7 +60,9 @@ TimePoint Proactor::next_deadline() const noexcept {
 }
 void Proactor::check_thread(const char* verb) const noexcept { core_->check(verb); }
 bool Proactor::shutting_down() const noexcept { return core_->shutting_down(); }
-TimePoint Proactor::now() const noexcept { return core_->now(); }
+TimePoint Proactor::now() const noexcept {
+  return core_->in_callback() ? core_->now() : core_->system().now();
+}
 System& Proactor::system() noexcept { return core_->system(); }
 const Options& Proactor::options() const noexcept { return core_->options(); }
 const BackendReport& Proactor::backend() const noexcept { return core_->report(); }

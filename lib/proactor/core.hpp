@@ -104,6 +104,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   Counters& counters() noexcept { return counters_; }
   TimePoint now() const noexcept { return now_; }
   bool shutting_down() const noexcept { return shut_down_; }
+  bool in_callback() const noexcept { return in_callback_; }
 
  protected:
   using Make = Core* (*)(const Options& options);

@@ -203,6 +203,24 @@ TEST_CASE("C07: an exception of a callback leaves run(), which can go on", "[C07
   CHECK(world->run() == 0);
 }
 
+TEST_CASE("now() is the time of the round in a callback, and the clock's outside", "[R7]") {
+  World world;
+  const proa::TimePoint before = world.system().now();
+  CHECK(world->now() >= before);
+  proa::TimePoint first{}, second{};
+  REQUIRE(world->post([&] {
+    first = world->now();
+    const proa::TimePoint asked = world.system().now();
+    while (world.system().now() == asked) std::this_thread::yield();
+    second = world->now();
+  }));
+  CHECK(world->run() == 1);
+  CHECK(first >= before);
+  CHECK(second == first);
+  const proa::TimePoint behind = world.system().now();
+  CHECK(world->now() >= behind);
+}
+
 TEST_CASE("C09: run_once() waits for a callback, poll() for nothing", "[C09]") {
   Read read;
   Timing timer;
