@@ -21,57 +21,58 @@ struct ListenOptions {
                               ///< system allows (net.core.somaxconn, listen(2))
 };
 
-/// Listens on an address and accepts one connection after the other. Everything belongs to the
+/// Listens on an address and accepts connections, one after the other. Everything belongs to the
 /// proactor's thread; no method calls back.
 ///
-/// When the process or the system is out of descriptors or of memory, it does not spin: it tries
-/// again after 10 ms, then after twice as long each time up to 80 ms, and goes on when there is
-/// room (R11). on_paused() tells once, as soon as a connection waits for that. Errors that concern
-/// one connection only, gone before it was accepted (accept(2), "Error handling"), are passed over.
+/// When the process or the system is out of descriptors or memory, the handler does not spin: it
+/// tries again after 10 ms, then each time after twice as long, up to 80 ms, and goes on when there
+/// is room (R11). on_paused() tells once that a connection waits meanwhile. The handler ignores
+/// errors that concern a single connection, gone before it was accepted (accept(2), "Error
+/// handling").
 class AcceptHandler : public Handler {
  public:
   explicit AcceptHandler(Proactor& proactor) noexcept : Handler(proactor, Kind::accept) {}
 
-  /// Makes a listening socket and begins to accept; the handler is open then. On failure it stays
-  /// as it was, and `*detail`, if asked for, is a sentence that names the address: `cannot listen
-  /// on 127.0.0.1:80: Address already in use`. Errors: those of socket(2), bind(2) and listen(2);
-  /// Error::bad_address if the address is unset, errc::device_or_resource_busy if it listens
-  /// already, Error::closing if it closes, or the proactor was shut down.
+  /// Makes a listening socket and begins to accept; the handler is open then. On failure the
+  /// handler stays as it was, and `*detail`, if given, receives a sentence that names the address:
+  /// `cannot listen on 127.0.0.1:80: Address already in use`. Errors: those of socket(2), bind(2)
+  /// and listen(2); Error::bad_address if the address is unset, errc::device_or_resource_busy if
+  /// the handler listens already, Error::closing if it closes, or the proactor was shut down.
   ///
-  /// A UNIX path that exists is in use, also if nobody listens there any more: removing it, before
-  /// or after, is up to the program, which knows whose it is.
+  /// A UNIX path that exists is in use, even if nobody listens there any more. The program removes
+  /// it, before or after, because only the program knows whose path it is.
   std::error_code listen(const Address& address, const ListenOptions& options = {},
                          std::string* detail = nullptr);
-  /// The same with a socket that listens already, as it is (Socket::adopt(): socket activation, a
-  /// listener of the parent's); it is closed in any case. Errors: errc::bad_file_descriptor if it
-  /// is invalid, errc::device_or_resource_busy, Error::closing. One that does not listen is told by
-  /// on_error(), as accept(2) says.
+  /// The same with a socket that listens already, whose options stay as they are (Socket::adopt():
+  /// socket activation, a listener of the parent process). On failure the socket is closed. Errors:
+  /// errc::bad_file_descriptor if the socket is invalid, errc::device_or_resource_busy,
+  /// Error::closing. If the socket does not listen, on_error() tells what accept(2) says.
   std::error_code listen(Socket listening) noexcept;
-  /// Where it listens, with the port that the system chose if 0 was asked for; unset if it does
-  /// not.
+  /// The address on which the handler listens, with the port that the system chose if port 0 was
+  /// given; unset if the handler does not listen.
   Address address() const noexcept { return socket().local_address(); }
 
-  /// Stops accepting until resume(): new connections wait in the backlog. What the kernel has
-  /// accepted already still comes, as on_accept(). No effect on one that does not listen, or behind
-  /// finish().
+  /// Stops accepting until resume(): new connections wait in the backlog. on_accept() still comes
+  /// for connections that the kernel has accepted already. No effect on a handler that does not
+  /// listen, or after finish().
   void pause() noexcept;
   void resume() noexcept;
   bool paused() const noexcept { return mode_ == Mode::paused; }
 
-  /// The gentle end: on_accept() for every connection that waits in the backlog, also if accepting
-  /// was paused, then close(). Without descriptors or memory it waits for them as always; close()
-  /// is the end at once.
+  /// The gentle end: calls on_accept() for every connection that waits in the backlog, even if
+  /// accepting was paused, then close(). Without descriptors or memory the handler waits for them
+  /// as always; close() ends it at once.
   void finish() noexcept;
 
  protected:
-  /// Of one that listens: aborts and names it.
+  /// Destroying a handler that listens is misuse: it aborts and names the handler.
   ~AcceptHandler() override;
 
   /// A new connection and its peer's address, which is unset if the peer is gone already. Move the
   /// socket to keep it, else it is closed. The handler may be closed here.
   virtual void on_accept(Socket socket, const Address& peer) = 0;
-  /// A connection waits, and accepting has stopped for want of descriptors or memory. It goes on by
-  /// itself; once until a connection was accepted again.
+  /// A connection waits, but accepting has stopped because descriptors or memory ran out. Accepting
+  /// goes on by itself. This comes once, and again only after another connection was accepted.
   virtual void on_paused(std::error_code) {}
 
  private:
@@ -91,9 +92,9 @@ class AcceptHandler : public Handler {
 
   On<Accept, &AcceptHandler::accepted> accept_{*this, true};
   On<Timer, &AcceptHandler::retry> backoff_{*this};
-  Duration delay_{};         // of the last attempt that failed; zero: accepting works
-  unsigned taken_ = 0;       // since finish()
-  bool pause_told_ = false;  // since accepting worked
+  Duration delay_{};         // the delay before the next attempt; zero while accepting works
+  unsigned taken_ = 0;       // connections that were accepted since finish()
+  bool pause_told_ = false;  // on_paused() was called since accepting last worked
   Mode mode_ = Mode::accepting;
 };
 

@@ -44,7 +44,7 @@ class Address {
   /// Bytes at buffer(): one more than Linux ever writes for these families.
   static constexpr std::size_t capacity = 112;
 
-  /// Unset.
+  /// Makes an unset address.
   Address() noexcept = default;
 
   /// Reads the text form. Throws std::system_error, whose what() quotes the text and says what is

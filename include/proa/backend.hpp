@@ -16,11 +16,12 @@
 
 namespace proa {
 
-/// The pool that receive buffers come from, as a backend sees it. The proactor's thread.
+/// The pool that lends blocks to receive into, as a backend sees it. For the proactor's thread.
 class BufferSource {
  public:
-  /// A block to receive into (its room: data() .. data() + capacity()), or an empty buffer when all
-  /// are lent: the receive has to wait until available() again, and the miss is counted.
+  /// Returns a block to receive into, from data() to data() + capacity(). Returns an empty buffer
+  /// and counts the miss when all blocks are lent: the receive has to wait until available() is
+  /// true.
   virtual Buffer take() noexcept = 0;
   /// Whether take() would succeed.
   virtual bool available() noexcept = 0;
@@ -31,26 +32,28 @@ class BufferSource {
   ~BufferSource() = default;
 };
 
-/// Where a backend passes on what the system can only do by blocking: to the threads that the
-/// proactor keeps for files (Options::workers). The proactor's thread.
+/// Takes over the operations that the system can only perform by blocking, for the threads that the
+/// proactor keeps for files (Options::workers). For the proactor's thread.
 class BlockingCalls {
  public:
-  /// Takes an operation off the backend's hands: a worker performs it, or goes on with what is left
-  /// of it (BackendSide::moved()), and the proactor delivers it. It does not come out of next().
+  /// Takes an operation over from the backend: a worker performs what is left of it
+  /// (BackendSide::moved()), and the proactor delivers it. The operation does not come out of
+  /// next().
   virtual void take(Operation& operation) noexcept = 0;
 
  protected:
   ~BlockingCalls() = default;
 };
 
-/// The process that a backend was made in, as the backend sees it.
+/// The process that made a backend, as the backend sees it.
 class Process {
  public:
-  /// Whether this is a child of fork(2) of that process, which has not called renew(). Then nothing
-  /// that parent and child share may be touched, not even by forget() and wake(); close(2) of one's
-  /// own copies is harmless. Any thread, also in a signal handler.
+  /// Whether the caller runs in a child of fork(2) of that process, and renew() was not called
+  /// there. The backend must not touch then what parent and child share, not even in forget() and
+  /// wake(); it may close(2) its own copies of descriptors. For any thread, also in a signal
+  /// handler.
   virtual bool inherited() const noexcept = 0;
-  /// One that never forks.
+  /// A process that never forks.
   static const Process& alone() noexcept;
 
  protected:
@@ -67,7 +70,7 @@ inline const Process& Process::alone() noexcept {
 
 class Backend;
 
-/// Hears from a backend how often a signal was sent. The proactor's thread.
+/// A backend tells it how often a signal was sent. For the proactor's thread.
 class SignalCounter {
  public:
   virtual void sent(Backend& from, std::uint64_t count) noexcept = 0;
@@ -76,62 +79,65 @@ class SignalCounter {
   ~SignalCounter() = default;
 };
 
-/// The boundary to the operating system. One thread calls it, the one that is bound by the first
-/// wait(); before that, submit() and cancel() may come from another one. Only wake() is for every
-/// thread.
+/// The boundary to the operating system. One thread calls a backend: the first wait() binds it.
+/// Before that, another thread may call submit() and cancel(). Any thread may call wake().
 ///
-/// Per descriptor and direction of a socket there is one operation at the backend at a time; the
-/// proactor keeps the rest. The objects belong to their owners and stay where they are until next()
-/// has returned them for the last time (R3, R6).
+/// Per descriptor and direction of a socket the backend has one operation at a time; the proactor
+/// keeps the others. Operations belong to their owners, and stay at one address until next() has
+/// returned them for the last time (R3, R6).
 class Backend {
  public:
   virtual ~Backend() = default;
 
-  /// Takes an operation on. Never calls back (R1), need not make a system call yet. Whatever goes
-  /// wrong comes out of next().
+  /// Takes an operation on. Never calls back (R1), and need not make a system call yet. Every
+  /// failure comes out of next().
   virtual void submit(Operation& operation) noexcept = 0;
-  /// Hurries an operation that was submitted and not yet returned; it still comes out of next()
-  /// exactly once more (R2), with what it achieved or -ECANCELED. Called once per operation at
-  /// most.
+  /// Hurries an operation that was submitted and not yet returned. The operation still comes out of
+  /// next() exactly once more (R2), with what it achieved or with -ECANCELED. The proactor calls
+  /// this once per operation at most.
   virtual void cancel(Operation& operation) noexcept = 0;
-  /// Flushes what was submitted, then sleeps until an operation has finished, wake() was called or
-  /// `until` has come; never if next() has something already. The only call that blocks.
+  /// Flushes the submitted operations, then sleeps until an operation has finished, wake() was
+  /// called or `until` has come. Does not sleep if next() has an operation already. Only this call
+  /// blocks.
   virtual void wait(TimePoint until) noexcept = 0;
-  /// One finished operation, its result set through BackendSide, or nullptr. It is not touched
-  /// again unless it is a repeating one that was finished with `more`.
+  /// Returns a finished operation, whose result it has set through BackendSide, or nullptr. The
+  /// backend does not touch the operation again, unless it is a repeating one that was finished
+  /// with `more`.
   virtual Operation* next() noexcept = 0;
-  /// Ends the current wait(), or the next one. Any thread, also from a signal handler.
+  /// Ends the current wait(), or the next one. For any thread, also in a signal handler.
   virtual void wake() noexcept = 0;
 
-  /// Cancels the operations on files (those without a direction) that wait in here and that the
-  /// system has not been given, of one descriptor or of all (-1): for close() and shutdown(). Those
-  /// that a backend gives to the system at once need none.
+  /// Cancels the operations on files (those without a direction) that wait in the backend and that
+  /// the system does not have yet, of one descriptor or of all (-1): for close() and shutdown(). A
+  /// backend that gives such operations to the system at once needs no withdraw().
   virtual void withdraw(int /*descriptor*/) noexcept {}
 
-  /// Tells the counter, during next(), how often this signal is sent to the process from now on.
-  /// With nullptr it stops, and what was not told yet is dropped. 0, or -errno where the system
-  /// does not count signals: the library's own handler does. The counter outlives the backend.
+  /// From now on next() tells the counter how often this signal is sent to the process. With
+  /// nullptr the backend stops counting, and drops what it has not told yet. 0, or -errno where the
+  /// system does not count signals; the library's own signal handler counts them then. The counter
+  /// outlives the backend.
   virtual long count_signal(int /*signal*/, SignalCounter* /*counter*/) noexcept {
     return -EOPNOTSUPP;
   }
 
-  /// This process is a child of fork(2) of the one that made the backend, and takes it over; wait()
-  /// was never called. Makes anew what a child shares with its parent, or does not inherit; the
-  /// operations stay. 0, or -errno: the proactor says that it cannot go on here.
+  /// The proactor is in a child of fork(2) of the process that made the backend, and takes the
+  /// backend over; wait() was never called. The backend makes anew what a child shares with its
+  /// parent or does not inherit, and keeps its operations. 0, or -errno: the proactor says that it
+  /// cannot go on here.
   virtual long renew() noexcept { return -EOPNOTSUPP; }
 
-  /// When wait() would do something without being told to by the system; `never` if all it waits
-  /// for is an event. For a foreign event loop.
+  /// When wait() has something to do without an event of the system; `never` if it only waits for
+  /// events. For a foreign event loop.
   virtual TimePoint next_deadline() const noexcept { return never; }
-  /// A descriptor that polls readable when wait() would not sleep, for a foreign event loop; -1 if
-  /// there is none.
+  /// A descriptor that polls readable when wait() would not sleep; -1 if there is none. For a
+  /// foreign event loop.
   virtual int native_handle() const noexcept { return -1; }
   virtual System& system() noexcept = 0;
   /// Names of the features in use, for people.
   virtual std::vector<std::string> features() const { return {}; }
 };
 
-/// What a backend is made from. The references outlive the backend.
+/// What a backend is made from. The referenced objects outlive the backend.
 struct BackendContext {
   const Options& options;
   BufferSource& buffers;

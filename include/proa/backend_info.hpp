@@ -9,9 +9,9 @@ class Backend;
 struct BackendContext;
 struct Options;
 
-/// A backend as a plugin. `probe` says in one sentence why it cannot work here ("io_uring_setup:
-/// EPERM (...)"), or leaves the string empty. `create` returns nullptr and a sentence when it fails
-/// after all. Neither throws but for memory.
+/// A backend as a plugin. `probe` returns an empty string if the backend works here, or a sentence
+/// that says why it does not ("io_uring_setup: EPERM (...)"). `create` returns nullptr and a
+/// sentence if it fails. Both throw only std::bad_alloc.
 struct BackendInfo {
   const char* name = "";
   std::string (*probe)(const Options& options, bool by_name) = nullptr;

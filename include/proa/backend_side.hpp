@@ -7,11 +7,11 @@
 
 namespace proa {
 
-/// How a backend reads and completes operations.
+/// The part of Operation that backends use.
 class BackendSide {
  public:
-  /// Sets the result: `result` is a count of bytes (added to what earlier parts moved), or -errno.
-  /// `more` is for repeating operations: they stay with the backend.
+  /// Sets the result: `result` is -errno, or a count of bytes, which is added to what earlier parts
+  /// moved. `more` is for a repeating operation that stays with the backend.
   static void finish(Operation& operation, long result, bool more = false) noexcept {
     if (result < 0) {
       operation.error_ = static_cast<std::int32_t>(result);
@@ -21,18 +21,18 @@ class BackendSide {
     }
     operation.more_ = more;
   }
-  /// Notes a part of a Send that was moved, and how much that is by now.
+  /// Notes that a part of the operation was moved. Returns how much has been moved by now.
   static std::size_t advance(Operation& operation, std::size_t bytes) noexcept {
     return operation.bytes_ += bytes;
   }
   static std::size_t moved(const Operation& operation) noexcept { return operation.bytes_; }
   static bool repeating(const Operation& operation) noexcept { return operation.repeating_; }
-  /// True from the moment the operation's end was asked for.
+  /// True once a cancel, a deadline or a close has asked for the operation's end.
   static bool cancelled(const Operation& operation) noexcept {
     return operation.reason_ != Operation::Reason::none;
   }
 
-  /// For the backend's own use while it has the operation.
+  /// For the backend that has the operation.
   static ListHook& hook(Operation& operation) noexcept { return operation.hook_; }
   static Operation& from_hook(ListHook& hook) noexcept {
     static_assert(std::is_standard_layout_v<Operation>, "the hook is the first member");

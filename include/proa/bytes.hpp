@@ -10,7 +10,7 @@ namespace proa {
 namespace detail {
 template <class Element>
 inline constexpr bool is_byte = sizeof(Element) == 1 && std::is_trivially_copyable_v<Element>;
-/// Whether C keeps its bytes in one piece and tells where: a string, a vector or an array of them.
+/// Whether C keeps its bytes in one piece and tells where: a string, a vector or an array.
 template <class C, class = void>
 inline constexpr bool has_bytes = false;
 template <class C>
@@ -26,10 +26,10 @@ struct Bytes {
 
   constexpr Bytes() noexcept = default;
   constexpr Bytes(const void* start, std::size_t length) noexcept : data(start), size(length) {}
-  /// Up to its first NUL, which is not among them; so of string literals and other arrays of char.
+  /// The bytes before the first NUL. String literals and other arrays of char come here too.
   constexpr Bytes(const char* text) noexcept : Bytes(std::string_view(text)) {}
-  /// All of a std::string, std::string_view, std::vector or std::array of bytes (char, unsigned
-  /// char, std::byte). It must live as long as these bytes are used.
+  /// All bytes of a std::string, std::string_view, std::vector or std::array (of char, unsigned
+  /// char or std::byte). The container must live as long as these bytes are used.
   template <class C, class = std::enable_if_t<detail::has_bytes<C>>>
   constexpr Bytes(const C& bytes) noexcept : data(bytes.data()), size(bytes.size()) {}
   template <std::size_t N>

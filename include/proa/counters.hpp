@@ -6,7 +6,7 @@
 
 namespace proa {
 
-/// Which backend was taken, and why.
+/// Which backend the proactor has, and why.
 struct BackendReport {
   struct Refusal {
     std::string name;
@@ -14,7 +14,7 @@ struct BackendReport {
   };
   std::string name;
   std::string chosen_by;         ///< "auto", "options" or "PROA_BACKEND"
-  std::vector<Refusal> refused;  ///< those that were tried before, in order
+  std::vector<Refusal> refused;  ///< the backends that were tried before, in order
   std::vector<std::string> features;
 };
 
@@ -29,17 +29,20 @@ struct Counters {
   std::uint64_t posts = 0;      ///< posts run
   std::uint64_t rounds = 0;     ///< turns of the loop
   std::uint64_t waits = 0;      ///< times the backend entered the kernel to wait or flush
-  std::uint64_t retries = 0;  ///< operations started again inside after EAGAIN or a short transfer
+  /// times the library started an operation again after EAGAIN or a short transfer
+  std::uint64_t retries = 0;
   std::uint64_t queue_full = 0;            ///< uring: times the submission queue was full
   std::uint64_t completion_overflows = 0;  ///< uring: times the completion queue was full
-  std::uint64_t rearmed = 0;  ///< uring: multishot operations the kernel ended and we started again
-  std::uint64_t buffers_missed = 0;  ///< times a receive had to wait for a buffer
-  std::uint64_t accept_pauses = 0;   ///< times accepting stopped for want of descriptors or memory
+  /// uring: times the kernel ended a multishot operation and it was started again
+  std::uint64_t rearmed = 0;
+  std::uint64_t buffers_missed = 0;  ///< times a receive found no block and had to wait
+  /// times accepting stopped because descriptors or memory ran out
+  std::uint64_t accept_pauses = 0;
   std::uint64_t errors_unanswered = 0;  ///< on_error() returned, and the handler is open and waits
                                         ///< for its owner: nothing more comes by itself
   std::uint64_t left_behind = 0;   ///< handlers of a server that were neither destroyed nor opened
                                    ///< again behind on_closed(): a forgotten `delete this`?
-  std::uint64_t stale_events = 0;  ///< events of descriptors or operations that were gone
+  std::uint64_t stale_events = 0;  ///< events of descriptors or operations that had ended
 };
 
 }  // namespace proa

@@ -25,12 +25,12 @@ struct DatagramOptions {
   bool destination = false;  ///< DatagramInfo::destination and interface
   bool traffic_class = false;  ///< DatagramInfo::traffic_class
   bool arrival = false;        ///< DatagramInfo::arrived
-  /// What one source sends may come as one buffer of several datagrams (DatagramInfo::segment),
-  /// which costs far less each. UDP, Linux 5.0 (UDP_GRO); without it they come one by one. Takes
-  /// Options::buffer_size of at least 65,920: bind() says so otherwise.
+  /// Several datagrams of one source may come in one buffer (DatagramInfo::segment), which costs
+  /// far less per datagram. UDP, Linux 5.0 (UDP_GRO); elsewhere datagrams come one by one. Needs an
+  /// Options::buffer_size of 65,920 or more; bind() reports a smaller one.
   bool coalesce = false;
-  /// Datagrams of so many bytes and more are sent from where they are (MSG_ZEROCOPY, Linux 5.0); 0:
-  /// all are copied. It costs two notices per send, and pays off for large ones over a device that
+  /// Datagrams of so many bytes and more are sent without a copy (MSG_ZEROCOPY, Linux 5.0); 0: all
+  /// are copied. Each send costs two notices, which pays off for large datagrams over a device that
   /// can do it; over loopback the system copies all the same.
   std::size_t zero_copy_from = 0;
   bool keep_whole = false;  ///< never cut into fragments: above path_mtu() it is EMSGSIZE (DF bit)
@@ -42,71 +42,71 @@ struct DatagramOptions {
 /// Sends and receives datagrams: UDP over IPv4 and IPv6, UNIX datagram sockets. Subclass it.
 /// Everything belongs to the proactor's thread; no method calls back (R1).
 ///
-/// What is sent in the callbacks of a round leaves together when nothing more is to be delivered.
-/// A datagram that cannot be sent fails alone. Errors do not close the handler.
+/// What the callbacks of a round send leaves together when the round has nothing more to deliver.
+/// If a datagram cannot be sent, the others still are. Errors do not close the handler.
 class DatagramHandler : public Handler {
  public:
   explicit DatagramHandler(Proactor& proactor) noexcept;
 
-  /// Makes a socket, binds it and begins to receive; the handler is open then. On failure it stays
-  /// as it was, and `*detail`, if asked for, is a sentence that names the address. Errors: those of
-  /// socket(2) and bind(2), Error::bad_address, errc::device_or_resource_busy if it is open
-  /// already, Error::closing if it closes, or the proactor was shut down.
+  /// Makes a socket, binds it and begins to receive; the handler is open then. On failure the
+  /// handler stays as it was, and `*detail`, if given, receives a sentence that names the address.
+  /// Errors: those of socket(2) and bind(2), Error::bad_address, errc::device_or_resource_busy if
+  /// the handler is open already, Error::closing if it closes, or the proactor was shut down.
   std::error_code bind(const Address& address, const DatagramOptions& options = {},
                        std::string* detail = nullptr);
-  /// The same with a socket that is bound already (Socket::adopt()), or connected; it is closed
-  /// when that fails. Of the options those that must stand before bind(2) are left as they are:
-  /// reuse_address, reuse_port, v6_only.
+  /// The same with a socket that is bound already (Socket::adopt()), or connected; on failure the
+  /// socket is closed. The options that must be set before bind(2) are ignored: reuse_address,
+  /// reuse_port, v6_only.
   std::error_code bind(Socket bound, const DatagramOptions& options = {});
-  /// The same with a socket that is bound to an address of the system's choosing, sends to this
-  /// peer, and receives from it alone; or, behind bind(), connects the socket that there is.
-  /// connect(2), which does not wait for datagram sockets.
+  /// Makes a socket that sends to this peer and receives from it alone, bound to an address of the
+  /// system's choice; or, after bind(), connects the handler's socket. connect(2), which does not
+  /// wait for datagram sockets.
   std::error_code connect(const Address& peer, const DatagramOptions& options = {},
                           std::string* detail = nullptr);
-  /// Where it is bound, with the port that the system chose.
+  /// The address to which the handler is bound, with the port that the system chose.
   Address address() const noexcept { return socket().local_address(); }
 
-  /// No on_receive() from here on; what had been received already is kept, in order, for
-  /// start_receiving(). The system drops what its buffer has no room for.
+  /// From here on no on_receive() comes. Datagrams that were received already are kept, in order,
+  /// for start_receiving(). The system drops datagrams for which its buffer has no room.
   void stop_receiving() noexcept;
   void start_receiving() noexcept;
 
-  /// Queues a datagram; on_sent() tells what became of it. `to` stays unset on a connected socket
+  /// Queues a datagram; on_sent() tells whether it was sent. `to` stays unset on a connected socket
   /// (else: EISCONN), and must be set on another one (EDESTADDRREQ). A buffer goes back to the pool
-  /// when it was sent; it may be empty of bytes. On a handler that is not open, nobody could be
-  /// told: the datagram is dropped, and counted in errors().
+  /// when it was sent; it may have no bytes. A handler that is not open could tell nobody: it drops
+  /// the datagram and counts it in errors().
   void send(Buffer datagram, const Address& to = {}) noexcept;
   /// Copies into blocks of the pool.
   void send(Bytes datagram, const Address& to = {}) noexcept;
 
-  /// Several datagrams of `segment` bytes each, the last one perhaps shorter, in one buffer; one
-  /// on_sent() for all. The system cuts them where it can (UDP_SEGMENT, udp(7): one pass for up to
-  /// 64 of them and 65,507 bytes), else this does, so that the bounds are the same: above them, and
-  /// for a segment of 0, errc::invalid_argument. Segments larger than the path takes are EMSGSIZE
-  /// where the system cuts, and fragments where this does.
+  /// Sends several datagrams of `segment` bytes each, the last one perhaps shorter, from one
+  /// buffer; one on_sent() for all. The system cuts them where it can (UDP_SEGMENT, udp(7): one
+  /// pass for up to 64 datagrams and 65,507 bytes), else the library does. The bounds are the same
+  /// in both cases: above them, and for a segment of 0, errc::invalid_argument. Segments larger
+  /// than the path takes fail with EMSGSIZE where the system cuts, and go out in fragments where
+  /// the library does.
   void send_segments(Buffer datagrams, std::size_t segment, const Address& to = {}) noexcept;
   void send_segments(Bytes datagrams, std::size_t segment, const Address& to = {}) noexcept;
 
-  /// Multicast, on an interface (if_nametoindex(3)) or one of the system's choice; with a source,
-  /// what that one sends alone. Errors are those of setsockopt(2); ip(7), MCAST_JOIN_GROUP; and
-  /// Error::closing while it closes.
+  /// Joins or leaves a multicast group, on an interface (if_nametoindex(3)) or on one of the
+  /// system's choice; with a source, for the datagrams of that source alone. Errors are those of
+  /// setsockopt(2) (ip(7), MCAST_JOIN_GROUP), and Error::closing while the handler closes.
   std::error_code join(const Address& group, std::uint32_t interface = 0,
                        const Address& source = {}) noexcept;
   std::error_code leave(const Address& group, std::uint32_t interface = 0,
                         const Address& source = {}) noexcept;
-  /// Of what is sent to groups: by which interface, how many routers it may pass, and whether this
-  /// machine gets it too. Error::closing while it closes.
+  /// For datagrams that are sent to groups: the interface, how many routers they may pass, and
+  /// whether this machine gets them too. Error::closing while the handler closes.
   std::error_code set_multicast(std::uint32_t interface, int hops, bool loop) noexcept;
-  /// The largest datagram, IP header included, that gets to the peer whole, as far as the system
-  /// knows; 0 on an unconnected socket.
+  /// The size of the largest datagram, IP header included, that reaches the peer whole, as far as
+  /// the system knows; 0 on an unconnected socket.
   int path_mtu() const noexcept;
 
-  /// Bytes of the blocks that queued datagrams pin, and of what is kept beside each.
+  /// Bytes of the blocks that queued datagrams pin, and of what the handler keeps for each.
   std::size_t queued() const noexcept { return queue_.capacity(); }
   /// A datagram that would bring queued() above so many bytes is not sent, and fails with
-  /// Error::write_limit. Of
-  /// refused ones 4096 wait for their turn to be told; what is refused beyond is counted in
-  /// errors() alone.
+  /// Error::write_limit. Up to 4096 refused datagrams wait until on_sent() tells them; errors()
+  /// alone counts those beyond.
   void set_limit(std::size_t bytes) noexcept;
   /// Datagrams that could not be sent, and errors that on_error() told.
   std::uint64_t errors() const noexcept { return errors_; }
@@ -114,16 +114,17 @@ class DatagramHandler : public Handler {
  protected:
   ~DatagramHandler() override;
 
-  /// One datagram, also an empty one. Move from `data` to keep it, or to send it on; else it goes
-  /// back to the pool.
+  /// A datagram has arrived; it may be empty. Move from `data` to keep it, or to send it on; else
+  /// it goes back to the pool.
   virtual void on_receive(Buffer& data, const Address& source, const DatagramInfo& info) = 0;
-  /// One send() was taken by the system, or failed: once per send(), in order. `to` is what was
-  /// given. Errors: those of sendmsg(2) (EMSGSIZE, ENETUNREACH, ...), and as send() says.
+  /// The system has taken the datagram of a send(), or it failed: once per send(), in order. `to`
+  /// is the address that send() got. Errors: those of sendmsg(2) (EMSGSIZE, ENETUNREACH, ...), and
+  /// those that send() names.
   virtual void on_sent(const Address& to, const Result& result);
-  /// What came back for an earlier datagram of a connected socket (ECONNREFUSED, EHOSTUNREACH,
-  /// EMSGSIZE with a new path_mtu(), ...; ICMP, ip(7), IP_RECVERR), once for each, or another error
-  /// of the socket. The default does nothing: the socket is well. After 16 others in a row
-  /// receiving stops, until start_receiving().
+  /// The network has returned an error for an earlier datagram of a connected socket (ECONNREFUSED,
+  /// EHOSTUNREACH, EMSGSIZE with a new path_mtu(), ...; ICMP, ip(7), IP_RECVERR): once for each, or
+  /// another error of the socket has come. The default does nothing: the socket is well. After 16
+  /// other errors in a row receiving stops, until start_receiving().
   void on_error(std::error_code error) override;
   /// queued() has fallen to nothing after it was above 256 KiB.
   virtual void on_drained() {}
@@ -159,10 +160,11 @@ class DatagramHandler : public Handler {
   void flush() noexcept override;
   void release_resources() noexcept override;
 
-  // First, because there is room for them behind what the base has: a socket is to be small.
+  // These come first, because they fit into padding behind the base class: a handler is to be
+  // small.
   bool connected_ = false;
-  bool cuts_ = false;          // the system does not cut segments
-  bool tells_errors_ = false;  // take_notice() has them
+  bool cuts_ = false;          // the library cuts segments, because the system does not
+  bool tells_errors_ = false;  // take_notice() has the errors of sent datagrams
   bool with_control_ = false;
   detail::Receiving receiving_{};
 
@@ -172,10 +174,10 @@ class DatagramHandler : public Handler {
   std::unique_ptr<ZeroCopy> zero_copy_;
   std::size_t limit_ = std::size_t{64} << 20;
   std::uint64_t errors_ = 0;
-  std::int32_t pending_error_ = 0;  // of the last send, which is tried once more
-  std::uint8_t taken_ = 0;          // by the system, not yet told; SendDatagrams::most at most
+  std::int32_t pending_error_ = 0;  // error of the last send, which is tried once more
+  std::uint8_t taken_ = 0;  // datagrams that the system has taken and on_sent() has not told
   bool filled_ = false;
-  std::uint8_t failures_ = 0;  // of receives, in a row
+  std::uint8_t failures_ = 0;  // receives in a row that failed
 };
 
 }  // namespace proa

@@ -7,15 +7,15 @@
 
 namespace proa {
 
-/// What a datagram brings beside its bytes and its source. What was not asked for
-/// (DatagramOptions) stays as it is here.
+/// What a datagram brings besides its bytes and its source. Fields that DatagramOptions did not ask
+/// for keep these values.
 struct DatagramInfo {
-  bool truncated = false;  ///< it was longer than the buffer: the rest is lost
-  /// More than 0: the bytes are several datagrams of one source, each of this size, the last one
+  bool truncated = false;  ///< the datagram was longer than the buffer: the rest is lost
+  /// More than 0: the buffer holds several datagrams of one source, each of this size, the last one
   /// perhaps smaller (UDP_GRO, udp(7)).
   std::size_t segment = 0;
-  Address destination;             ///< where it was sent to, with port 0 (IP_PKTINFO, ip(7))
-  std::uint32_t interface = 0;     ///< number of the interface that it came by
+  Address destination;  ///< the address that it was sent to, with port 0 (IP_PKTINFO, ip(7))
+  std::uint32_t interface = 0;     ///< number of the interface that received it
   std::uint8_t traffic_class = 0;  ///< TOS or traffic class; the two lowest bits are ECN (RFC 3168)
   std::chrono::nanoseconds arrived{0};  ///< wall clock, since 1970, taken by the kernel
 };

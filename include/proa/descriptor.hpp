@@ -4,13 +4,13 @@
 
 namespace proa {
 
-/// What a descriptor refers to, as far as I/O on it differs.
+/// The kind of object that a descriptor refers to, as far as I/O differs by kind.
 enum class DescriptorKind : std::uint8_t {
   none,
-  tcp,       ///< a TCP socket: after a short read the kernel tells when more is there
+  tcp,       ///< a TCP socket: after a short read the kernel reports when more comes
   socket,    ///< any other socket
   pipe,      ///< a pipe, tty or other pollable descriptor in non-blocking mode
-  borrowed,  ///< a pipe whose mode belongs to somebody else: never switched to non-blocking
+  borrowed,  ///< a pipe that the program lends, and whose mode is never changed
   file,      ///< always ready, never pollable: a regular file, /dev/null (epoll_ctl(2), EPERM)
 };
 

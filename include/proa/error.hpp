@@ -1,14 +1,13 @@
-// The errors that proa itself reports; errors of the system come as they are, in
+// The errors that proa itself reports. Errors of the system keep their numbers, in
 // std::system_category().
 //
-// Test against std::errc where any cause will do, against proa::Error where it matters who said so:
+// Test against std::errc where any cause will do, and against proa::Error where the cause matters:
 //
-//     if (result.error == std::errc::timed_out) ...         // a deadline of ours, or TCP gave up
-//     if (result.error == proa::Error::deadline) ...        // a deadline of ours
+//     if (result.error == std::errc::timed_out) ...         // a deadline of proa, or TCP gave up
+//     if (result.error == proa::Error::deadline) ...        // a deadline of proa
 //
-// The end of a stream is not an error. Every function here may be called from any thread, neither
-// allocates nor throws nor calls back; only error_code::message() allocates, for the string it
-// returns.
+// The end of a stream is not an error. Every function here may be called from any thread, and none
+// allocates, throws or calls back; only error_code::message() allocates, for the string it returns.
 
 #pragma once
 
@@ -22,10 +21,10 @@ namespace proa {
 enum class Error {
   /// The deadline given with the operation passed first; never `operation_canceled`. [timed_out]
   deadline = 1,
-  /// Refused: close() was called on this handler. For the caller its descriptor is closed already,
-  /// hence what a call on a closed descriptor says; `not_connected` would be wrong for files and
-  /// listeners, `operation_canceled` is for operations that had been accepted.
-  /// [bad_file_descriptor]
+  /// The call was refused because close() was called on this handler. To the caller the descriptor
+  /// is closed already, so this equals what a call on a closed descriptor says. (`not_connected`
+  /// would be wrong for files and listeners, and `operation_canceled` is for operations that were
+  /// accepted.) [bad_file_descriptor]
   closing,
   /// The text or the bytes are no address; Address::parse says what is wrong. [invalid_argument]
   bad_address,

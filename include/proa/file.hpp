@@ -11,17 +11,17 @@ namespace proa {
 
 class Proactor;
 
-/// How a file is opened; combine with |. O_CLOEXEC is always set. open(2).
+/// How a file is opened; combine with |. The library always sets O_CLOEXEC. open(2).
 enum class OpenFlags : unsigned {
   read = 1,
   write = 2,
-  append = 4,      ///< every write goes to the end, whatever its offset; implies write
-  create = 8,      ///< made if it is not there; `mode` are its permissions, less the umask
-  exclusive = 16,  ///< with create: fails if it is there
+  append = 4,      ///< every write goes to the file's end and ignores its offset; implies write
+  create = 8,      ///< makes the file if there is none; `mode` are its permissions, less the umask
+  exclusive = 16,  ///< with create: fails if there is a file already
   truncate = 32,
-  direct = 64,      ///< past the page cache: see FileAlignment
+  direct = 64,      ///< transfers bypass the page cache: see FileAlignment
   data_sync = 128,  ///< every write is on the disk when it completes (O_DSYNC)
-  directory = 256,  ///< fails unless it is a directory; for the `at` of path requests
+  directory = 256,  ///< fails unless the path is a directory; for the `at` of path requests
   no_follow = 512,  ///< fails if the last part of the path is a symbolic link
 };
 constexpr OpenFlags operator|(OpenFlags a, OpenFlags b) noexcept {
@@ -31,13 +31,13 @@ constexpr bool has(OpenFlags flags, OpenFlags flag) noexcept {
   return (static_cast<unsigned>(flags) & static_cast<unsigned>(flag)) != 0;
 }
 
-/// What OpenFlags::direct asks of a request: its memory, and its offset and length, are multiples
-/// of these. Where they are not the request ends with Error::misaligned, on every backend; file
-/// systems that do not insist (tmpfs) let it pass.
+/// What OpenFlags::direct asks of a request: its memory, offset and length are multiples of these.
+/// A request that is not aligned ends with Error::misaligned, on every backend; file systems that
+/// do not insist (tmpfs) accept it.
 struct FileAlignment {
   std::size_t memory = 4096;
   std::size_t offset = 4096;
-  /// The system said so (statx(2), STATX_DIOALIGN); else these are a safe guess.
+  /// The system reported these values (statx(2), STATX_DIOALIGN); else they are a safe guess.
   bool reported = false;
 };
 
@@ -52,7 +52,7 @@ enum class FileType : std::uint8_t {
   block_device,
 };
 
-/// statx(2). Times are wall clock, nanoseconds since 1970.
+/// What the system knows of a file (statx(2)). Times are wall clock, nanoseconds since 1970.
 struct FileStatus {
   FileType type = FileType::unknown;
   std::uint64_t size = 0;      ///< bytes
@@ -68,9 +68,9 @@ struct FileStatus {
   std::chrono::nanoseconds accessed{0};
 };
 
-/// Owns one open file. Made by the request Open, or by the calls below, which may wait for a disk:
-/// for the start of a program, not for the loop. Move-only; it must not outlive its proactor, and
-/// no request may be in flight on it when it is closed: a FileHandler sees to that.
+/// Owns one open file. The request Open makes it, or the calls below, which may wait for a disk:
+/// they are for the start of a program, not for the loop. Move-only. It must not outlive its
+/// proactor, and no request may be in flight on it when it is closed: a FileHandler sees to that.
 class File : public OwnedDescriptor {
  public:
   using OwnedDescriptor::OwnedDescriptor;
@@ -78,16 +78,16 @@ class File : public OwnedDescriptor {
   /// Opens in the calling thread. Errors are those of open(2), Error::path_has_nul.
   static File open(Proactor& proactor, const std::string& path, OpenFlags flags, unsigned mode,
                    std::error_code& error) noexcept;
-  /// Takes a descriptor of the program's over; errc::bad_file_descriptor if it is not open.
+  /// Takes over a descriptor of the program; errc::bad_file_descriptor if it is not open.
   static File adopt(Proactor& proactor, int number, std::error_code& error) noexcept;
-  /// Uses a descriptor that stays the program's.
+  /// Uses a descriptor that still belongs to the program.
   static File borrow(Proactor& proactor, int number, std::error_code& error) noexcept;
 
   FileAlignment alignment() const noexcept;
 
  private:
   friend class CloseFile;
-  /// Its number may be another's by now.
+  /// Forgets the descriptor, whose number may belong to another file by now.
   void drop() noexcept { descriptor_ = Descriptor(); }
 };
 

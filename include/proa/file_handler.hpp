@@ -21,94 +21,95 @@ enum class FileOutput : std::uint8_t;
 
 /// One open file, and everything in flight on it. Subclass it.
 ///
-/// Two ways to use it, also both at once. Requests of your own (ReadAt, WriteAt, Sync, ...) on
+/// Use it in two ways, or in both at once. Submit your own requests (ReadAt, WriteAt, Sync, ...) on
 /// descriptor(): as many as you like, in no order; close() delivers them before on_closed() (R6).
-/// And the file as a stream: reading from one position on, writing from another one, both in order;
-/// a read and a write of the same bytes are not ordered among each other.
+/// Or use the file as a stream: the handler reads in order from one position on, and writes in
+/// order from another one. A read and a write of the same bytes are not ordered among each other.
 ///
-/// All verbs return at once, never call back (R1) and never refuse; what goes wrong arrives as
+/// All verbs return at once, never call back (R1) and never refuse; failures come through
 /// on_error(). They are for the proactor's thread. Positions and sizes are in bytes. After
-/// on_closed() the handler is as new: it may open() again, in on_closed() too. The descriptor is
-/// closed by close(2) in the loop; where that may take long (NFS), give CloseFile the file instead.
+/// on_closed() the handler is like a new one: it may open() again, in on_closed() too. The loop
+/// closes the descriptor with close(2); where that may take long (NFS), give the file to CloseFile
+/// instead.
 class FileHandler : public Handler {
  public:
-  /// No file yet: open() comes next.
+  /// A handler without a file: call open() next.
   explicit FileHandler(Proactor& proactor) noexcept;
-  /// Takes a file that is open; on_open() follows from the loop. One that is not valid leads to
+  /// Takes an open file; on_open() follows from the loop. A file that is not valid leads to
   /// on_error(errc::bad_file_descriptor) instead; the handler may open() then.
   FileHandler(Proactor& proactor, File file) noexcept;
 
   using Handler::open;
   /// Opens a file as the request Open does; on_open() or on_error() follows. The path is copied.
-  /// What is asked of the handler before on_open() waits for it. A second file is EBUSY. While the
-  /// handler closes, it is remembered: the last open() begins when on_closed() has returned, unless
-  /// that opens another file or destroys the handler, or close() is called behind it.
+  /// Verbs that are called before on_open() wait for it. A second file is EBUSY. While the handler
+  /// closes, it remembers the call: the last open() begins when on_closed() has returned, unless
+  /// on_closed() opens another file or destroys the handler, or close() is called after it.
   void open(const std::string& path, OpenFlags flags, unsigned mode = 0644,
             Descriptor at = {}) noexcept;
 
-  /// on_read() for everything from read_position() to the end of the file, then on_end(): once, and
-  /// reading is off. Start again to read what was added since. Reads ahead by a block, so what is
-  /// read is as old as that. An error (on_error) turns reading off too; starting again tries again.
-  /// May be called before open().
+  /// Calls on_read() for everything from read_position() to the end of the file, then on_end(),
+  /// once, and stops reading. Start again to read what was added since. The handler reads a block
+  /// ahead, so the bytes may be older by that. An error (on_error) stops reading too; starting
+  /// again tries again. May be called before open().
   void start_reading() noexcept;
-  /// The same from here on; also while reading is on.
+  /// The same from this offset on; also while reading is on.
   void start_reading(std::uint64_t offset) noexcept;
-  /// No on_read() and no on_end() from here on. What was read ahead is dropped.
+  /// From here on neither on_read() nor on_end() comes. The handler drops what it has read ahead.
   void stop_reading() noexcept;
-  /// Behind the last byte that on_read() brought.
+  /// The position behind the last byte that on_read() got.
   std::uint64_t read_position() const noexcept { return read_position_; }
 
-  /// Queues a buffer, to be written behind what was written before. It goes back to the pool then.
-  /// What is queued in one callback is gathered. On a handler that has no file and opens none,
+  /// Queues a buffer, which is written behind the writes before it and then goes back to the pool.
+  /// The handler gathers what is queued in one callback. If the handler has no file and opens none,
   /// on_error(errc::bad_file_descriptor) comes; the same goes for sync().
   void write(Buffer buffer) noexcept;
-  /// Copies into blocks of the pool.
+  /// The same, but copies the bytes into blocks of the pool.
   void write(Bytes bytes) noexcept;
-  /// The same, gathered: one write, one on_write().
+  /// The same, gathered from several pieces: one write, one on_write().
   void writev(const Bytes* pieces, std::size_t count) noexcept;
-  /// Where what is written from here on goes; 0 at first. Files opened with OpenFlags::append are
-  /// written at their end all the same. After an error of a write or a sync nothing is written, and
-  /// write() and sync() do nothing, until this is called: behind a gap nothing can be in its place.
-  /// May be called before open().
+  /// Sets where the next write() goes; 0 at first. Files opened with OpenFlags::append are written
+  /// at their end all the same. After an error of a write or a sync the handler writes nothing, and
+  /// write() and sync() do nothing, until this is called: behind a gap no byte would be in its
+  /// place. May be called before open().
   void set_write_position(std::uint64_t offset) noexcept;
-  /// Behind the last byte that the system has taken; with OpenFlags::append only a count of them.
+  /// The position behind the last byte that the system has taken; with OpenFlags::append only a
+  /// count of them.
   std::uint64_t write_position() const noexcept { return write_position_; }
 
-  /// on_synced() when all that was written by this handler before is on the disk: a Sync is
-  /// submitted when those writes have completed. Calls that come together share a Sync. If one of
-  /// the writes or the Sync fails there is on_error(), once, and no on_synced(). The on_error() of
-  /// a write waits for the syncs whose writes are all in the file: a sync() that is not told by
-  /// then is dropped, none is told later. If a Sync fails meanwhile, its error is the one that is
-  /// told.
+  /// Calls on_synced() when everything that this handler wrote before is on the disk: the handler
+  /// submits a Sync when those writes have completed. Calls that come together share a Sync. If one
+  /// of the writes or the Sync fails, on_error() comes once, and no on_synced(). The on_error() of
+  /// a write waits for the syncs whose writes are all in the file; a sync() that on_synced() has
+  /// not told by then is dropped. If a Sync fails meanwhile, its error is the one that is told.
   void sync() noexcept;
 
-  /// The gentle end: no on_read() any more, writes what is queued, syncs what sync() was called
-  /// for, then closes. Writing after it fails with Error::closing. A handler that opens waits for
-  /// its file first.
+  /// The gentle end: calls no on_read() any more, writes what is queued, syncs what sync() was
+  /// called for, then closes. Writing after it fails with Error::closing. A handler that opens
+  /// waits for its file first.
   void finish() noexcept;
 
-  /// As for streams: above `high` reading pauses if `pause_reading` says so.
+  /// As for streams: above `high` the handler stops reading if `pause_reading` says so.
   void set_watermarks(const Watermarks& watermarks) noexcept;
   /// Bytes of the blocks that queued writes pin; what the watermarks are compared with.
   std::size_t queued() const noexcept { return queue_.capacity(); }
   /// Payload bytes that were given to write() and not yet taken by the system.
   std::size_t unsent() const noexcept { return queue_.size() - taken_; }
   /// What OpenFlags::direct asks of requests on this file. As a stream such a file can be read from
-  /// any position; writes are as the caller aligns them (write(Buffer) of whole
-  /// Proactor::take_direct_buffer()s), else Error::misaligned.
+  /// any position. The caller aligns the writes (write(Buffer) of whole
+  /// Proactor::take_direct_buffer()s), else they fail with Error::misaligned.
   FileAlignment alignment() const noexcept;
 
  protected:
   ~FileHandler() override;
 
-  /// There is a file now.
+  /// The handler has a file now.
   virtual void on_open() {}
   /// The next stretch of the file. Move from `data` to keep it, else it goes back to the pool.
   virtual void on_read(Buffer& data);
-  /// The end of the file was read; it may grow later. The default finishes.
+  /// A read has met the end of the file, which may grow later. The default finishes.
   virtual void on_end() { finish(); }
-  /// One write() was taken by the system whole; once per write, in order. It is on the disk after
-  /// an on_synced() whose sync() came later.
+  /// The system has taken all of one write(); once per write, in order. The bytes are on the disk
+  /// after an on_synced() whose sync() came later.
   virtual void on_write(std::size_t bytes);
   /// The queue has fallen to the low mark after it was above the high one.
   virtual void on_drained() {}
@@ -133,8 +134,8 @@ class FileHandler : public Handler {
     enum class State : std::uint8_t {
       idle,
       reading,
-      stale,  // in flight, to be dropped when it comes
-      done,   // waits for its turn
+      stale,  // in flight; its bytes are dropped when it completes
+      done,   // complete; waits until the reads before it are told
     };
     explicit Ahead(FileHandler& handler) noexcept : request(handler) {}
     bool busy() const noexcept { return state != State::idle; }
@@ -142,7 +143,7 @@ class FileHandler : public Handler {
     On<ReadAt, &FileHandler::read_ended> request;
     Buffer buffer;
     std::uint64_t from = 0;
-    std::size_t skip = 0;  // bytes before `from` that alignment made it read
+    std::size_t skip = 0;  // bytes before `from` that alignment made the request read
     std::size_t length = 0;
     std::size_t bytes = 0;
     std::int32_t error = 0;
@@ -153,9 +154,10 @@ class FileHandler : public Handler {
   bool lacks_file() const noexcept;
   void take(File file) noexcept;
   void read_ahead() noexcept;
-  /// A block that it has waited for.
+  /// The core lends the block that the handler waited for.
   void lent(Buffer block) noexcept;
-  /// Into this block, or one of the pool's; false if there is none, or if that failed.
+  /// Submits a read into this block, or into one of the pool; false if there is no block, or if
+  /// that failed.
   bool submit_read(Ahead& ahead, Buffer block = {}) noexcept;
   void deliver_next();
   Ahead* next_in_order() noexcept;
@@ -184,7 +186,7 @@ class FileHandler : public Handler {
   bool held_back() const noexcept;
   bool reads() const noexcept;
   bool live() const noexcept { return state_ == State::open; }
-  /// There is a file, and on_open() is due no more.
+  /// The handler has a file, and on_open() was called.
   bool ready() const noexcept {
     return live() && descriptor().valid() && (notices_ & notice_open) == 0;
   }
@@ -202,15 +204,15 @@ class FileHandler : public Handler {
   std::unique_ptr<Marks> marks_;
   std::unique_ptr<Watermarks> watermarks_;  // nullptr: the defaults
   std::uint64_t read_position_ = 0;
-  std::uint64_t next_read_ = 0;  // of what is not asked for yet
+  std::uint64_t next_read_ = 0;  // offset of the next read to submit
   std::uint64_t write_position_ = 0;
   std::uint64_t writes_queued_ = 0;  // calls of write(), since the handler was new
   std::uint64_t writes_told_ = 0;
-  std::size_t taken_ = 0;           // by the system, not yet off the queue
-  std::size_t write_progress_ = 0;  // of the write at the front
+  std::size_t taken_ = 0;  // bytes that the system has taken, and that are still in the queue
+  std::size_t write_progress_ = 0;  // bytes of the front write that were taken
   std::size_t offset_alignment_ = 1;
-  std::int32_t input_error_ = 0;   // to be told next
-  std::int32_t output_error_ = 0;  // to be told behind what was done before it
+  std::int32_t input_error_ = 0;   // on_error() tells it next
+  std::int32_t output_error_ = 0;  // on_error() tells it after what succeeded before it
   FileReading reading_{};
   FileOutput output_{};
   bool direct_ = false;

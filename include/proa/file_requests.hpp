@@ -9,22 +9,23 @@
 #include <string>
 #include <vector>
 
-// Requests on files. They have a meaning of their own on every backend, which docs/BACKENDS.md
-// tells the cost of: none ever makes the loop wait for a disk.
+// Requests on files mean the same on every backend; docs/BACKENDS.md tells what they cost. None
+// ever makes the loop wait for a disk.
 //
-// They are not ordered among each other (R5): what must follow another one is submitted in its
-// callback. A cancel, a deadline or close() ends what has not begun; what the kernel is at goes on,
-// and completes as if nothing had been asked (R4): a disk cannot be told to stop.
+// Requests on files are not ordered among each other (R5): submit what must follow a request in its
+// callback. A cancel, a deadline or close() ends a request that has not begun. What the kernel has
+// begun goes on, and completes as if nothing had been asked (R4), because a disk cannot be told to
+// stop.
 
 namespace proa {
 
-/// Reads from an offset until the memory is full or the file ends: a count below what was asked for
-/// is the end of the file, and 0 bytes without an error is a read at or behind it. More than
-/// max_transfer bytes are read as max_transfer. preadv(2).
+/// Reads from an offset until the memory is full or the file ends. A count below the size of the
+/// memory means that the file has ended, and 0 bytes without an error that the offset is at its end
+/// or behind it. More than max_transfer bytes are read as max_transfer. preadv(2).
 ///
-/// Errors: those of preadv(2) with the bytes that were read before (EISDIR, EBADF, ESPIPE for pipes
-/// and sockets), Error::misaligned, Error::end_of_file for read_exactly. Refused by submit():
-/// Error::bad_length, Error::bad_offset above 2^63 - 1 less the length.
+/// Errors: those of preadv(2), with the bytes that were read before (EISDIR, EBADF, ESPIPE for
+/// pipes and sockets), Error::misaligned, Error::end_of_file for prepare_exactly(). submit()
+/// refuses with Error::bad_length, and with Error::bad_offset above 2^63 - 1 less the length.
 class ReadAt : public Operation {
  public:
   ReadAt() noexcept : Operation(Opcode::read_at, Direction::none) {}
@@ -33,11 +34,11 @@ class ReadAt : public Operation {
   void prepare(Descriptor file, std::uint64_t offset, MutableBytes memory) noexcept {
     prepare(file, offset, &memory, 1);
   }
-  /// Scattered: the list is copied.
+  /// Scattered over several pieces; the list is copied.
   void prepare(Descriptor file, std::uint64_t offset, const MutableBytes* pieces,
                std::size_t count) noexcept;
-  /// The same, but a file that ends before the memory is full is Error::end_of_file, with the bytes
-  /// that there were.
+  /// The same, but if the file ends before the memory is full, the result is Error::end_of_file
+  /// with the bytes that were read.
   void prepare_exactly(Descriptor file, std::uint64_t offset, MutableBytes memory) noexcept {
     prepare(file, offset, &memory, 1);
     exactly_ = true;
@@ -46,7 +47,7 @@ class ReadAt : public Operation {
   std::uint64_t offset() const noexcept { return offset_; }
   const Pieces<MutableBytes>& pieces() const noexcept { return pieces_; }
   bool exactly() const noexcept { return exactly_; }
-  /// What submit() says to it: 0, or a negative code of the library's.
+  /// Why submit() refuses the request: 0, or a negative code of the library.
   std::int32_t refusal() const noexcept { return refusal_; }
 
  private:
@@ -56,10 +57,10 @@ class ReadAt : public Operation {
   bool exactly_ = false;
 };
 
-/// Writes all of the memory at an offset: completes when the last byte was taken, or with an error
-/// and the bytes that were (ENOSPC, EFBIG, ...). It is on the disk when a Sync that was submitted
-/// after this completion has completed. More than max_transfer bytes are written as max_transfer.
-/// pwritev(2). Refused by submit() as ReadAt.
+/// Writes all of the memory at an offset: completes when the system has taken the last byte, or
+/// with an error (ENOSPC, EFBIG, ...) and the number of bytes that it has taken. The bytes are on
+/// the disk when a Sync has completed that was submitted after this completion. More than
+/// max_transfer bytes are written as max_transfer. pwritev(2). submit() refuses as for ReadAt.
 class WriteAt : public Operation {
  public:
   WriteAt() noexcept : Operation(Opcode::write_at, Direction::none) {}
@@ -68,11 +69,11 @@ class WriteAt : public Operation {
   void prepare(Descriptor file, std::uint64_t offset, Bytes bytes) noexcept {
     prepare(file, offset, &bytes, 1);
   }
-  /// Gathered: the list is copied.
+  /// Gathered from several pieces; the list is copied.
   void prepare(Descriptor file, std::uint64_t offset, const Bytes* pieces,
                std::size_t count) noexcept;
-  /// At the end of the file, wherever that is at that moment; Linux 4.16 (RWF_APPEND), elsewhere
-  /// the file has to be opened with OpenFlags::append.
+  /// Writes at the end that the file has at that moment. Linux 4.16 (RWF_APPEND); elsewhere the
+  /// file has to be opened with OpenFlags::append.
   void prepare_append(Descriptor file, Bytes bytes) noexcept {
     prepare(file, 0, &bytes, 1);
     append_ = true;
@@ -81,7 +82,7 @@ class WriteAt : public Operation {
   std::uint64_t offset() const noexcept { return offset_; }
   const Pieces<Bytes>& pieces() const noexcept { return pieces_; }
   bool append() const noexcept { return append_; }
-  /// What submit() says to it: 0, or a negative code of the library's.
+  /// Why submit() refuses the request: 0, or a negative code of the library.
   std::int32_t refusal() const noexcept { return refusal_; }
 
  private:
@@ -107,22 +108,23 @@ enum class FileVerb : std::uint8_t {
   list_directory,
 };
 
-/// The base of the requests that do one thing to a file or a path. Paths are copied. A relative
-/// path is looked up from `at`, an open directory, or from the working directory if that is not
-/// valid (openat(2)). A path with a NUL byte is refused by submit() with Error::path_has_nul; all
-/// else that can be wrong with it comes as the system says it (ENOENT, ENAMETOOLONG, EACCES, ...).
+/// The base of the requests that do one thing to a file or a path. Paths are copied. The system
+/// resolves a relative path from `at`, an open directory, or from the working directory if `at` is
+/// not valid (openat(2)). submit() refuses a path with a NUL byte (Error::path_has_nul); other
+/// errors of a path come from the system (ENOENT, ENAMETOOLONG, EACCES, ...).
 class FileCall : public Operation {
  public:
   FileVerb verb() const noexcept { return verb_; }
   const std::string& path() const noexcept { return path_; }
-  /// Looked up by path(), be it empty (ENOENT), and not the descriptor's own file.
+  /// Whether the request is about path(), which may be empty (ENOENT), and not about the
+  /// descriptor's own file.
   bool by_path() const noexcept { return by_path_; }
   const std::string& second_path() const noexcept { return second_path_; }
   std::uint64_t offset() const noexcept { return offset_; }
   std::uint64_t length() const noexcept { return length_; }
   OpenFlags flags() const noexcept { return flags_; }
   unsigned mode() const noexcept { return mode_; }
-  /// What submit() says to it: 0, or a negative code of the library's.
+  /// Why submit() refuses the request: 0, or a negative code of the library.
   std::int32_t refusal() const noexcept { return refusal_; }
 
  protected:
@@ -152,52 +154,54 @@ class FileCall : public Operation {
   std::string second_path_;
 };
 
-/// Opens a file. openat(2). A FIFO does not block.
+/// Opens a file. openat(2). Opening a FIFO does not block.
 class Open : public FileCall {
  public:
   Open() noexcept : FileCall(FileVerb::open) {}
 
-  /// `mode` counts with OpenFlags::create alone.
+  /// `mode` has an effect only with OpenFlags::create.
   void prepare(const std::string& path, OpenFlags flags, unsigned mode = 0644,
                Descriptor at = {}) noexcept {
     prepare_path(at, path);
     flags_ = flags;
     mode_ = mode;
   }
-  /// In the callback: the file; move from it, or it is closed with the next result. Backends put it
-  /// here.
+  /// In the callback: the file; move from it, or it is closed with the next result. The backend
+  /// sets it.
   File& file() noexcept { return file_; }
 
  private:
   File file_;
 };
 
-/// Closes a file where close(2) may take long (NFS, FUSE), or to see its error (EIO, ENOSPC,
-/// EDQUOT). The descriptor is gone in any case but one: a cancel or a deadline that came before a
-/// worker had begun leaves the file in here. shutdown() closes it. Refused by submit() while
-/// anything else is in flight on the file (EBUSY); from its submission on others are
-/// (Error::closing), until the number may be another file's.
+/// Closes a file, where close(2) may take long (NFS, FUSE) or its error matters (EIO, ENOSPC,
+/// EDQUOT). The descriptor is closed even then, with one exception: after a cancel or a deadline
+/// that came before a worker had begun, this request still has the file. shutdown() closes it.
+/// submit() refuses (EBUSY) while another request is in flight on the file. Once this one is
+/// submitted, it refuses others on the file (Error::closing), until another file may have the
+/// number.
 class CloseFile : public FileCall {
  public:
   CloseFile() noexcept : FileCall(FileVerb::close) {}
 
-  /// Takes the file over; if submit() refuses, it is still here, and is closed with this object.
+  /// Takes the file over. If submit() refuses, this object still has the file, and closes it when
+  /// destroyed.
   void prepare(File file) noexcept {
     prepare_file(file.descriptor());
     file_ = std::move(file);
   }
-  /// For backends: what to close.
+  /// For backends: the file to close.
   File& file() noexcept { return file_; }
-  /// For the proactor: it was closed.
+  /// For the proactor: the file was closed.
   void closed() noexcept { file_.drop(); }
 
  private:
   File file_;
 };
 
-/// Brings what was written to the disk. It covers the writes that had completed when it was
-/// submitted, no others. An error (EIO) is told once: what was written since the last Sync may be
-/// lost then, and another Sync does not bring it back. fsync(2), fdatasync(2).
+/// Brings written bytes to the disk: those of the writes that had completed when this was
+/// submitted, and no others. The system tells an error (EIO) once: what was written since the last
+/// Sync may be lost then, and another Sync does not bring it back. fsync(2), fdatasync(2).
 class Sync : public FileCall {
  public:
   Sync() noexcept : FileCall(FileVerb::sync) {}
@@ -206,7 +210,7 @@ class Sync : public FileCall {
     prepare_file(file);
     verb_ = FileVerb::sync;
   }
-  /// Without what is not needed to read the data again, such as times.
+  /// Leaves out what nobody needs to read the data again, such as times.
   void prepare_data(Descriptor file) noexcept {
     prepare_file(file);
     verb_ = FileVerb::data_sync;
@@ -219,16 +223,16 @@ class Status : public FileCall {
   Status() noexcept : FileCall(FileVerb::status) {}
 
   void prepare(Descriptor file) noexcept { prepare_file(file); }
-  /// OpenFlags::no_follow: of a symbolic link itself.
+  /// With OpenFlags::no_follow, the status of a symbolic link itself.
   void prepare(const std::string& path, OpenFlags flags = OpenFlags::read,
                Descriptor at = {}) noexcept {
     prepare_path(at, path);
     flags_ = flags;
   }
-  /// In the callback, beside no error. Backends put it here.
+  /// In a callback without an error. The backend sets it.
   FileStatus& status() noexcept { return status_; }
   static constexpr std::size_t memory_size = 256;
-  /// For backends: room for what the system writes, a struct statx.
+  /// For backends: room for the struct statx that the system writes.
   void* memory() noexcept { return memory_; }
 
  private:
@@ -243,8 +247,8 @@ class Truncate : public FileCall {
   void prepare(Descriptor file, std::uint64_t size) noexcept { prepare_file(file, size); }
 };
 
-/// Reserves blocks, and lengthens the file if need be: writes there do not meet ENOSPC.
-/// fallocate(2); EOPNOTSUPP where the file system cannot.
+/// Reserves blocks, and lengthens the file if need be, so that later writes there do not meet
+/// ENOSPC. fallocate(2); EOPNOTSUPP where the file system cannot.
 class Allocate : public FileCall {
  public:
   Allocate() noexcept : FileCall(FileVerb::allocate) {}
@@ -253,7 +257,7 @@ class Allocate : public FileCall {
   }
 };
 
-/// Removes a name: a file's, or, with OpenFlags::directory, an empty directory's. unlinkat(2).
+/// Removes a file's name or, with OpenFlags::directory, an empty directory. unlinkat(2).
 class Unlink : public FileCall {
  public:
   Unlink() noexcept : FileCall(FileVerb::unlink) {}
@@ -264,8 +268,8 @@ class Unlink : public FileCall {
   }
 };
 
-/// Gives a file another name; one that has that name is replaced at the same moment. Both are
-/// looked up from `at`. renameat(2).
+/// Gives a file another name, and replaces a file that has the name at the same moment. Both paths
+/// are resolved from `at`. renameat(2).
 class Rename : public FileCall {
  public:
   Rename() noexcept : FileCall(FileVerb::rename) {}
@@ -275,7 +279,7 @@ class Rename : public FileCall {
   }
 };
 
-/// mkdirat(2).
+/// Makes a directory. mkdirat(2).
 class MakeDirectory : public FileCall {
  public:
   MakeDirectory() noexcept : FileCall(FileVerb::make_directory) {}
@@ -285,12 +289,12 @@ class MakeDirectory : public FileCall {
   }
 };
 
-/// Where a symbolic link leads. readlinkat(2).
+/// Reads where a symbolic link leads. readlinkat(2).
 class ReadLink : public FileCall {
  public:
   ReadLink() noexcept : FileCall(FileVerb::read_link) {}
   void prepare(const std::string& path, Descriptor at = {}) noexcept { prepare_path(at, path); }
-  /// In the callback. Backends put it here.
+  /// In the callback. The backend sets it.
   std::string& target() noexcept { return target_; }
 
  private:
@@ -299,31 +303,32 @@ class ReadLink : public FileCall {
 
 struct DirectoryEntry {
   std::string name;
-  FileType type = FileType::unknown;  ///< where the file system tells it at no cost
+  FileType type = FileType::unknown;  ///< known where the file system tells it at no cost
 };
 
-/// All entries of a directory but "." and "..", in the order of the file system. readdir(3).
+/// Lists all entries of a directory except "." and "..", in the order of the file system.
+/// readdir(3).
 class ListDirectory : public FileCall {
  public:
   ListDirectory() noexcept : FileCall(FileVerb::list_directory) {}
   void prepare(const std::string& path, Descriptor at = {}) noexcept { prepare_path(at, path); }
-  /// In the callback. Backends put them here.
+  /// In the callback. The backend sets them.
   std::vector<DirectoryEntry>& entries() noexcept { return entries_; }
 
  private:
   std::vector<DirectoryEntry> entries_;
 };
 
-/// Sends a stretch of a file over a socket, without taking it through the program: completes when
-/// the last byte was taken by the socket, or with an error and the bytes that were. A file that
-/// ends before is no error: the count says so. Ordered with the socket's sends (R5). The disk is
-/// waited for by a worker, the socket by the loop: submit() refuses a borrowed one in blocking mode
-/// with errc::operation_not_supported. sendfile(2).
+/// Sends a part of a file over a socket, without taking it through the program: completes when the
+/// socket has taken the last byte, or with an error and the number of bytes that it has taken. If
+/// the file ends before, that is no error: the count says so. Ordered with the socket's sends (R5).
+/// A worker waits for the disk, and the loop for the socket: submit() refuses a borrowed socket in
+/// blocking mode with errc::operation_not_supported. sendfile(2).
 class SendFile : public Operation {
  public:
   SendFile() noexcept : Operation(Opcode::send_file, Direction::out) {}
 
-  /// The file stays open, and yours, until the callback.
+  /// The file still belongs to the program, and must stay open until the callback.
   void prepare(Descriptor socket, Descriptor file, std::uint64_t offset,
                std::uint64_t length) noexcept {
     check_idle("prepare");

@@ -8,32 +8,33 @@
 
 namespace proa {
 
-/// A descriptor, its operations and their end: the base of all handlers. Subclass one of the
-/// derived handlers, override what you want to hear of.
+/// The base of all handlers: a descriptor, its operations and their end. Subclass one of the
+/// derived handlers, and override the on_*() that you want to hear.
 ///
-/// A handler owns itself: after close(), and after everything in flight has come home, on_closed()
-/// is called, last and once, and there the object may be deleted. Its verbs never call back (R1)
-/// and never refuse: what goes wrong arrives as on_error(), from the loop. Once
-/// Proactor::shutdown() has begun no handler opens any more: its verbs do nothing and no on_*()
-/// comes (Proactor::shutting_down() tells). All of it belongs to the proactor's thread.
+/// A handler owns itself. After close(), when everything in flight has completed, on_closed() is
+/// called, last and once, and the object may be deleted there. Its verbs never call back (R1) and
+/// never refuse: failures come through on_error(), from the loop. Once Proactor::shutdown() has
+/// begun no handler opens any more: its verbs do nothing, and no on_*() comes
+/// (Proactor::shutting_down() tells). Everything belongs to the proactor's thread.
 class Handler {
  public:
   Handler(const Handler&) = delete;
   Handler& operator=(const Handler&) = delete;
 
   Proactor& proactor() const noexcept { return proactor_; }
-  /// For requests of your own; invalid before the handler has one and after it was closed.
+  /// The descriptor, for your own requests; invalid before the handler has one, and after it was
+  /// closed.
   Descriptor descriptor() const noexcept { return socket_.descriptor(); }
   const Socket& socket() const noexcept { return socket_; }
 
-  /// Ends everything now: cancels what is in flight, waits for its completions, closes the
-  /// descriptor, then on_closed(). No other on_*() comes after it; requests of your own on the
-  /// descriptor are still delivered, once each, before on_closed() (R6). Bytes that were written
-  /// and not sent are lost: finish() is the gentle end. Legal in every callback; no effect the
-  /// second time.
+  /// Ends everything now: cancels what is in flight, waits for the completions, closes the
+  /// descriptor, then calls on_closed(). No other on_*() comes after this call. Your own requests
+  /// on the descriptor are still delivered, once each, before on_closed() (R6). Bytes that were
+  /// written and not sent are lost: finish() is the gentle end. Legal in every callback; no effect
+  /// the second time.
   void close() noexcept;
   bool closing() const noexcept { return state_ == State::closing; }
-  /// Between the first verb and on_closed().
+  /// True between the first verb and on_closed().
   bool is_open() const noexcept { return state_ != State::idle; }
   [[deprecated("is_open() is the query")]] bool open() const noexcept { return is_open(); }
 
@@ -86,43 +87,45 @@ class Handler {
     notice_error = 16,
     notice_drain = 32,
     notice_closed = 64,
-    notice_reopen = 128,  // a verb that opens was called while it closed; behind on_closed()
-    notice_left = 256,    // a server made it; on_closed() has returned, and it was not destroyed
+    // on_closed() has returned: carry out the connect() or open() that was called before
+    notice_reopen = 128,
+    notice_left = 256,  // on_closed() has returned, and a server's handler was not destroyed
   };
 
-  // Each verb begins with one of these two, and gives its name: use from a foreign thread is
+  // Each verb begins with check() or start(), and passes its name: a call from a foreign thread is
   // misuse.
   void check(const char* verb) const noexcept;
-  // idle -> open; false if it is not open now: closing, or shut down
+  // idle -> open. False if the handler is not open then: it closes, or the proactor was shut down.
   bool start(const char* verb) noexcept;
   bool open_up() noexcept;
   void notify_later(std::uint16_t notices) noexcept;
-  void fail(std::int32_t error) noexcept;  // -errno: on_error() from the loop
-  /// Puts a descriptor in place of the one before.
+  void fail(std::int32_t error) noexcept;  // the loop will call on_error() with this -errno
+  /// Replaces the handler's descriptor.
   void take(Socket socket) noexcept;
-  void rest() noexcept;          // open -> idle without on_closed(); nothing may be in flight
-  void reopen_later() noexcept;  // notice_reopen behind on_closed(), if it is not destroyed there
+  void rest() noexcept;          // open -> idle without on_closed(); no operation may be in flight
+  void reopen_later() noexcept;  // asks for notice_reopen after on_closed()
   void became_closed();
   void go_on(bool served) noexcept;
   void left_behind() noexcept;
-  void unanswered() noexcept;  // on_error() has returned, and nothing more comes by itself
+  void unanswered() noexcept;  // counts an on_error() after which nothing comes by itself
   [[noreturn]] void misused(const char* how) const noexcept;
   [[noreturn]] void clashes(const Handler& other) const noexcept;
-  // In the destructor of one that is not idle: misuse, except in a child of fork(2).
+  // Called by the destructor of a handler that is not idle: misuse, except in a child of fork(2).
   void destroyed(const char* how) noexcept;
-  // In a child of fork(2): idle, without a callback or a call that the parent could notice.
+  // Called in a child of fork(2): makes the handler idle, without a callback, and without a call
+  // that the parent could notice.
   void disown() noexcept;
-  /// Undoes what it has done to its own process.
+  /// Undoes what the handler has changed in this process, such as the action of a signal.
   virtual void leave_process() noexcept {}
-  /// One of the notices that the derived handler set.
+  /// The loop tells one of the notices that the derived class asked for.
   virtual void dispatch(Notice) {}
   /// on_drain() is due.
   virtual void drain() { on_drain(); }
   /// Hands queued output to the backend.
   virtual void flush() noexcept {}
-  /// close() was called: ends what is not an operation on the descriptor.
+  /// close() was called: ends what is not an operation on the handler's descriptor.
   virtual void closing_down() noexcept {}
-  /// Nothing is in flight any more.
+  /// No operation is in flight any more.
   virtual void release_resources() noexcept {}
 
   ListHook open_hook_;
@@ -133,7 +136,9 @@ class Handler {
   Socket socket_;
   std::int32_t error_ = 0;
   std::uint16_t notices_ = 0;
-  std::uint16_t elsewhere_ = 0;  // operations of its own on no descriptor, or on another's
+  // what close() waits for besides the operations on the descriptor: an Open, a write into another
+  // file, blocks that are lent to the kernel
+  std::uint16_t elsewhere_ = 0;
   State state_ = State::idle;
   Kind kind_;
   bool keeps_running_ = true;

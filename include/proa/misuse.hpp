@@ -2,14 +2,14 @@
 
 namespace proa {
 
-/// Called with one sentence that names the object and what was done to it. Must not return; if it
-/// does, the process is aborted all the same.
+/// The library calls the hook with one sentence that names the object and the misuse. The hook must
+/// not return; if it does, the library aborts the process all the same.
 using MisuseHook = void (*)(const char* message);
 
-/// Replaces the hook that is called before the process is aborted because the library was misused:
-/// used from a foreign thread, a busy operation submitted again, a live handler destroyed. nullptr
-/// restores the built-in one, which writes the message to standard error. Returns the previous
-/// hook. Any thread.
+/// Replaces the hook, which the library calls before it aborts the process because of misuse: use
+/// from a foreign thread, a pending operation submitted again, a live handler destroyed. nullptr
+/// restores the built-in hook, which writes the message to standard error. Returns the previous
+/// hook. For any thread.
 MisuseHook set_misuse_hook(MisuseHook hook) noexcept;
 
 }  // namespace proa

@@ -5,18 +5,18 @@
 
 namespace proa {
 
-/// Lets any thread or signal handler call the loop: notify() any number of times leads to
-/// on_notify() at least once after the last of them. It does not keep run() going. Nobody may call
-/// notify() any more when on_closed() has begun.
+/// Lets any thread or signal handler call the loop: after any number of notify() calls on_notify()
+/// comes at least once after the last of them. A notifier does not keep run() going. Nobody may
+/// call notify() any more once on_closed() has begun.
 class Notifier : public Handler {
  public:
   explicit Notifier(Proactor& proactor) noexcept : Notifier(proactor, Kind::notifier) {}
 
-  /// Makes it open, so that on_notify() can come, also for what was notified before; the proactor's
-  /// thread.
+  /// Opens the notifier, so that on_notify() can come, also for a notify() before this call. For
+  /// the proactor's thread.
   void start() noexcept { Handler::start("start"); }
-  /// Any thread, also from a signal handler (signal-safety(7)): no lock, no allocation, at most one
-  /// write(2), or kevent(2) with kqueue.
+  /// For any thread, also in a signal handler (signal-safety(7)): takes no lock, allocates nothing,
+  /// and makes at most one write(2), or kevent(2) with kqueue.
   void notify() noexcept;
 
  protected:

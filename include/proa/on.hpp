@@ -34,14 +34,15 @@ struct MethodOwner<void (Owner_::*)(Arguments...) const noexcept> {
 ///     void received(proa::Result result);  // or (proa::Recv&, proa::Result)
 ///     proa::On<proa::Recv, &Session::received> recv_{*this};  // below the method
 ///
-/// The object must outlive the request. The method runs on the proactor's thread, from run(),
-/// run_once(), poll() or shutdown() alone (R1); inside it the request is idle, unless it is a
-/// repeating one with more to come, and may be prepared and submitted again, or destroyed.
+/// The object must outlive the request. The method runs on the proactor's thread, only from run(),
+/// run_once(), poll() or shutdown() (R1). Inside the method the request is idle, unless it is a
+/// repeating one with more to come; an idle request may be prepared and submitted again, or
+/// destroyed.
 template <class Request, auto Method>
 class On : public Request {
  public:
   static_assert(std::is_base_of_v<Operation, Request>, "On<> is for the requests of proa");
-  /// Const if the method is.
+  /// The class of the method; const if the method is.
   using Owner = typename detail::MethodOwner<decltype(Method)>::Owner;
 
   template <class... Arguments>

@@ -7,14 +7,14 @@
 
 namespace proa {
 
-/// What became of an operation: complete success has no error; `bytes` is what moved, also beside
-/// an error.
+/// The result of an operation. Complete success has no error; `bytes` counts what moved, also
+/// beside an error.
 struct Result {
   std::error_code error;
   std::size_t bytes = 0;
 };
 
-/// Links an object into one of the library's lists; it is in one list at most.
+/// Links an object into one of the library's lists. A hook is in one list at most.
 struct ListHook {
   ListHook* next = nullptr;
   ListHook* previous = nullptr;
@@ -40,8 +40,8 @@ enum class Opcode : std::uint8_t {
   poll,
 };
 
-/// Operations of one direction on one descriptor run first in, first out (R5); those of files have
-/// none.
+/// Operations of one direction on one descriptor run first in, first out (R5). Operations on files
+/// have no direction.
 enum class Direction : std::uint8_t { in, out, none };
 
 /// One request to the operating system: a small object that its owner (nearly always a handler, as
@@ -52,8 +52,8 @@ class Operation {
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;
 
-  /// Submitted, and the (last) callback has not begun: the operation and its buffers belong to the
-  /// proactor (R3).
+  /// True from submit() until the (last) callback begins: meanwhile the operation and its buffers
+  /// belong to the proactor (R3).
   bool pending() const noexcept { return state_ != State::idle; }
 
   Opcode opcode() const noexcept { return opcode_; }
@@ -86,9 +86,9 @@ class Operation {
 
   enum class State : std::uint8_t {
     idle,
-    waiting,    // behind another one of its descriptor and direction
-    submitted,  // at the backend, or in the timer heap
-    finished,   // has its result, waits for delivery
+    waiting,    // waits behind another operation of its descriptor and direction
+    submitted,  // the backend has it; a Timer is in the timer heap
+    finished,   // has its result, and waits until the core delivers it
   };
   enum class Reason : std::uint8_t { none, deadline, cancel, close };
   using Deliver = void (*)(Operation&, const Result&);
@@ -99,21 +99,21 @@ class Operation {
 
   ListHook hook_;
   Deliver deliver_ = nullptr;
-  std::size_t bytes_ = 0;   // moved so far
+  std::size_t bytes_ = 0;   // bytes moved so far
   std::int32_t error_ = 0;  // 0, or negative: -errno
   std::int32_t descriptor_ = -1;
-  std::uint32_t slot_ = no_index;   // the backend's own
+  std::uint32_t slot_ = no_index;   // for the backend that has the operation
   std::uint32_t timer_ = no_index;  // place of the deadline in the timer heap
   Opcode opcode_;
   Direction direction_;
   DescriptorKind kind_ = DescriptorKind::none;
   State state_ = State::idle;
-  Reason reason_ = Reason::none;  // the first that asked for its end
-  bool repeating_ = false;        // yields many results, the last one without `more_`
+  Reason reason_ = Reason::none;  // what asked first for the operation's end
+  bool repeating_ = false;        // has many results, the last one without `more_`
   bool more_ = false;
-  bool at_workers_ = false;   // a worker has it, or it waits for one; the backend has not
-  std::uint8_t phase_ = 0;    // the backend's own
-  std::int32_t process_ = 0;  // that submitted it
+  bool at_workers_ = false;   // a worker has it, or it waits for a worker; it has left the backend
+  std::uint8_t phase_ = 0;    // for the backend that has the operation
+  std::int32_t process_ = 0;  // the process that submitted it
 };
 
 }  // namespace proa

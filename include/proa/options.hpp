@@ -10,21 +10,21 @@ namespace proa {
 
 /// How a Proactor is made. The defaults are meant to be right.
 struct Options {
-  /// A backend's name, or "auto": uring if it works well here, else epoll. The environment variable
-  /// PROA_BACKEND replaces "auto" only; it is ignored in set-user-id programs (secure_getenv(3)).
+  /// The name of a backend, or "auto": uring if it works well here, else epoll. The environment
+  /// variable PROA_BACKEND replaces only "auto"; set-user-id programs ignore it (secure_getenv(3)).
   std::string backend = "auto";
   /// False: a named backend (here or in PROA_BACKEND) that does not work is an error; true: the
   /// next one is taken. A name that nobody knows is an error in any case.
   bool fallback = true;
-  /// Backends that must not be used, whatever `backend`, PROA_BACKEND or a fallback say. They are
-  /// not even probed: name "uring" where seccomp kills a process for io_uring_setup(2).
+  /// Backends that are never used, whatever `backend`, PROA_BACKEND or a fallback say. They are not
+  /// even probed: name "uring" where seccomp kills a process for io_uring_setup(2).
   std::vector<std::string> exclude;
-  /// Backends of the program's own, looked at before the built-in ones when they are named; never
-  /// part of "auto".
+  /// The program's own backends. A name is looked up here before the built-in ones; "auto" never
+  /// takes them.
   std::vector<BackendInfo> extra_backends;
 
-  /// uring: use nothing younger than this kernel release: "5.11", "5.19", or empty for all that the
-  /// kernel has. The kernel itself enforces it (io_uring_register(2),
+  /// uring: uses nothing that is younger than this kernel release: "5.11", "5.19", or empty for
+  /// everything that the kernel has. The kernel itself enforces this (io_uring_register(2),
   /// IORING_REGISTER_RESTRICTIONS).
   std::string uring_release;
   /// uring: entries of the submission queue; the completion queue has four times as many.
@@ -35,14 +35,14 @@ struct Options {
   std::size_t buffers = 4096;  ///< receive buffers at most, 2 or more, that are not queued for
                                ///< writing; beyond, receiving waits (R11)
   /// How many completions, timers, posts and calls of handlers one round delivers at most, of each
-  /// (R8). A completion counts one more for every 4 KiB that it moved, and for every datagram that
-  /// it sent.
+  /// kind (R8). A completion counts one more for every 4 KiB that it moved, and for every datagram
+  /// that it sent.
   std::size_t round_budget = 64;
   unsigned workers = 4;  ///< threads for file operations that would block, at most 1024; none are
                          ///< begun before they are needed. 0: such operations end with
                          ///< errc::operation_not_supported
-  /// False: file operations go to those threads, even where the backend could do them itself: for
-  /// file systems that get it wrong.
+  /// False: the workers perform all operations on files, even where the backend could do so itself:
+  /// for file systems that get it wrong.
   bool native_files = true;
   /// How long finish() waits while the peer takes nothing of what is queued; it may take longer in
   /// all. So long an error of a failed send waits for start_reading() too, and ~Proactor for what

@@ -6,9 +6,9 @@
 
 namespace proa {
 
-/// Owns one open descriptor of a System: closes it when destroyed. Move-only. It must not outlive
-/// its proactor, and no operation may be in flight on it when it is closed; a handler that was
-/// given it sees to both. What Socket and File have in common.
+/// Owns one open descriptor of a System, and closes it when destroyed: what Socket and File have in
+/// common. Move-only. It must not outlive its proactor, and no operation may be in flight on it
+/// when it is closed; a handler that was given the descriptor sees to both.
 class OwnedDescriptor {
  public:
   OwnedDescriptor() noexcept = default;
@@ -33,11 +33,11 @@ class OwnedDescriptor {
 
   bool valid() const noexcept { return descriptor_.valid(); }
   Descriptor descriptor() const noexcept { return descriptor_; }
-  /// The program's own: it is forgotten, and never closed.
+  /// Whether the descriptor belongs to the program: this object forgets it, and never closes it.
   bool borrowed() const noexcept { return borrowed_; }
 
-  /// Gives the descriptor up, open, and blocking again if Socket::adopt() found it so: it is the
-  /// caller's to close. Misuse, as is close(), while a request is pending on it.
+  /// Gives the open descriptor to the caller, who closes it. It is in blocking mode again if
+  /// Socket::adopt() found it so. Like close(), this is misuse while a request is pending on it.
   Descriptor release() noexcept {
     if (valid()) {
       system_->leaving(descriptor_);
@@ -46,7 +46,7 @@ class OwnedDescriptor {
     }
     return std::exchange(descriptor_, Descriptor());
   }
-  /// Closes now, with close(2); one that is borrowed is only forgotten.
+  /// Closes the descriptor now with close(2), or forgets it if it is borrowed.
   void close() noexcept {
     if (!valid()) return;
     const Descriptor descriptor = std::exchange(descriptor_, Descriptor());

@@ -5,31 +5,32 @@
 
 namespace proa {
 
-/// Waits until a descriptor is ready, for code that reads and writes by itself: a library with
-/// sockets of its own, an eventfd, a pipe, a character device. The proactor reads nothing, writes
-/// nothing, and leaves the descriptor's mode alone. poll(2).
+/// Waits until a descriptor is ready, for code that reads and writes by itself: a library with its
+/// own sockets, an eventfd, a pipe, a character device. The proactor reads nothing, writes nothing,
+/// and leaves the descriptor's mode alone. poll(2).
 ///
 ///     void readable(proa::Poll& poll, const proa::Result& result);
 ///     proa::On<proa::Poll, &Client::readable> poll_{*this, proa::Direction::in};  // below it
 ///     poll_.prepare(libraries_descriptor);
 ///     proactor.submit(poll_);
 ///
-/// `Direction::in` waits until a read would not wait, which bytes, the end and an error bring
-/// about; `Direction::out` the same for a write. One Poll is for one direction; two serve both.
+/// `Direction::in` waits until a read would not wait, because there are bytes, the end or an error;
+/// `Direction::out` does the same for a write. One Poll is for one direction; two serve both.
 ///
-/// A Poll completes once, at once if the descriptor is ready already. A repeating one tells the
-/// same at first, and from then on has one result each time the kernel has news in its direction:
-/// more bytes, new room, a hang-up. It does not tell again of what was not read, so the callback
-/// reads (or writes) until EAGAIN. The kernel may tell several news as one, and may tell when there
-/// are none. A repeating Poll stays pending, even after a hang-up, until an error, cancel() or its
-/// deadline ends it. Descriptors that are always ready (regular files) are told once.
+/// A Poll completes once, at once if the descriptor is ready already. A repeating Poll completes
+/// the first time in the same way, and after that has a result each time the kernel reports
+/// something new in its direction: more bytes, new room, a hang-up. It does not report again what
+/// was not read, so the callback reads (or writes) until EAGAIN. The kernel may report several
+/// changes as one, and may report when nothing has changed. A repeating Poll stays pending, even
+/// after a hang-up, until an error, cancel() or its deadline ends it. For descriptors that are
+/// always ready (regular files) it has one result.
 ///
-/// Polls, receives and sends of one descriptor and direction take turns (R5), and behind a
-/// repeating Poll there is no turn: what is submitted there meanwhile is refused
+/// Polls, receives and sends of one descriptor and direction take turns (R5). A repeating Poll
+/// keeps its direction for itself: what is submitted there meanwhile is refused
 /// (Error::reading_is_on, or errc::device_or_resource_busy for output).
 ///
-/// The descriptor is open from submit() to the last callback, in which the program may close it:
-/// who wants to close it earlier calls cancel() and waits for the callback. A result has no bytes.
+/// The descriptor must stay open from submit() to the last callback, in which the program may close
+/// it. To close it earlier, call cancel() and wait for the callback. A result has no bytes.
 class Poll : public Operation {
  public:
   explicit Poll(Direction direction, bool repeating = false) noexcept
@@ -37,9 +38,9 @@ class Poll : public Operation {
     set_repeating(repeating);
   }
 
-  /// A descriptor of the program's own.
+  /// For a descriptor of the program.
   void prepare(int descriptor) noexcept { prepare({descriptor, DescriptorKind::borrowed}); }
-  /// A Socket's.
+  /// For the descriptor of a Socket.
   void prepare(Descriptor descriptor) noexcept {
     check_idle("prepare");
     set_descriptor(descriptor);

@@ -7,9 +7,9 @@
 
 namespace proa {
 
-/// Work to be done on the proactor's thread, posted from any other. Intrusive: the object stays
-/// with its owner and must live until its callback has begun, or until the proactor that refused or
-/// dropped it is gone.
+/// Work that any thread posts, to be done on the proactor's thread. The object stays with its
+/// owner. It must live until its callback has begun, or until the proactor that refused or dropped
+/// it is gone.
 class Post {
  public:
   Post(const Post&) = delete;
@@ -17,8 +17,8 @@ class Post {
 
  protected:
   using Run = void (*)(Post&);
-  /// `discard`, if given, is called in place of `run` when the proactor is shut down before its
-  /// turn came.
+  /// If the proactor is shut down before the post's turn comes, it calls `discard`, if given, in
+  /// place of `run`.
   explicit Post(Run run, Run discard = nullptr) noexcept : run_(run), discard_(discard) {}
   ~Post();
 
@@ -28,12 +28,12 @@ class Post {
   Run discard_;
   Post* next_ = nullptr;
   std::atomic<bool> queued_{false};
-  long process_ = 0;  // that queued it
+  long process_ = 0;  // the process that queued it
 };
 
 namespace detail {
 
-/// A callable that was posted; it owns itself.
+/// A callable that was posted. The object owns itself.
 template <class Work>
 class PostedWork final : public Post {
  public:

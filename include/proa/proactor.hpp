@@ -21,18 +21,19 @@ namespace proa {
 
 class HandlerLoop;
 
-/// The loop: takes operations, waits for their completions and calls their owners back. Everything
-/// belongs to one thread, which the first run(), run_once() or poll() binds; only post() and stop()
-/// are for every thread (R9). Use from another thread is misuse and aborts.
+/// The loop: takes operations on, waits for their completions and calls their owners back.
+/// Everything belongs to one thread, which the first run(), run_once() or poll() binds; only post()
+/// and stop() are for every thread (R9). Use from another thread is misuse and aborts.
 class Proactor {
  public:
   /// Throws std::system_error, whose text names the backends tried and why each was refused.
   explicit Proactor(const Options& options = {});
-  /// The same without exceptions: nullptr and `error` set; `detail`, if given, receives the text.
+  /// The same without exceptions: returns nullptr and sets `error`; `detail`, if given, receives
+  /// the text.
   static std::unique_ptr<Proactor> create(const Options& options, std::error_code& error,
                                           std::string* detail = nullptr);
-  /// Calls shutdown() if that was not done. Must be on the bound thread unless shutdown() was
-  /// called there: the completions of a ring are only seen by the thread that enabled it. An
+  /// Calls shutdown() if the program has not. Must be on the bound thread unless the program has
+  /// called shutdown() there: only the thread that enabled a ring sees its completions. An
   /// exception that a callback throws here is std::terminate(): a program whose callbacks may throw
   /// calls shutdown() itself, as often as it throws.
   ~Proactor();
@@ -46,9 +47,9 @@ class Proactor {
   /// and with what the header of the request names besides. A pending operation submitted again is
   /// misuse.
   [[nodiscard]] std::error_code submit(Operation& operation, TimePoint deadline = never) noexcept;
-  /// Asks for the end of an operation; no effect on an idle one. It completes once all the same:
-  /// with its success if that came first, else with errc::operation_canceled and the bytes that
-  /// moved (R4). Never calls back.
+  /// Asks for the end of an operation; no effect on an idle one. The operation still completes
+  /// once: with its success if that came first, else with errc::operation_canceled and the bytes
+  /// that moved (R4). Never calls back.
   void cancel(Operation& operation) noexcept;
 
   /// Delivers until stop(), or until no handler is open (signal handlers and notifiers do not
@@ -59,28 +60,29 @@ class Proactor {
   /// Waits for one round at most `timeout` long and delivers it; returns at once when there is
   /// nothing to wait for.
   std::size_t run_once(Duration timeout = Duration::max());
-  /// Delivers what is there, without waiting. For foreign loops: flushes what was submitted before
-  /// it returns.
+  /// Delivers what has completed, without waiting. For foreign loops: flushes what was submitted
+  /// before it returns.
   std::size_t poll();
   /// Ends the current run(), run_once() or poll(); if none of them runs, the next one returns at
   /// once and delivers nothing. Handlers stay open: a program that ends then calls shutdown()
   /// before it destroys them. Any thread, also from a signal handler; like post(), it must have
   /// returned before the proactor is destroyed.
   void stop() noexcept;
-  /// Closes every handler, cancels every request and delivers until all are closed or `limit` has
-  /// passed; returns how many handlers and requests were left. Afterwards submit() and post()
-  /// refuse. On the bound thread.
+  /// Closes every handler, cancels every request and delivers until all have ended or `limit` has
+  /// passed. Returns how many handlers and requests were left. Afterwards submit() and post()
+  /// refuse. For the bound thread.
   std::size_t shutdown(Duration limit);
 
-  /// True from the moment shutdown() has begun: no handler opens any more, and nothing is accepted.
+  /// True once shutdown() has begun: no handler opens any more, and submit() refuses.
   bool shutting_down() const noexcept;
 
   /// Runs `post` on the proactor's thread; false if the proactor was shut down. First in, first out
   /// per thread.
   [[nodiscard]] bool post(Post& post) noexcept;
-  /// The same for any callable without arguments, one that can only be moved too. It is called once
-  /// and destroyed, or destroyed uncalled when the proactor shuts down first. Allocates, and false
-  /// also when that fails; then it is destroyed before this returns.
+  /// The same for any callable without arguments, also one that can only be moved. The callable is
+  /// called once and destroyed, or destroyed uncalled if the proactor shuts down first. Allocates;
+  /// if that fails, or the proactor was shut down, the callable is destroyed and this returns
+  /// false.
   template <class Work, class = detail::IfWork<Work>>
   [[nodiscard]] bool post(Work&& work) noexcept {
     static_assert(std::is_invocable_v<std::decay_t<Work>&>,
@@ -124,8 +126,9 @@ class Proactor {
   const BackendReport& backend() const noexcept;
   const Counters& counters() const noexcept;
 
-  /// Misuse unless the caller is on the proactor's thread; `verb` is what the message says it
-  /// called, without parentheses. Every verb of the library begins so, and yours may.
+  /// Reports misuse unless the caller is on the proactor's thread; the message says that the caller
+  /// called `verb`, which is given without parentheses. Every verb of the library begins with this
+  /// check, and yours may.
   void check_thread(const char* verb) const noexcept;
 
   /// For the library's own parts.
@@ -136,7 +139,7 @@ class Proactor {
   std::unique_ptr<HandlerLoop> core_;
 };
 
-/// Keeps run() from returning while it lives. The proactor's thread.
+/// Keeps run() from returning while this object lives. For the proactor's thread.
 class KeepAlive {
  public:
   explicit KeepAlive(Proactor& proactor) noexcept;

@@ -11,13 +11,13 @@
 
 namespace proa {
 
-/// The longest stretch one request may name, and what one system call moves at most (read(2),
-/// NOTES).
+/// The most bytes that one system call moves (read(2), NOTES). A receive, a read or a write of more
+/// counts as one of so many.
 inline constexpr std::size_t max_transfer = 0x7ffff000;
 
-/// Receives once into the caller's memory: what is there, at least one byte. Completes with bytes
-/// == 0 and no error at the end of the stream, and at once when asked for 0 bytes. More than
-/// max_transfer bytes are asked for as max_transfer. recv(2), read(2).
+/// Receives once into the caller's memory: at least one byte. Completes with bytes == 0 and no
+/// error at the end of the stream, and at once if the memory has 0 bytes. Memory above max_transfer
+/// counts as max_transfer. recv(2), read(2).
 class Recv : public Operation {
  public:
   Recv() noexcept : Operation(Opcode::recv, Direction::in) {}
@@ -34,9 +34,9 @@ class Recv : public Operation {
   MutableBytes memory_;
 };
 
-/// Sends all of the caller's memory: completes when the last byte was taken by the kernel, or with
-/// an error and the bytes that were. The list of pieces is copied, the bytes are not (R3). More
-/// than `inline_pieces` pieces cost an allocation the first time. sendmsg(2), writev(2).
+/// Sends all of the caller's memory: completes when the kernel has taken the last byte, or with an
+/// error and the number of bytes that it has taken. The list of pieces is copied, the bytes are not
+/// (R3). More than `inline_pieces` pieces cost an allocation the first time. sendmsg(2), writev(2).
 class Send : public Operation {
  public:
   static constexpr std::size_t inline_pieces = Pieces<Bytes>::inline_count;
@@ -44,8 +44,8 @@ class Send : public Operation {
   Send() noexcept : Operation(Opcode::send, Direction::out) {}
 
   void prepare(Descriptor to, Bytes bytes) noexcept { prepare(to, &bytes, 1); }
-  /// No pieces at all, a nullptr with a length, or lengths whose sum overflows are refused by
-  /// submit() (bad_length).
+  /// submit() refuses (Error::bad_length) a list of no pieces, a nullptr with a length, and lengths
+  /// whose sum overflows.
   void prepare(Descriptor to, const Bytes* pieces, std::size_t count) noexcept {
     check_idle("prepare");
     set_descriptor(to);
@@ -73,8 +73,8 @@ class RecvBuffers : public Operation {
     check_idle("prepare");
     set_descriptor(from);
   }
-  /// In the callback: move from it to keep it, else it goes back to the pool with the next result.
-  /// Backends put it here.
+  /// In the callback: move from the buffer to keep it, else it goes back to the pool with the next
+  /// result. The backend sets it.
   Buffer& buffer() noexcept { return buffer_; }
 
  private:
@@ -82,7 +82,7 @@ class RecvBuffers : public Operation {
 };
 
 /// Sends a chain of queued segments, gathered; completes with what one system call took, at least
-/// one byte. For StreamHandler, which keeps the chain and goes on after a short one.
+/// one byte. For StreamHandler, which keeps the chain and continues after a short send.
 class SendBuffers : public Operation {
  public:
   static constexpr std::size_t max_pieces = 64;
@@ -102,7 +102,7 @@ class SendBuffers : public Operation {
   const detail::Segment* first_ = nullptr;
 };
 
-/// Accepts one connection, or (repeating) one after the other until an error or a cancel.
+/// Accepts one connection, or, if repeating, one after the other until an error or a cancel.
 /// accept4(2).
 class Accept : public Operation {
  public:
@@ -115,8 +115,8 @@ class Accept : public Operation {
     set_descriptor(listener);
   }
   /// In the callback: the connection; move from it, or it is closed with the next result. Invalid
-  /// beside an error. After a cancel() a connection that was accepted all the same is delivered;
-  /// after close() it is closed (R4). Backends put it here.
+  /// beside an error. If the kernel has accepted a connection before a cancel() takes effect, the
+  /// connection is delivered; after close() it is closed (R4). The backend sets it.
   Socket& socket() noexcept { return socket_; }
 
  private:
@@ -139,7 +139,7 @@ class Connect : public Operation {
   Address address_;
 };
 
-/// Completes at a point in time, never before it (R7). Its deadline is the one given to submit().
+/// Completes at a point in time, never earlier (R7): the deadline that submit() gets.
 class Timer : public Operation {
  public:
   Timer() noexcept : Operation(Opcode::timer, Direction::none) {}

@@ -18,21 +18,21 @@ class Socket : public OwnedDescriptor {
   /// Takes over a descriptor of another kind, for a handler to keep.
   explicit Socket(OwnedDescriptor&& other) noexcept : OwnedDescriptor(std::move(other)) {}
 
-  /// A new socket of the proactor's system, unbound; invalid and `error` set when there is none to
-  /// be had (EMFILE, ...).
+  /// Makes a new socket, unbound. Returns an invalid Socket and sets `error` if the system has none
+  /// (EMFILE, ...).
   static Socket open(Proactor& proactor, Address::Family family, Transport transport,
                      std::error_code& error) noexcept;
 
   /// Takes over a descriptor that the program has opened or inherited (socket activation, accept(2)
-  /// of another library): it is non-blocking from here on, and closed with the Socket. release()
-  /// gives it back in the mode that it was in. Errors are those of fstat(2) and fcntl(2); then it
-  /// stays the program's.
+  /// of another library): the descriptor is non-blocking from here on, and closed with the Socket.
+  /// release() gives it back in its former mode. Errors are those of fstat(2) and fcntl(2); the
+  /// descriptor still belongs to the program then.
   static Socket adopt(Proactor& proactor, int number, std::error_code& error) noexcept;
 
-  /// A descriptor of the program's that stays open and keeps its mode: standard input, an inherited
-  /// pipe. A tty is reopened, so that only the library's own copy becomes non-blocking (the mode
-  /// belongs to the open file description and would reach the parent shell, open(2)).
-  /// errc::bad_file_descriptor if it is not open.
+  /// Uses a descriptor of the program, which stays open and keeps its mode: standard input, an
+  /// inherited pipe. A tty is reopened, so that only the library's copy becomes non-blocking (the
+  /// mode belongs to the open file description and would reach the parent shell, open(2)).
+  /// errc::bad_file_descriptor if the descriptor is not open.
   static Socket borrow(Proactor& proactor, int number, std::error_code& error) noexcept;
 
   std::error_code bind(const Address& address) noexcept;
@@ -41,7 +41,7 @@ class Socket : public OwnedDescriptor {
   std::error_code shutdown(ShutdownSide side) noexcept;
   std::error_code set_option(SocketOption option, int value) noexcept;
   std::error_code get_option(SocketOption option, int& value) const noexcept;
-  /// Unset where the system knows none (a peer that is gone).
+  /// Unset if the system knows no address (of a peer that is gone).
   Address local_address() const noexcept;
   Address peer_address() const noexcept;
 };

@@ -18,24 +18,24 @@ enum class SocketOption : unsigned char {
   tell_destination,  ///< each of these makes recvmsg(2) deliver a control message
   tell_traffic_class,
   tell_arrival,
-  tell_errors,          ///< take_notice() has what comes back for what was sent (IP_RECVERR, ip(7))
-  zero_copy,            ///< what is sent may stay where it is until take_notice() says so
-  coalesce,             ///< UDP: several datagrams of a source come as one (UDP_GRO)
-  segment_size,         ///< UDP: 0 asks whether the system cuts what is sent (UDP_SEGMENT)
+  tell_errors,          ///< take_notice() has the errors of what was sent (IP_RECVERR, ip(7))
+  zero_copy,            ///< the system may borrow what is sent until take_notice() returns it
+  coalesce,             ///< UDP: several datagrams of a source come in one buffer (UDP_GRO)
+  segment_size,         ///< UDP: setting 0 fails unless the system cuts what is sent (UDP_SEGMENT)
   keep_whole,           ///< 1: never cut into fragments (IP_MTU_DISCOVER, the DF bit)
   path_mtu,             ///< read only, bytes; of a connected socket (IP_MTU)
-  traffic_class,        ///< of what is sent (IP_TOS, IPV6_TCLASS)
-  multicast_interface,  ///< its number
+  traffic_class,        ///< of datagrams that are sent (IP_TOS, IPV6_TCLASS)
+  multicast_interface,  ///< the interface's number
   multicast_hops,
-  multicast_loop,  ///< whether this machine gets what it sends to its groups
+  multicast_loop,  ///< whether this machine gets its own datagrams to groups
   pending_error,   ///< read only: takes the socket's error (SO_ERROR), 0 or -errno
 };
 enum class ShutdownSide : unsigned char { receive, send, both };
 
-/// What comes back for what was sent.
+/// What the system returns for what was sent.
 struct SendNotice {
-  std::int32_t error = 0;   ///< -errno: what the net says; 0: nothing of that kind
-  bool returned = false;    ///< the system is done with memory that it was lent for sending, ...
+  std::int32_t error = 0;   ///< -errno: an error of the network; 0: none
+  bool returned = false;    ///< the system has returned memory that it borrowed to send, ...
   std::uint32_t first = 0;  ///< ... that of these messages, counted from 0
   std::uint32_t last = 0;
 };

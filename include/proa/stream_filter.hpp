@@ -8,15 +8,13 @@ namespace proa {
 class Proactor;
 class StreamHandler;
 
-/// Stands between a stream's protocol and its connection: what the peer sends goes to the filter,
-/// and the protocol is given what the filter makes of that; what the protocol writes goes to the
-/// filter, and the peer is sent what the filter makes of that. TLS, compression or a recorder can
-/// stand there, and the protocol does not know. Subclass it, and give it to
-/// StreamHandler::set_filter().
+/// Stands between a stream's protocol and its connection. The filter gets what the peer sends, and
+/// the protocol gets what the filter makes of that. The filter gets what the protocol writes, and
+/// the peer gets what the filter makes of that. TLS, compression or a recorder can be a filter, and
+/// the protocol does not know. Subclass it, and give it to StreamHandler::set_filter().
 ///
-/// The on_*() come from the loop and from the stream's verbs, on the proactor's thread. They may
-/// call give(), send() and fail(), as may whatever else runs on that thread; they must not call the
-/// stream.
+/// The loop and the stream's verbs call the on_*(), on the proactor's thread. They, and any other
+/// code on that thread, may call give(), send() and fail(); they must not call the stream.
 class StreamFilter {
  public:
   StreamFilter() noexcept = default;
@@ -25,32 +23,33 @@ class StreamFilter {
   virtual ~StreamFilter() = default;
 
  protected:
-  /// The connection is there; on_open() follows. The protocol may have written before.
+  /// The stream is connected; on_open() follows. The protocol may have written before.
   virtual void on_connected() {}
-  /// Bytes of the peer. What is given here is told by on_read() in this order.
+  /// Bytes of the peer. on_read() tells what the filter gives, in the same order.
   virtual void on_received(Buffer data) = 0;
-  /// The peer sends no more. Without an error the protocol is told by on_end(), behind what was
-  /// given by then; with one (the end came too early) by on_error().
+  /// The peer sends no more. If this returns no error, the protocol gets on_end() after what the
+  /// filter has given; with an error (the end came too early) it gets on_error().
   virtual std::error_code on_ended() { return {}; }
-  /// Bytes of a write() of the protocol, or of a part of a long one. on_write() tells of that write
-  /// when the kernel has taken what was sent by then.
+  /// Bytes of a write() of the protocol, or of a part of a long one. on_write() tells that write
+  /// when the kernel has taken everything that the filter has sent by then.
   virtual void on_written(Buffer data) = 0;
-  /// The protocol has called half_close() or finish(), and all that was sent is at the kernel: the
-  /// place for last words. The end goes out behind them, when end() was called, here or later.
+  /// The protocol has called half_close() or finish(), and the kernel has taken everything that was
+  /// sent: the filter may send its last words. The stream ends its output behind them when the
+  /// filter has called end(), here or later.
   virtual void on_finished() { end(); }
-  /// Whether on_received() is to come although the protocol does not read: a filter that waits for
-  /// its peer's first words says so.
+  /// Whether on_received() shall come although the protocol does not read: true in a filter that
+  /// waits for the peer's first words.
   virtual bool wants_input() const noexcept { return false; }
 
-  /// For the protocol, behind what was given before. Nothing comes of an empty buffer.
+  /// Gives bytes to the protocol, behind those given before. An empty buffer has no effect.
   void give(Buffer data) noexcept;
-  /// For the peer, behind what was sent before. Dropped where the stream sends no more.
+  /// Sends bytes to the peer, behind those sent before. Dropped if the stream sends no more.
   void send(Buffer data) noexcept;
-  /// Behind on_finished(): what was sent by now was all.
+  /// After on_finished(): the filter has sent everything.
   void end() noexcept;
-  /// The connection is of no use any more: on_error() follows behind on_read() for what was given.
+  /// The connection is of no use any more: on_error() follows after on_read() for what was given.
   void fail(std::error_code error) noexcept;
-  /// Of the stream; take_buffer() has blocks. Not before set_filter().
+  /// The stream's proactor, whose take_buffer() has blocks. Not before set_filter().
   Proactor& proactor() const noexcept;
 
  private:

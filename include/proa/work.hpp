@@ -7,7 +7,8 @@ namespace proa {
 class WorkerPool;
 class Workers;
 
-/// Blocking work of the program's own, done by a thread of a WorkerPool and completed on the loop:
+/// Blocking work of the program. A thread of a WorkerPool performs it, and it completes on the
+/// loop:
 ///
 ///     struct Hash {
 ///       void compute() noexcept { ... }             // on a worker
@@ -17,7 +18,7 @@ class Workers;
 ///     hash.work_.prepare<&Hash::compute>(hash);
 ///     pool.run(hash.work_);
 ///
-/// What the worker wrote is seen in the callback. The result has no bytes, and no error but
+/// The callback sees what the worker wrote. The result has no bytes, and no error except
 /// errc::operation_canceled (or Error::deadline) for work that had not begun.
 class Work : public Operation {
  public:

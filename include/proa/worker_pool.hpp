@@ -13,14 +13,14 @@ namespace proa {
 class Workers;
 
 /// A bounded number of threads for blocking work, apart from those that the proactor keeps for
-/// files: name resolution that hangs does not hold up a disk. No signal is handled by its threads:
-/// all are blocked there, and a process that work starts inherits that. The proactor's thread, all
-/// of it.
+/// files: name resolution that hangs does not hold up a disk. Its threads handle no signal: they
+/// block all of them, and a process that work starts inherits that. Everything is for the
+/// proactor's thread.
 class WorkerPool {
  public:
   struct Options {
     std::string name = "proa-work";  ///< of the threads, cut to 15 bytes (pthread_setname_np(3))
-    unsigned threads = 2;            ///< at most; begun when there is work for them
+    unsigned threads = 2;            ///< at most; started when there is work for them
     std::size_t queue = 1024;        ///< work that waits at most; run() refuses more
   };
 
@@ -31,12 +31,12 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  /// Like Proactor::submit(), which must not be called with work. Refuses with
-  /// errc::resource_unavailable_try_again when the queue is full or no thread can be had.
+  /// Like Proactor::submit(), which must not be called with a Work. Refuses with
+  /// errc::resource_unavailable_try_again when the queue is full or the system has no thread.
   [[nodiscard]] std::error_code run(Work& work, TimePoint deadline = never) noexcept;
-  /// Work that no thread has begun.
+  /// How much work no thread has begun.
   std::size_t queued() const noexcept;
-  /// Threads that have been begun.
+  /// How many threads have been started.
   unsigned threads() const noexcept;
 
  private:

@@ -10,17 +10,18 @@
 
 namespace proa {
 
-/// What a socket has yet to send: datagrams, their bytes in segments of the pool's blocks, many
-/// small ones in one block. For DatagramHandler.
+/// The datagrams that a socket has not sent yet. Their bytes are segments of the pool's blocks,
+/// many small datagrams in one block. For DatagramHandler.
 class DatagramQueue {
  public:
   struct Target {
     Address to;                 ///< unset: the peer that the socket is connected to
     std::uint32_t segment = 0;  ///< more than 0: several datagrams of this size (GSO)
     std::uint32_t bytes = 0;
-    std::uint32_t cut = 0;  ///< bytes that have gone out already, cut by us
+    /// bytes that have been sent already, because the library cuts this datagram
+    std::uint32_t cut = 0;
     bool lent = false;
-    std::int32_t error = 0;  ///< it is not to be sent: what is to be told instead
+    std::int32_t error = 0;  ///< the datagram is not sent, and on_sent() tells this error
   };
 
   static constexpr std::size_t kept_for_each = sizeof(Target) + sizeof(detail::Segment);
@@ -28,33 +29,34 @@ class DatagramQueue {
   /// False if memory is short; nothing is queued then.
   bool push(Buffer buffer, const Address& to, std::uint32_t segment) noexcept;
   bool push(Bytes bytes, const Address& to, std::uint32_t segment, Pool& pool) noexcept;
-  /// The last one is not to be sent.
+  /// The last datagram shall not be sent.
   void fail_last(std::int32_t error) noexcept;
-  /// So many bytes of the datagram that has `index` before it have gone out, as datagrams of its
-  /// segment size.
+  /// So many more bytes of the datagram at `index` have been sent, as datagrams of its segment
+  /// size.
   void note_cut(std::size_t index, std::uint32_t bytes) noexcept;
   /// Takes the first datagram off.
   void pop() noexcept;
-  /// The blocks of the datagram that has `index` before it, whose own were lent before, go to
-  /// another queue as they are; it still waits to be popped.
+  /// Moves the blocks of the datagram at `index` to another queue. The caller has lent all
+  /// datagrams before it. The datagram still waits to be popped.
   void lend(std::size_t index, WriteQueue& to) noexcept;
   void clear() noexcept;
 
   bool empty() const noexcept { return count_ == 0; }
   std::size_t count() const noexcept { return count_; }
-  /// Bytes of the blocks that are pinned, and of what is kept for each datagram that is to be sent.
+  /// Bytes of the blocks that the queue pins, and of what it keeps for each datagram that will be
+  /// sent.
   std::size_t capacity() const noexcept {
     return bytes_.capacity() + (count_ - failed_) * kept_for_each;
   }
-  /// What it would grow by for a datagram of so many bytes, copied.
+  /// How much capacity() would grow by a copied datagram of so many bytes.
   std::size_t growth(std::size_t bytes, const Pool& pool) const noexcept {
     return bytes_.growth(bytes, pool);
   }
-  /// How many of them are not to be sent.
+  /// How many datagrams will not be sent.
   std::size_t failed() const noexcept { return failed_; }
-  /// The first segment of the first datagram; each datagram ends with one that says so.
+  /// The first segment of the first datagram. The last segment of each datagram has `ends_write`.
   const detail::Segment* first() const noexcept { return bytes_.first(); }
-  /// Of the datagram that has so many before it.
+  /// The target of the datagram at `index`.
   const Target& target(std::size_t index) const noexcept {
     return ring_[(head_ + index) & (room_ - 1)];
   }

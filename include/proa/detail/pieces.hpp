@@ -10,9 +10,8 @@
 
 namespace proa {
 
-/// A copy of a caller's list of stretches of memory (Bytes or MutableBytes), as the requests that
-/// scatter and gather keep it. Up to `inline_count` are kept in place; more cost an allocation,
-/// the first time.
+/// A request's copy of the caller's list of pieces of memory (Bytes or MutableBytes). Up to
+/// `inline_count` pieces are kept in place; more cost an allocation the first time.
 template <class Piece>
 class Pieces {
  public:
@@ -48,7 +47,7 @@ class Pieces {
 
   const Piece* data() const noexcept { return count_ > inline_count ? many_.get() : few_.data(); }
   std::size_t count() const noexcept { return count_; }
-  /// The sum of their lengths.
+  /// The sum of the pieces' lengths.
   std::size_t size() const noexcept { return size_; }
 
  private:

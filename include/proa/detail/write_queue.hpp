@@ -10,7 +10,7 @@ namespace proa {
 class Pool;
 
 namespace detail {
-/// A stretch of a file in a chain of segments: the one without a block.
+/// A part of a file in a chain of segments: the only kind of segment without a block.
 struct FileSegment : Segment {
   Descriptor file;
   std::uint64_t offset = 0;
@@ -18,8 +18,8 @@ struct FileSegment : Segment {
 };
 }  // namespace detail
 
-/// What a stream has yet to send: a chain of segments of the pool's blocks, which carry the links
-/// themselves, and of stretches of files, which pin no memory. For StreamHandler.
+/// What a stream has not sent yet: a chain of segments of the pool's blocks, which carry the links,
+/// and of parts of files, which pin no memory. For StreamHandler.
 class WriteQueue {
  public:
   WriteQueue() noexcept = default;
@@ -27,47 +27,47 @@ class WriteQueue {
   WriteQueue(const WriteQueue&) = delete;
   WriteQueue& operator=(const WriteQueue&) = delete;
 
-  /// Queues the buffer itself; a small one (under a quarter of its block) is copied behind the last
-  /// queued one if it fits there, so that few bytes do not pin many.
-  /// `ends_write` false: only a part of a write, which end_write() ends.
+  /// Queues the buffer itself. A small one (under a quarter of its block) is copied into the last
+  /// queued block if it fits there, so that few bytes do not pin many. With `ends_write` false the
+  /// buffer is only a part of a write, which end_write() ends.
   void push(Buffer buffer, bool ends_write = true) noexcept;
-  /// The write ends behind what is queued; one of nothing, if there is nothing of it. False if
+  /// Ends the write behind what is queued, or queues an empty write if nothing of it is. False if
   /// memory is short.
   bool end_write(Pool& pool) noexcept;
-  /// Copies, filling the last queued block first. False if memory is short: the write is queued in
-  /// part then, and the stream must not go on.
+  /// Copies the pieces, and fills the last queued block first. False if memory is short: a part of
+  /// the write is queued then, and the stream must not go on.
   bool push(const Bytes* pieces, std::size_t count, Pool& pool) noexcept;
-  /// A stretch of a file, one write of its own. False if memory is short: nothing is queued then.
+  /// Queues a part of a file as one write. False if memory is short: nothing is queued then.
   bool push(Descriptor file, std::uint64_t offset, std::uint64_t length) noexcept;
-  /// In front of all others: what was taken out and not used.
+  /// Puts a buffer in front of all others: one that was taken out and not used.
   void push_front(Buffer buffer) noexcept;
 
   const detail::Segment* first() const noexcept { return first_; }
-  /// The stretch of a file at the front, or nullptr.
+  /// The part of a file at the front, or nullptr.
   const detail::FileSegment* first_file() const noexcept { return file_of(first_); }
   bool empty() const noexcept { return first_ == nullptr; }
-  /// Of a queue that is not empty: whether its first write is one of nothing.
+  /// Whether the first write of a queue, which must not be empty, has no bytes.
   bool begins_with_nothing() const noexcept {
     return first_file() ? first_file()->left == 0 : first_->size == 0;
   }
-  /// Bytes of the blocks that are pinned.
+  /// Bytes of the blocks that the queue pins.
   std::size_t capacity() const noexcept { return capacity_; }
-  /// What capacity() would grow by for so many bytes, copied.
+  /// How much capacity() would grow by copying so many bytes.
   std::size_t growth(std::size_t bytes, const Pool& pool) const noexcept;
-  /// Payload.
+  /// Bytes of payload.
   std::size_t size() const noexcept { return size_; }
 
-  /// Takes up to `bytes` off the front, but no more than the rest of one write; says how much that
-  /// was, and whether the write ended.
+  /// Takes up to `bytes` off the front, but no more than the rest of one write. Returns how many
+  /// that was, and whether the write ended.
   std::size_t consume(std::size_t bytes, bool& write_ended) noexcept;
-  /// Takes the first write off and hands its blocks to another queue as they are.
+  /// Moves the blocks of the first write to another queue.
   void move_front(WriteQueue& to) noexcept;
-  /// Takes bytes off the stretch of a file at the front, which stays there when none are left.
+  /// Takes bytes off the part of a file at the front. It stays there even if none are left.
   void advance_file(std::uint64_t bytes) noexcept;
   void clear() noexcept;
-  /// Takes back what a push() that failed has queued in part.
+  /// Removes what a failed push() has queued of its write.
   void drop_unfinished() noexcept;
-  /// Lets go of all without giving it back: nobody may use it any more.
+  /// Drops all blocks without giving them back to the pool: nobody may use them any more.
   void forget() noexcept;
   /// For receive queues: the oldest segment as a buffer.
   Buffer pop() noexcept;
@@ -86,11 +86,10 @@ class WriteQueue {
 
   detail::Segment* first_ = nullptr;
   detail::Segment* last_ = nullptr;
-  detail::FileSegment* spare_ = nullptr;  // of a stretch that was sent, for the next one
+  detail::FileSegment* spare_ = nullptr;  // the segment of a sent file, kept for the next one
   std::size_t capacity_ = 0;
   std::size_t size_ = 0;
-  bool last_is_ours_ =
-      false;  // nobody else refers to the last block: there is room to fill behind it
+  bool last_is_ours_ = false;  // nobody else refers to the last block: it may be filled
 };
 
 }  // namespace proa
