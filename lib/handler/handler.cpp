@@ -1,4 +1,4 @@
-// The life of a handler: idle, open, closing, and then its own again. Upholds R6.
+// The life of a handler: idle, open, closing, and idle again. Upholds R6.
 #include <cstdio>
 #include <proa/handler.hpp>
 
@@ -22,7 +22,7 @@ Handler::Handler(Proactor& proactor, Kind kind, Socket socket) noexcept
 Handler::~Handler() {
   if (state_ != State::idle) destroyed("destroyed before on_closed()");
   if (server_) ServerCore::forget_resting(*this);
-  // Behind on_closed() notices may wait for it although it is idle.
+  // After on_closed() notices may still wait for an idle handler.
   if (NoticeHook::hook(*this).linked()) List<Handler, NoticeHook>::remove(*this);
 }
 
@@ -78,13 +78,15 @@ bool Handler::open_up() noexcept {
     if (server_) server_->wakes(*this);
     state_ = State::open;
     proactor_.core().opened(*this);
-    if (notices_ != 0) proactor_.core().notify_later(*this);  // told before it was open
+    // notices that were set before the handler was open
+    if (notices_ != 0) proactor_.core().notify_later(*this);
   }
   return state_ == State::open;
 }
 
 void Handler::close() noexcept {
-  // Of what a child of fork(2) has inherited, no kernel hears.
+  // The kernel hears nothing of what a child of fork(2) has inherited, so the handler is only let
+  // go.
   if (proactor_.core().lost()) return disown();
   if (!proactor_.core().inherited()) check("close");
   open_up();
@@ -121,7 +123,7 @@ void Handler::reopen_later() noexcept {
   notices_ = static_cast<std::uint16_t>(notices_ | notice_reopen);
 }
 
-// The object may be gone behind on_closed(): its destructor takes it out of the list then.
+// on_closed() may destroy the handler: the destructor takes it out of the list `still_there` then.
 void Handler::became_closed() {
   release_resources();
   ServerCore* const server = std::exchange(server_, nullptr);
@@ -151,7 +153,7 @@ void Handler::go_on(bool served) noexcept {
     notices_ |= notice_left;
     proactor_.core().notify_idle(*this);
   } else if (notices_ != 0) {
-    proactor_.core().notify_later(*this);  // what on_closed() has begun
+    proactor_.core().notify_later(*this);  // notices of what on_closed() has begun
   }
 }
 
@@ -159,7 +161,7 @@ void Handler::unanswered() noexcept {
   if (state_ == State::open) ++proactor_.core().counters().errors_unanswered;
 }
 
-// Perhaps somebody will still destroy it, but not the one who made it: a leak, most of the time.
+// A later call may still destroy the handler, but mostly this is a leak.
 void Handler::left_behind() noexcept {
   if (state_ != State::idle) return;
   [[maybe_unused]] const bool first = ++proactor_.core().counters().left_behind == 1;

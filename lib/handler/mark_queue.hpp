@@ -6,7 +6,7 @@
 
 namespace proa {
 
-/// First in, first out, in memory that is kept.
+/// A first-in, first-out queue that keeps its memory.
 template <class Item>
 class MarkQueue {
  public:
@@ -23,7 +23,8 @@ class MarkQueue {
   /// False if memory is short.
   bool push(const Item& item) noexcept {
     try {
-      // Half of it is behind: a queue that is never empty must not grow for ever.
+      // Half of the items have been taken: drops them, because a queue that is never empty must not
+      // grow for ever.
       if (items_.size() == items_.capacity() && head_ > items_.size() / 2) {
         items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(head_));
         head_ = 0;

@@ -9,7 +9,7 @@ Notifier::Notifier(Proactor& proactor, Kind kind) noexcept : Handler(proactor, k
   keeps_running_ = false;
 }
 
-// One that was notified and never opened is in the stack of those that were.
+// A notifier that was notified but never opened is still in the stack of notified ones.
 Notifier::~Notifier() {
   if (is_open() || !notified_.load(std::memory_order_acquire)) return;
   if (!proactor().core().inherited()) check("~Notifier");

@@ -1,5 +1,4 @@
-// The public face of the core and the handlers' loop: nothing but forwarding, and the ways to make
-// one.
+// The public face of the core and the handlers' loop: it makes them, and forwards calls to them.
 #include <new>
 #include <proa/proactor.hpp>
 

@@ -1,4 +1,4 @@
-// An owned descriptor; every call goes to the System that made it.
+// An owned descriptor. Every call goes to the System that made it.
 #include <cerrno>
 #include <proa/proactor.hpp>
 #include <proa/socket.hpp>
@@ -13,7 +13,7 @@ std::error_code told(long result) noexcept { return to_error_code(static_cast<in
 
 }  // namespace
 
-// For systems of a program's own that know nothing of it.
+// Defaults for a program's own System that lacks these calls.
 long System::multicast(Descriptor, bool, const Address&, std::uint32_t, const Address&) noexcept {
   return -EOPNOTSUPP;
 }

@@ -1,7 +1,7 @@
-// A timer is one Timer operation; the handler is open while that is armed. Everything is settled
-// before on_timer() is called, so that the callback may do anything, destroying the timer included.
-// Upholds R7: deadlines are counted from a clock read at the start (the round's time is older, and
-// would make them early), periods from the first one.
+// A timer is one Timer operation, and the handler is open while that is armed. The handler settles
+// its state before it calls on_timer(), so that the callback may do anything, even destroy the
+// timer. Upholds R7: a deadline counts from the clock at the start (the round's time is older, and
+// would make the timer early), and periods count from the first deadline.
 #include <cerrno>
 #include <proa/timer_handler.hpp>
 #include <utility>
@@ -41,12 +41,12 @@ void TimerHandler::arm(TimePoint deadline, Duration period) noexcept {
   if (closing()) return;
   due_ = deadline;
   period_ = period;
-  error_ = 0;  // of an earlier start: only the last one counts
+  error_ = 0;  // drops the error of an earlier start: only the last start counts
   notices_ &= static_cast<std::uint16_t>(~notice_notified);
   if (!proactor().core().arm(timer_, deadline)) refuse(-ENOMEM);
 }
 
-// Told from the loop by dispatch(); until then the handler stays open.
+// The loop tells the error by dispatch(); until then the handler stays open.
 void TimerHandler::refuse(std::int32_t error) noexcept {
   if (closing()) return;
   error_ = error;

@@ -1,4 +1,4 @@
-// Work of the program's own: a Workers that the core looks after beside the one for files.
+// Threads for the program's work: a Workers beside the one for files; the core looks after both.
 #include <cerrno>
 #include <proa/worker_pool.hpp>
 
@@ -10,7 +10,7 @@ namespace proa {
 
 namespace {
 
-// The name of the function that Work runs is Work's alone; see Workers::Perform.
+// A thread's name has 15 bytes at most (pthread_setname_np(3)).
 std::string cut(const std::string& name) { return name.substr(0, 15); }
 
 }  // namespace
