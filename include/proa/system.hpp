@@ -50,7 +50,8 @@ class System {
   /// send(2) or write(2), of what fits.
   virtual long send(Descriptor to, Bytes bytes) noexcept = 0;
   /// poll(2) at this moment: whether recv(), accept() or send() would do something, be that to tell
-  /// of the end or of an error. The default says no.
+  /// of the end or of an error. The default asks the operating system about the descriptor's number
+  /// (no, if it knows none such): a world in memory overrides both.
   virtual bool readable(Descriptor from) noexcept;
   virtual bool writable(Descriptor to) noexcept;
   /// send(2) with MSG_OOB: the last byte is urgent. TCP only.

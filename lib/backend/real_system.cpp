@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -101,10 +100,6 @@ long RealSystem::send(Descriptor to, Bytes bytes) noexcept {
   }
   return sys::writev(to.number, &piece, 1);
 }
-
-bool RealSystem::readable(Descriptor from) noexcept { return sys::ready_now(from.number, POLLIN); }
-
-bool RealSystem::writable(Descriptor to) noexcept { return sys::ready_now(to.number, POLLOUT); }
 
 long RealSystem::send_urgent(Descriptor to, Bytes bytes) noexcept {
   return sys::send(to.number, bytes.data, bytes.size, MSG_OOB | sys::no_signal);

@@ -18,8 +18,6 @@ class RealSystem : public System {
   long accept(Descriptor listener, Descriptor& accepted, Address* peer) noexcept override;
   long recv(Descriptor from, MutableBytes bytes) noexcept override;
   long send(Descriptor to, Bytes bytes) noexcept override;
-  bool readable(Descriptor from) noexcept override;
-  bool writable(Descriptor to) noexcept override;
   long send_urgent(Descriptor to, Bytes bytes) noexcept override;
   long shutdown(Descriptor socket, ShutdownSide side) noexcept override;
   long set_option(Descriptor socket, SocketOption option, int value) noexcept override;

@@ -165,9 +165,7 @@ void AcceptHandler::take_waiting() {
   constexpr unsigned longest_backlog = 65535;
   System& system = proactor().system();
   for (std::size_t budget = proactor().options().round_budget; budget > 0; --budget) {
-    // The loop asks whether a connection waits before it calls accept(2), because accept(2) fails
-    // without a free descriptor even if none waits.
-    if (taken_ == longest_backlog || !system.readable(descriptor())) return close();
+    if (taken_ == longest_backlog) return close();
     Descriptor accepted;
     const long result = system.accept(descriptor(), accepted, nullptr);
     if (result == -EAGAIN) return close();
@@ -177,7 +175,9 @@ void AcceptHandler::take_waiting() {
     }
     if (result < 0) {
       const std::error_code error = to_error_code(static_cast<int>(result));
-      return worth_waiting(error) ? back_off(error) : failed(error);
+      if (!worth_waiting(error)) return failed(error);
+      // accept(2) fails without a free descriptor also when no connection waits.
+      return system.readable(descriptor()) ? back_off(error) : close();
     }
     ++taken_;
     delay_ = {};

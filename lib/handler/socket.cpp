@@ -1,9 +1,12 @@
 // An owned descriptor. Every call goes to the System that made it.
+#include <poll.h>
+
 #include <cerrno>
 #include <proa/proactor.hpp>
 #include <proa/socket.hpp>
 
 #include "base/error_code.hpp"
+#include "sys/sys.hpp"
 
 namespace proa {
 
@@ -11,14 +14,20 @@ namespace {
 
 std::error_code told(long result) noexcept { return to_error_code(static_cast<int>(result)); }
 
+// A number that the operating system does not know has nothing to tell.
+bool polls(Descriptor descriptor, short events) noexcept {
+  const short found = sys::poll_now(descriptor.number, events);
+  return found != 0 && (found & POLLNVAL) == 0;
+}
+
 }  // namespace
 
 // Defaults for a program's own System that lacks these calls.
 long System::multicast(Descriptor, bool, const Address&, std::uint32_t, const Address&) noexcept {
   return -EOPNOTSUPP;
 }
-bool System::readable(Descriptor) noexcept { return false; }
-bool System::writable(Descriptor) noexcept { return false; }
+bool System::readable(Descriptor from) noexcept { return polls(from, POLLIN); }
+bool System::writable(Descriptor to) noexcept { return polls(to, POLLOUT); }
 long System::take_notice(Descriptor, SendNotice&) noexcept { return -EAGAIN; }
 long System::adopt(int, Descriptor&, bool&) noexcept { return -EOPNOTSUPP; }
 long System::set_blocking(Descriptor) noexcept { return -EOPNOTSUPP; }
