@@ -68,8 +68,8 @@ class AcceptHandler : public Handler {
   /// Destroying a handler that listens is misuse: it aborts and names the handler.
   ~AcceptHandler() override;
 
-  /// A new connection and its peer's address, which is unset if the peer is gone already. Move the
-  /// socket to keep it, else it is closed. The handler may be closed here.
+  /// A new connection, and the peer's address, which is unset if the peer has gone already. Move
+  /// the socket to keep it, else it is closed. The handler may be closed here.
   virtual void on_accept(Socket socket, const Address& peer) = 0;
   /// A connection waits, but accepting has stopped because descriptors or memory ran out. Accepting
   /// goes on by itself. This comes once, and again only after another connection was accepted.

@@ -71,23 +71,23 @@ class Address {
   /// 127.0.0.1. Cannot fail.
   static Address loopback(std::uint16_t port) noexcept;
 
-  /// A UNIX path, byte for byte (no escapes), copied. Errors: Error::bad_address if empty,
-  /// path_has_nul, path_too_long above 107 bytes (103 on BSD and macOS: the room in sockaddr_un
-  /// less the final NUL). The first form throws std::system_error, the second returns an unset
-  /// address.
+  /// Makes a UNIX path of these bytes, without escapes; copies them. Errors: Error::bad_address if
+  /// empty, path_has_nul, path_too_long above 107 bytes (103 on BSD and macOS: the room in
+  /// sockaddr_un less the final NUL). The first form throws std::system_error, the second returns
+  /// an unset address.
   static Address unix_path(std::string_view path);
   static Address unix_path(std::string_view path, std::error_code& error) noexcept;
 
-  /// An abstract UNIX name, without its leading NUL byte; any bytes, NUL too (no escapes), copied.
-  /// Errors: Error::bad_address if empty, path_too_long above 107 bytes. The first form throws
-  /// std::system_error, the second returns an unset address. Systems other than Linux refuse to
-  /// bind or connect to such an address.
+  /// Makes an abstract UNIX name of these bytes, given without the leading NUL byte; any byte is
+  /// allowed, also NUL, and there are no escapes. Copies them. Errors: Error::bad_address if empty,
+  /// path_too_long above 107 bytes. The first form throws std::system_error, the second returns an
+  /// unset address. Systems other than Linux refuse to bind or connect to such an address.
   static Address abstract(std::string_view name);
   static Address abstract(std::string_view name, std::error_code& error) noexcept;
 
-  /// Copies a sockaddr of `size` bytes, of any alignment. Unset if it is null, of an unknown
-  /// family, shorter than its family demands or longer than `capacity`: treat that as
-  /// Error::bad_address.
+  /// Copies a sockaddr of `size` bytes, of any alignment. The result is unset if the sockaddr is
+  /// null, of an unknown family, shorter than its family demands or longer than `capacity`: treat
+  /// that as Error::bad_address.
   static Address from_raw(const void* sockaddr, std::size_t size) noexcept;
 
   Family family() const noexcept;
@@ -95,7 +95,7 @@ class Address {
   /// False for a default-constructed address and after a failed parse() or from_raw().
   bool is_set() const noexcept { return size_ != 0; }
 
-  /// In host byte order; 0 for UNIX addresses and unset ones.
+  /// The port in host byte order; 0 for UNIX addresses and unset ones.
   std::uint16_t port() const noexcept;
 
   /// The same address with another port; UNIX addresses and unset ones come back unchanged.
@@ -124,7 +124,8 @@ class Address {
   /// Throws std::bad_alloc only.
   std::string to_string() const;
 
-  /// Same family, and same address, port and scope, or same path. IPv6 flow labels do not count.
+  /// True for the same family and the same address, port and scope, or the same path. IPv6 flow
+  /// labels do not count.
   friend bool operator==(const Address& a, const Address& b) noexcept { return a.equals(b); }
   friend bool operator!=(const Address& a, const Address& b) noexcept { return !a.equals(b); }
 

@@ -20,11 +20,11 @@ struct BackendReport {
 
 /// What happened since the proactor was made. Numbers only grow.
 struct Counters {
-  std::uint64_t submitted = 0;  ///< operations accepted by submit(), the handlers' own included
+  std::uint64_t submitted = 0;  ///< operations that submit() has accepted, also those of handlers
   std::uint64_t completed = 0;  ///< operations ended; equal to `submitted` when nothing is pending
-  std::uint64_t delivered = 0;  ///< results, repeating operations count each time
-  std::uint64_t cancelled = 0;  ///< ended by cancel(), close() or a deadline
-  std::uint64_t deadlines = 0;  ///< ended by their deadline
+  std::uint64_t delivered = 0;  ///< results; a repeating operation counts once for each
+  std::uint64_t cancelled = 0;  ///< operations that cancel(), close() or a deadline ended
+  std::uint64_t deadlines = 0;  ///< operations that their deadline ended
   std::uint64_t timers = 0;     ///< timers that fired
   std::uint64_t posts = 0;      ///< posts run
   std::uint64_t rounds = 0;     ///< turns of the loop

@@ -33,8 +33,9 @@ struct DatagramOptions {
   /// are copied. Each send costs two notices, which pays off for large datagrams over a device that
   /// can do it; over loopback the system copies all the same.
   std::size_t zero_copy_from = 0;
-  bool keep_whole = false;  ///< never cut into fragments: above path_mtu() it is EMSGSIZE (DF bit)
-  int send_traffic_class = 0;  ///< TOS or traffic class of what is sent
+  /// never cuts into fragments: more than path_mtu() is EMSGSIZE (DF bit)
+  bool keep_whole = false;
+  int send_traffic_class = 0;  ///< TOS or traffic class of sent datagrams
   int receive_buffer = 0;      ///< bytes (SO_RCVBUF, socket(7)); 0: as the system has it
   int send_buffer = 0;         ///< bytes (SO_SNDBUF)
 };
@@ -76,7 +77,7 @@ class DatagramHandler : public Handler {
   /// when it was sent; it may have no bytes. A handler that is not open could tell nobody: it drops
   /// the datagram and counts it in errors().
   void send(Buffer datagram, const Address& to = {}) noexcept;
-  /// Copies into blocks of the pool.
+  /// The same, but copies the bytes into blocks of the pool.
   void send(Bytes datagram, const Address& to = {}) noexcept;
 
   /// Sends several datagrams of `segment` bytes each, the last one perhaps shorter, from one

@@ -17,7 +17,7 @@ struct DatagramInfo {
   Address destination;  ///< the address that it was sent to, with port 0 (IP_PKTINFO, ip(7))
   std::uint32_t interface = 0;     ///< number of the interface that received it
   std::uint8_t traffic_class = 0;  ///< TOS or traffic class; the two lowest bits are ECN (RFC 3168)
-  std::chrono::nanoseconds arrived{0};  ///< wall clock, since 1970, taken by the kernel
+  std::chrono::nanoseconds arrived{0};  ///< the kernel's wall clock at arrival, since 1970
 };
 
 }  // namespace proa

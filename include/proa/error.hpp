@@ -19,7 +19,7 @@ namespace proa {
 /// Values are stable: new ones are added at the end. Zero is success and has no name.
 /// In brackets: the std::errc that a std::error_code of this value compares equal to.
 enum class Error {
-  /// The deadline given with the operation passed first; never `operation_canceled`. [timed_out]
+  /// The operation's deadline has passed first; never `operation_canceled`. [timed_out]
   deadline = 1,
   /// The call was refused because close() was called on this handler. To the caller the descriptor
   /// is closed already, so this equals what a call on a closed descriptor says. (`not_connected`
@@ -51,7 +51,7 @@ enum class Error {
   /// The file was opened with OpenFlags::direct, and memory, offset or length are not multiples of
   /// what File::alignment() says. [invalid_argument]
   misaligned,
-  /// The file ended before all was read that had to be (ReadAt::prepare_exactly). [io_error]
+  /// The file ended before the memory was full (ReadAt::prepare_exactly). [io_error]
   end_of_file,
   /// An offset, or its sum with the length, is above 2^63 - 1. [invalid_argument]
   bad_offset,

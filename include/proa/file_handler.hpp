@@ -92,7 +92,7 @@ class FileHandler : public Handler {
   void set_watermarks(const Watermarks& watermarks) noexcept;
   /// Bytes of the blocks that queued writes pin; what the watermarks are compared with.
   std::size_t queued() const noexcept { return queue_.capacity(); }
-  /// Payload bytes that were given to write() and not yet taken by the system.
+  /// Payload bytes that write() got and that the system has not taken yet.
   std::size_t unsent() const noexcept { return queue_.size() - taken_; }
   /// What OpenFlags::direct asks of requests on this file. As a stream such a file can be read from
   /// any position. The caller aligns the writes (write(Buffer) of whole
@@ -104,7 +104,7 @@ class FileHandler : public Handler {
 
   /// The handler has a file now.
   virtual void on_open() {}
-  /// The next stretch of the file. Move from `data` to keep it, else it goes back to the pool.
+  /// The next bytes of the file. Move from `data` to keep it, else it goes back to the pool.
   virtual void on_read(Buffer& data);
   /// A read has met the end of the file, which may grow later. The default finishes.
   virtual void on_end() { finish(); }
@@ -129,7 +129,7 @@ class FileHandler : public Handler {
   void write_ended(const Result& result);
   void sync_ended(const Result& result);
 
-  // One read that is in flight, or waits for its turn to be told.
+  // One read that is in flight, or that waits until the reads before it are told.
   struct Ahead {
     enum class State : std::uint8_t {
       idle,
@@ -216,7 +216,8 @@ class FileHandler : public Handler {
   FileReading reading_{};
   FileOutput output_{};
   bool direct_ = false;
-  bool filled_ = false;     // above the high mark, and not down to the low one since
+  // the queue was above the high mark, and has not fallen to the low one since
+  bool filled_ = false;
   bool finishing_ = false;  // finish() was called
 };
 

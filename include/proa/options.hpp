@@ -48,8 +48,8 @@ struct Options {
   /// all. So long an error of a failed send waits for start_reading() too, and ~Proactor for what
   /// does not end.
   Duration linger = std::chrono::seconds(5);
-  /// True: native_handle() can be polled by a foreign event loop. Costs io_uring a notification per
-  /// completion.
+  /// True: a foreign event loop can poll native_handle(). With io_uring this costs a notification
+  /// per completion.
   bool embedded = false;
 };
 

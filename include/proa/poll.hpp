@@ -47,19 +47,19 @@ class Poll : public Operation {
     events_ = 0;
   }
 
-  // In the callback, beside no error; several may hold.
+  // For a callback without an error. Several may be true.
 
   /// A read or a write would not wait.
   bool ready() const noexcept { return (events_ & event_ready) != 0; }
-  /// The other end is gone in both directions (POLLHUP); what it had sent may still be readable.
+  /// The other end has gone in both directions (POLLHUP); what it had sent may still be readable.
   bool hung_up() const noexcept { return (events_ & event_hung_up) != 0; }
   /// The descriptor has an error that the next read, write or SO_ERROR tells (POLLERR).
   bool failed() const noexcept { return (events_ & event_failed) != 0; }
 
-  /// For backends: what poll(2) is asked, and what it answered.
+  /// For backends: what to ask poll(2) for, and what it has answered.
   short wanted() const noexcept;
   void set_events(unsigned answered) noexcept;
-  /// For backends: a descriptor of theirs that serves this request, or -1.
+  /// For backends: a descriptor that the backend made to serve this request, or -1.
   int& helper() noexcept { return helper_; }
 
  private:

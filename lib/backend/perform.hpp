@@ -58,11 +58,11 @@ inline constexpr std::size_t fair_share = std::size_t{256} << 10;
 /// handling"), while the listener itself is well.
 bool died_in_queue(Descriptor listener, long result) noexcept;
 
-/// The pieces of a Send behind the first `skip` bytes, at most `limit` of them and
-/// fair_share bytes.
+/// Fills `pieces` with what a Send has behind its first `skip` bytes: at most `limit` pieces and
+/// fair_share bytes. Returns how many pieces that took.
 int gather(const Send& operation, std::size_t skip, iovec* pieces, int limit,
            std::size_t& bytes) noexcept;
-/// The queued segments as pieces; neighbours in memory are merged.
+/// Fills `pieces` with the queued segments, and merges neighbours in memory.
 int gather(const SendBuffers& operation, iovec* pieces, int limit, std::size_t& bytes) noexcept;
 
 }  // namespace proa

@@ -32,7 +32,7 @@ Address make(const Sockaddr& sockaddr) noexcept {
   return Address::from_raw(&sockaddr, sizeof sockaddr);
 }
 
-/// A path is followed by a NUL byte, an abstract name preceded by one: both are one byte longer.
+/// A NUL byte follows a path and precedes an abstract name, so both are one byte longer.
 Address make_local(std::string_view bytes, bool is_abstract) noexcept {
   sockaddr_un sockaddr{};
   sockaddr.sun_family = AF_UNIX;
@@ -75,7 +75,8 @@ std::uint32_t Address::understood(std::size_t size) noexcept {
       }
       const void* nul = std::memchr(raw_ + path_offset, 0, room);
       const bool is_path = room != 0 && raw_[path_offset] != 0;
-      // Callers pass paths with and without their NUL, or all of sockaddr_un: one length for all.
+      // Callers pass paths with and without their NUL byte, or all of sockaddr_un: this gives all
+      // of them one length.
       if (is_path && nul) {
         size = static_cast<std::size_t>(static_cast<const unsigned char*>(nul) - raw_) + 1;
       } else if (is_path && room <= longest_path) {

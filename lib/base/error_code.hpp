@@ -1,5 +1,5 @@
-// Errors inside the library are negative ints: -errno, or a proa::Error far below any errno. They
-// become a std::error_code at the edge, where a result is handed to the user.
+// Errors inside the library are negative ints: -errno, or a proa::Error far below any errno. The
+// library makes a std::error_code of them where it gives a result to the program.
 
 #pragma once
 
@@ -13,7 +13,7 @@ inline constexpr int error_base = -100000;
 /// The negative int that stands for a proa::Error inside the library.
 constexpr int code_of(Error error) noexcept { return error_base - static_cast<int>(error); }
 
-/// -errno gives the system category, code_of(e) gives e; zero and above (a count of bytes, a
+/// Makes the system's error of -errno, and e of code_of(e); zero and above (a count of bytes, a
 /// descriptor) are success.
 inline std::error_code to_error_code(int negative) noexcept {
   if (negative >= 0) return {};

@@ -27,8 +27,8 @@ struct OperationTraits {
   Works works_on;
   Brings brings;
   bool writes;      // the system may raise SIGPIPE or SIGXFSZ for it
-  bool continuous;  // a repeating one keeps its direction: others are refused meanwhile
-  bool told_once;   // the system does not tell its error again, so no cancel may hide it
+  bool continuous;  // a repeating operation keeps its direction: the core refuses others meanwhile
+  bool told_once;   // the system tells its error only once, so no cancel may hide it
 };
 
 inline constexpr std::array<OperationTraits, 15> operation_table = {{

@@ -80,7 +80,7 @@ void StreamHandler::connect_later(const Address& address, TimePoint deadline) no
 
 void StreamHandler::reconnect() noexcept {
   if (!connecting_ || connecting_->request.pending())
-    return;  // on_closed() has connected elsewhere
+    return;  // on_closed() has called connect() itself
   const auto asked = std::move(connecting_);
   connect(asked->request.address(), asked->deadline);
 }

@@ -9,7 +9,7 @@ namespace proa::detail {
 
 /// The input from the peer.
 enum class Input : std::uint8_t {
-  flows,    // more may come
+  flows,    // more input may come
   ended,    // the kernel reported the end or an error, and the handler was not told yet
   dropped,  // finish() was called: the stream drops all input until the end
   rest,  // after on_error() while reading was off: start_reading() gives the input from before it
@@ -44,7 +44,7 @@ constexpr bool gives(Input state) noexcept {
 
 /// The output to the peer.
 enum class Output : std::uint8_t {
-  open,       // what is written is sent
+  open,       // the stream sends what is written
   ending,     // half_close() was called: the stream ends its output behind the queue
   ended,      // the sending side is shut down, reading goes on
   finishing,  // finish() was called: the stream ends its output behind the queue
@@ -60,7 +60,7 @@ enum class OutputEvent : std::uint8_t {
   half_close,  // half_close() is called
   finish,      // finish() is called
   sent,        // the kernel has taken the last of the queue
-  cut,         // a write could be queued in part only
+  cut,         // only a part of a write could be queued
   fail,        // a send fails
   tell,        // on_error() tells of the connection's error
 };

@@ -1,6 +1,6 @@
 #pragma once
 
-// For backends that only Linux has.
+// Definitions for backends that only Linux has.
 
 struct statx;
 

@@ -99,7 +99,7 @@ long recvmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
   } while (++done < count && more(fd));
   return static_cast<long>(done);
 }
-// Like the call of Linux, it tells of an error only if that is the error of the first datagram.
+// Like the call of Linux, this returns an error only if the first datagram has failed.
 long sendmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
   for (unsigned done = 0; done < count; ++done) {
     const long result = retried([&] { return ::sendmsg(fd, &messages[done].header, flags); });

@@ -16,7 +16,7 @@ namespace proa {
 
 namespace {
 
-// Names that are not the same everywhere; 0 where there is no such option.
+// Names that differ between systems; 0 where the system has no such option.
 #ifdef __linux__
 constexpr int reuse_port = SO_REUSEPORT;
 constexpr int linger_seconds = SO_LINGER;
@@ -167,8 +167,8 @@ long set_socket_option(int socket, SocketOption option, int value) noexcept {
 #endif
   if (name.level == IPPROTO_IPV6 && option != SocketOption::v6_only &&
       option != SocketOption::tell_destination) {
-    // An IPv6 socket may have IPv4 peers, so the option of IPv4 is set too; where the socket has
-    // none, that has no effect. The destination of their datagrams is not asked for twice: the
+    // An IPv6 socket may have IPv4 peers, so this sets the option of IPv4 too; where the socket has
+    // none, that has no effect. It does not ask twice for the destination of their datagrams: the
     // kernel tells it as a mapped IPv6 address already, and there is no room for both.
     const OptionName mapped = names_of(option).v4;
     ip_mreqn request{};

@@ -82,7 +82,7 @@ long getpeername(int fd, void* address, socklen_t* size) noexcept {
   return checked(::getpeername(fd, static_cast<sockaddr*>(address), size));
 }
 long close(int fd) noexcept {
-  // close() is never repeated: the descriptor is closed even after EINTR (close(2), NOTES; FreeBSD
+  // Nobody repeats close(): the descriptor is closed even after EINTR (close(2), NOTES; FreeBSD
   // too).
   const long result = checked(::close(fd));
   return result == -EINTR ? 0 : result;
@@ -90,7 +90,7 @@ long close(int fd) noexcept {
 long open(const char* path, int flags) noexcept {
   return retried([&] { return ::open(path, flags | O_CLOEXEC); });
 }
-#ifndef __APPLE__  // bsd.cpp has that of macOS
+#ifndef __APPLE__  // bsd.cpp has openat() for macOS
 long openat(int at, const char* path, int flags, unsigned mode) noexcept {
   return retried([&] { return ::openat(at, path, flags | O_CLOEXEC, mode); });
 }

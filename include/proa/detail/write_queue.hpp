@@ -69,7 +69,7 @@ class WriteQueue {
   void drop_unfinished() noexcept;
   /// Drops all blocks without giving them back to the pool: nobody may use them any more.
   void forget() noexcept;
-  /// For receive queues: the oldest segment as a buffer.
+  /// For queues of input: takes the oldest segment off as a buffer.
   Buffer pop() noexcept;
 
  private:

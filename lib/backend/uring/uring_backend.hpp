@@ -111,7 +111,7 @@ class UringBackend final : public Backend {
     return buffers_.is_open() && operation.descriptor().is_socket();
   }
 
-  // starved.cpp: receives that wait for a block.
+  // starved.cpp has the receives that wait for a block.
   void starve(Operation& operation) noexcept;
   bool may_serve() const noexcept { return !starved_.empty() && source_.available(); }
   Operation* serve_starved() noexcept;
