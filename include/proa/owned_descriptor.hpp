@@ -8,7 +8,9 @@ namespace proa {
 
 /// Owns one open descriptor of a System, and closes it when destroyed: what Socket and File have in
 /// common. Move-only. It must not outlive its proactor, and no operation may be in flight on it
-/// when it is closed; a handler that was given the descriptor sees to both.
+/// when it is closed; a handler that was given the descriptor sees to both. It is misuse to give it
+/// to a handler of another proactor: release() it, and let Socket::adopt() or File::adopt() take
+/// the number for that proactor.
 class OwnedDescriptor {
  public:
   OwnedDescriptor() noexcept = default;
@@ -35,6 +37,9 @@ class OwnedDescriptor {
   Descriptor descriptor() const noexcept { return descriptor_; }
   /// Whether the descriptor belongs to the program: this object forgets it, and never closes it.
   bool borrowed() const noexcept { return borrowed_; }
+
+  /// Whether the descriptor was made by this System.
+  bool is_of(const System& system) const noexcept { return system_ == &system; }
 
   /// Gives the open descriptor to the caller, who closes it. It is in blocking mode again if
   /// Socket::adopt() found it so. Like close(), this is misuse while a request is pending on it.

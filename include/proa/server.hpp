@@ -98,7 +98,9 @@ class Server : public ServerBase {
  public:
   /// Makes the handler of a connection, open already, or returns nullptr to refuse it: the socket
   /// is then closed. A handler that is closed again, or not opened, when it is returned, is not an
-  /// error; one that is not open is not counted among the live.
+  /// error; one that is not open is not counted among the live. The handler belongs to the server's
+  /// proactor. To serve the connection by another one, the factory releases the socket, posts its
+  /// number there, where Socket::adopt() takes it, and returns nullptr.
   using Factory = std::function<H*(Socket, const Address& peer)>;
 
   /// Makes handlers by H(Proactor&, Socket) and listens on one address. Throws std::system_error

@@ -55,6 +55,9 @@ void HandlerLoop::opened(Handler& handler) noexcept {
 
 void HandlerLoop::claim(Handler& handler) noexcept {
   const int number = handler.descriptor().number;
+  if (handler.socket_.valid() && !handler.socket_.is_of(system())) {
+    handler.misused("given a descriptor of another proactor: release() it, and adopt() it here");
+  }
   void* const before = own(number, &handler);
   if (before == nullptr || before == &handler) return;
   static_cast<Handler*>(before)->clashes(handler);

@@ -144,6 +144,9 @@ void ServerCore::start_one(Connection connection) {
     return;
   }
   if (handler->server_) handler->misused("returned by a factory twice");
+  if (&handler->proactor() != &proactor()) {
+    handler->misused("returned by the factory of a server of another proactor");
+  }
   handler->server_ = this;
   if (!handler->is_open()) return resting_.push_back(*handler);
   ++live_;

@@ -2,7 +2,12 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <functional>
+#include <proa/accept_handler.hpp>
+#include <proa/datagram_handler.hpp>
+#include <proa/file_handler.hpp>
 #include <proa/stream_handler.hpp>
+#include <string>
 
 #include "raw.hpp"
 #include "support/death.hpp"
@@ -22,6 +27,18 @@ bool contains(const std::string& text, const std::string& part) {
   CHECK(text.find(part) != std::string::npos);
   return text.find(part) != std::string::npos;
 }
+
+struct Stored : proa::FileHandler {
+  using FileHandler::FileHandler;
+};
+struct Door : proa::AcceptHandler {
+  using AcceptHandler::AcceptHandler;
+  void on_accept(proa::Socket, const proa::Address&) override {}
+};
+struct Mail : proa::DatagramHandler {
+  using DatagramHandler::DatagramHandler;
+  void on_receive(proa::Buffer&, const proa::Address&, const proa::DatagramInfo&) override {}
+};
 
 std::array<int, 2> pair_of_sockets() {
   std::array<int, 2> both{};
@@ -43,6 +60,75 @@ TEST_CASE("two handlers on one descriptor", "[R6]") {
   contains(message, "StreamHandler 0x");
   contains(message, " and StreamHandler 0x");
   contains(message, "have the same descriptor");
+}
+
+TEST_CASE("a descriptor of another proactor given to a handler", "[R6]") {
+  const auto given = [](const std::function<proa::Handler*(proa::Proactor&, proa::Proactor&)>& to) {
+    return message_of([&] {
+      auto mine = make_proactor();
+      auto other = make_proactor();
+      to(*mine, *other);
+      mine->poll();
+    });
+  };
+  const auto socket_of = [](proa::Proactor& one) {
+    std::error_code error;
+    return proa::Socket::adopt(one, pair_of_sockets()[0], error);
+  };
+  const auto says = [](const std::string& message, const std::string& who) {
+    contains(message, who + " 0x");
+    contains(message, "given a descriptor of another proactor");
+  };
+  says(given([&](proa::Proactor& mine, proa::Proactor& other) {
+         return new Silent(mine, socket_of(other));
+       }),
+       "StreamHandler");
+  says(given([&](proa::Proactor& mine, proa::Proactor& other) {
+         std::error_code error;
+         return new Stored(mine,
+                           proa::File::open(other, "/dev/null", proa::OpenFlags::read, 0, error));
+       }),
+       "FileHandler");
+  says(given([&](proa::Proactor& mine, proa::Proactor& other) {
+         auto* const door = new Door(mine);
+         if (door->listen(socket_of(other))) return static_cast<Door*>(nullptr);
+         return door;
+       }),
+       "AcceptHandler");
+  says(given([&](proa::Proactor& mine, proa::Proactor& other) {
+         std::error_code error;
+         auto* const post = new Mail(mine);
+         if (post->bind(proa::Socket::open(other, proa::Address::Family::ipv4,
+                                           proa::Transport::datagram, error))) {
+           return static_cast<Mail*>(nullptr);
+         }
+         return post;
+       }),
+       "DatagramHandler");
+}
+
+TEST_CASE("a socket is handed to the handler of another proactor by its number", "[R6]") {
+  World world;
+  const auto other = make_proactor();
+  const std::array<int, 2> both = pair_of_sockets();
+  const Raw far(both[1]);
+  struct Reader : Silent {
+    using Silent::Silent;
+    void on_read(proa::Buffer& data) override { text += data.text(); }
+    void on_closed() override { ended = true; }
+    std::string text;
+    bool ended = false;
+  };
+  std::error_code error;
+  proa::Socket here = proa::Socket::adopt(*other, both[0], error);
+  REQUIRE(!error);
+  other->poll();
+  Reader reader(*world, proa::Socket::adopt(*world, here.release().number, error));
+  REQUIRE(!error);
+  REQUIRE(::send(both[1], "news", 4, MSG_NOSIGNAL) == 4);
+  world.run_until("it was read", [&] { return reader.text == "news"; });
+  reader.close();
+  world.run_until("it was closed", [&] { return reader.ended; });
 }
 
 TEST_CASE("one handler after the other on a descriptor", "[R6]") {

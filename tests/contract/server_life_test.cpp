@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "accept_rig.hpp"
+#include "support/death.hpp"
+#include "support/peer.hpp"
 #include "support/world.hpp"
 
 namespace {
@@ -75,6 +77,28 @@ void wait_fired(World& world, const Tickers& tickers, std::size_t number) {
     for (const auto& each : tickers.made) fired += each->fired > 0;
     return fired == number;
   });
+}
+
+TEST_CASE("a server's factory returns a handler of another proactor", "[R6]") {
+  const bool starts = GENERATE(true, false);
+  const std::string message = message_of([&] {
+    const auto mine = make_proactor();
+    const auto other = make_proactor();
+    Ticker* made = nullptr;
+    proa::Server<Ticker> server(*mine, [&](const Socket& socket, const Address&) {
+      made = new Ticker(*other, socket);
+      if (starts) made->start(1h);
+      return made;
+    });
+    if (server.listen("127.0.0.1:0")) return;
+    Peer client(mine->system());
+    client.connect(server.addresses().at(0));
+    while (!made) mine->run_once(5ms);
+  });
+  INFO("it says: " << message);
+  CHECK(message.find("TimerHandler 0x") == 0);
+  CHECK(message.find("returned by the factory of a server of another proactor") !=
+        std::string::npos);
 }
 
 TEST_CASE("a handler that came to rest without on_closed() is not live", "[R6]") {
