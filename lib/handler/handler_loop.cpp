@@ -41,7 +41,8 @@ HandlerLoop::~HandlerLoop() {
   } else {
     end_of_life();
   }
-  // Those that are idle may be destroyed later, and would take themselves out of the list.
+  // Those that are idle may be destroyed later, and would take themselves out of the lists.
+  collect_notified();
   while (noticed_.pop_front()) {
   }
 }
@@ -212,7 +213,10 @@ void HandlerLoop::flush() noexcept {
 }
 
 void HandlerLoop::notified(Notifier& notifier) noexcept {
-  if (lost()) return;
+  if (lost()) {
+    notifier.notified_.store(false, std::memory_order_relaxed);  // it is not in the stack
+    return;
+  }
   Notifier* head = notified_.load(std::memory_order_relaxed);
   do {
     notifier.next_notified_ = head;

@@ -312,6 +312,34 @@ TEST_CASE("R14: handlers may outlive the proactor in a child that ends", "[R14]"
   CHECK(proactor->shutdown(10s) == 0);
 }
 
+TEST_CASE("R14: a notifier that was notified may outlive the proactor", "[R14]") {
+  auto proactor = make_proactor();
+  auto bell = std::make_unique<Bell>(*proactor);
+  SECTION("that was shut down") {
+    if (GENERATE(true, false)) bell->start();
+    bell->close();
+    proactor->shutdown(10s);
+    bell->notify();
+    proactor.reset();
+    bell.reset();
+    return;
+  }
+  SECTION("in a child that ends") {
+    const bool before = GENERATE(true, false);
+    bell->start();
+    proactor->poll();
+    if (before) bell->notify();
+    CHECK(good(status_of([&] {
+      bell->notify();
+      proactor.reset();
+      bell.reset();
+      return 0;
+    })));
+    bell->close();
+    CHECK(proactor->shutdown(10s) == 0);
+  }
+}
+
 TEST_CASE("R14: to go on with what the parent has run is misuse", "[R14]") {
   auto proactor = make_proactor();
   proa::Server<Echo> server(*proactor, "127.0.0.1:0");
