@@ -67,7 +67,7 @@ ServerCore::~ServerCore() {
     const bool told = listener->is_open() && !proactor().core().lost();
     told ? listener->leave() : delete listener;
   }
-  while (Handler* const resting = resting_.pop_front()) resting->server_ = nullptr;
+  leave_resting();
   if (live_ == 0) return;
   proactor().core().each_open([this](Handler& handler) {
     if (handler.server_ == this) handler.server_ = nullptr;
@@ -160,8 +160,12 @@ void ServerCore::gone() noexcept {
 }
 
 void ServerCore::rests(Handler& handler) noexcept {
-  resting_.push_back(handler);
+  is_open() && !closing() ? resting_.push_back(handler) : void(handler.server_ = nullptr);
   gone();
+}
+
+void ServerCore::leave_resting() noexcept {
+  while (Handler* const resting = resting_.pop_front()) resting->server_ = nullptr;
 }
 
 void ServerCore::wakes(Handler& handler) noexcept {
@@ -246,10 +250,11 @@ void ServerCore::forget(Listener& listener) noexcept {
   tell_if_drained();
 }
 
-// The proactor shuts down.
+// The proactor shuts down: nobody who rests opens any more.
 void ServerCore::closing_down() noexcept {
   proactor().core().disarm(deadline_);
   held_.clear();
+  leave_resting();
 }
 
 ServerBase::ServerBase(Proactor& proactor, Make make)

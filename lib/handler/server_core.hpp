@@ -39,7 +39,8 @@ class ServerCore final : public Handler {
   /// live, but may be again.
   void rests(Handler& handler) noexcept;
   void wakes(Handler& handler) noexcept;
-  /// A handler that rests is destroyed.
+  /// A handler that rests is destroyed. One is listed only while the server is open, so the
+  /// proactor is not shut down.
   static void forget_resting(Handler& handler) noexcept {
     List<Handler, OpenHook>::remove(handler);
   }
@@ -60,12 +61,14 @@ class ServerCore final : public Handler {
   void start_one(Connection connection);
   void trouble(const Address& address, std::error_code error);
   void forget(Listener& listener) noexcept;
+  void leave_resting() noexcept;
   void pause_or_resume() noexcept;
   bool has_drained() const noexcept;
   void tell_if_drained() noexcept;
   void deadline_passed(const Result& result);
   void dispatch(Notice notice) override;
   void closing_down() noexcept override;
+  void leave_process() noexcept override { leave_resting(); }
 
   const Make make_;
   std::function<void(const Address&, std::error_code)> on_trouble_;

@@ -4,6 +4,7 @@
 #include <proa/proa.hpp>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "accept_rig.hpp"
@@ -99,6 +100,47 @@ TEST_CASE("a server's factory returns a handler of another proactor", "[R6]") {
   CHECK(message.find("TimerHandler 0x") == 0);
   CHECK(message.find("returned by the factory of a server of another proactor") !=
         std::string::npos);
+}
+
+TEST_CASE("a handler at rest, or its server, destroyed on a foreign thread", "[R9]") {
+  const bool the_server = GENERATE(true, false);
+  const std::string message = message_of([&] {
+    const auto proactor = make_proactor();
+    std::unique_ptr<Ticker> made;
+    auto server = std::make_unique<proa::Server<Ticker>>(
+        *proactor, [&](const Socket& socket, const Address&) {
+          made = std::make_unique<Ticker>(*proactor, socket);
+          made->start(0ms);
+          return made.get();
+        });
+    if (server->listen("127.0.0.1:0")) return;
+    Peer client(proactor->system());
+    client.connect(server->addresses().at(0));
+    while (!made || made->is_open()) proactor->run_once(5ms);
+    std::thread([&] { the_server ? server.reset() : made.reset(); }).join();
+  });
+  INFO("it says: " << message);
+  CHECK(message.find(the_server ? "Server 0x" : "TimerHandler 0x") == 0);
+  CHECK(message.find(the_server ? "~Server() on a foreign thread"
+                                : "~Handler() on a foreign thread") != std::string::npos);
+}
+
+TEST_CASE("a handler at rest may be destroyed anywhere behind shutdown()", "[R9]") {
+  const auto proactor = make_proactor();
+  std::unique_ptr<Ticker> made;
+  auto server =
+      std::make_unique<proa::Server<Ticker>>(*proactor, [&](const Socket& socket, const Address&) {
+        made = std::make_unique<Ticker>(*proactor, socket);
+        made->start(0ms);
+        return made.get();
+      });
+  REQUIRE(!server->listen("127.0.0.1:0"));
+  Peer client(proactor->system());
+  client.connect(server->addresses().at(0));
+  while (!made || made->is_open()) proactor->run_once(5ms);
+  CHECK(proactor->shutdown(10s) == 0);
+  std::thread([&] { made.reset(); }).join();
+  std::thread([&] { server.reset(); }).join();
 }
 
 TEST_CASE("a handler that came to rest without on_closed() is not live", "[R6]") {
