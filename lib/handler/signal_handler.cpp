@@ -7,8 +7,13 @@
 // by the backend alone.
 //
 // Lists change under a mutex that the handler does not take. A subscription that was unlinked may
-// still be in the hands of a handler that runs in another thread: it is freed when no handler of
-// its signal runs any more. The thread that waits for this cannot be inside that handler itself.
+// still be in the hands of a handler that runs in another thread: it is freed when all handlers of
+// its signal that ran then have ended. Those that begin meanwhile count themselves elsewhere, so
+// that a signal which never stops coming does not hold up who waits. The thread that waits cannot
+// be inside such a handler itself.
+//
+// In a child of fork(2) none of the handlers goes on that ran in other threads of its parent. Where
+// the child can hear of none of the subscriptions, the signal does there what it did before.
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
@@ -60,12 +65,50 @@ namespace {
 
 using detail::Subscription;
 
+bool all_lost(const Subscription* some) noexcept {
+  while (some && some->lost()) some = some->next.load();
+  return some == nullptr;
+}
+
+/// Who is at work on a list. All of it is sequentially consistent, as unlinking is: who was counted
+/// behind the unlinking does not find what was unlinked.
+class Walkers {
+ public:
+  class Walk {
+   public:
+    explicit Walk(Walkers& all) noexcept : running_(all.running_[all.side_.load()]) {
+      running_.fetch_add(1);
+    }
+    ~Walk() { running_.fetch_sub(1); }
+    Walk(const Walk&) = delete;
+    Walk& operator=(const Walk&) = delete;
+
+   private:
+    std::atomic<int>& running_;
+  };
+
+  /// Waits until all walks that have begun by now are over; one caller at a time.
+  void wait() noexcept {
+    for (int side = 0; side < 2; ++side) {
+      const unsigned left = side_.fetch_xor(1);
+      while (running_[left].load() != 0) std::this_thread::yield();
+    }
+  }
+  void forget() noexcept {
+    for (std::atomic<int>& running : running_) running.store(0);
+  }
+
+ private:
+  std::atomic<unsigned> side_{0};  // where walks that begin are counted
+  std::atomic<int> running_[2]{};
+};
+
 struct Entry final : SignalCounter {
   void sent(Backend& from, std::uint64_t times) noexcept override;
 
   std::atomic<Subscription*> first{nullptr};
-  std::atomic<int> running{0};  // handlers at work on the list
-  struct sigaction before {};   // valid while the list is not empty
+  Walkers walkers;
+  struct sigaction before {};  // valid while the list is not empty
 };
 
 static_assert(std::atomic<Subscription*>::is_always_lock_free &&
@@ -76,29 +119,44 @@ Entry table[sys::signal_count];
 
 extern "C" void proa_signal_arrived(int signal) {
   Entry& entry = table[signal];
-  // Sequentially consistent, like unlinking and then looking at `running`: one of the two sees the
-  // other.
-  entry.running.fetch_add(1);
   bool heard = false;
-  for (Subscription* s = entry.first.load(); s; s = s->next.load()) {
-    if (s->lost()) continue;
-    s->arrived(s->handled, 1);
-    heard = true;
+  {
+    const Walkers::Walk walk(entry.walkers);
+    for (Subscription* s = entry.first.load(); s; s = s->next.load()) {
+      if (s->lost()) continue;
+      s->arrived(s->handled, 1);
+      heard = true;
+    }
   }
-  entry.running.fetch_sub(1);
-  if (heard) return;
-  // A child of fork(2), to which the signal does what it did before the parent listened to it:
-  // blocked in here, it comes again behind this.
-  sys::sigaction(signal, &entry.before, nullptr);
-  sys::raise(signal);
+  // The last subscription has gone since the system called this, and the action with it: blocked in
+  // here, the signal comes again behind this, and meets whatever the action is then.
+  if (!heard) sys::raise(signal);
 }
 
 void Entry::sent(Backend& from, std::uint64_t times) noexcept {
-  running.fetch_add(1);
+  const Walkers::Walk walk(walkers);
   for (Subscription* s = first.load(); s; s = s->next.load()) {
     if (s->counted_by == &from) s->arrived(s->sent, times);
   }
-  running.fetch_sub(1);
+}
+
+// Puts the action back that was there before the first subscription, unless the program has set
+// another one meanwhile.
+void put_back(int signal) noexcept {
+  struct sigaction current {};
+  sys::sigaction(signal, nullptr, &current);
+  if (current.sa_handler == proa_signal_arrived) {
+    sys::sigaction(signal, &table[signal].before, nullptr);
+  }
+}
+
+// In a child of fork(2), which has one thread yet.
+extern "C" void proa_process_forked() {
+  for (int signal = 1; signal < sys::signal_count; ++signal) {
+    Entry& entry = table[signal];
+    entry.walkers.forget();
+    if (entry.first.load() && all_lost(entry.first.load())) put_back(signal);
+  }
 }
 
 bool among(int signal, std::initializer_list<int> signals) noexcept {
@@ -127,14 +185,16 @@ bool can_be_handled(int signal) noexcept {
          !among(signal, {SIGSEGV, SIGBUS, SIGFPE, SIGILL});
 }
 
-bool all_lost(const Subscription* some) noexcept {
-  while (some && some->lost()) some = some->next.load();
-  return some == nullptr;
-}
-
 int subscribe(Subscription& subscription) noexcept {
   Entry& entry = table[subscription.signal];
   const std::lock_guard<std::mutex> lock(sys::signal_actions());
+  static bool told_of_forks = false;
+  if (!told_of_forks) {
+    if (const long error = sys::call_in_children(proa_process_forked)) {
+      return static_cast<int>(error);
+    }
+    told_of_forks = true;
+  }
   Subscription* const others = entry.first.load();
   const bool alone = all_lost(others);
   subscription.next.store(others);
@@ -147,6 +207,7 @@ int subscribe(Subscription& subscription) noexcept {
     const long result = sys::sigaction(subscription.signal, &action, &before);
     if (result < 0) {
       entry.first.store(others);
+      entry.walkers.wait();
       return static_cast<int>(result);
     }
     if (before.sa_handler != proa_signal_arrived) entry.before = before;
@@ -157,24 +218,18 @@ int subscribe(Subscription& subscription) noexcept {
 
 void unsubscribe(Subscription& subscription) noexcept {
   Entry& entry = table[subscription.signal];
-  {
-    const std::lock_guard<std::mutex> lock(sys::signal_actions());
-    std::atomic<Subscription*>* link = &entry.first;
-    while (link->load() != &subscription) link = &link->load()->next;
-    Subscription* const next = subscription.next.load();
-    if (link == &entry.first && !next) {
-      struct sigaction current {};
-      sys::sigaction(subscription.signal, nullptr, &current);
-      if (current.sa_handler == proa_signal_arrived) {
-        sys::sigaction(subscription.signal, &entry.before, nullptr);
-      }
-    }
-    link->store(next);
-    count_no_longer(subscription, entry);
+  const std::lock_guard<std::mutex> lock(sys::signal_actions());
+  std::atomic<Subscription*>* link = &entry.first;
+  bool others = false;  // that hear of it
+  while (link->load() != &subscription) {
+    others = others || !link->load()->lost();
+    link = &link->load()->next;
   }
-  if (subscription.lost())
-    return;  // a handler that ran in another thread of the parent does not here
-  while (entry.running.load() != 0) std::this_thread::yield();
+  Subscription* const next = subscription.next.load();
+  if (!others && all_lost(next)) put_back(subscription.signal);  // first, for who finds nobody
+  link->store(next);
+  count_no_longer(subscription, entry);
+  entry.walkers.wait();
 }
 
 void describe(std::string* detail, int signal, const std::error_code& error) noexcept {

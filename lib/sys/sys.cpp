@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -23,6 +24,10 @@ Table table;
 short poll_now(int fd, short events) noexcept {
   pollfd asked = {fd, events, 0};
   return retried([&] { return ::poll(&asked, 1, 0); }) == 0 ? short{0} : asked.revents;
+}
+
+long call_in_children(void (*function)()) noexcept {
+  return -::pthread_atfork(nullptr, nullptr, function);
 }
 
 std::mutex& signal_actions() noexcept {

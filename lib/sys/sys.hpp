@@ -177,6 +177,9 @@ PROA_SYS_SOCKET_CALLS(PROA_SYS_DECLARE)
 short poll_now(int fd, short events) noexcept;
 inline bool ready_now(int fd, short events) noexcept { return poll_now(fd, events) != 0; }
 
+/// From now on every child of fork(2) calls this before fork(2) returns there; 0 or -ENOMEM.
+long call_in_children(void (*function)()) noexcept;
+
 /// Whoever changes the action of a signal holds this mutex.
 std::mutex& signal_actions() noexcept;
 

@@ -5,11 +5,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <memory>
 #include <proa/proa.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/death.hpp"
@@ -437,6 +439,57 @@ TEST_CASE("R14: a signal to a child does what it did before its parent listened"
   ::raise(SIGUSR1);
   while (ears.heard == 0) proactor->run_once(5ms);
   CHECK(ears.heard == 1);
+  ears.stop();
+}
+
+TEST_CASE("R14: signals that hit the parent at fork(2) hold up no child", "[R14]") {
+  auto proactor = make_proactor();
+  Ears ears(*proactor);
+  REQUIRE(!ears.start(SIGUSR1));
+  proactor->poll();
+  std::atomic<bool> enough{false};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i) {
+    threads.emplace_back([&] {
+      while (!enough) ::raise(SIGUSR1);
+    });
+  }
+  bool all_good = true;
+  for (int i = 0; i < 50 && all_good; ++i) {
+    all_good = good(status_of([] {
+      auto own = make_proactor();
+      Ears hears(*own);
+      if (hears.start(SIGUSR1)) return 1;
+      ::raise(SIGUSR1);
+      while (hears.heard == 0) own->run_once(5ms);
+      hears.stop();
+      return 0;
+    }));
+    proactor->poll();
+  }
+  enough = true;
+  for (std::thread& thread : threads) thread.join();
+  CHECK(all_good);
+  ears.stop();
+}
+
+TEST_CASE("R14: a child's own handler leaves a signal as it was before the parent's", "[R14]") {
+  auto proactor = make_proactor();
+  Ears ears(*proactor);
+  REQUIRE(!ears.start(SIGUSR1));
+  proactor->poll();
+  const int status = status_of([] {
+    auto own = make_proactor();
+    Ears hears(*own);
+    if (hears.start(SIGUSR1)) return 1;
+    ::raise(SIGUSR1);
+    while (hears.heard == 0) own->run_once(5ms);
+    hears.stop();
+    struct sigaction now {};
+    ::sigaction(SIGUSR1, nullptr, &now);
+    return now.sa_handler == SIG_DFL ? 0 : 2;
+  });
+  CHECK(good(status));
   ears.stop();
 }
 

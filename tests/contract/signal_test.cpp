@@ -2,6 +2,7 @@
 // was found.
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -375,6 +376,8 @@ TEST_CASE("handlers come and go while other threads raise their signal", "[R9]")
     Listening brief(*world), briefer(*world);
     REQUIRE(!brief.start(SIGUSR1));
     REQUIRE(!briefer.start(SIGUSR1));
+    for (int i = 0; i < 20; ++i) ::sched_yield();  // the other threads' handlers end meanwhile
+    REQUIRE(action_of(SIGUSR1).sa_handler != own_handler);
     if (round % 3 == 0) world->run_once(1ms);
     briefer.stop();
     told += brief.total;
