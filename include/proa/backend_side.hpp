@@ -32,6 +32,11 @@ class BackendSide {
     return operation.reason_ != Operation::Reason::none;
   }
 
+  /// Notes that a child of fork(2), which is that process, has taken the operation over.
+  static void adopt(Operation& operation, long process) noexcept {
+    operation.process_ = static_cast<std::int32_t>(process);
+  }
+
   /// For the backend that has the operation.
   static ListHook& hook(Operation& operation) noexcept { return operation.hook_; }
   static Operation& from_hook(ListHook& hook) noexcept {

@@ -10,6 +10,7 @@
 #include <proa/file_requests.hpp>
 
 #include "base/operation_list.hpp"
+#include "sys/sys.hpp"
 
 namespace proa {
 
@@ -56,6 +57,14 @@ class FileQueue {
   /// An operation that finished here, or nullptr.
   Operation* finished() noexcept { return finished_.pop_front(); }
   bool has_finished() const noexcept { return !finished_.empty(); }
+
+  /// A child of fork(2) has taken over what is finished, and what waits in these lists.
+  template <class... Lists>
+  void adopt_all(Lists&... waiting) noexcept {
+    const long process = sys::process();
+    adopt(finished_, process);
+    (adopt(waiting, process), ...);
+  }
 
   FileQueue(BlockingCalls& blocking, Counters& counters) noexcept
       : blocking_(blocking), counters_(counters) {}

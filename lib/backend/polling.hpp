@@ -79,6 +79,7 @@ class PollingBackend : public Backend, protected Poller {
   System& system() noexcept final { return adapter_; }
   long renew() noexcept final {
     if (files_.busy()) return -EBUSY;  // the kernel performs requests of the parent process
+    files_.renewed();
     const long result = static_cast<Kernel&>(*this).reopen();
     return result < 0 ? result : adapter_.watch_again();
   }

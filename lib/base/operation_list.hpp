@@ -12,4 +12,11 @@ struct OperationHook {
 };
 using OperationList = List<Operation, OperationHook>;
 
+/// A child of fork(2) has taken the operations of the list over from its parent.
+inline void adopt(OperationList& operations, long process) noexcept {
+  for (Operation* one = operations.front(); one; one = operations.after(*one)) {
+    BackendSide::adopt(*one, process);
+  }
+}
+
 }  // namespace proa

@@ -148,6 +148,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
 
   const char* astray() noexcept;
   void adopt() noexcept;
+  void adopt_operations() noexcept;
   [[noreturn]] void refuse(const char* verb, const char* why) const noexcept;
 
   // What the core asks of those above it.

@@ -37,10 +37,26 @@ void Core::adopt() noexcept {
     }
   }
   home_.settle();
+  adopt_operations();
+  posts_.adopt(home_.process());
   if (const long error = backend_->renew(); error < 0) {
     misuse("Proactor %p cannot go on in a child of fork(2): %s: %s", owner_, report_.name.c_str(),
            std::strerror(static_cast<int>(-error)));
   }
+}
+
+// Those that belong to files are in lists of the backend's alone, which renew() looks after.
+void Core::adopt_operations() noexcept {
+  const long process = home_.process();
+  timers_.each([process](Operation& timer) { BackendSide::adopt(timer, process); });
+  channels_.each([process](Channel& channel, int) {
+    for (Operation* const active : channel.active) {
+      if (active) BackendSide::adopt(*active, process);
+    }
+    for (OperationList& waiting : channel.waiting) proa::adopt(waiting, process);
+    if (channel.close_file) BackendSide::adopt(*channel.close_file, process);
+  });
+  proa::adopt(finished_, process);
 }
 
 void Core::let_go() noexcept {

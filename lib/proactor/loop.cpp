@@ -200,7 +200,9 @@ std::size_t Core::shutdown(Duration limit) {
 
 bool Core::post(Post& post) noexcept {
   if (lost()) return false;
-  const PostQueue::Pushed pushed = posts_.push(post, home_.process());
+  // In a child of fork(2) that has not taken the proactor over yet, it is the child's all the same.
+  const long process = inherited() ? sys::process() : home_.process();
+  const PostQueue::Pushed pushed = posts_.push(post, process);
   if (pushed == PostQueue::Pushed::first && !home_.here()) backend_->wake();
   return pushed != PostQueue::Pushed::refused;
 }

@@ -52,6 +52,13 @@ Post* PostQueue::pop() noexcept {
   return post;
 }
 
+void PostQueue::adopt(long process) noexcept {
+  for (Post* post = taken_; post; post = post->next_) post->process_ = process;
+  Post* const newest = head_.load(std::memory_order_acquire);
+  if (newest == closed()) return;
+  for (Post* post = newest; post; post = post->next_) post->process_ = process;
+}
+
 void PostQueue::drop(Post* post) noexcept {
   while (post && post != closed()) {
     Post* const next = post->next_;

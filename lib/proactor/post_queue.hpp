@@ -30,6 +30,8 @@ class PostQueue {
     head_.store(closed(), std::memory_order_relaxed);
     taken_ = nullptr;
   }
+  /// The same child has taken them over instead.
+  void adopt(long process) noexcept;
   static void run(Post& post) { post.run_(post); }
 
  private:

@@ -342,6 +342,76 @@ TEST_CASE("R14: a notifier that was notified may outlive the proactor", "[R14]")
   }
 }
 
+TEST_CASE("R14: misuse of what a child has taken over is told there", "[R14]") {
+  auto proactor = make_proactor();
+  int ends[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
+  std::error_code error;
+  auto near = std::make_unique<proa::Socket>(proa::Socket::borrow(*proactor, ends[0], error));
+  auto first = std::make_unique<Read>();
+  auto second = std::make_unique<Read>();
+  auto timing = std::make_unique<Timing>();
+  auto posted = std::make_unique<Posted>();
+  REQUIRE(!proactor->submit(first->from(near->descriptor())));
+  REQUIRE(!proactor->submit(second->from(near->descriptor())));
+  REQUIRE(!proactor->submit(timing->request, proactor->system().now() + 1h));
+  REQUIRE(proactor->post(posted->post));
+  const auto says = [&](const std::function<void()>& misuse, const std::string& part) {
+    const std::string message = message_of([&] {
+      proactor->check_thread("main");
+      misuse();
+    });
+    INFO("it says: " << message);
+    CHECK(message.find(part) != std::string::npos);
+  };
+  says([&] { first.reset(); }, "Recv 0x");
+  says([&] { second.reset(); }, "destroyed while it was pending");
+  says([&] { timing.reset(); }, "Timer 0x");
+  says([&] { posted.reset(); }, "destroyed while it was queued");
+  // A post of the child's own is what takes over then, or what comes first.
+  const std::string message = message_of([&] {
+    auto own = std::make_unique<Posted>();
+    if (proactor->post(own->post)) own.reset();
+  });
+  INFO("it says: " << message);
+  CHECK(message.find("destroyed while it was queued") != std::string::npos);
+
+  proactor->cancel(first->request);
+  proactor->cancel(second->request);
+  proactor->cancel(timing->request);
+  CHECK(proactor->shutdown(10s) == 0);
+  near.reset();
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST_CASE("R14: misuse of a file's request in a child is told there", "[R14]") {
+  auto proactor = make_proactor();
+  std::error_code error;
+  auto file = std::make_unique<proa::File>(
+      proa::File::open(*proactor, "/proc/self/exe", proa::OpenFlags::read, 0, error));
+  REQUIRE(!error);
+  struct Reading {
+    void done(const proa::Result&) {}
+    char space[8];
+    proa::On<proa::ReadAt, &Reading::done> request{*this};
+  };
+  auto reading = std::make_unique<Reading>();
+  reading->request.prepare(file->descriptor(), 0, {reading->space, sizeof reading->space});
+  REQUIRE(!proactor->submit(reading->request));
+  const std::string message = message_of([&] {
+    proactor->check_thread("main");
+    reading.reset();
+  });
+  INFO("it says: " << message);
+  const bool told = message.find("ReadAt 0x") == 0 &&
+                    message.find("destroyed while it was pending") != std::string::npos;
+  // Or a worker of the parent has it.
+  CHECK((told || message.find("cannot go on in a child of fork(2)") != std::string::npos));
+  while (reading->request.pending()) proactor->run_once(5ms);
+  file.reset();
+}
+
 TEST_CASE("R14: to go on with what the parent has run is misuse", "[R14]") {
   auto proactor = make_proactor();
   proa::Server<Echo> server(*proactor, "127.0.0.1:0");

@@ -25,6 +25,8 @@ class FileEngine final : public FileQueue {
 
   /// Whether there is something that a child of fork(2) cannot go on with.
   bool busy() const noexcept { return aio_.begun(); }
+  /// Such a child goes on with the rest.
+  void renewed() noexcept { adopt_all(runnable_, aio_.queued()); }
 
   void submit(Operation& operation) noexcept;
   /// Cancels the operations that the kernel does not have, of one descriptor or of all (-1).

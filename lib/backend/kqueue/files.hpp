@@ -26,6 +26,8 @@ class AioFiles final : public FileQueue {
 
   /// Whether there is something that a child of fork(2) cannot go on with.
   bool busy() const noexcept { return in_flight_ > 0; }
+  /// Such a child goes on with the rest.
+  void renewed() noexcept { adopt_all(queued_); }
 
   void submit(Operation& operation) noexcept;
   void cancel(Operation& operation) noexcept;

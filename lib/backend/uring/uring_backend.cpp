@@ -61,6 +61,8 @@ long UringBackend::renew() noexcept {
   buffers_.close();
   arena_.close();
   loop_.store(Loop::busy, std::memory_order_relaxed);
+  adopt(pending_, sys::process());
+  adopt(done_, sys::process());
   try {
     return open().empty() ? 0 : -ENOMEM;
   } catch (const std::bad_alloc&) {
