@@ -1,13 +1,25 @@
 #pragma once
 
-// Sources of finished work, asked in turn (R8). A source that has just given something is asked
-// again only after all others were, so none of them can keep the others from theirs, however much
-// it has.
+// Sources of finished work, asked in turn (R8). Each has its share by what its results cost: a
+// source that has given an expensive one is passed over until the others have given as much, or
+// have nothing. So none of them can keep the others from theirs, however much it has.
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstdint>
+#include <proa/backend_side.hpp>
 #include <proa/operation.hpp>
 
 namespace proa {
+
+/// What the result of an operation takes of a share, or of a round's budget: one callback, and as
+/// many more as moving its bytes takes the time of. Of datagrams each is told by itself.
+inline std::size_t cost(const Operation& operation) noexcept {
+  constexpr std::size_t bytes_per_callback = 4096;
+  const std::size_t moved = BackendSide::moved(operation);
+  return 1 + (operation.opcode() == Opcode::send_datagrams ? moved : moved / bytes_per_callback);
+}
 
 /// What a source had when it was asked.
 struct Step {
@@ -25,17 +37,34 @@ class Rotation {
   /// nullptr when all of them in a row have nothing. Begins behind the source that was asked last.
   template <class Ask>
   Operation* next(Ask ask) noexcept {
-    for (std::size_t idle = 0; idle < sources;) {
-      turn_ = turn_ + 1 < sources ? turn_ + 1 : 0;
-      const Step step = ask(turn_);
-      if (step.finished) return step.finished;
-      idle = step.worked ? 0 : idle + 1;
+    for (;;) {
+      std::size_t least = none;
+      for (std::size_t idle = 0; idle < sources;) {
+        turn_ = turn_ + 1 < sources ? turn_ + 1 : 0;
+        std::size_t& owed = owed_[turn_];
+        if (owed > 0) {
+          least = std::min(least, --owed);
+          ++idle;
+          continue;
+        }
+        const Step step = ask(turn_);
+        if (step.finished) {
+          owed = cost(*step.finished) - 1;
+          return step.finished;
+        }
+        idle = step.worked ? 0 : idle + 1;
+      }
+      if (least == none) return nullptr;
+      // The others have nothing: the first of those that were passed over go on at once.
+      for (std::size_t& owed : owed_) owed -= std::min(owed, least);
     }
-    return nullptr;
   }
 
  private:
+  static constexpr std::size_t none = SIZE_MAX;
+
   std::size_t turn_ = 0;
+  std::array<std::size_t, sources> owed_{};  // turns to be passed over
 };
 
 }  // namespace proa

@@ -15,15 +15,6 @@ namespace {
 /// When blocks could not be had for want of memory.
 constexpr Duration memory_retry = std::chrono::milliseconds(10);
 
-/// So many bytes that were moved take as long as one more callback.
-constexpr std::size_t bytes_per_callback = 4096;
-
-/// What the result of an operation takes of the round's budget.
-std::size_t cost(const Operation& operation) noexcept {
-  const std::size_t moved = BackendSide::moved(operation);
-  return 1 + (operation.opcode() == Opcode::send_datagrams ? moved : moved / bytes_per_callback);
-}
-
 }  // namespace
 
 void Core::bind(const char* verb) noexcept {
