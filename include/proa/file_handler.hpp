@@ -174,8 +174,8 @@ class FileHandler : public Handler {
   void begin_sync() noexcept;
   void refuse_output(const std::error_code& error) noexcept;
   void tell_written();
-  void tell_writes();
-  void tell_syncs();
+  void tell_writes(std::size_t& left);
+  void tell_syncs(std::size_t& left);
   bool takes_nothing() const noexcept;
   void output_failed();
   void drop_output() noexcept;

@@ -181,6 +181,7 @@ class StreamHandler : public Handler {
   void timer_expired(const Result& result);
 
   bool sending() const noexcept;
+  bool output_goes_on() noexcept;
   bool receiving_file() const noexcept;
   Files* files() noexcept;
   void send_file_part() noexcept;
@@ -219,7 +220,7 @@ class StreamHandler : public Handler {
   void read_next(Buffer& data);
   void resume_held() noexcept;
   const Watermarks& watermarks() const noexcept;
-  void output_failed(const std::error_code& error) noexcept;
+  void output_failed() noexcept;
   void judge(Verdict verdict) noexcept;
   void look();
   void look_later(TimePoint when) noexcept;

@@ -220,8 +220,8 @@ void DatagramHandler::received(RecvDatagrams& request, const Result& result) {
   on_error(result.error);
 }
 
-// Tells all errors that the kernel has returned for sent datagrams. The error of a call only
-// announces them. Returns false if there were none.
+// Tells the errors that the kernel has returned for sent datagrams, no more than one turn's at a
+// time. The error of a call only announces them. Returns false if there were none.
 bool DatagramHandler::tell_errors() {
   struct Resume {
     DatagramHandler& handler;
@@ -232,14 +232,17 @@ bool DatagramHandler::tell_errors() {
   } resume{*this};
   SendNotice notice;
   bool some = false;
-  while (proactor().system().take_notice(descriptor(), notice) == 0) {
+  std::size_t told = 0;
+  while (told < HandlerLoop::most_told &&
+         proactor().system().take_notice(descriptor(), notice) == 0) {
     some = true;
     if (notice.returned) returned(notice);
     if (notice.error == 0 || closing()) continue;
     ++errors_;
+    ++told;
     on_error(to_error_code(notice.error));
   }
-  resume.done = true;
+  resume.done = told < HandlerLoop::most_told;
   if (zero_copy_) settle_zero_copy();
   return some;
 }

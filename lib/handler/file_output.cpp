@@ -225,10 +225,12 @@ void FileHandler::tell_written() {
       if (!done && handler.live()) handler.notify_later(notice_written);
     }
   } resume{*this};
-  tell_writes();
-  if (!closing()) tell_syncs();
+  std::size_t left = HandlerLoop::most_told;
+  tell_writes(left);
+  if (!closing()) tell_syncs(left);
   resume.done = true;
   if (closing()) return;
+  if (taken_ > 0 || (marks_ && marks_->untold > 0)) return notify_later(notice_written);
   if (output_error_ != 0 && !write_.pending() && !sync_is_due()) return output_failed();
   const bool drained = filled_ && queue_.capacity() <= watermarks().low;
   if (drained) set_filled(false);
@@ -236,10 +238,10 @@ void FileHandler::tell_written() {
   if (drained) on_drained();
 }
 
-// Takes what was written off the queue, one on_write() at a time; an exception from one leaves the
-// rest for later.
-void FileHandler::tell_writes() {
-  for (bool told = false; !queue_.empty(); told = true) {
+// Takes what was written off the queue, one on_write() at a time; many leave others their turn, and
+// an exception from one leaves the rest for later.
+void FileHandler::tell_writes(std::size_t& left) {
+  for (bool told = false; !queue_.empty() && left > 0; told = true, --left) {
     // Writes of nothing that follow themselves must leave others their turn (R8).
     if (taken_ == 0 && (told || !takes_nothing())) break;
     bool write_ended = false;
@@ -259,8 +261,8 @@ bool FileHandler::takes_nothing() const noexcept {
          queue_.first()->size == 0;
 }
 
-void FileHandler::tell_syncs() {
-  while (marks_ && marks_->untold > 0) {
+void FileHandler::tell_syncs(std::size_t& left) {
+  for (; marks_ && marks_->untold > 0 && left > 0; --left) {
     --marks_->untold;
     on_synced();
     if (closing()) return;

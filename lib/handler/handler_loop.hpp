@@ -30,6 +30,9 @@ struct StarvedHook {
 
 class HandlerLoop final : public Core {
  public:
+  /// So many callbacks at most tell in one turn of what has completed together (R8).
+  static constexpr std::size_t most_told = 32;
+
   static std::unique_ptr<HandlerLoop> create(const Options& options, std::error_code& error,
                                              std::string* detail);
   ~HandlerLoop() override;

@@ -124,7 +124,9 @@ void StreamHandler::sent_by_filter(Buffer data) noexcept {
 }
 
 void StreamHandler::filter_failed(std::error_code error) noexcept {
-  if (live() && output_ < Output::failed) output_failed(error);
+  if (!live() || output_ >= Output::failed) return;
+  output_error_ = to_negative(error);
+  output_failed();
 }
 
 void StreamFilter::give(Buffer data) noexcept { stream_->given_by_filter(std::move(data)); }

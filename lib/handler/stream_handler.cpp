@@ -133,6 +133,7 @@ void StreamHandler::broken(std::error_code error) {
   proactor_.core().cancel(recv_);
   proactor_.core().cancel(send_);
   if (files_) proactor_.core().cancel(files_->send);
+  taken_ = write_progress_ = 0;
   if (!sending()) queue_.clear();
   on_error(error);
   unanswered();

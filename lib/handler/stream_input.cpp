@@ -107,6 +107,8 @@ void StreamHandler::read_next(Buffer& data) {
 
 void StreamHandler::tell_end() {
   if (input_ != Input::ended) return;
+  // What was sent is told before an error is.
+  if (input_error_ != 0 && taken_ > 0) return notify_later(notice_read);
   input_ = after(input_, InputEvent::tell);
   if (input_error_ != 0) return broken(to_error_code(input_error_));
   on_end();

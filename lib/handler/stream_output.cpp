@@ -128,12 +128,17 @@ void StreamHandler::sent(const Result& result) {
   if (output_ == Output::broken) return queue_.clear();
   taken_ += result.bytes;
   if (timing_ && result.bytes > 0) timing_->sent_last = timing_->idle_since = system_now();
+  if (result.error) output_error_ = to_negative(result.error);
   tell_written();
-  if (result.error && !closing()) output_failed(result.error);
 }
 
-// Takes what was sent off the queue, one on_write() at a time; an exception from one leaves the
-// rest for later.
+// Whether bytes can go out, or have and were not told yet.
+bool StreamHandler::output_goes_on() noexcept {
+  return taken_ > 0 || (sending() && proactor_.system().writable(descriptor()));
+}
+
+// Takes what was sent off the queue, one on_write() at a time; many leave others their turn, and an
+// exception from one leaves the rest for later. An error of the send comes behind them.
 void StreamHandler::tell_written() {
   struct Resume {
     StreamHandler& stream;
@@ -142,9 +147,9 @@ void StreamHandler::tell_written() {
       if (!done && stream.state_ == State::open) stream.notify_later(notice_written);
     }
   } resume{*this};
-  for (bool told = false; !queue_.empty(); told = true) {
+  for (std::size_t told = 0; !queue_.empty() && told < HandlerLoop::most_told; ++told) {
     // Writes of nothing that follow themselves must leave others their turn (R8).
-    if (told && taken_ == 0 && queue_.begins_with_nothing()) break;
+    if (told > 0 && taken_ == 0 && queue_.begins_with_nothing()) break;
     bool write_ended = false;
     const std::size_t part = queue_.consume(taken_, write_ended);
     taken_ -= part;
@@ -155,6 +160,8 @@ void StreamHandler::tell_written() {
   }
   resume.done = true;
   if (closing()) return;
+  if (taken_ > 0) return notify_later(notice_written);
+  if (output_error_ != 0 && output_ < Output::failed) return output_failed();
 
   const bool drained = this->drained();
   if (drained) set_hold(Hold::clear);

@@ -80,7 +80,7 @@ bool StreamHandler::timed_out(TimePoint now) noexcept {
   if (!read && !idle) return false;
   const bool takes = (reads() && held_.empty()) || input_ == Input::dropped;
   if (takes && connected() && system.readable(descriptor())) return false;
-  return read || !sending() || !system.writable(descriptor());
+  return read || !output_goes_on();
 }
 
 void StreamHandler::timer_expired(const Result&) {
@@ -92,7 +92,7 @@ void StreamHandler::timer_expired(const Result&) {
   note_file_progress();
   if (next_timeout() > now) return arm_timer();
   const bool lingered = after(timing_->sent_last, timing_->linger) <= now;
-  if (lingered && !(sending() && proactor_.system().writable(descriptor()))) return close();
+  if (lingered && !output_goes_on()) return close();
   if (timed_out(now)) return judge(Verdict::timeout);
   look_later(after(now, next_look));
 }

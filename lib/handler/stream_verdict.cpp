@@ -116,6 +116,7 @@ void StreamHandler::look_later(TimePoint when) noexcept {
 // The handler has got all input that had come: tells the verdict.
 void StreamHandler::pronounce() {
   const Verdict verdict = verdict_;
+  if (is_error(verdict) && taken_ > 0) return notify_later(notice_read);  // what was sent is first
   if (verdict == Verdict::drain && input_ == Input::ended && reads()) {
     notify_later(notice_read);
     return tell_end();
@@ -134,9 +135,8 @@ void StreamHandler::pronounce() {
 
 // A send failed. The peer may have answered before it went ("too large", and a reset behind it), so
 // the handler gets the input before it hears of the error.
-void StreamHandler::output_failed(const std::error_code& error) noexcept {
+void StreamHandler::output_failed() noexcept {
   output_ = after(output_, OutputEvent::fail);
-  output_error_ = to_negative(error);
   // the queue will never fall to its low mark, so it must not hold the input back
   hold_ = Hold::clear;
   judge(verdict_ == Verdict::drain ? Verdict::error_and_drain : Verdict::error);

@@ -186,6 +186,33 @@ TEST_CASE("M04: a datagram handler that sends in on_sent() starves no stream",
   source.stopped = true;
 }
 
+TEST_CASE("M04: many writes that left together are told in turn with others", "[R8][M04]") {
+  constexpr std::size_t many = 20000;
+  Source source;
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world, Link::path);
+  auto [flood, other] = line(streams, world, Link::path);
+  stream.echoes = true;
+  wait_open(world, stream);
+  wait_open(world, flood);
+  std::size_t untold = 0;
+  source.next = [&, &flood = flood] {
+    if (untold > 0) return;
+    for (; untold < many; ++untold) flood.write("x");
+  };
+  flood.written = [&, &flood = flood](std::size_t) {
+    flood.writes.clear();
+    --untold;
+    source.again();
+  };
+  source.next();
+  CHECK(most_turns(
+            world, source, far, [&other = other] { other.turn(); }, 100) <= most_per_echo);
+  source.stopped = true;
+  world.run_until("all are told", [&] { return untold == 0; });
+}
+
 TEST_CASE("M04: posts and timers without end starve no stream", "[R8][M04]") {
   Source source;
   Timing timer;

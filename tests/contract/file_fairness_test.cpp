@@ -1,6 +1,8 @@
-// Blocks of the pool are for sockets and for files, in turns (R8).
+// Files are one source of news among others, and blocks of the pool are for sockets and for files,
+// in turns (R8).
 #include <proa/requests.hpp>
 
+#include "contract/fairness_rig.hpp"
 #include "contract/file_handler_rig.hpp"
 
 namespace {
@@ -48,6 +50,58 @@ TEST_CASE("M04: with few buffers, streams and a file that is read both go on",
   }
   file.close();
   for (Peer* peer : peers) peer->close();
+}
+
+TEST_CASE("M04: a file's handler that always has more starves no stream", "[file][R8][M04]") {
+  enum class More { reads, writes, writes_of_nothing, syncs, many_writes, many_syncs };
+  const More more = GENERATE(More::reads, More::writes, More::writes_of_nothing, More::syncs,
+                             More::many_writes, More::many_syncs);
+  CAPTURE(static_cast<int>(more));
+  const Folder folder;
+  Source source;
+  Streams streams;
+  Filings filings;
+  World world;
+  auto [stream, far] = line(streams, world, Link::path);
+  stream.echoes = true;
+  wait_open(world, stream);
+  Filing& file = filings.add(*world);
+  std::size_t untold = 0;
+  const std::size_t many = more >= More::many_writes ? 20000 : 1;
+  file.ended = [&] {
+    file.received.clear();
+    if (!source.stopped) file.start_reading(0);
+  };
+  file.read = [&](proa::Buffer&) { ++source.turns; };
+  const auto told = [&] {
+    --untold;
+    source.again();
+  };
+  file.written = [&](std::size_t) {
+    file.writes.clear();
+    told();
+  };
+  file.synced = told;
+  source.next = [&] {
+    if (untold > 0) return;
+    for (; untold < many; ++untold) {
+      if (more == More::syncs || more == More::many_syncs) {
+        file.sync();
+      } else {
+        file.write(more == More::writes_of_nothing ? "" : "x");
+      }
+    }
+    if (more == More::many_writes) file.set_write_position(0);
+  };
+  file.open(folder.file("a", "some bytes"), proa::OpenFlags::read | proa::OpenFlags::write);
+  wait_for(world, file, "open");
+  more == More::reads ? file.start_reading() : source.next();
+  CHECK(most_turns(
+            world, source, far, [] {}, more >= More::many_writes ? 100 : 20) <= most_per_echo);
+  source.stopped = true;
+  world.run_until("all are told", [&] { return untold == 0; });
+  file.close();
+  wait_closed(world, file);
 }
 
 }  // namespace

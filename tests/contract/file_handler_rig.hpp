@@ -108,9 +108,6 @@ inline void wait_closed(World& world, Filing& filing) {
 inline void wait_for(World& world, Filing& filing, const std::string& event) {
   world.run_until(event, [&] { return filing.saw(event); });
 }
-inline void turns(World& world, int number) {
-  for (int i = 0; i < number; ++i) world.turn();
-}
 
 // Files end there while it lives.
 struct FileSizeLimit {

@@ -181,9 +181,6 @@ inline void pass(World& world, proa::Duration time) {
   const proa::TimePoint until = world.in(time);
   world.run_until("the time is over", [&] { return world.system().now() >= until; });
 }
-inline void turns(World& world, int number) {
-  for (int i = 0; i < number; ++i) world.turn();
-}
 
 // Little room in the kernel, so that a slow reader is felt soon. Not on the peer's side: a receive
 // buffer that is too small to keep what was sent makes TCP wait for retransmissions.

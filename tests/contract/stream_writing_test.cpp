@@ -241,4 +241,20 @@ TEST_CASE("T10: writing to a peer that is gone is an error, not a signal", "[R11
   CHECK(stream.count("error") == 1);
 }
 
+TEST_CASE("writes that were sent are all told before an error of the connection", "[R2]") {
+  constexpr std::size_t many = 5000;
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world);
+  wait_open(world, stream);
+  stream.written = [&, &s = stream, &f = far](std::size_t) {
+    if (s.writes.size() == 1) f.reset();
+  };
+  for (std::size_t i = 0; i < many; ++i) stream.write("x");
+  wait_closed(world, stream);
+  CHECK(stream.writes.size() == many);
+  CHECK(stream.events == Events{"open", "write", "error", "closed"});
+  CHECK(stream.error == std::errc::connection_reset);
+}
+
 }  // namespace

@@ -90,4 +90,8 @@ class World {
   bool ended_ = false;
 };
 
+inline void turns(World& world, int number) {
+  for (int i = 0; i < number; ++i) world.turn();
+}
+
 }  // namespace proa_test
