@@ -78,7 +78,7 @@ class Handler {
 
   enum class State : std::uint8_t { idle, open, closing };
 
-  // What the loop has to tell this handler, most urgent first.
+  // What the loop has to tell this handler, in this order; from the one on that was told last.
   enum Notice : std::uint16_t {
     notice_notified = 1,
     notice_open = 2,
@@ -136,6 +136,7 @@ class Handler {
   Socket socket_;
   std::int32_t error_ = 0;
   std::uint16_t notices_ = 0;
+  std::uint16_t told_last_ = 0;  // the notice that dispatch() told last
   // what close() waits for besides the operations on the descriptor: an Open, a write into another
   // file, blocks that are lent to the kernel
   std::uint16_t elsewhere_ = 0;

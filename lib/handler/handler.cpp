@@ -120,7 +120,7 @@ void Handler::on_error(std::error_code) { close(); }
 void Handler::rest() noexcept {
   proactor_.core().closed(*this);
   state_ = State::idle;
-  notices_ = 0;
+  notices_ = told_last_ = 0;
   error_ = 0;
   if (server_) server_->rests(*this);
 }

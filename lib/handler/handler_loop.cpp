@@ -1,6 +1,7 @@
 // The handlers' part of the loop: notices, flushing, who waits for a buffer, and the end of a
 // handler, which waits for its last operation. Upholds R6 (one last notice, when nothing is in
-// flight any more), R8 (a handler that is noticed again waits behind the others) and R9 (notify()).
+// flight any more), R8 (a handler that is noticed again waits behind the others, and so does a
+// notice that is given again behind the handler's others) and R9 (notify()).
 #include "handler/handler_loop.hpp"
 
 #include <boost/intrusive/parent_from_member.hpp>
@@ -172,9 +173,13 @@ std::size_t HandlerLoop::take_turn() {
 }
 
 void HandlerLoop::dispatch(Handler& handler) {
-  unsigned notice = handler.notices_ & ~(handler.notices_ - 1u);
+  // The one that was told last waits behind the others that are set.
+  const unsigned behind = handler.notices_ & ~(2u * handler.told_last_ - 1u);
+  const unsigned next = behind != 0 ? behind : handler.notices_;
+  unsigned notice = next & ~(next - 1u);
   if (handler.state_ == Handler::State::closing) notice = handler.notices_ & Handler::notice_closed;
   if (notice == 0) return;
+  handler.told_last_ = static_cast<std::uint16_t>(notice);
   handler.notices_ = static_cast<std::uint16_t>(handler.notices_ & ~notice);
   if (handler.notices_ != 0) notify_later(handler);
 

@@ -104,4 +104,37 @@ TEST_CASE("M04: a file's handler that always has more starves no stream", "[file
   wait_closed(world, file);
 }
 
+TEST_CASE("M04: a stream that gives its input back without end hears what else there is",
+          "[file][R8][M04]") {
+  const Folder folder;
+  Streams streams;
+  World world;
+  const proa::File file = open_file(world, folder.file("a", ""));
+  auto [stream, far] = line(streams, world, Link::path);
+  std::size_t reads = 0;
+  bool stopped = false;
+  // A file of no bytes, and behind it what was read: it is read again.
+  stream.read = [&, &stream = stream](proa::Buffer& data) {
+    ++reads;
+    stream.received.clear();
+    if (!stopped) stream.receive_file(file.descriptor(), 0, 0, std::move(data));
+  };
+  stream.failed = [](std::error_code) {};
+  wait_open(world, stream);
+  far.send("x");
+  world.run_until("it goes on", [&] { return reads > 20; });
+  // A write of nothing, and an error: both are told from notices, as what is given back is.
+  stream.write("");
+  proa::Watermarks marks;
+  marks.limit = 0;
+  stream.set_watermarks(marks);
+  stream.write("y");
+  const std::size_t before = reads;
+  world.run_until("both are told",
+                  [&, &stream = stream] { return stream.saw("write") && stream.saw("error"); });
+  CHECK(stream.error == proa::Error::write_limit);
+  CHECK(reads - before <= 10);
+  stopped = true;
+}
+
 }  // namespace
