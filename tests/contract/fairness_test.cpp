@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "contract/accept_rig.hpp"
 #include "contract/endpoint_rig.hpp"
 #include "contract/fairness_rig.hpp"
 #include "contract/raw.hpp"
@@ -184,6 +185,57 @@ TEST_CASE("M04: a datagram handler that sends in on_sent() starves no stream",
   for (std::size_t i = 0; i < together; ++i) source.next();
   CHECK(most_turns(world, source, far) <= most_per_echo_in_line);
   source.stopped = true;
+}
+
+TEST_CASE("M04: connections that come and go without end starve no stream", "[R8][M04]") {
+  enum class By { handler, request, repeating };
+  const By by = GENERATE(By::handler, By::request, By::repeating);
+  CAPTURE(static_cast<int>(by));
+  Source source;
+  Streams streams;
+  Accepting accept(by == By::repeating);
+  World world;
+  auto [stream, far] = line(streams, world, Link::path);
+  stream.echoes = true;
+  wait_open(world, stream);
+  proa::Socket& listener = world.listen(Link::path, 64);
+  const Address address = listener.local_address();
+  // As many as the backlog takes, each gone again at once.
+  const auto knock = [&] {
+    for (int i = 0; i < 128 && !source.stopped; ++i) {
+      std::error_code error;
+      const proa::Socket guest =
+          proa::Socket::open(*world, Address::Family::local, Transport::stream, error);
+      REQUIRE(!error);
+      if (world.system().connect(guest.descriptor(), address) != 0) return;
+    }
+  };
+  Door door(*world);
+  if (by == By::handler) {
+    door.then = [&] {
+      door.guests.clear();
+      source.again();
+    };
+    source.next = [] {};
+    REQUIRE(!door.listen(std::move(listener)));
+  } else {
+    source.next = [&] {
+      if (accept.request.pending()) return;
+      accept.request.prepare(listener.descriptor());
+      world.submit(accept.request);
+    };
+    accept.then = [&] {
+      accept.request.socket().close();
+      accept.results.clear();
+      source.again();
+    };
+    source.next();
+  }
+  CHECK(most_turns(world, source, far, knock) <= most_per_echo_in_line);
+  source.stopped = true;
+  if (by == By::handler) return door.end(world);
+  world->cancel(accept.request);
+  world.run_until("accepting has ended", [&] { return !accept.request.pending(); });
 }
 
 TEST_CASE("M04: many writes that left together are told in turn with others", "[R8][M04]") {

@@ -52,6 +52,50 @@ TEST_CASE("M04: with few buffers, streams and a file that is read both go on",
   for (Peer* peer : peers) peer->close();
 }
 
+TEST_CASE("M04: requests on files that are submitted again in their callbacks starve no stream",
+          "[file][R8][M04]") {
+  const bool writing = GENERATE(false, true);
+  const std::size_t size = GENERATE(std::size_t{1}, std::size_t{65536});
+  const std::size_t together = GENERATE(std::size_t{1}, std::size_t{100});
+  CAPTURE(writing, size, together);
+  const Folder folder;
+  const std::string bytes = pattern(1, size);
+  Source source;
+  std::list<ReadingAt> reads;
+  std::list<WritingAt> writes;
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world, Link::path);
+  stream.echoes = true;
+  wait_open(world, stream);
+  const proa::File file = open_file(world, folder.file("a", bytes));
+  const auto go_on = [&](auto& each, const auto& begin) {
+    each.then = [&source, &each, begin] {
+      each.results.clear();
+      ++source.turns;
+      if (!source.stopped) begin();
+    };
+    begin();
+  };
+  for (std::size_t i = 0; i < together; ++i) {
+    if (writing) {
+      auto& each = writes.emplace_back();
+      go_on(each, [&] { world.submit(each.to(file.descriptor(), 0, bytes)); });
+    } else {
+      auto& each = reads.emplace_back(size);
+      go_on(each, [&] { world.submit(each.from(file.descriptor())); });
+    }
+  }
+  CHECK(most_turns(world, source, far) <= most_per_echo_in_line);
+  source.stopped = true;
+  world.run_until("all have ended", [&] {
+    bool pending = false;
+    for (const auto& each : reads) pending = pending || each.request.pending();
+    for (const auto& each : writes) pending = pending || each.request.pending();
+    return !pending;
+  });
+}
+
 TEST_CASE("M04: a file's handler that always has more starves no stream", "[file][R8][M04]") {
   enum class More { reads, writes, writes_of_nothing, syncs, many_writes, many_syncs };
   const More more = GENERATE(More::reads, More::writes, More::writes_of_nothing, More::syncs,
