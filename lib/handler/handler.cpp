@@ -76,7 +76,7 @@ void Handler::check(const char* verb) const noexcept {
 
 bool Handler::start(const char* verb) noexcept {
   check(verb);
-  return open_up();
+  return state_ == State::open || open_up();
 }
 
 bool Handler::open_up() noexcept {

@@ -84,7 +84,9 @@ void HandlerLoop::notify_later(Handler& handler) noexcept {
 }
 
 void HandlerLoop::flush_later(Handler& handler) noexcept {
-  if (handler.is_open() && !UnflushedHook::hook(handler).linked()) unflushed_.push_back(handler);
+  if (!handler.is_open() || UnflushedHook::hook(handler).linked()) return;
+  unflushed_.push_back(handler);
+  flush_is_due_ = true;
 }
 
 void HandlerLoop::flush_when_idle(Handler& handler) noexcept {
@@ -166,7 +168,7 @@ std::size_t HandlerLoop::take_turn() {
     Handler* const handler = batch.pop_front();
     if (!handler) break;
     dispatch(*handler);
-    flush();
+    if (flush_is_due_) flush();
     ++run;
   }
   return run;
@@ -213,8 +215,9 @@ bool HandlerLoop::flush_gathered() noexcept {
 }
 
 void HandlerLoop::flush() noexcept {
-  if (unflushed_.empty() || inherited()) return;
+  if (inherited()) return;
   while (Handler* const handler = unflushed_.pop_front()) handler->flush();
+  flush_is_due_ = false;
 }
 
 void HandlerLoop::notified(Notifier& notifier) noexcept {

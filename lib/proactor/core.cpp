@@ -250,10 +250,11 @@ bool Core::keeps_its_place(Operation& operation) noexcept {
   return timers_.add(operation, operation.timer_, after(now_, place_kept));
 }
 
-// What the kernel has by now comes before the deadline (R7). A repeating operation has as many
-// results more as a round delivers at most; its slot, which the backend is done with, counts them.
+// It ends by its deadline, before which comes what the kernel has by now (R7). A repeating
+// operation has as many results more as a round delivers at most; its slot, which the backend is
+// done with, counts them.
 bool Core::tried_at_last(Operation& operation) noexcept {
-  if (operation.reason_ != Reason::deadline || !not_done(operation.error_)) return false;
+  if (!not_done(operation.error_)) return false;
   if (operation.direction_ == Direction::none) return false;
   // Not if it waits: those in front come first (R5).
   if (channels_.find(operation.descriptor_)->active[side(operation)] != &operation) return false;
@@ -294,7 +295,7 @@ void Core::retire(Operation& operation) noexcept {
 }
 
 void Core::deliver(Operation& operation) {
-  const bool at_last = tried_at_last(operation);
+  const bool at_last = operation.reason_ == Reason::deadline && tried_at_last(operation);
   const bool more = operation.more_;
   Result result;
   result.bytes = operation.bytes_;

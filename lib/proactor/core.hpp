@@ -143,6 +143,8 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   void end_descriptor(int descriptor, void* owner) noexcept;
   bool in_flight(int descriptor) noexcept;
 
+  bool flush_is_due_ = false;  // flush() has something to do
+
  private:
   using State = Operation::State;
 
@@ -158,8 +160,8 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   virtual bool has_turn() const noexcept = 0;
   /// Their turn of a round, within the budget; how many callbacks ran.
   virtual std::size_t take_turn() = 0;
-  /// After each callback: submits what was written. And when nothing more is to be delivered: true
-  /// if there was something that waited for that.
+  /// After a callback, if it is due: submits what was written. And when nothing more is to be
+  /// delivered: true if there was something that waited for that.
   virtual void flush() noexcept = 0;
   virtual bool flush_gathered() noexcept = 0;
   virtual bool wants_flush() const noexcept = 0;

@@ -76,7 +76,7 @@ std::size_t Core::deliver_completions(bool& more) {
       const CallbackScope scope(*this);
       deliver(*operation);
     }
-    flush();
+    if (flush_is_due_) flush();
     ++delivered;
     if (stopping()) {
       flush_gathered();  // what was sent before stop() goes out
@@ -102,7 +102,7 @@ std::size_t Core::fire_timers(bool& more) {
       const CallbackScope scope(*this);
       deliver(*operation);
     }
-    flush();
+    if (flush_is_due_) flush();
     if (++fired == options_.round_budget || stopping()) {
       more = true;
       break;
@@ -122,7 +122,7 @@ std::size_t Core::run_posts() {
       const CallbackScope scope(*this);
       PostQueue::run(*post);
     }
-    flush();
+    if (flush_is_due_) flush();
   }
   return run;
 }

@@ -45,15 +45,7 @@ int refusal_of_send_file(const SendFile& send) noexcept {
   return fits ? 0 : code_of(Error::bad_offset);
 }
 
-bool is_call(const Operation& operation, FileVerb verb) noexcept {
-  return operation.opcode() == Opcode::file_call &&
-         static_cast<const FileCall&>(operation).verb() == verb;
-}
-
 }  // namespace
-
-bool opens(const Operation& operation) noexcept { return is_call(operation, FileVerb::open); }
-bool closes(const Operation& operation) noexcept { return is_call(operation, FileVerb::close); }
 
 int refusal_of(Operation& operation) noexcept {
   if (operation.opcode() == Opcode::file_call) return static_cast<FileCall&>(operation).refusal();

@@ -3,6 +3,7 @@
 // What the core asks of a request that only its type knows; what the kind of operation tells is in
 // base/operation_table.hpp.
 
+#include <proa/file_requests.hpp>
 #include <proa/operation.hpp>
 
 namespace proa {
@@ -11,9 +12,17 @@ namespace proa {
 int refusal_of(Operation& operation) noexcept;
 /// It asks for nothing, and completes at once.
 bool asks_for_nothing(Operation& operation) noexcept;
+inline bool is_call(const Operation& operation, FileVerb verb) noexcept {
+  return operation.opcode() == Opcode::file_call &&
+         static_cast<const FileCall&>(operation).verb() == verb;
+}
 /// An Open, and a CloseFile.
-bool opens(const Operation& operation) noexcept;
-bool closes(const Operation& operation) noexcept;
+inline bool opens(const Operation& operation) noexcept {
+  return is_call(operation, FileVerb::open);
+}
+inline bool closes(const Operation& operation) noexcept {
+  return is_call(operation, FileVerb::close);
+}
 /// Lets go of what a result brought, which nobody is there to take.
 void discard(Operation& operation) noexcept;
 
