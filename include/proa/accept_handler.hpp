@@ -87,8 +87,8 @@ class AcceptHandler : public Handler {
   void failed(std::error_code error);
   void retry(const Result& result);
   void take_waiting();
-  void dispatch(Notice) override;
-  void closing_down() noexcept override;
+  void loop_dispatch(Notice) override;
+  void loop_closing_down() noexcept override;
 
   On<Accept, &AcceptHandler::accepted> accept_{*this, true};
   On<Timer, &AcceptHandler::retry> backoff_{*this};

@@ -157,9 +157,9 @@ class DatagramHandler : public Handler {
   void sent(const Result& result);
   void tell_sent();
   void tell(const Result& result);
-  void dispatch(Notice notice) override;
-  void flush() noexcept override;
-  void release_resources() noexcept override;
+  void loop_dispatch(Notice notice) override;
+  void loop_flush() noexcept override;
+  void loop_release_resources() noexcept override;
 
   // These come first, because they fit into padding behind the base class: a handler is to be
   // small.

@@ -191,10 +191,10 @@ class FileHandler : public Handler {
     return live() && descriptor().valid() && (notices_ & notice_open) == 0;
   }
 
-  void dispatch(Notice notice) override;
-  void flush() noexcept override;
-  void closing_down() noexcept override;
-  void release_resources() noexcept override;
+  void loop_dispatch(Notice notice) override;
+  void loop_flush() noexcept override;
+  void loop_closing_down() noexcept override;
+  void loop_release_resources() noexcept override;
 
   ListHook starved_hook_;
   std::array<Ahead, 2> ahead_{Ahead(*this), Ahead(*this)};

@@ -116,17 +116,17 @@ class Handler {
   // that the parent could notice.
   void disown() noexcept;
   /// Undoes what the handler has changed in this process, such as the action of a signal.
-  virtual void leave_process() noexcept {}
+  virtual void loop_leave_process() noexcept {}
   /// The loop tells one of the notices that the derived class asked for.
-  virtual void dispatch(Notice) {}
+  virtual void loop_dispatch(Notice) {}
   /// on_drain() is due.
-  virtual void drain() { on_drain(); }
+  virtual void loop_drain() { on_drain(); }
   /// Hands queued output to the backend.
-  virtual void flush() noexcept {}
+  virtual void loop_flush() noexcept {}
   /// close() was called: ends what is not an operation on the handler's descriptor.
-  virtual void closing_down() noexcept {}
+  virtual void loop_closing_down() noexcept {}
   /// No operation is in flight any more.
-  virtual void release_resources() noexcept {}
+  virtual void loop_release_resources() noexcept {}
 
   ListHook open_hook_;
   ListHook notice_hook_;
@@ -136,7 +136,7 @@ class Handler {
   Socket socket_;
   std::int32_t error_ = 0;
   std::uint16_t notices_ = 0;
-  std::uint16_t told_last_ = 0;  // the notice that dispatch() told last
+  std::uint16_t told_last_ = 0;  // the notice that loop_dispatch() told last
   // what close() waits for besides the operations on the descriptor: an Open, a write into another
   // file, blocks that are lent to the kernel
   std::uint16_t elsewhere_ = 0;

@@ -27,7 +27,7 @@ class Notifier : public Handler {
 
  private:
   friend class HandlerLoop;
-  void dispatch(Notice) override { on_notify(); }
+  void loop_dispatch(Notice) override { on_notify(); }
 
   std::atomic<bool> notified_{false};
   Notifier* next_notified_ = nullptr;

@@ -49,8 +49,8 @@ class SignalHandler : public Notifier {
   friend struct detail::Subscription;
   using Notifier::notify;
   void on_notify() final;
-  void closing_down() noexcept override;
-  void leave_process() noexcept override { closing_down(); }
+  void loop_closing_down() noexcept override;
+  void loop_leave_process() noexcept override { loop_closing_down(); }
 
   detail::Subscription* subscriptions_ = nullptr;
 };

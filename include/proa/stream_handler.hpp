@@ -233,7 +233,7 @@ class StreamHandler : public Handler {
   void opened();
   void end_output_if_sent() noexcept;
   void end_output() noexcept;
-  void release_resources() noexcept override;
+  void loop_release_resources() noexcept override;
   Timing* timing() noexcept;
   bool silent() const noexcept;
   bool timed_out(TimePoint now) noexcept;
@@ -249,10 +249,10 @@ class StreamHandler : public Handler {
   /// Whether on_open() was called: the stream receives, sends and tells nothing before.
   bool announced() const noexcept { return (notices_ & notice_open) == 0; }
 
-  void dispatch(Notice notice) override;
-  void drain() override;
-  void flush() noexcept override;
-  void closing_down() noexcept override;
+  void loop_dispatch(Notice notice) override;
+  void loop_drain() override;
+  void loop_flush() noexcept override;
+  void loop_closing_down() noexcept override;
 
   On<RecvBuffers, &StreamHandler::received> recv_{*this};
   On<SendBuffers, &StreamHandler::sent> send_{*this};

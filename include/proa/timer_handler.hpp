@@ -49,8 +49,8 @@ class TimerHandler : public Handler {
   void arm(TimePoint deadline, Duration period) noexcept;
   void refuse(std::int32_t error) noexcept;
   void fired(const Result& result);
-  void dispatch(Notice) override;
-  void closing_down() noexcept override;
+  void loop_dispatch(Notice) override;
+  void loop_closing_down() noexcept override;
 
   On<Timer, &TimerHandler::fired> timer_{*this};
   TimePoint due_;

@@ -190,7 +190,7 @@ void AcceptHandler::take_waiting() {
   }
 }
 
-void AcceptHandler::dispatch(Notice) { take_waiting(); }
+void AcceptHandler::loop_dispatch(Notice) { take_waiting(); }
 
 void AcceptHandler::back_off(std::error_code error) {
   delay_ = delay_ == Duration::zero() ? first_delay : std::min(delay_ * 2, longest_delay);
@@ -206,6 +206,6 @@ void AcceptHandler::back_off(std::error_code error) {
 
 void AcceptHandler::retry(const Result&) { arm(); }
 
-void AcceptHandler::closing_down() noexcept { proactor().core().disarm(backoff_); }
+void AcceptHandler::loop_closing_down() noexcept { proactor().core().disarm(backoff_); }
 
 }  // namespace proa

@@ -247,12 +247,12 @@ bool DatagramHandler::tell_errors() {
   return some;
 }
 
-void DatagramHandler::dispatch(Notice notice) {
+void DatagramHandler::loop_dispatch(Notice notice) {
   if (notice == notice_written) tell_sent();
   if (notice == notice_read) tell_errors();
 }
 
-void DatagramHandler::release_resources() noexcept {
+void DatagramHandler::loop_release_resources() noexcept {
   queue_.clear();
   recv_.drop_queued();
   zero_copy_.reset();

@@ -109,7 +109,7 @@ void DatagramHandler::grew(bool queued) noexcept {
   if (!send_.pending()) proactor().core().flush_when_idle(*this);
 }
 
-void DatagramHandler::flush() noexcept {
+void DatagramHandler::loop_flush() noexcept {
   if (state_ != State::open || send_.pending() || queue_.empty() || taken_ > 0) return;
   if (queue_.target(0).error != 0) return notify_later(notice_written);
   send_.prepare(descriptor(), queue_, cuts_, lends_from());

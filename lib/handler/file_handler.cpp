@@ -40,7 +40,7 @@ FileHandler::FileHandler(Proactor& proactor, File file) noexcept : Handler(proac
 FileHandler::~FileHandler() {
   // The constructor of a derived class threw: nothing has begun yet.
   if (state_ == State::open && (notices_ & notice_open) != 0) {
-    closing_down();
+    loop_closing_down();
     rest();
   }
   // Reported here, because the destructor of a pending request could only name the request.
@@ -245,7 +245,7 @@ void FileHandler::deliver_next() {
   on_read(data);
 }
 
-void FileHandler::dispatch(Notice notice) {
+void FileHandler::loop_dispatch(Notice notice) {
   switch (notice) {
     case notice_open:
       proactor_.core().flush_later(*this);
@@ -281,12 +281,12 @@ void FileHandler::close_if_finished() noexcept {
   if (!descriptor().valid() || !waits) close();
 }
 
-void FileHandler::closing_down() noexcept {
+void FileHandler::loop_closing_down() noexcept {
   if (opening_) proactor_.core().cancel(opening_->request);
   if (StarvedHook::hook(*this).linked()) List<FileHandler, StarvedHook>::remove(*this);
 }
 
-void FileHandler::release_resources() noexcept {
+void FileHandler::loop_release_resources() noexcept {
   if ((notices_ & notice_reopen) == 0) opening_.reset();
   queue_.clear();
   for (Ahead& ahead : ahead_) {

@@ -152,7 +152,7 @@ void FileHandler::sync() noexcept {
   proactor_.core().flush_later(*this);
 }
 
-void FileHandler::flush() noexcept {
+void FileHandler::loop_flush() noexcept {
   if (!ready() || output_ != FileOutput::open) return close_if_finished();
   if (!write_.pending() && taken_ == 0 && output_error_ == 0) begin_write();
   begin_sync();

@@ -39,7 +39,7 @@ void Handler::destroyed(const char* how) noexcept {
 
 void Handler::disown() noexcept {
   if (state_ == State::idle) return;
-  leave_process();
+  loop_leave_process();
   ServerCore* const server = std::exchange(server_, nullptr);
   rest();
   socket_.close();
@@ -99,7 +99,7 @@ void Handler::close() noexcept {
   notices_ = static_cast<std::uint16_t>(notices_ & ~notice_reopen);
   if (state_ != State::open) return;
   state_ = State::closing;
-  closing_down();
+  loop_closing_down();
   proactor_.core().close(*this);
 }
 
@@ -131,7 +131,7 @@ void Handler::reopen_later() noexcept {
 
 // on_closed() may destroy the handler: the destructor takes it out of the list `still_there` then.
 void Handler::became_closed() {
-  release_resources();
+  loop_release_resources();
   ServerCore* const server = std::exchange(server_, nullptr);
   const unsigned reopens = notices_ & notice_reopen;
   rest();
@@ -153,7 +153,7 @@ void Handler::became_closed() {
 void Handler::go_on(bool served) noexcept {
   if ((notices_ & notice_reopen) != 0) {
     notices_ = static_cast<std::uint16_t>(notices_ & ~notice_reopen);
-    dispatch(notice_reopen);
+    loop_dispatch(notice_reopen);
   }
   if (state_ == State::idle && served) {
     notices_ |= notice_left;

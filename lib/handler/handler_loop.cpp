@@ -193,7 +193,7 @@ void HandlerLoop::dispatch(Handler& handler) {
         flush_later(handler);  // its end may wait for this
       break;
     case Handler::notice_drain:
-      handler.drain();
+      handler.loop_drain();
       break;
     case Handler::notice_closed:
       // The callback that came last may have left something elsewhere: that one's end tells again.
@@ -203,7 +203,7 @@ void HandlerLoop::dispatch(Handler& handler) {
       handler.left_behind();
       break;
     default:
-      handler.dispatch(static_cast<Handler::Notice>(notice));
+      handler.loop_dispatch(static_cast<Handler::Notice>(notice));
   }
 }
 
@@ -216,7 +216,7 @@ bool HandlerLoop::flush_gathered() noexcept {
 
 void HandlerLoop::flush() noexcept {
   if (inherited()) return;
-  while (Handler* const handler = unflushed_.pop_front()) handler->flush();
+  while (Handler* const handler = unflushed_.pop_front()) handler->loop_flush();
   flush_is_due_ = false;
 }
 

@@ -223,7 +223,7 @@ void ServerCore::tell_if_drained() noexcept {
   if (has_drained() && is_open()) notify_later(notice_empty);
 }
 
-void ServerCore::dispatch(Notice notice) {
+void ServerCore::loop_dispatch(Notice notice) {
   if (notice == notice_empty) {
     if (!has_drained()) return;  // one that rested was started again
     proactor().core().disarm(deadline_);
@@ -251,7 +251,7 @@ void ServerCore::forget(Listener& listener) noexcept {
 }
 
 // The proactor shuts down: nobody who rests opens any more.
-void ServerCore::closing_down() noexcept {
+void ServerCore::loop_closing_down() noexcept {
   proactor().core().disarm(deadline_);
   held_.clear();
   leave_resting();

@@ -66,9 +66,9 @@ class ServerCore final : public Handler {
   bool has_drained() const noexcept;
   void tell_if_drained() noexcept;
   void deadline_passed(const Result& result);
-  void dispatch(Notice notice) override;
-  void closing_down() noexcept override;
-  void leave_process() noexcept override { leave_resting(); }
+  void loop_dispatch(Notice notice) override;
+  void loop_closing_down() noexcept override;
+  void loop_leave_process() noexcept override { leave_resting(); }
 
   const Make make_;
   std::function<void(const Address&, std::error_code)> on_trouble_;

@@ -278,11 +278,11 @@ std::error_code SignalHandler::start(int signal, std::string* detail) noexcept {
 void SignalHandler::stop() noexcept {
   if (!proactor().core().inherited()) check("stop");
   if (!is_open() || closing()) return;
-  closing_down();
+  loop_closing_down();
   rest();
 }
 
-void SignalHandler::closing_down() noexcept {
+void SignalHandler::loop_closing_down() noexcept {
   while (Subscription* const subscription = subscriptions_) {
     subscriptions_ = subscription->next_of_owner;
     unsubscribe(*subscription);

@@ -35,7 +35,7 @@ StreamHandler::StreamHandler(Proactor& proactor, Socket connected) noexcept
 StreamHandler::~StreamHandler() {
   // The constructor of a derived class threw: nothing has begun yet.
   if (state_ == State::open && !announced()) {
-    closing_down();
+    loop_closing_down();
     rest();
   }
   // Reported here, because the destructor of a pending request could only name the request.
@@ -108,7 +108,7 @@ void StreamHandler::opened() {
   if (!closing()) on_open();
 }
 
-void StreamHandler::dispatch(Notice notice) {
+void StreamHandler::loop_dispatch(Notice notice) {
   switch (notice) {
     case notice_open:
       return opened();
@@ -177,13 +177,13 @@ void StreamHandler::end_output() noexcept {
   if (finishes(output_) && (!shut || input_ == Input::over)) close();
 }
 
-void StreamHandler::closing_down() noexcept {
+void StreamHandler::loop_closing_down() noexcept {
   if (timing_) proactor_.core().disarm(timing_->timer);
   // close() ends only what is on the stream's own descriptor
   if (files_) proactor_.core().cancel(files_->write);
 }
 
-void StreamHandler::release_resources() noexcept {
+void StreamHandler::loop_release_resources() noexcept {
   if ((notices_ & notice_reopen) == 0) connecting_.reset();
   queue_.clear();
   held_.clear();

@@ -112,7 +112,7 @@ void StreamHandler::queue_grew() noexcept {
   if (!sending() && !queue_.empty()) proactor_.core().flush_later(*this);
 }
 
-void StreamHandler::flush() noexcept {
+void StreamHandler::loop_flush() noexcept {
   if (state_ != State::open || !connected() || !announced() || !sends(output_) || sending() ||
       queue_.empty() || taken_ > 0) {
     return;

@@ -142,7 +142,7 @@ void StreamHandler::output_failed() noexcept {
   judge(verdict_ == Verdict::drain ? Verdict::error_and_drain : Verdict::error);
 }
 
-void StreamHandler::drain() {
+void StreamHandler::loop_drain() {
   if (is_error(verdict_)) {
     verdict_ = Verdict::error_and_drain;
   } else if (connected() && wants_input_ && gives(input_) && output_ != Output::broken) {

@@ -46,7 +46,7 @@ void TimerHandler::arm(TimePoint deadline, Duration period) noexcept {
   if (!proactor().core().arm(timer_, deadline)) refuse(-ENOMEM);
 }
 
-// The loop tells the error by dispatch(); until then the handler stays open.
+// The loop tells the error by loop_dispatch(); until then the handler stays open.
 void TimerHandler::refuse(std::int32_t error) noexcept {
   if (closing()) return;
   error_ = error;
@@ -72,12 +72,12 @@ void TimerHandler::fired(const Result&) {
   on_timer(expirations);
 }
 
-void TimerHandler::dispatch(Notice) {
+void TimerHandler::loop_dispatch(Notice) {
   const std::error_code error = to_error_code(std::exchange(error_, 0));
   if (!timer_.pending()) rest();
   on_error(error);
 }
 
-void TimerHandler::closing_down() noexcept { proactor().core().disarm(timer_); }
+void TimerHandler::loop_closing_down() noexcept { proactor().core().disarm(timer_); }
 
 }  // namespace proa

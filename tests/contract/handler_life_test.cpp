@@ -1,5 +1,6 @@
 // The life of handlers at its edges: before they are open, and when nobody opens any more.
 #include <csignal>
+#include <memory>
 #include <proa/proa.hpp>
 #include <string>
 #include <system_error>
@@ -124,6 +125,33 @@ TEST_CASE("a handler that is given an invalid descriptor says so, and does not o
   World world;
   check_refused<Connection>(world, proa::Socket());
   check_refused<OpenFile>(world, proa::File());
+}
+
+// Names that a protocol is likely to use. The library's own virtual functions have others.
+struct Own final : proa::StreamHandler {
+  using StreamHandler::StreamHandler;
+  void on_read(proa::Buffer& data) override { write(std::move(data)); }
+  void on_closed() override { closed = true; }
+  void drain() { ++called; }
+  void flush() noexcept { ++called; }
+  void dispatch(int) { ++called; }
+  void closing_down() noexcept { ++called; }
+  void release_resources() noexcept { ++called; }
+  void leave_process() noexcept { ++called; }
+  int called = 0;
+  bool closed = false;
+};
+
+TEST_CASE("a program's handler may name its methods as it likes", "[R6]") {
+  std::unique_ptr<Own> echo;
+  World world;
+  const auto pair = world.pair();
+  echo = std::make_unique<Own>(*world, std::move(pair.near));
+  pair.far.send("hello");
+  world.run_until("the echo", [&] { return pair.far.received() == "hello"; });
+  echo->close();
+  world.run_until("it was closed", [&] { return echo->closed; });
+  CHECK(echo->called == 0);
 }
 
 }  // namespace
