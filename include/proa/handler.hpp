@@ -108,6 +108,12 @@ class Handler {
   void go_on(bool served) noexcept;
   void left_behind() noexcept;
   void unanswered() noexcept;  // counts an on_error() after which nothing comes by itself
+  /// The object that the program knows: another one, if this handler is a part of it.
+  struct Known {
+    const char* kind;
+    const void* object;
+  };
+  virtual Known loop_known_as() const noexcept;
   [[noreturn]] void misused(const char* how) const noexcept;
   [[noreturn]] void clashes(const Handler& other) const noexcept;
   // Called by the destructor of a handler that is not idle: misuse, except in a child of fork(2).

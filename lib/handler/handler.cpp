@@ -46,18 +46,23 @@ void Handler::disown() noexcept {
   if (server) server->gone();
 }
 
+// A handler need not be the first base of the program's class.
+Handler::Known Handler::loop_known_as() const noexcept {
+  return {kind_names[static_cast<std::size_t>(kind_)], dynamic_cast<const void*>(this)};
+}
+
 void Handler::misused(const char* how) const noexcept {
   const Address peer = socket_.peer_address();
-  misuse("%s %p (descriptor %d%s%s): %s", kind_names[static_cast<std::size_t>(kind_)],
-         static_cast<const void*>(this), socket_.descriptor().number, peer.is_set() ? ", " : "",
-         peer.is_set() ? peer.to_string().c_str() : "", how);
+  const Known known = loop_known_as();
+  misuse("%s %p (descriptor %d%s%s): %s", known.kind, known.object, socket_.descriptor().number,
+         peer.is_set() ? ", " : "", peer.is_set() ? peer.to_string().c_str() : "", how);
 }
 
 void Handler::clashes(const Handler& other) const noexcept {
-  misuse("%s %p and %s %p have the same descriptor, %d",
-         kind_names[static_cast<std::size_t>(kind_)], static_cast<const void*>(this),
-         kind_names[static_cast<std::size_t>(other.kind_)], static_cast<const void*>(&other),
-         socket_.descriptor().number);
+  const Known known = loop_known_as();
+  const Known too = other.loop_known_as();
+  misuse("%s %p and %s %p have the same descriptor, %d", known.kind, known.object, too.kind,
+         too.object, socket_.descriptor().number);
 }
 
 void Handler::take(Socket socket) noexcept {
@@ -173,8 +178,9 @@ void Handler::left_behind() noexcept {
   [[maybe_unused]] const bool first = ++proactor_.core().counters().left_behind == 1;
 #ifndef NDEBUG
   if (first) {
+    const Known known = loop_known_as();
     std::fprintf(stderr, "proa: %s %p, made for a server, was not destroyed behind on_closed()\n",
-                 kind_names[static_cast<std::size_t>(kind_)], static_cast<const void*>(this));
+                 known.kind, known.object);
   }
 #endif
 }

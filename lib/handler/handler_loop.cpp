@@ -5,10 +5,12 @@
 #include "handler/handler_loop.hpp"
 
 #include <boost/intrusive/parent_from_member.hpp>
+#include <cstdio>
 #include <utility>
 
 #include "base/error_code.hpp"
 #include "base/misuse.hpp"
+#include "base/operation_table.hpp"
 
 namespace proa {
 
@@ -112,6 +114,14 @@ void HandlerLoop::close(Handler& handler) noexcept {
 void HandlerLoop::ended_elsewhere(Handler& handler) noexcept {
   --handler.elsewhere_;
   if (handler.closing()) close_when_settled(handler);
+}
+
+// The request may be a part of the handler, which the program does not know.
+void HandlerLoop::closed_under(const void* owner, const Operation& pending) noexcept {
+  char how[128];
+  std::snprintf(how, sizeof how, "the descriptor is closed while %s %p is pending on it",
+                traits_of(pending).name, static_cast<const void*>(&pending));
+  static_cast<const Handler*>(owner)->misused(how);
 }
 
 void HandlerLoop::settled(void* owner) noexcept {

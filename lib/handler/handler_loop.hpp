@@ -78,6 +78,7 @@ class HandlerLoop final : public Core {
   std::size_t take_turn() override;
   void close_all() noexcept override;
   void settled(void* owner) noexcept override;
+  [[noreturn]] void closed_under(const void* owner, const Operation& pending) noexcept override;
   bool keeps_running() const noexcept override { return keeping_count_ > 0; }
   std::size_t residents() const noexcept override { return open_count_; }
 

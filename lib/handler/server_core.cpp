@@ -43,12 +43,17 @@ class ServerCore::Listener final : public AcceptHandler {
     delete this;
   }
 
+  // The server may be gone.
+  Known loop_known_as() const noexcept override {
+    return core_ ? core_->loop_known_as() : AcceptHandler::loop_known_as();
+  }
+
   ServerCore* core_;
 };
 
-ServerCore::ServerCore(Proactor& proactor, Make make)
-    : Handler(proactor, Kind::server), make_(std::move(make)) {
-  if (!make_) misuse("Server %p made with an empty factory", static_cast<const void*>(this));
+ServerCore::ServerCore(Proactor& proactor, Make make, const ServerBase& server)
+    : Handler(proactor, Kind::server), server_object_(server), make_(std::move(make)) {
+  if (!make_) misuse("Server %p made with an empty factory", static_cast<const void*>(&server));
   keeps_running_ = false;
 }
 
@@ -258,7 +263,7 @@ void ServerCore::loop_closing_down() noexcept {
 }
 
 ServerBase::ServerBase(Proactor& proactor, Make make)
-    : core_(std::make_unique<ServerCore>(proactor, std::move(make))) {}
+    : core_(std::make_unique<ServerCore>(proactor, std::move(make), *this)) {}
 
 ServerBase::ServerBase(Proactor& proactor, Make make, std::string_view address)
     : ServerBase(proactor, std::move(make)) {

@@ -15,7 +15,8 @@ class ServerCore final : public Handler {
  public:
   using Make = std::function<Handler*(Socket, const Address&)>;
 
-  ServerCore(Proactor& proactor, Make make);
+  /// `server` is what the program knows it by.
+  ServerCore(Proactor& proactor, Make make, const ServerBase& server);
   ~ServerCore() override;
 
   // ServerBase's own methods; see there.
@@ -69,7 +70,9 @@ class ServerCore final : public Handler {
   void loop_dispatch(Notice notice) override;
   void loop_closing_down() noexcept override;
   void loop_leave_process() noexcept override { leave_resting(); }
+  Known loop_known_as() const noexcept override { return {"Server", &server_object_}; }
 
+  const ServerBase& server_object_;
   const Make make_;
   std::function<void(const Address&, std::error_code)> on_trouble_;
   std::function<void()> on_drained_;

@@ -22,7 +22,7 @@ WorkerPool::WorkerPool(Proactor& proactor, const Options& options)
   proactor_.core().add_workers(*workers_);
 }
 
-WorkerPool::~WorkerPool() { proactor_.core().remove_workers(*workers_); }
+WorkerPool::~WorkerPool() { proactor_.core().remove_workers(*workers_, this); }
 
 std::error_code WorkerPool::run(Work& work, TimePoint deadline) noexcept {
   proactor_.check_thread("WorkerPool::run");

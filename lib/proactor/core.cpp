@@ -384,6 +384,7 @@ void Core::leaving(Descriptor descriptor) noexcept {
   if (!channel || inherited()) return;
   for (const Operation* const active : channel->active) {
     if (!active) continue;
+    if (channel->owner) closed_under(channel->owner, *active);
     misuse("Proactor %p: descriptor %d closed while %s %p is pending on it", owner_,
            descriptor.number, traits_of(*active).name, static_cast<const void*>(active));
   }

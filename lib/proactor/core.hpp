@@ -91,7 +91,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   }
 
   void add_workers(Workers& workers) noexcept;
-  void remove_workers(Workers& workers) noexcept;
+  void remove_workers(Workers& workers, const void* pool) noexcept;
   /// What the workers of a WorkerPool do.
   static long perform_work(Operation& operation) noexcept;
 
@@ -167,6 +167,8 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   virtual bool wants_flush() const noexcept = 0;
   /// The last operation on the descriptor of an owner that closes has ended.
   virtual void settled(void* owner) noexcept = 0;
+  /// A descriptor of the owner's is closed while an operation is pending on it.
+  [[noreturn]] virtual void closed_under(const void* owner, const Operation& pending) noexcept = 0;
   virtual void close_all() noexcept = 0;
   /// Those that are open, and whether one of them keeps run() going.
   virtual std::size_t residents() const noexcept = 0;
@@ -180,7 +182,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   bool keeps_its_place(Operation& operation) noexcept;
   bool tried_at_last(Operation& operation) noexcept;
   void take(Operation& operation) noexcept override;
-  void leaving(Descriptor descriptor) noexcept override;
+  void leaving(Descriptor descriptor) noexcept final;
   Workers& workers_of(Operation& operation) noexcept;
   void withdraw(Workers& workers, int descriptor) noexcept;
   void worked(FileCall& call) noexcept;

@@ -37,13 +37,14 @@ void Core::add_workers(Workers& workers) noexcept {
   workers_.push_back(workers);
 }
 
-void Core::remove_workers(Workers& workers) noexcept {
+void Core::remove_workers(Workers& workers, const void* pool) noexcept {
   if (inherited()) {
     workers.disown();
   } else {
     check("~WorkerPool");
     if (workers.pending() > 0) {
-      misuse("WorkerPool \"%s\" destroyed while work is pending", workers.name().c_str());
+      misuse("WorkerPool %p (\"%s\") destroyed while work is pending", pool,
+             workers.name().c_str());
     }
   }
   List<Workers, WorkersHook>::remove(workers);

@@ -1,10 +1,14 @@
 // Misuse aborts in every build, through the hook, and names the object.
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <new>
 #include <optional>
 #include <proa/misuse.hpp>
 #include <proa/notifier.hpp>
+#include <proa/server.hpp>
+#include <proa/stream_handler.hpp>
 #include <thread>
 
 #include "support/death.hpp"
@@ -131,6 +135,75 @@ TEST_CASE("a live handler destroyed", "[R6]") {
     bell.close();
   });
   CHECK_SAYS(closing, "destroyed before on_closed()");
+}
+
+struct Reader : proa::StreamHandler {
+  using StreamHandler::StreamHandler;
+  void on_read(proa::Buffer&) override {}
+};
+
+// The program knows its server by the object that it made, whatever that is made of.
+TEST_CASE("misuse of a server names the server", "[R9]") {
+  using Server = proa::Server<Reader>;
+  std::string said;
+  proa::Proactor* last_made = nullptr;
+  const auto tried = [&](const std::function<void(Server&)>& use) {
+    alignas(Server) static unsigned char place[sizeof(Server)];  // of the same address in the child
+    said = "Server " + address_of(place);
+    return message_of([&] {
+      auto proactor = make_proactor();
+      last_made = proactor.get();
+      auto* const server = new (place) Server(*proactor);
+      proactor->poll();
+      use(*server);
+    });
+  };
+  const auto elsewhere = [&](const std::function<void(Server&)>& use) {
+    return tried([&](Server& server) { std::thread([&] { use(server); }).join(); });
+  };
+  CHECK_SAYS(elsewhere([](Server& server) { (void)server.listen("127.0.0.1:0"); }), said);
+  CHECK_SAYS(elsewhere([](Server& server) { server.set_limit(1); }), said);
+  CHECK_SAYS(elsewhere([](Server& server) { server.drain(1s); }), said);
+  CHECK_SAYS(elsewhere([](Server& server) {
+               (void)server.listen("127.0.0.1:0");
+               server.~Server();
+             }),
+             said);
+  CHECK_SAYS(tried([&](Server& server) {
+               server.~Server();
+               new (&server) Server(*last_made, Server::Factory());
+             }),
+             said);
+  // Its listener's descriptor, given to another one.
+  CHECK_SAYS(tried([&](Server& server) {
+               std::error_code error;
+               const int number = ::socket(AF_INET, SOCK_STREAM, 0);
+               if (::listen(number, 1) != 0) return;
+               for (int i = 0; i < 2; ++i) {
+                 if (server.listen(proa::Socket::borrow(*last_made, number, error))) return;
+               }
+             }),
+             said + " and " + said);
+}
+
+struct Protocol {
+  virtual ~Protocol() = default;
+  int version = 1;
+};
+struct Session : Protocol, proa::StreamHandler {
+  explicit Session(proa::Proactor& proactor) : StreamHandler(proactor) {}
+  void on_read(proa::Buffer&) override {}
+};
+
+TEST_CASE("misuse of a handler names the program's object", "[R9]") {
+  alignas(Session) static unsigned char place[sizeof(Session)];
+  const std::string message = message_of([&] {
+    auto proactor = make_proactor();
+    auto* const session = new (place) Session(*proactor);
+    proactor->poll();
+    std::thread([&] { session->write("x"); }).join();
+  });
+  CHECK_SAYS(message, "StreamHandler " + address_of(place));
 }
 
 TEST_CASE("a handler that never started anything may just be destroyed", "[R6]") {

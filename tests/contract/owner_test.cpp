@@ -172,4 +172,18 @@ TEST_CASE("a descriptor closed while a request is pending on it", "[R6]") {
   contains(message, "is pending on it");
 }
 
+TEST_CASE("a handler's descriptor closed under it names the handler", "[R6]") {
+  const std::string message = message_of([] {
+    auto proactor = make_proactor();
+    const int number = pair_of_sockets()[0];
+    std::error_code error;
+    auto* reads = new Silent(*proactor, proa::Socket::borrow(*proactor, number, error));
+    reads->start_reading();
+    proactor->poll();
+    proa::Socket::borrow(*proactor, number, error).close();
+  });
+  contains(message, "StreamHandler 0x");
+  contains(message, "closed while Recv");
+}
+
 }  // namespace
