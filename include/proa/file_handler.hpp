@@ -150,6 +150,7 @@ class FileHandler : public Handler {
     State state = State::idle;
   };
 
+  void reopen() noexcept;
   void begin_opening() noexcept;
   bool lacks_file() const noexcept;
   void take(File file) noexcept;

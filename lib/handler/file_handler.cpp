@@ -69,13 +69,23 @@ void FileHandler::open(const std::string& path, OpenFlags flags, unsigned mode,
   if (opening_ && !opening_->request.pending()) opening_.reset();
   if (live() && (opening_ || descriptor().valid())) return fail(-EBUSY);
   std::unique_ptr<Opening> made(new (std::nothrow) Opening(*this));
-  if (!made) return fail(-ENOMEM);
-  made->request.prepare(path, flags, mode, at);
+  if (made) {
+    made->request.prepare(path, flags, mode, at);
+  } else if (live()) {
+    return fail(-ENOMEM);
+  }
   (opening_ ? opening_->next : opening_) = std::move(made);
   live() ? begin_opening() : reopen_later();
 }
 
 bool FileHandler::lacks_file() const noexcept { return !opening_ && !descriptor().valid(); }
+
+void FileHandler::reopen() noexcept {
+  if (opening_ && opening_->request.pending()) return;  // on_closed() has called open() again
+  if (!start("open")) return opening_.reset();
+  // Without one memory was short; or on_closed() has tried another one, which has failed.
+  opening_ ? begin_opening() : fail(-ENOMEM);
+}
 
 void FileHandler::begin_opening() noexcept {
   if (const std::error_code error = proactor_.submit(opening_->request)) {
@@ -258,8 +268,7 @@ void FileHandler::loop_dispatch(Notice notice) {
     case notice_written:
       return tell_written();
     case notice_reopen:
-      if (!opening_ || opening_->request.pending()) return;  // on_closed() has called open() again
-      return start("dispatch") ? begin_opening() : opening_.reset();
+      return reopen();
     default:
       return;
   }

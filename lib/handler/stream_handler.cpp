@@ -70,17 +70,21 @@ void StreamHandler::connect(const Address& address, TimePoint deadline) noexcept
 // before.
 void StreamHandler::connect_later(const Address& address, TimePoint deadline) noexcept {
   std::unique_ptr<Connecting> made(new (std::nothrow) Connecting(*this));
-  if (!made) return;
-  made->request.prepare({}, address);
-  made->deadline = deadline;
+  if (made) {
+    made->request.prepare({}, address);
+    made->deadline = deadline;
+  }
   const bool pending = connecting_ && connecting_->request.pending();
   (pending ? connecting_->next : connecting_) = std::move(made);
   reopen_later();
 }
 
 void StreamHandler::reconnect() noexcept {
-  if (!connecting_ || connecting_->request.pending())
-    return;  // on_closed() has called connect() itself
+  if (!connecting_) {  // memory was short; or on_closed() has tried another one, which has failed
+    start("connect");
+    return fail(-ENOMEM);
+  }
+  if (connecting_->request.pending()) return;  // on_closed() has connected elsewhere
   const auto asked = std::move(connecting_);
   connect(asked->request.address(), asked->deadline);
 }

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "contract/file_handler_rig.hpp"
+#include "support/allocations.hpp"
 #include "support/replaced.hpp"
 
 namespace {
@@ -291,6 +292,37 @@ TEST_CASE("a write that finds no memory is told before finish() closes", "[file]
   world.run_until("it is closed", [&] { return file.is_closed(); });
   CHECK(file.error == std::errc::no_buffer_space);
   CHECK(file.count("error") == 1);
+}
+
+TEST_CASE("an open() behind close() that finds no memory is an error, told once",
+          "[file][R2][R6]") {
+  const Folder folder;
+  Filings filings;
+  World world;
+  Filing& file = filings.add(*world);
+  const std::string path = folder.path("a");
+  file.open(path, read_write);
+  if (GENERATE(false, true)) wait_for(world, file, "open");
+  file.events.clear();
+  file.close();
+  if (GENERATE(false, true)) file.open(path, read_write);  // which the next one replaces
+  bool failed = false;
+  {
+    FailingAllocation none(1, true);
+    file.open(path, read_write);
+    failed = none.stop();
+  }
+  CHECK(failed);
+  wait_for(world, file, "error");
+  CHECK(file.error == std::errc::not_enough_memory);
+  world.run_until("it was closed again", [&] { return file.count("closed") == 2; });
+  turns(world, 5);
+  CHECK(file.events == Events{"closed", "error", "closed"});
+  file.events.clear();
+  file.open(path, read_write);  // as new
+  wait_for(world, file, "open");
+  file.close();
+  wait_closed(world, file);
 }
 
 }  // namespace

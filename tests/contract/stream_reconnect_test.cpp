@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "stream_rig.hpp"
+#include "support/allocations.hpp"
 
 namespace {
 
@@ -139,6 +140,37 @@ TEST_CASE("an error that a stream's owner does not answer is counted", "[R2]") {
   client.connect(closed_port(world));
   world.run_until("it was told", [&] { return client.count("closed") == 2; });
   CHECK(world->counters().errors_unanswered == 1);
+}
+
+TEST_CASE("a connect() behind close() that finds no memory is an error, told once", "[R2][R6]") {
+  Streams streams;
+  World world;
+  Stream& client = streams.add(*world);
+  const Address there = world.listen().local_address();
+  const bool connecting = GENERATE(false, true);
+  if (connecting) {
+    client.connect(there);
+  } else {
+    client.start_reading();
+  }
+  if (!connecting) turns(world, 3);
+  client.close();
+  if (GENERATE(false, true)) client.connect(there);  // which the next one replaces
+  bool failed = false;
+  {
+    FailingAllocation none(1, true);
+    client.connect(there);
+    failed = none.stop();
+  }
+  CHECK(failed);
+  world.run_until("it was told", [&] { return client.saw("error"); });
+  CHECK(client.error == std::errc::not_enough_memory);
+  world.run_until("it was closed again", [&] { return client.count("closed") == 2; });
+  turns(world, 5);
+  CHECK(client.events == Events{"closed", "error", "closed"});
+  client.events.clear();
+  client.connect(there);  // as new
+  world.run_until("it is open", [&] { return client.saw("open"); });
 }
 
 }  // namespace
