@@ -4,8 +4,10 @@
 #include <fstream>
 #include <memory>
 #include <proa/file.hpp>
+#include <proa/stream_filter.hpp>
 #include <proa/stream_handler.hpp>
 #include <string>
+#include <utility>
 
 #include "states_rig.hpp"
 #include "states_tables.hpp"
@@ -13,6 +15,12 @@
 namespace {
 
 using namespace proa_test;
+
+// A filter that changes nothing.
+struct Passing final : proa::StreamFilter {
+  void on_received(proa::Buffer data) override { give(std::move(data)); }
+  void on_written(proa::Buffer data) override { send(std::move(data)); }
+};
 
 class StreamDriver final : public Driven<proa::StreamHandler> {
  public:
@@ -69,6 +77,7 @@ class StreamDriver final : public Driven<proa::StreamHandler> {
     if (verb == "set_read_timeout(0)") set_read_timeout(0s);
     if (verb == "set_idle_timeout(0)") set_idle_timeout(0s);
     if (verb == "set_watermarks()") set_watermarks({});
+    if (verb == "set_filter()") set_filter(std::make_unique<Passing>());
     if (!is_open() || closing()) return;
     if (!far_ && (connects || due == Heard{"on_open()"})) accept(world);
     if (!far_ || !far_->open()) return;

@@ -61,6 +61,7 @@ inline constexpr char server_states[] = R"(
 |---|---|---|---|---|---|---|
 | `listen()` | a handler | a handler | nothing | returns `closing` | returns `closing` | returns `closing` |
 | `set_limit()` raised | nothing | nothing | a handler | nothing | nothing | nothing |
+| `set_error_callback()` | nothing | nothing | nothing | nothing | nothing | nothing |
 | `drain()` | `drained` | a handler, `on_drain()`, `drained` | `on_drain()`, a handler, `on_drain()`, `drained` | `drained` | `drained` | nothing |
 )";
 
@@ -97,6 +98,7 @@ inline constexpr char stream_states[] = R"(
 | `set_read_timeout()`, `set_idle_timeout()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
 | `set_read_timeout(0)`, `set_idle_timeout(0)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | nothing | nothing |
 | `set_watermarks()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+| `set_filter()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
 )";
 
 }  // namespace proa_test

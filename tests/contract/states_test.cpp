@@ -265,6 +265,8 @@ class ServerDriver final : public Driver {
       if (!error) fill_backlog(world, server_.addresses().back(), 1);
     } else if (verb == "set_limit() raised") {
       server_.set_limit(10);
+    } else if (verb == "set_error_callback()") {
+      server_.set_error_callback([this](const Address&, std::error_code) { hear("an error"); });
     } else if (verb == "drain()") {
       if (state_ == "serving") fill_backlog(world, server_.addresses()[0], 1);
       server_.drain(1h, [this] { hear("drained"); });

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Each public method that belongs to the proactor's thread is tried on a foreign one: the table in
-tests/contract/foreign_threads_test.cpp against the headers. Argument: source root. Prints TAP."""
+"""Each public method that belongs to the proactor's thread is tried on a foreign one, and each verb of a
+handler has a row in its table of states: the table in tests/contract/foreign_threads_test.cpp and those in
+docs/STATES.md against the headers. Argument: source root. Prints TAP."""
 import pathlib
 import re
 import sys
@@ -27,6 +28,11 @@ exempt = {"Proactor::stop", "Proactor::post", "Proactor::system", "Proactor::cor
           "Proactor::create"}
 
 
+# What has no table of states in docs/STATES.md; and verbs that are as another one in every state.
+stateless = {"Proactor", "KeepAlive", "Handler", "WorkerPool"}
+as_another = {"StreamHandler::writev", "FileHandler::writev"}
+
+
 def public_methods(text, name):
     """Names of the public methods of a class that are not const, its own constructors aside."""
     body = re.search(r"^class " + name + r"\b[^;{]*\{(.*?)^\};", text, re.S | re.M)[1]
@@ -46,14 +52,30 @@ def public_methods(text, name):
         yield f"{name}::{method}"
 
 
+def verbs_with_rows():
+    """Those that the first column of a table names, below the handler that stands at its head."""
+    states = (root / "docs/STATES.md").read_text(encoding="utf-8")
+    for table in re.findall(r"(?:^\|.*\n)+", states, flags=re.M):
+        cells = [row.split("|")[1].strip() for row in table.splitlines()]
+        name = "ServerBase" if cells[0] == "Server" else cells[0]
+        yield from (f"{name}::{verb}" for cell in cells[1:] for verb in re.findall(r"`(\w+)\(", cell))
+
+
 test = (root / "tests/contract/foreign_threads_test.cpp").read_text(encoding="utf-8")
 tried = set(re.findall(r'^\s+\{"(\w+::~?\w+)", \[\]\(Cast', test, re.M))
-missing = []
+in_tables = set(verbs_with_rows()) | as_another
+untried, without_row = set(), set()
 for header, names in classes.items():
     text = (root / "include/proa" / header).read_text(encoding="utf-8")
     for name in names:
-        missing += [m for m in public_methods(text, name) if m not in tried and m not in exempt]
-for one in sorted(set(missing)):
+        methods = set(public_methods(text, name))
+        untried |= methods - tried - exempt
+        if name not in stateless:
+            without_row |= {m for m in methods if "~" not in m} - in_tables
+for one in sorted(untried):
     print(f"{one}() is not in the table of tests/contract/foreign_threads_test.cpp", file=sys.stderr)
-print(("not ok" if missing else "ok") + " 1 - style: every verb is tried on a foreign thread\n1..1")
-sys.exit(1 if missing else 0)
+for one in sorted(without_row):
+    print(f"{one}() has no row in docs/STATES.md", file=sys.stderr)
+print(("not ok" if untried else "ok") + " 1 - style: every verb is tried on a foreign thread")
+print(("not ok" if without_row else "ok") + " 2 - style: every verb has a row in its table of states\n1..2")
+sys.exit(1 if untried or without_row else 0)
