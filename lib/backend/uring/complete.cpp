@@ -44,7 +44,7 @@ Operation* UringBackend::complete(const Completion& completion) noexcept {
     case Opcode::recv_datagrams:
       return received_datagram(static_cast<RecvDatagrams&>(*operation), completion);
     case Opcode::accept:
-      return accepted(static_cast<Accept&>(*operation), completion);
+      return accepted(static_cast<Accept&>(*operation), completion.result);
     case Opcode::send:
       return sent(static_cast<Send&>(*operation), completion.result);
     case Opcode::connect:
@@ -160,32 +160,6 @@ Operation* UringBackend::received_buffers(RecvBuffers& recv,
   }
   BackendSide::finish(recv, result, true);
   return &recv;
-}
-
-Operation* UringBackend::accepted(Accept& accept, const Completion& completion) noexcept {
-  const long result = completion.result;
-  if (result < 0) {
-    if (completion.more()) return nullptr;
-    // The error belongs to one connection that died in the queue; the listener goes on accepting.
-    if (died_in_queue(accept.descriptor(), result) && !has(accept, ending)) {
-      ++counters_.retries;
-      start(accept);
-      return nullptr;
-    }
-    return go_on_or_end(accept, result);
-  }
-  accept.socket() = Socket(system_, {completion.result, accept.descriptor().kind});
-  if (!BackendSide::repeating(accept)) return end(accept, 0);
-  if (!completion.more()) {
-    if (has(accept, ending)) {
-      finish_later(accept);
-    } else {
-      if (ring_.features().multishot_accept) ++counters_.rearmed;
-      start(accept);
-    }
-  }
-  BackendSide::finish(accept, 0, true);
-  return &accept;
 }
 
 Operation* UringBackend::connected(Connect& connect, long result) noexcept {

@@ -64,7 +64,6 @@ const Row table[] = {
     {Sort::enter_flag, sys::uring_enter_no_iowait, release(6, 15), "NO_IOWAIT"},
 
     {Sort::op_flag, poll_multishot, release(5, 13), "multishot poll"},
-    {Sort::op_flag, accept_multishot, release(5, 19), "multishot accept"},
     {Sort::op_flag, poll_first, release(5, 19), "poll first"},
     {Sort::op_flag, recv_multishot, release(6, 0), "multishot receive"},
 };

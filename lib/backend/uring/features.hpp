@@ -28,7 +28,7 @@ enum class Sort : unsigned char {
   op_flag,     ///< an OpFlag: a flag of one opcode, which the kernel's probe does not report
 };
 
-enum OpFlag : unsigned { accept_multishot, recv_multishot, poll_first, poll_multishot };
+enum OpFlag : unsigned { recv_multishot, poll_first, poll_multishot };
 
 struct Row {
   Sort sort;
@@ -53,7 +53,6 @@ struct Features {
   Release release = lowest_release;  ///< the kernel's, or the allowed one if that is older
   unsigned setup_flags = 0;
   bool buffer_ring = false;
-  bool multishot_accept = false;
   bool multishot_recv = false;
   bool poll_first = false;
   bool multishot_poll = false;

@@ -112,9 +112,6 @@ io_uring_sqe* UringBackend::fill(Operation& operation) noexcept {
     case Opcode::accept: {
       io_uring_sqe* const sqe = ring_.take();
       io_uring_prep_accept(sqe, descriptor.number, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-      if (BackendSide::repeating(operation) && ring_.features().multishot_accept) {
-        sqe->ioprio |= IORING_ACCEPT_MULTISHOT;
-      }
       return sqe;
     }
     case Opcode::connect: {

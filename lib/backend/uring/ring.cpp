@@ -156,7 +156,6 @@ std::string Ring::ask(Release allowed) {
     ring_.features &= ~sys::uring_feature_no_iowait;
   }
   features_.no_iowait = (ring_.features & sys::uring_feature_no_iowait) != 0;
-  features_.multishot_accept = features_.release >= since(Sort::op_flag, accept_multishot);
   features_.multishot_recv = features_.release >= since(Sort::op_flag, recv_multishot);
   features_.poll_first = features_.release >= since(Sort::op_flag, poll_first);
   features_.multishot_poll = features_.release >= since(Sort::op_flag, poll_multishot);

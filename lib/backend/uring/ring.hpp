@@ -56,7 +56,7 @@ class Ring {
   /// Returns a place in the submission queue, or nullptr if the queue is full.
   io_uring_sqe* take() noexcept { return io_uring_get_sqe(&ring_); }
   unsigned unsubmitted() const noexcept { return io_uring_sq_ready(&ring_); }
-  bool ready() const noexcept { return io_uring_cq_ready(&ring_) != 0; }
+  unsigned ready() const noexcept { return io_uring_cq_ready(&ring_); }
   /// Whether the kernel holds completions for which the completion queue had no room.
   bool overflowed() const noexcept { return io_uring_cq_has_overflow(&ring_); }
 

@@ -109,7 +109,6 @@ std::vector<std::string> UringBackend::features() const {
   if (in_use.has(IORING_SETUP_DEFER_TASKRUN)) names.push_back("deferred task work");
   if (in_use.has(IORING_SETUP_COOP_TASKRUN)) names.push_back("cooperative task work");
   if (in_use.multishot_poll) names.push_back("multishot poll");
-  if (in_use.multishot_accept) names.push_back("multishot accept");
   if (in_use.multishot_recv) names.push_back("multishot receive");
   if (in_use.buffer_ring) names.push_back("buffer ring");
   if (in_use.file_opcodes != 0) names.push_back("files");
@@ -128,6 +127,9 @@ void UringBackend::submit(Operation& operation) noexcept {
   if (traits.works_on == Works::datagrams) return submit_datagrams(operation);
   if (operation.opcode() == Opcode::poll) open_helper(static_cast<Poll&>(operation));
   if (sends_file) set(operation, polling);  // polls until the socket has room, then a worker sends
+  if (operation.opcode() == Opcode::accept && waits(operation.descriptor())) {
+    set(operation, by_kernel);
+  }
   if (operation.opcode() == Opcode::recv_buffers) {
     if (from_ring(operation)) {
       buffers_in_use_ = true;
@@ -205,6 +207,8 @@ Step UringBackend::ask(std::size_t source) noexcept {
     }
     case reads:
       return readable_.empty() ? Step::nothing() : Step::work(read_listed());
+    case accepts:
+      return may_accept() ? Step::work(accept_waiting()) : Step::nothing();
     case starved:
       return may_serve() ? Step::work(serve_starved()) : Step::nothing();
     default: {
@@ -277,6 +281,7 @@ long UringBackend::enter(unsigned want, const timespec* timeout) noexcept {
   }
   if (ring_.unsubmitted() == 0) arena_.reset();
   for_disk_ = 0;
+  accepted_ = false;
   return result;
 }
 
@@ -286,7 +291,8 @@ void UringBackend::wait(TimePoint until) noexcept {
   feed();
 
   const Loop resting = notify_fd_ >= 0 ? Loop::asleep : Loop::busy;
-  if (!done_.empty() || !readable_.empty() || ring_.ready() || may_serve()) {
+  if (!done_.empty() || !readable_.empty() || !accepting_.empty() || ring_.ready() > 0 ||
+      may_serve()) {
     // The backend has work, so it does not sleep. It enters the kernel all the same, because under
     // DEFER_TASKRUN operations complete only in there (R8).
     enter(0, nullptr);

@@ -50,17 +50,18 @@ class UringBackend final : public Backend {
   // Operation::phase_ has the stage in its low bits and the flags above.
   enum Stage : std::uint8_t { outside, listed, at_kernel, finished, stage_mask = 3 };
   enum Flag : std::uint8_t {
-    polling = 4,    // the SQE at the kernel is a POLL_ADD that goes before the operation
-    delaying = 8,   // with `polling`: the SQE is a TIMEOUT instead
-    ending = 16,    // the core has called cancel()
-    again = 32,     // of Connect: connect(2) has been called before; of Poll: a multishot has ended
-    own_block = 8,  // of RecvBuffers: receives into a block of the pool, not into one of the ring
-    guarded = 32,   // of RecvBuffers: its guard is at the kernel
+    polling = 4,   // the SQE at the kernel is a POLL_ADD that goes before the operation
+    delaying = 8,  // with `polling`: the SQE is a TIMEOUT instead
+    ending = 16,   // the core has called cancel()
+    again = 32,    // of Connect: connect(2) has been called before; of Poll: a multishot has ended
+    by_kernel = 32,  // an Accept on a listener in blocking mode: only the kernel may try it
+    own_block = 8,   // of RecvBuffers: receives into a block of the pool, not into one of the ring
+    guarded = 32,    // of RecvBuffers: its guard is at the kernel
     out_of_memory = 64,  // with `finished`: it ends with ENOMEM, without this flag with ECANCELED
     settled = 128,       // it has its result already
   };
   // Where next() finds finished operations.
-  enum Source : std::size_t { completions, reads, starved, done, sources };
+  enum Source : std::size_t { completions, reads, accepts, starved, done, sources };
   enum class Loop : std::uint8_t { busy, asleep, woken };
 
   static std::uint8_t& phase(Operation& operation) noexcept {
@@ -139,6 +140,12 @@ class UringBackend final : public Backend {
   Operation* read_listed() noexcept;
   void send_datagrams(Operation& operation) noexcept;
 
+  // accept.cpp: SQEs and results of Accept.
+  static bool waits(Descriptor listener) noexcept;
+  bool may_accept() const noexcept;
+  Operation* accepted(Accept& accept, long result) noexcept;
+  Operation* accept_waiting() noexcept;
+
   // poll.cpp fills SQEs and reads CQEs for Poll.
   void open_helper(Poll& poll) noexcept;
   static void close_helper(Poll& poll) noexcept;
@@ -155,7 +162,6 @@ class UringBackend final : public Backend {
   Operation* go_on_or_end(Operation& operation, long result) noexcept;
   Operation* sent(Send& send, long result) noexcept;
   Operation* received_buffers(RecvBuffers& recv, const Completion& completion) noexcept;
-  Operation* accepted(Accept& accept, const Completion& completion) noexcept;
   Operation* connected(Connect& connect, long result) noexcept;
   void drop(const Completion& completion, unsigned kind) noexcept;
   void woken() noexcept;
@@ -191,7 +197,8 @@ class UringBackend final : public Backend {
   OperationList done_;       // finished; next() returns them
   // repeating polls of descriptors that are always ready; they wait for their cancel
   OperationList always_ready_;
-  OperationList readable_;  // receives of datagrams; next() goes on with them without the kernel
+  OperationList readable_;   // receives of datagrams; next() goes on with them without the kernel
+  OperationList accepting_;  // Accepts whose listener may have more connections
   Rotation<sources> rotation_;
 
   int wake_fd_ = -1;
@@ -199,6 +206,7 @@ class UringBackend final : public Backend {
   bool enabled_ = false;
   bool wake_armed_ = false;
   // set by the first receive; before that feed() puts no blocks into the ring
+  bool accepted_ = false;  // accept_waiting() was called since the last entry
   bool buffers_in_use_ = false;
 
   /// next() enters the kernel when so many direct transfers wait in the queue. If they waited for
