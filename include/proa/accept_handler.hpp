@@ -61,7 +61,8 @@ class AcceptHandler : public Handler {
 
   /// The gentle end: calls on_accept() for every connection that waits in the backlog, even if
   /// accepting was paused, then close(). Without descriptors or memory the handler waits for them
-  /// as always; close() ends it at once.
+  /// as always; close() ends it at once. A handler that on_error() told of an error of accept(2)
+  /// closes at once, because that call would fail again.
   void finish() noexcept;
 
  protected:
@@ -76,7 +77,8 @@ class AcceptHandler : public Handler {
   virtual void on_paused(std::error_code) {}
 
  private:
-  enum class Mode : std::uint8_t { accepting, paused, finishing };
+  // Failed: on_error() told why, and nothing but the end follows.
+  enum class Mode : std::uint8_t { accepting, paused, finishing, failed };
 
   Socket make(const Address& address, const ListenOptions& options, std::error_code& error);
   std::error_code cannot_listen() const noexcept;

@@ -120,7 +120,7 @@ void AcceptHandler::resume() noexcept {
 void AcceptHandler::finish() noexcept {
   start("finish");
   if (!is_open() || closing() || mode_ == Mode::finishing) return;
-  if (!descriptor().valid()) return close();
+  if (!descriptor().valid() || mode_ == Mode::failed) return close();
   mode_ = Mode::finishing;
   proactor().core().disarm(backoff_);
   proactor().cancel(accept_);
@@ -155,8 +155,10 @@ void AcceptHandler::accepted(Accept& request, const Result& result) {
 }
 
 void AcceptHandler::failed(std::error_code error) {
+  const bool finishing = mode_ == Mode::finishing;
+  mode_ = Mode::failed;
   on_error(error);
-  if (!accept_.pending()) unanswered();
+  finishing ? close() : unanswered();
 }
 
 // After finish(): accepts what waits in the backlog until it is empty, but no more connections than

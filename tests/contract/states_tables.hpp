@@ -34,13 +34,13 @@ inline constexpr char signal_states[] = R"(
 )";
 
 inline constexpr char accept_states[] = R"(
-| AcceptHandler | idle | listening | paused | finishing | closing | shut down |
-|---|---|---|---|---|---|---|
-| `listen()` | `on_accept()` | returns `device_or_resource_busy` | returns `device_or_resource_busy` | returns `device_or_resource_busy` | returns `closing` | returns `closing` |
-| `pause()` | nothing | nothing | nothing | nothing | nothing | nothing |
-| `resume()` | nothing | nothing | `on_accept()` | nothing | nothing | nothing |
-| `finish()` | `on_closed()` | `on_accept()`, `on_closed()` | `on_accept()`, `on_closed()` | nothing | nothing | nothing |
-| `close()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | nothing | nothing |
+| AcceptHandler | idle | listening | paused | finishing | failed | closing | shut down |
+|---|---|---|---|---|---|---|---|
+| `listen()` | `on_accept()` | returns `device_or_resource_busy` | returns `device_or_resource_busy` | returns `device_or_resource_busy` | returns `device_or_resource_busy` | returns `closing` | returns `closing` |
+| `pause()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+| `resume()` | nothing | nothing | `on_accept()` | nothing | nothing | nothing | nothing |
+| `finish()` | `on_closed()` | `on_accept()`, `on_closed()` | `on_accept()`, `on_closed()` | nothing | `on_closed()` | nothing | nothing |
+| `close()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | `on_closed()` | nothing | nothing |
 )";
 
 inline constexpr char datagram_states[] = R"(

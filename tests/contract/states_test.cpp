@@ -118,6 +118,7 @@ class AcceptDriver final : public Driven<proa::AcceptHandler> {
     REQUIRE(!listen(Address::loopback(0)));
     world.turn();
     if (state == "paused") pause();
+    if (state == "failed") return fail_to_accept(world);
     if (state == "finishing") {
       finish();
       due = {"on_closed()"};
@@ -145,6 +146,15 @@ class AcceptDriver final : public Driven<proa::AcceptHandler> {
 };
 
 TEST_CASE("each verb of a listener in each state does what its table says", "[R6][states]") {
+  // A socket that does not listen.
+  void fail_to_accept(World& world) {
+    std::error_code error;
+    REQUIRE(!listen(Socket::open(*world, Address::Family::ipv4, proa::Transport::stream, error)));
+    world.run_until("it has failed", [&] { return !heard.empty(); });
+    failed_ = true;
+  }
+
+  bool failed_ = false;
   check_states(accept_states, making<AcceptDriver>());
 }
 
