@@ -60,10 +60,12 @@ class DatagramHandler : public Handler {
   /// reuse_port, v6_only.
   std::error_code bind(Socket bound, const DatagramOptions& options = {});
   /// Makes a socket that sends to this peer and receives from it alone, bound to an address of the
-  /// system's choice; or, after bind(), connects the handler's socket. connect(2), which does not
-  /// wait for datagram sockets.
-  std::error_code connect(const Address& peer, const DatagramOptions& options = {},
-                          std::string* detail = nullptr);
+  /// system's choice; or, after bind(), connects the handler's socket, which keeps the options that
+  /// bind() was given: `options` has no effect then. connect(2), which does not wait for datagram
+  /// sockets. On failure the handler stays as it was; the errors are those of bind(), and of
+  /// connect(2).
+  [[nodiscard]] std::error_code connect(const Address& peer, const DatagramOptions& options = {},
+                                        std::string* detail = nullptr);
   /// The address to which the handler is bound, with the port that the system chose.
   Address address() const noexcept { return socket().local_address(); }
 

@@ -61,13 +61,15 @@ std::error_code DatagramHandler::connect(const Address& peer, const DatagramOpti
                                          std::string* detail) {
   check("connect");
   std::error_code error;
-  if (is_open() && !closing() && !connected_) {
+  if (!is_open() || closing() || connected_) {
+    error = open_with(peer, options, false);
+  } else if (!peer.is_set()) {
+    error = Error::bad_address;
+  } else {
     const long result = proactor().system().connect(descriptor(), peer);
     error = to_error_code(static_cast<int>(result));
     connected_ = !error;
     listen_for_errors();
-  } else {
-    error = open_with(peer, options, false);
   }
   describe(detail, "cannot connect to ", peer, options.coalesce, error);
   return error;

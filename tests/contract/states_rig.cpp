@@ -20,6 +20,7 @@ std::string name_of(const std::error_code& error) {
       {std::errc::no_such_file_or_directory, "no_such_file_or_directory"},
   };
   if (error == proa::Error::closing) return "closing";
+  if (error == proa::Error::bad_address) return "bad_address";
   if (error == std::errc::bad_file_descriptor) return "bad_file_descriptor";
   for (const auto& [condition, name] : names) {
     if (error == condition) return name;

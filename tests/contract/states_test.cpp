@@ -170,6 +170,7 @@ class DatagramDriver final : public Driven<proa::DatagramHandler> {
     if (state == "closing") {
       close();
       due = {"on_closed()"};
+    if (state == "receiving stopped") stop_receiving();
     }
   }
   void call(World&, const std::string& verb) override {
@@ -190,6 +191,8 @@ class DatagramDriver final : public Driven<proa::DatagramHandler> {
     } else if (verb == "stop_receiving()") {
       stop_receiving();
       if (was_open) stimulate();
+    } else if (verb == "connect() without an address") {
+      note_returned(connect(Address()));
     } else if (verb == "start_receiving()") {
       stop_receiving();
       start_receiving();
