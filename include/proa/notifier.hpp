@@ -15,6 +15,9 @@ class Notifier : public Handler {
   /// Opens the notifier, so that on_notify() can come, also for a notify() before this call. For
   /// the proactor's thread.
   void start() noexcept { Handler::start("start"); }
+  /// Ends it without on_closed(): the notifier is idle again, and forgets every notify() that
+  /// on_notify() has not told. No effect on one that closes. For the proactor's thread.
+  void stop() noexcept;
   /// For any thread, also in a signal handler (signal-safety(7)): takes no lock, allocates nothing,
   /// and makes at most one write(2), or kevent(2) with kqueue.
   void notify() noexcept;

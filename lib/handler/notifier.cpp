@@ -16,6 +16,11 @@ Notifier::~Notifier() {
   proactor().core().collect_notified();
 }
 
+void Notifier::stop() noexcept {
+  if (!proactor().core().inherited()) check("stop");
+  if (is_open() && !closing()) rest();
+}
+
 void Notifier::notify() noexcept {
   if (!notified_.exchange(true, std::memory_order_acq_rel)) proactor().core().notified(*this);
 }

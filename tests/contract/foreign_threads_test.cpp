@@ -242,6 +242,7 @@ const Verb verbs[] = {
     {"Notifier::start", [](Cast& c) { c.bell.start(); }, "Notifier", bell},
     {"SignalHandler::start", [](Cast& c) { (void)c.signals.start(10); }, "SignalHandler", signals},
     {"SignalHandler::stop", [](Cast& c) { c.signals.stop(); }, "SignalHandler", signals},
+    {"Notifier::stop", [](Cast& c) { c.bell.stop(); }, "Notifier", bell},
 
     {"ServerBase::listen", [](Cast& c) { (void)c.server.listen("127.0.0.1:0"); }, "Server",
      &of_nothing},

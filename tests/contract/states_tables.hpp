@@ -21,6 +21,8 @@ inline constexpr char notifier_states[] = R"(
 | `start()` | nothing | nothing | nothing | nothing |
 | `notify()` | nothing | `on_notify()` | nothing | nothing |
 | `notify()` before `start()` | `on_notify()` | `on_notify()` | nothing | nothing |
+| `stop()` | nothing | nothing | nothing | nothing |
+| `notify()` before `stop()` | nothing | nothing | nothing | nothing |
 | `close()` | `on_closed()` | `on_closed()` | nothing | nothing |
 )";
 

@@ -64,6 +64,8 @@ class NotifierDriver final : public Driven<proa::Notifier> {
     if (verb == "notify() before start()") world.turn();
     if (verb.find("start()") != std::string::npos) start();
     if (verb == "close()") close();
+    if (verb == "stop()") stop();
+    if (verb == "notify() before stop()") stop();
   }
 
  private:
