@@ -130,7 +130,9 @@ class FileCall : public Operation {
  protected:
   explicit FileCall(FileVerb verb) noexcept
       : Operation(Opcode::file_call, Direction::none), verb_(verb) {}
-  ~FileCall() = default;
+  ~FileCall() {
+    if (pending()) abandon();  // while the verb is known, for the message
+  }
 
   void prepare_file(Descriptor file, std::uint64_t offset = 0, std::uint64_t length = 0) noexcept;
   void prepare_path(Descriptor at, const char* path, std::size_t size) noexcept;

@@ -117,7 +117,9 @@ class Handler {
   [[noreturn]] void misused(const char* how) const noexcept;
   [[noreturn]] void clashes(const Handler& other) const noexcept;
   // Called by the destructor of a handler that is not idle: misuse, except in a child of fork(2).
-  void destroyed(const char* how) noexcept;
+  void destroyed(const char* how =
+                     "destroyed before on_closed(): close() it and run the loop "
+                     "until then, or call Proactor::shutdown() first") noexcept;
   // Called in a child of fork(2): makes the handler idle, without a callback, and without a call
   // that the parent could notice.
   void disown() noexcept;

@@ -66,6 +66,7 @@ class Operation {
   ~Operation() {
     if (pending()) abandon();
   }
+  void abandon() const noexcept;
 
   void set_descriptor(Descriptor descriptor) noexcept {
     descriptor_ = descriptor.number;
@@ -94,7 +95,6 @@ class Operation {
   using Deliver = void (*)(Operation&, const Result&);
   static constexpr std::uint32_t no_index = 0xffffffff;
 
-  void abandon() const noexcept;
   [[noreturn]] void busy(const char* verb) const noexcept;
 
   ListHook hook_;

@@ -41,7 +41,7 @@ void describe(std::string* detail, const Address& address, const std::error_code
 }  // namespace
 
 AcceptHandler::~AcceptHandler() {
-  if (is_open()) destroyed("destroyed before on_closed()");
+  if (is_open()) destroyed();
 }
 
 std::error_code AcceptHandler::cannot_listen() const noexcept {

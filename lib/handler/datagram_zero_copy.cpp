@@ -21,7 +21,7 @@ constexpr Duration longest_wait = std::chrono::seconds(1);
 DatagramHandler::DatagramHandler(Proactor& proactor) noexcept : Handler(proactor, Kind::datagram) {}
 
 DatagramHandler::~DatagramHandler() {
-  if (is_open()) destroyed("destroyed before on_closed()");
+  if (is_open()) destroyed();
 }
 
 void DatagramHandler::begin_zero_copy(std::size_t from) noexcept {

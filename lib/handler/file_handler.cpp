@@ -44,7 +44,7 @@ FileHandler::~FileHandler() {
     rest();
   }
   // Reported here, because the destructor of a pending request could only name the request.
-  if (state_ != State::idle) destroyed("destroyed before on_closed()");
+  if (state_ != State::idle) destroyed();
 }
 
 void FileHandler::on_read(Buffer&) {}

@@ -20,7 +20,7 @@ Handler::Handler(Proactor& proactor, Kind kind, Socket socket) noexcept
     : proactor_(proactor), socket_(std::move(socket)), kind_(kind) {}
 
 Handler::~Handler() {
-  if (state_ != State::idle) destroyed("destroyed before on_closed()");
+  if (state_ != State::idle) destroyed();
   // A handler at rest is in its server's list, and after on_closed() notices may still wait for an
   // idle handler. Both lists belong to the thread of the proactor, until that has shut down.
   const bool noticed = NoticeHook::hook(*this).linked();

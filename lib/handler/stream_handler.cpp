@@ -39,7 +39,7 @@ StreamHandler::~StreamHandler() {
     rest();
   }
   // Reported here, because the destructor of a pending request could only name the request.
-  if (state_ != State::idle) destroyed("destroyed before on_closed()");
+  if (state_ != State::idle) destroyed();
 }
 
 void StreamHandler::connect(const Address& address, TimePoint deadline) noexcept {

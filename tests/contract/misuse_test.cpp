@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <memory>
 #include <new>
 #include <optional>
+#include <proa/file_requests.hpp>
 #include <proa/misuse.hpp>
 #include <proa/notifier.hpp>
 #include <proa/server.hpp>
@@ -105,6 +107,24 @@ TEST_CASE("a pending request destroyed", "[R6]") {
   CHECK_SAYS(message, "destroyed while it was pending");
 }
 
+TEST_CASE("misuse of a request on a file names what it does", "[R3][R6]") {
+  struct Cutting {
+    void done(const proa::Result&) {}
+    proa::On<proa::Truncate, &Cutting::done> request{*this};
+  };
+  const bool destroyed = GENERATE(true, false);
+  const std::string message = message_of([&] {
+    auto proactor = make_proactor();
+    auto cutting = std::make_unique<Cutting>();
+    cutting->request.prepare(proa::Descriptor{0, proa::DescriptorKind::file}, 0);
+    if (proactor->submit(cutting->request)) return;
+    destroyed ? cutting.reset()
+              : cutting->request.prepare(proa::Descriptor{0, proa::DescriptorKind::file}, 1);
+  });
+  CHECK_SAYS(message, "Truncate 0x");
+  CHECK_SAYS(message, destroyed ? "destroyed while it was pending" : "prepare while it was");
+}
+
 TEST_CASE("a request without a callback", "[R2]") {
   const std::string message = message_of([] {
     auto proactor = make_proactor();
@@ -128,6 +148,7 @@ TEST_CASE("a live handler destroyed", "[R6]") {
   });
   CHECK_SAYS(opened, "Notifier 0x");
   CHECK_SAYS(opened, "destroyed before on_closed()");
+  CHECK_SAYS(opened, "Proactor::shutdown() first");
   const std::string closing = message_of([] {
     auto proactor = make_proactor();
     Bell bell(*proactor);
