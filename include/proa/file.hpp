@@ -11,7 +11,7 @@ namespace proa {
 
 class Proactor;
 
-/// How a file is opened; combine with |. The library always sets O_CLOEXEC. open(2).
+/// How a file is opened; combine with | and &. The library always sets O_CLOEXEC. open(2).
 enum class OpenFlags : unsigned {
   read = 1,
   write = 2,
@@ -27,6 +27,11 @@ enum class OpenFlags : unsigned {
 constexpr OpenFlags operator|(OpenFlags a, OpenFlags b) noexcept {
   return static_cast<OpenFlags>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
 }
+constexpr OpenFlags operator&(OpenFlags a, OpenFlags b) noexcept {
+  return static_cast<OpenFlags>(static_cast<unsigned>(a) & static_cast<unsigned>(b));
+}
+constexpr OpenFlags& operator|=(OpenFlags& a, OpenFlags b) noexcept { return a = a | b; }
+constexpr OpenFlags& operator&=(OpenFlags& a, OpenFlags b) noexcept { return a = a & b; }
 constexpr bool has(OpenFlags flags, OpenFlags flag) noexcept {
   return (static_cast<unsigned>(flags) & static_cast<unsigned>(flag)) != 0;
 }

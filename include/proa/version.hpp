@@ -1,6 +1,10 @@
 #pragma once
 
-// The version of the linked library.
+// The version of these headers, for #if, and that of the linked library.
+
+#define PROA_VERSION_MAJOR 0
+#define PROA_VERSION_MINOR 1
+#define PROA_VERSION_PATCH 0
 
 namespace proa {
 
