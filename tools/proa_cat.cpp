@@ -131,8 +131,9 @@ class Cat {
     std::string detail;
     if (listener_.listen(address, {}, &detail)) tool::die(detail);
     path_.emplace(listener_.address());
-    interrupt_.start(SIGINT);
-    interrupt_.start(SIGTERM);
+    for (const int signal : {SIGINT, SIGTERM}) {
+      if (interrupt_.start(signal, &detail)) tool::die(detail);
+    }
     std::fprintf(stderr, "listening on %s (%s)\n", listener_.address().to_string().c_str(),
                  proactor_.backend().name.c_str());
   }

@@ -41,13 +41,13 @@ class AcceptHandler : public Handler {
   ///
   /// A UNIX path that exists is in use, even if nobody listens there any more. The program removes
   /// it, before or after, because only the program knows whose path it is.
-  std::error_code listen(const Address& address, const ListenOptions& options = {},
-                         std::string* detail = nullptr);
+  [[nodiscard]] std::error_code listen(const Address& address, const ListenOptions& options = {},
+                                       std::string* detail = nullptr);
   /// The same with a socket that listens already, whose options stay as they are (Socket::adopt():
   /// socket activation, a listener of the parent process). On failure the socket is closed. Errors:
   /// errc::bad_file_descriptor if the socket is invalid, errc::device_or_resource_busy,
   /// Error::closing. If the socket does not listen, on_error() tells what accept(2) says.
-  std::error_code listen(Socket listening) noexcept;
+  [[nodiscard]] std::error_code listen(Socket listening) noexcept;
   /// The address on which the handler listens, with the port that the system chose if port 0 was
   /// given; unset if the handler does not listen.
   Address address() const noexcept { return socket().local_address(); }

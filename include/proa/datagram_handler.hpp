@@ -53,12 +53,12 @@ class DatagramHandler : public Handler {
   /// handler stays as it was, and `*detail`, if given, receives a sentence that names the address.
   /// Errors: those of socket(2) and bind(2), Error::bad_address, errc::device_or_resource_busy if
   /// the handler is open already, Error::closing if it closes, or the proactor was shut down.
-  std::error_code bind(const Address& address, const DatagramOptions& options = {},
-                       std::string* detail = nullptr);
+  [[nodiscard]] std::error_code bind(const Address& address, const DatagramOptions& options = {},
+                                     std::string* detail = nullptr);
   /// The same with a socket that is bound already (Socket::adopt()), or connected; on failure the
   /// socket is closed. The options that must be set before bind(2) are ignored: reuse_address,
   /// reuse_port, v6_only.
-  std::error_code bind(Socket bound, const DatagramOptions& options = {});
+  [[nodiscard]] std::error_code bind(Socket bound, const DatagramOptions& options = {});
   /// Makes a socket that sends to this peer and receives from it alone, bound to an address of the
   /// system's choice; or, after bind(), connects the handler's socket, which keeps the options that
   /// bind() was given: `options` has no effect then. connect(2), which does not wait for datagram
@@ -94,13 +94,14 @@ class DatagramHandler : public Handler {
   /// Joins or leaves a multicast group, on an interface (if_nametoindex(3)) or on one of the
   /// system's choice; with a source, for the datagrams of that source alone. Errors are those of
   /// setsockopt(2) (ip(7), MCAST_JOIN_GROUP), and Error::closing while the handler closes.
-  std::error_code join(const Address& group, std::uint32_t interface = 0,
-                       const Address& source = {}) noexcept;
-  std::error_code leave(const Address& group, std::uint32_t interface = 0,
-                        const Address& source = {}) noexcept;
+  [[nodiscard]] std::error_code join(const Address& group, std::uint32_t interface = 0,
+                                     const Address& source = {}) noexcept;
+  [[nodiscard]] std::error_code leave(const Address& group, std::uint32_t interface = 0,
+                                      const Address& source = {}) noexcept;
   /// For datagrams that are sent to groups: the interface, how many routers they may pass, and
   /// whether this machine gets them too. Error::closing while the handler closes.
-  std::error_code set_multicast(std::uint32_t interface, int hops, bool loop) noexcept;
+  [[nodiscard]] std::error_code set_multicast(std::uint32_t interface, int hops,
+                                              bool loop) noexcept;
   /// The size of the largest datagram, IP header included, that reaches the peer whole, as far as
   /// the system knows; 0 on an unconnected socket.
   int path_mtu() const noexcept;

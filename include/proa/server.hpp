@@ -35,10 +35,10 @@ class ServerBase {
   /// "unix:/run/echo.sock", "unix:@name"). On failure `*detail`, if asked for, is a sentence that
   /// names it. Errors: those of Address::parse() and AcceptHandler::listen(); Error::closing once
   /// drain() was called.
-  std::error_code listen(std::string_view address, std::string* detail = nullptr,
-                         const ListenOptions& options = {});
+  [[nodiscard]] std::error_code listen(std::string_view address, std::string* detail = nullptr,
+                                       const ListenOptions& options = {});
   /// The same with a socket that listens already (AcceptHandler::listen(Socket)).
-  std::error_code listen(Socket listening);
+  [[nodiscard]] std::error_code listen(Socket listening);
   /// Where it listens, with the ports that the system chose.
   std::vector<Address> addresses() const;
 

@@ -31,7 +31,7 @@ class SignalHandler : public Notifier {
   /// SIGBUS, SIGFPE and SIGILL, which the faulting instruction would raise for ever. Also
   /// errc::not_enough_memory, and Error::closing while the handler closes or if the proactor was
   /// shut down.
-  std::error_code start(int signal, std::string* detail = nullptr) noexcept;
+  [[nodiscard]] std::error_code start(int signal, std::string* detail = nullptr) noexcept;
   /// Stops listening to all signals; signals that were not told yet are dropped. No effect on a
   /// handler that closes.
   void stop() noexcept;

@@ -35,9 +35,9 @@ class Socket : public OwnedDescriptor {
   /// errc::bad_file_descriptor if the descriptor is not open.
   static Socket borrow(Proactor& proactor, int number, std::error_code& error) noexcept;
 
-  std::error_code bind(const Address& address) noexcept;
+  [[nodiscard]] std::error_code bind(const Address& address) noexcept;
   /// `backlog` of 0 asks for the system's maximum (listen(2)).
-  std::error_code listen(int backlog = 0) noexcept;
+  [[nodiscard]] std::error_code listen(int backlog = 0) noexcept;
   std::error_code shutdown(ShutdownSide side) noexcept;
   std::error_code set_option(SocketOption option, int value) noexcept;
   std::error_code get_option(SocketOption option, int& value) const noexcept;
