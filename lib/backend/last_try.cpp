@@ -59,6 +59,11 @@ long connect_result(Connect& connect, System& system) noexcept {
 }  // namespace
 
 bool may_go_on(const Operation& operation, System& system) noexcept {
+  // An earlier call has received these already.
+  if (operation.opcode() == Opcode::recv_datagrams &&
+      static_cast<const RecvDatagrams&>(operation).has_queued()) {
+    return true;
+  }
   return operation.direction() == Direction::in ? system.readable(operation.descriptor())
                                                 : system.writable(operation.descriptor());
 }

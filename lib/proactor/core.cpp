@@ -244,20 +244,31 @@ void Core::end(Operation& operation, Reason reason) noexcept {
 bool Core::keeps_its_place(Operation& operation) noexcept {
   if (operation.state_ != State::waiting) return false;
   const bool again = operation.reason_ == Reason::deadline;
+  if (operation.reason_ != Reason::none && !again) return false;  // something else came first
   if (again && operation.direction_ == Direction::out) return false;
   if (!may_go_on(operation, system())) return false;
   operation.reason_ = Reason::deadline;
   return timers_.add(operation, operation.timer_, after(now_, place_kept));
 }
 
-// It ends by its deadline, before which comes what the kernel has by now (R7). A repeating
-// operation has as many results more as a round delivers at most; its slot, which the backend is
-// done with, counts them.
-bool Core::tried_at_last(Operation& operation) noexcept {
+// Nobody is left to take what the operation brings.
+bool Core::is_over(const Operation& operation) noexcept {
+  if (shut_down_ || operation.reason_ == Reason::close) return true;
+  const Channel* const channel = channels_.find(operation.descriptor_);
+  return channel && channel->closing;
+}
+
+// An operation that ends by its deadline is tried once more before that is told, but not if
+// nobody is left, nor if it waits: those in front come first (R5).
+bool Core::has_last_try(const Operation& operation) noexcept {
   if (!not_done(operation.error_)) return false;
-  if (operation.direction_ == Direction::none) return false;
-  // Not if it waits: those in front come first (R5).
-  if (channels_.find(operation.descriptor_)->active[side(operation)] != &operation) return false;
+  if (operation.direction_ == Direction::none || is_over(operation)) return false;
+  return channels_.find(operation.descriptor_)->active[side(operation)] == &operation;
+}
+
+// What the kernel has by now comes before the deadline (R7). A repeating operation has as many
+// results more as a round delivers at most; its slot, which the backend is done with, counts them.
+bool Core::tried_at_last(Operation& operation) noexcept {
   if (operation.state_ != State::finished) operation.slot_ = Operation::no_index;
   if (++operation.slot_ >= options_.round_budget) return false;
   return last_try(operation, system(), *pool_);
@@ -295,21 +306,21 @@ void Core::retire(Operation& operation) noexcept {
 }
 
 void Core::deliver(Operation& operation) {
-  const bool at_last = operation.reason_ == Reason::deadline && tried_at_last(operation);
+  const bool at_last =
+      operation.reason_ == Reason::deadline && has_last_try(operation) && tried_at_last(operation);
   const bool more = operation.more_;
   Result result;
   result.bytes = operation.bytes_;
   const OperationTraits& traits = traits_of(operation);
-  const bool over = operation.reason_ == Reason::close || shut_down_;
   const bool owns = traits.brings == Brings::socket || opens(operation);
-  if (operation.error_ == 0 && owns && over) {
+  if (operation.error_ == 0 && owns && is_over(operation)) {
     // Accepted or opened after all, but nobody is left to serve it (R4).
     discard(operation);
     if (more) return;
     operation.error_ = -ECANCELED;
   }
   // A CloseFile that was not begun still has its file, except at the end of all.
-  if (closes(operation) && operation.error_ != 0 && over) {
+  if (closes(operation) && operation.error_ != 0 && is_over(operation)) {
     static_cast<CloseFile&>(operation).file().close();
   }
   if (operation.error_ != 0) {
@@ -400,7 +411,7 @@ void Core::end_all(Channel& channel) noexcept {
   for (std::size_t i = 0; i < 2; ++i) {
     OperationList& waiting = channel.waiting[i];
     for (Operation* one = waiting.front(); one; one = waiting.after(*one)) {
-      one->reason_ = Reason::close;
+      if (one->reason_ == Reason::none) one->reason_ = Reason::close;
     }
     if (channel.active[i]) end(*channel.active[i], Reason::close);
   }

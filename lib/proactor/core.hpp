@@ -180,6 +180,8 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   bool misaligned(Operation& operation) noexcept;
   void end(Operation& operation, Operation::Reason reason) noexcept;
   bool keeps_its_place(Operation& operation) noexcept;
+  bool is_over(const Operation& operation) noexcept;
+  bool has_last_try(const Operation& operation) noexcept;
   bool tried_at_last(Operation& operation) noexcept;
   void take(Operation& operation) noexcept override;
   void leaving(Descriptor descriptor) noexcept final;

@@ -1,0 +1,148 @@
+// The last try of a request whose deadline has come, and what else ends it in the same round. A
+// timer that has the same deadline, and fires just before, makes everything happen at once.
+#include <sys/socket.h>
+
+#include <proa/datagram.hpp>
+#include <proa/stream_handler.hpp>
+
+#include "raw.hpp"
+#include "support/world.hpp"
+
+namespace {
+
+using namespace proa_test;
+using proa::Error;
+
+// The user's requests on its descriptor are what is tested, and it does nothing itself.
+struct Owner : proa::StreamHandler {
+  using StreamHandler::StreamHandler;
+  void on_read(proa::Buffer&) override {}
+  void on_error(std::error_code) override {}
+  void on_closed() override { closed = true; }
+  bool closed = false;
+};
+
+void connect(World& world, const proa::Address& address, int times) {
+  for (int i = 0; i < times; ++i) {
+    std::error_code error;
+    proa::Socket& socket = world.own(
+        proa::Socket::open(*world, proa::Address::Family::ipv4, proa::Transport::stream, error));
+    REQUIRE(!error);
+    const long result = world.system().connect(socket.descriptor(), address);
+    REQUIRE((result == 0 || result == -EINPROGRESS));
+  }
+}
+
+TEST_CASE("an accept whose deadline has come ends when the proactor shuts down", "[R2][R4][R7]") {
+  Timing alarm;
+  Accepting accept(true);
+  accept.then = [&] { accept.request.socket().close(); };
+  World world;
+  const proa::Socket& listener = world.listen();
+  alarm.then = [&] {
+    connect(world, listener.local_address(), 3);
+    REQUIRE(world->post([&] { world->stop(); }));
+  };
+  const proa::TimePoint deadline = world.in(5ms);
+  world.submit(alarm.request, deadline);
+  accept.request.prepare(listener.descriptor());
+  world.submit(accept.request, deadline);
+  world->run();
+  CHECK(alarm.done());
+  CHECK(world->shutdown(5s) == 0);
+  CHECK(accept.done());
+  CHECK(accept.error() == Error::deadline);
+}
+
+TEST_CASE("behind close() no connection is delivered, whatever ended the accept first",
+          "[R4][R6]") {
+  const bool repeating = GENERATE(false, true);
+  const bool cancelled = GENERATE(false, true);
+  Timing alarm;
+  Accepting accept(repeating);
+  std::unique_ptr<Owner> owner;
+  bool closing = false;
+  int delivered = 0;
+  accept.then = [&] {
+    delivered += closing && accept.request.socket().valid();
+    accept.request.socket().close();
+  };
+  World world;
+  proa::Socket& listener = world.listen();
+  const proa::Address address = listener.local_address();
+  owner = std::make_unique<Owner>(*world, std::move(listener));
+  alarm.then = [&] {
+    connect(world, address, 3);
+    if (cancelled) world->cancel(accept.request);
+    REQUIRE(world->post([&] {
+      closing = true;
+      owner->close();
+    }));
+  };
+  const proa::TimePoint deadline = world.in(5ms);
+  world.submit(alarm.request, deadline);
+  accept.request.prepare(owner->descriptor());
+  world.submit(accept.request, cancelled ? proa::never : deadline);
+  world.run_until("it is closed", [&] { return owner->closed; });
+  CHECK(accept.done());
+  CHECK(delivered == 0);
+  const bool named = cancelled ? accept.error() == std::errc::operation_canceled
+                               : accept.error() == Error::deadline;
+  CHECK(named);
+}
+
+TEST_CASE("the first of close and deadline names the error of a request that waits", "[R4]") {
+  const bool closed_first = GENERATE(false, true);
+  Timing alarm;
+  Read first(1);
+  Read second(8);
+  std::unique_ptr<Owner> owner;
+  World world;
+  const Connection line = world.pair(Link::abstract);
+  owner = std::make_unique<Owner>(*world, std::move(line.near));
+  alarm.then = [&] {
+    line.far.send("abc");
+    line.far.turn();
+    if (closed_first) return owner->close();
+    REQUIRE(world->post([&] { owner->close(); }));
+  };
+  const proa::TimePoint deadline = world.in(5ms);
+  world.submit(alarm.request, deadline);
+  world.submit(first.from(owner->descriptor()));
+  world.submit(second.from(owner->descriptor()), deadline);
+  world.run_until("it is closed", [&] { return owner->closed; });
+  CHECK(first.done());
+  REQUIRE(second.done());
+  const bool named = closed_first ? second.error() == std::errc::operation_canceled
+                                  : second.error() == Error::deadline;
+  CHECK(named);
+  CHECK(second.bytes() == 0);
+}
+
+TEST_CASE("datagrams that came before the deadline are told before it", "[R7]") {
+  constexpr std::size_t number = 10;
+  Timing alarm;
+  Recording<proa::RecvDatagrams> receive;
+  std::size_t told = 0;
+  receive.then = [&] { told += !receive.error(); };
+  World world;
+  int both[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, both) == 0);
+  const Raw far(both[1]);
+  std::error_code error;
+  const proa::Socket& near = world.own(proa::Socket::adopt(*world, both[0], error));
+  REQUIRE(!error);
+  alarm.then = [&] {
+    for (std::size_t i = 0; i < number; ++i) far.write("d");
+  };
+  const proa::TimePoint deadline = world.in(5ms);
+  world.submit(alarm.request, deadline);
+  receive.request.prepare(near.descriptor());
+  world.submit(receive.request, deadline);
+  world.run_until("it ended", [&] { return receive.done(); });
+  CHECK(receive.error() == Error::deadline);
+  CHECK(told == number);
+  CHECK(!receive.request.take_queued());
+}
+
+}  // namespace
