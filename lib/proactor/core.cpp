@@ -306,8 +306,14 @@ void Core::retire(Operation& operation) noexcept {
 }
 
 void Core::deliver(Operation& operation) {
-  const bool at_last =
-      operation.reason_ == Reason::deadline && has_last_try(operation) && tried_at_last(operation);
+  bool at_last = false;
+  if (operation.reason_ == Reason::deadline && has_last_try(operation)) {
+    if (operation.opcode_ == Opcode::send_file) {
+      if (passed_at_last(operation)) return;  // the worker's result is delivered
+    } else {
+      at_last = tried_at_last(operation);
+    }
+  }
   const bool more = operation.more_;
   Result result;
   result.bytes = operation.bytes_;

@@ -183,6 +183,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   bool is_over(const Operation& operation) noexcept;
   bool has_last_try(const Operation& operation) noexcept;
   bool tried_at_last(Operation& operation) noexcept;
+  bool passed_at_last(Operation& operation) noexcept;
   void take(Operation& operation) noexcept override;
   void leaving(Descriptor descriptor) noexcept final;
   Workers& workers_of(Operation& operation) noexcept;

@@ -7,6 +7,7 @@
 #include <proa/file_requests.hpp>
 #include <proa/work.hpp>
 
+#include "backend/last_try.hpp"
 #include "base/misuse.hpp"
 #include "file/file_calls.hpp"
 #include "proactor/core.hpp"
@@ -66,6 +67,19 @@ void Core::take(Operation& operation) noexcept {
   if (!files_.ready()) return finish(operation, options_.workers == 0 ? -EOPNOTSUPP : -EAGAIN);
   operation.at_workers_ = true;
   files_.submit(operation);
+}
+
+// The last try of a SendFile (R7) is a worker's share, because sendfile(2) may wait for a disk. Its
+// slot, which the backend is done with, says that a worker has had it.
+bool Core::passed_at_last(Operation& operation) noexcept {
+  constexpr std::uint32_t had_last_try = Operation::no_index - 1;
+  if (operation.slot_ == had_last_try || !files_.ready()) return false;
+  if (!may_go_on(operation, system())) return false;
+  operation.slot_ = had_last_try;
+  operation.state_ = State::submitted;
+  operation.at_workers_ = true;
+  files_.submit(operation);
+  return true;
 }
 
 // Takes back what no worker has begun: close() and shutdown() do not wait for it.

@@ -5,7 +5,9 @@
 #include <proa/datagram.hpp>
 #include <proa/stream_handler.hpp>
 
+#include "file_rig.hpp"
 #include "raw.hpp"
+#include "support/patterns.hpp"
 #include "support/world.hpp"
 
 namespace {
@@ -143,6 +145,53 @@ TEST_CASE("datagrams that came before the deadline are told before it", "[R7]") 
   CHECK(receive.error() == Error::deadline);
   CHECK(told == number);
   CHECK(!receive.request.take_queued());
+}
+
+TEST_CASE("a SendFile goes out for which there was room by its deadline", "[file][R4][R7]") {
+  // What the loop finds first, and what follows a share that went out.
+  const std::size_t size = GENERATE(std::size_t{8}, std::size_t{100000});
+  const Folder folder;
+  folder.file("a", pattern(1, size));
+  Timing alarm;
+  Recording<proa::SendFile> send;
+  World world;
+  const proa::File file = open_file(world, folder.path("a"), proa::OpenFlags::read);
+  const Connection line = world.pair(Link::abstract);
+  std::size_t full = 0;
+  const std::string bytes = pattern(3, 1000);
+  for (long sent = 1; sent > 0; full += static_cast<std::size_t>(sent > 0 ? sent : 0)) {
+    sent = world.system().send(line.descriptor(), {bytes.data(), bytes.size()});
+  }
+  line.far.read(false);
+  alarm.then = [&] {
+    line.far.read(true);
+    while (line.far.received_bytes() < full) line.far.turn();
+  };
+  const proa::TimePoint deadline = world.in(20ms);
+  world.submit(alarm.request, deadline);
+  send.request.prepare(line.descriptor(), file.descriptor(), 0, size);
+  world.submit(send.request, deadline);
+  world.run_until("it completed", [&] { return send.done(); });
+  CHECK(!send.error());
+  CHECK(send.bytes() == size);
+}
+
+TEST_CASE("a SendFile that finds no room ends by its deadline", "[file][R7]") {
+  const Folder folder;
+  folder.file("a", "the last");
+  Recording<proa::SendFile> send;
+  World world;
+  const proa::File file = open_file(world, folder.path("a"), proa::OpenFlags::read);
+  const Connection line = world.pair(Link::abstract);
+  const std::string bytes = pattern(3, 1000);
+  while (world.system().send(line.descriptor(), {bytes.data(), bytes.size()}) > 0) {
+  }
+  line.far.read(false);
+  send.request.prepare(line.descriptor(), file.descriptor(), 0, 8);
+  world.submit(send.request, world.in(5ms));
+  world.run_until("it ended", [&] { return send.done(); });
+  CHECK(send.error() == Error::deadline);
+  CHECK(send.bytes() == 0);
 }
 
 }  // namespace
