@@ -36,6 +36,9 @@ class BufferRing {
   /// Takes blocks from the pool and adds them to the ring, until the ring has as many as it should
   /// have or the pool has none.
   void refill() noexcept;
+  /// How many blocks the ring has, and those among them that the kernel has filled, but not yet
+  /// told of.
+  unsigned blocks() const noexcept { return in_ring_; }
   /// The kernel found no block in the ring: the next refill() doubles the number of blocks that the
   /// ring should have.
   void grow() noexcept { wanting_ = true; }

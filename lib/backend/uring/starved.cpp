@@ -4,6 +4,8 @@
 // has had a block polls its socket before it joins the end of the line. So the number of restarts
 // depends on how many blocks came back, not on how many receives wait. Upholds R8 (first come,
 // first served) and R11 (an empty pool is not an error).
+#include <utility>
+
 #include "backend/uring/uring_backend.hpp"
 
 namespace proa::uring {
@@ -15,6 +17,27 @@ void UringBackend::starve(Operation& operation) noexcept {
     static_cast<RecvDatagrams&>(operation).set_batch(1);
   }
   list(operation, starved_);
+}
+
+// The last blocks of the pool may have gone into the ring while the kernel's word that it was empty
+// was still on its way: then receives wait in the line for blocks that lie in the ring for nobody.
+// Starts as many of them from the ring as it has blocks, once per entry into the kernel.
+void UringBackend::draw_from_ring() noexcept {
+  drew_ = false;
+  if (starved_.empty() || buffers_.blocks() == 0 || source_.available()) return;
+  unsigned left = buffers_.blocks();
+  for (Operation* one = starved_.front(); one && left > 0;) {
+    Operation& operation = *std::exchange(one, starved_.after(*one));
+    // the others have no receive that takes a block of the ring
+    const bool datagrams = operation.opcode() == Opcode::recv_datagrams;
+    if (datagrams ? !ring_.features().multishot_recv : !from_ring(operation)) continue;
+    OperationList::remove(operation);
+    set_stage(operation, outside);
+    ++counters_.rearmed;
+    --left;
+    drew_ = true;
+    start(operation);
+  }
 }
 
 Operation* UringBackend::serve_starved() noexcept {

@@ -288,11 +288,12 @@ long UringBackend::enter(unsigned want, const timespec* timeout) noexcept {
 void UringBackend::wait(TimePoint until) noexcept {
   if (!enabled_) enable();
   if (notify_fd_ >= 0) sys::event_clear(notify_fd_);
+  draw_from_ring();
   feed();
 
   const Loop resting = notify_fd_ >= 0 ? Loop::asleep : Loop::busy;
   if (!done_.empty() || !readable_.empty() || !accepting_.empty() || ring_.ready() > 0 ||
-      may_serve()) {
+      may_serve() || draws_on()) {
     // The backend has work, so it does not sleep. It enters the kernel all the same, because under
     // DEFER_TASKRUN operations complete only in there (R8).
     enter(0, nullptr);

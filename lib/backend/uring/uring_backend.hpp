@@ -42,7 +42,9 @@ class UringBackend final : public Backend {
   /// The eventfd that the ring signals. A foreign loop cannot poll the ring itself under
   /// DEFER_TASKRUN.
   int native_handle() const noexcept override { return notify_fd_; }
-  TimePoint next_deadline() const noexcept override { return may_serve() ? TimePoint() : never; }
+  TimePoint next_deadline() const noexcept override {
+    return may_serve() || draws_on() ? TimePoint() : never;
+  }
   System& system() noexcept override { return system_; }
   std::vector<std::string> features() const override;
 
@@ -50,10 +52,10 @@ class UringBackend final : public Backend {
   // Operation::phase_ has the stage in its low bits and the flags above.
   enum Stage : std::uint8_t { outside, listed, at_kernel, finished, stage_mask = 3 };
   enum Flag : std::uint8_t {
-    polling = 4,   // the SQE at the kernel is a POLL_ADD that goes before the operation
-    delaying = 8,  // with `polling`: the SQE is a TIMEOUT instead
-    ending = 16,   // the core has called cancel()
-    again = 32,    // of Connect: connect(2) has been called before; of Poll: a multishot has ended
+    polling = 4,     // the SQE at the kernel is a POLL_ADD that goes before the operation
+    delaying = 8,    // with `polling`: the SQE is a TIMEOUT instead
+    ending = 16,     // the core has called cancel()
+    again = 32,      // of Connect: connect(2) has been called before; of Poll: a multishot has ended
     by_kernel = 32,  // an Accept on a listener in blocking mode: only the kernel may try it
     own_block = 8,   // of RecvBuffers: receives into a block of the pool, not into one of the ring
     guarded = 32,    // of RecvBuffers: its guard is at the kernel
@@ -115,6 +117,8 @@ class UringBackend final : public Backend {
   // starved.cpp has the receives that wait for a block.
   void starve(Operation& operation) noexcept;
   bool may_serve() const noexcept { return !starved_.empty() && source_.available(); }
+  void draw_from_ring() noexcept;
+  bool draws_on() const noexcept { return drew_ && !starved_.empty(); }
   Operation* serve_starved() noexcept;
   void read_into_block(RecvBuffers& recv) noexcept;
   void readable(RecvBuffers& recv) noexcept;
@@ -205,9 +209,10 @@ class UringBackend final : public Backend {
   int notify_fd_ = -1;  // the ring signals it for a foreign loop; -1 without Options::embedded
   bool enabled_ = false;
   bool wake_armed_ = false;
-  // set by the first receive; before that feed() puts no blocks into the ring
   bool accepted_ = false;  // accept_waiting() was called since the last entry
+  // set by the first receive; before that feed() puts no blocks into the ring
   bool buffers_in_use_ = false;
+  bool drew_ = false;  // the last wait() has started receives of the line from the ring
 
   /// next() enters the kernel when so many direct transfers wait in the queue. If they waited for
   /// the next wait(), the disk would be idle while the loop works. Reads of 4 KiB, 32 in flight,
