@@ -1,12 +1,17 @@
 // Poll: descriptors of the program's own become ready, on every backend alike.
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <list>
 #include <proa/poll.hpp>
 #include <string>
+#include <vector>
 
 #include "raw.hpp"
 #include "support/world.hpp"
@@ -357,6 +362,65 @@ TEST_CASE("many polls of many descriptors, and the end of all", "[poll][R2]") {
   for (Polling& poll : polls) run_until_told(world, poll);
   CHECK(world->shutdown(5s) == 0);
   for (const Polling& poll : polls) CHECK(poll.done());
+}
+
+TEST_CASE("repeating Polls of many descriptors are told each time, whatever was ready at once",
+          "[poll][R2][R11]") {
+  constexpr std::size_t number = 150;
+  std::list<Polling> polls;
+  proa::Options with = options();
+  with.uring_entries = 8;  // a small queue, which overflows
+  World world(with);
+  std::vector<Ends> lines;
+  for (std::size_t i = 0; i < number; ++i) {
+    lines.push_back(make_pipe());
+    begin(world, polls.emplace_back(Direction::in, true), lines.back().read);
+  }
+  for (int i = 0; i < 3; ++i) world.turn();
+  for (int i = 0; i < 5; ++i) {
+    for (Polling& poll : polls) poll.results.clear();
+    for (const Ends& line : lines) line.write.write("x");
+    world.run_until("all were told", [&] {
+      return std::none_of(polls.begin(), polls.end(),
+                          [](const Polling& poll) { return poll.results.empty(); });
+    });
+    for (const Ends& line : lines) drain(line.read);
+    for (int turns = 0; turns < 3; ++turns) world.turn();
+  }
+  for (Polling& poll : polls) world->cancel(poll.request);
+  world.run_until("they ended", [&] {
+    return std::all_of(polls.begin(), polls.end(), [](const Polling& poll) { return poll.done(); });
+  });
+}
+
+TEST_CASE("R14: a repeating Poll of before fork(2) is told in the parent and in the child",
+          "[poll][R14]") {
+  Polling poll(Direction::in, true);
+  const Ends line = make_pipe();
+  const Ends answers = make_pipe();
+  World world;
+  begin(world, poll, line.read);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::alarm(120);
+    for (std::size_t told = 0;;) {
+      world->run_once(1s);
+      for (; told < poll.results.size(); ++told) {
+        if (::write(answers.write.number, "x", 1) != 1) ::_exit(1);
+      }
+    }
+  }
+  for (int i = 0; i < 5; ++i) {
+    const std::size_t told = poll.results.size();
+    line.write.write("x");
+    run_until_told(world, poll, told + 1);
+    world.run_until("the child was told", [&] { return drain(answers.read) > 0; });
+  }
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  world->cancel(poll.request);
+  world.run_until("it ended", [&] { return poll.done(); });
 }
 
 }  // namespace

@@ -13,20 +13,21 @@
 
 namespace proa::uring {
 
-// Makes the epoll set. If that fails (epoll takes no descriptor that is always ready, or the
-// process has no more descriptors), POLL_ADD polls the descriptor itself, and reports its error.
-void UringBackend::open_helper(Poll& poll) noexcept {
-  if (!BackendSide::repeating(poll) || ring_.features().multishot_poll) return;
+// Makes the epoll set. 0 or -errno: epoll takes no descriptor that is always ready (-EPERM), or the
+// process has no more descriptors.
+long UringBackend::open_helper(Poll& poll) noexcept {
   const long made = sys::epoll_create(EPOLL_CLOEXEC);
-  if (made < 0) return;
+  if (made < 0) return made;
   epoll_event wanted = {};
   wanted.events = static_cast<std::uint32_t>(poll.wanted()) | EPOLLET;
   const int set = static_cast<int>(made);
-  if (sys::epoll_ctl(set, EPOLL_CTL_ADD, poll.descriptor().number, &wanted) < 0) {
+  const long added = sys::epoll_ctl(set, EPOLL_CTL_ADD, poll.descriptor().number, &wanted);
+  if (added < 0) {
     sys::close(set);
   } else {
     poll.helper() = set;
   }
+  return added;
 }
 
 void UringBackend::close_helper(Poll& poll) noexcept {
@@ -34,7 +35,11 @@ void UringBackend::close_helper(Poll& poll) noexcept {
   poll.helper() = -1;
 }
 
+// The set is made when the ring is in use: one that was made before fork(2) would be the parent's
+// too (R14). Without a set, POLL_ADD polls the descriptor itself, and reports its error.
 io_uring_sqe* UringBackend::fill_poll(Poll& poll) noexcept {
+  const bool needs_set = BackendSide::repeating(poll) && !ring_.features().multishot_poll;
+  if (needs_set && poll.helper() < 0) open_helper(poll);
   io_uring_sqe* const sqe = ring_.take();
   const auto wanted = static_cast<unsigned>(poll.wanted());
   if (poll.helper() >= 0) {
@@ -56,6 +61,19 @@ bool UringBackend::take_edge(Poll& poll, long& events) noexcept {
   return true;
 }
 
+// The kernel has ended the poll of a repeating Poll. It ends the poll of a descriptor that is
+// always ready, which has told everything then, and waits for its cancel. It also ends any poll
+// while its completion queue overflows. Only epoll says which of them this is.
+void UringBackend::poll_again(Poll& poll) noexcept {
+  if (poll.helper() >= 0) return start(poll);
+  const long pollable = open_helper(poll);
+  if (pollable == -EPERM) return list(poll, always_ready_);
+  if (ring_.features().multishot_poll) close_helper(poll);
+  if (pollable == 0) return start(poll);
+  set(poll, delaying);  // no descriptor is left to ask with
+  start_polling(poll);
+}
+
 Operation* UringBackend::told(Poll& poll, const Completion& completion) noexcept {
   long events = completion.result;
   if (events < 0) return completion.more() ? nullptr : go_on_or_end(poll, events);
@@ -68,21 +86,11 @@ Operation* UringBackend::told(Poll& poll, const Completion& completion) noexcept
     start_polling(poll);
     return nullptr;
   }
-  if (completion.more()) {
-    clear(poll, again);
-  } else if (has(poll, ending)) {
+  if (!completion.more() && has(poll, ending)) {
     if (!news) return end(poll, -ECANCELED);
     finish_later(poll);
-  } else if (poll.helper() >= 0 || !has(poll, again)) {
-    set(poll, again);
-    start(poll);
-  } else {
-    // The kernel has ended the multishot poll twice in a row, as it does for a descriptor that is
-    // always ready: the Poll has told everything, and waits for its cancel. (The kernel may end a
-    // multishot poll once when its completion queue overflows; the overflow is over after the next
-    // entry.)
-    list(poll, always_ready_);
-    return nullptr;
+  } else if (!completion.more()) {
+    poll_again(poll);
   }
   if (!news) return nullptr;
   BackendSide::finish(poll, 0, true);

@@ -125,7 +125,6 @@ void UringBackend::submit(Operation& operation) noexcept {
   phase(operation) = outside;
   BackendSide::slot(operation) = Slots::none;
   if (traits.works_on == Works::datagrams) return submit_datagrams(operation);
-  if (operation.opcode() == Opcode::poll) open_helper(static_cast<Poll&>(operation));
   if (sends_file) set(operation, polling);  // polls until the socket has room, then a worker sends
   if (operation.opcode() == Opcode::accept && waits(operation.descriptor())) {
     set(operation, by_kernel);

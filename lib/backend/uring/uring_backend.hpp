@@ -55,7 +55,7 @@ class UringBackend final : public Backend {
     polling = 4,     // the SQE at the kernel is a POLL_ADD that goes before the operation
     delaying = 8,    // with `polling`: the SQE is a TIMEOUT instead
     ending = 16,     // the core has called cancel()
-    again = 32,      // of Connect: connect(2) has been called before; of Poll: a multishot has ended
+    again = 32,      // of Connect: connect(2) has been called before
     by_kernel = 32,  // an Accept on a listener in blocking mode: only the kernel may try it
     own_block = 8,   // of RecvBuffers: receives into a block of the pool, not into one of the ring
     guarded = 32,    // of RecvBuffers: its guard is at the kernel
@@ -151,10 +151,11 @@ class UringBackend final : public Backend {
   Operation* accept_waiting() noexcept;
 
   // poll.cpp fills SQEs and reads CQEs for Poll.
-  void open_helper(Poll& poll) noexcept;
+  static long open_helper(Poll& poll) noexcept;
   static void close_helper(Poll& poll) noexcept;
   static bool take_edge(Poll& poll, long& events) noexcept;
   io_uring_sqe* fill_poll(Poll& poll) noexcept;
+  void poll_again(Poll& poll) noexcept;
   Operation* told(Poll& poll, const Completion& completion) noexcept;
 
   // complete.cpp makes results of CQEs.
