@@ -73,7 +73,7 @@ class PollingBackend : public Backend, protected Poller {
 
   TimePoint next_deadline() const noexcept final {
     const bool at_once = files_.due() || files_.wants_flush() || adapter_.may_serve() ||
-                         static_cast<const Kernel&>(*this).unflushed();
+                         adapter_.has_runnable() || static_cast<const Kernel&>(*this).unflushed();
     return at_once ? TimePoint() : adapter_.next_retry();
   }
   System& system() noexcept final { return adapter_; }
@@ -116,7 +116,7 @@ class PollingBackend : public Backend, protected Poller {
         if (next_event_ == event_count_) return Step::nothing();
         return Step::work(static_cast<Kernel&>(*this).take(next_event_++));
       case sockets:
-        return adapter_.has_runnable() ? Step::work(adapter_.perform_next()) : Step::nothing();
+        return adapter_.has_runnable() ? adapter_.perform_next() : Step::nothing();
       case starved:
         return adapter_.may_serve() ? Step::work(adapter_.serve_starved()) : Step::nothing();
       case ended_sockets:

@@ -154,14 +154,17 @@ void ReadinessAdapter::refused(std::uint64_t token, long error) noexcept {
   }
 }
 
-Operation* ReadinessAdapter::perform_next() noexcept {
+Step ReadinessAdapter::perform_next() noexcept {
   Operation& operation = *runnable_.pop_front();
   if (!starved_.empty() && takes_block(operation)) {
     ++counters_.buffers_missed;
     starve(operation);
-    return nullptr;
+    return Step::work(nullptr);
   }
-  return perform(*entries_.find(operation.descriptor().number), operation) ? &operation : nullptr;
+  had_share_ = false;
+  const bool has_result = perform(*entries_.find(operation.descriptor().number), operation);
+  if (had_share_) return Step::rest();
+  return Step::work(has_result ? &operation : nullptr);
 }
 
 Operation* ReadinessAdapter::serve_starved() noexcept {
@@ -279,6 +282,7 @@ bool ReadinessAdapter::settle_send(Entry& entry, Send& operation) noexcept {
     }
     ++counters_.retries;
   }
+  had_share_ = true;
   runnable_.push_back(operation);
   return false;
 }

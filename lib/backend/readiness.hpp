@@ -13,6 +13,7 @@
 #include "backend/real_system.hpp"
 #include "base/descriptor_table.hpp"
 #include "base/operation_list.hpp"
+#include "base/rotation.hpp"
 
 namespace proa {
 
@@ -65,9 +66,9 @@ class ReadinessAdapter final : public RealSystem {
   Operation* finished() noexcept { return finished_.pop_front(); }
   bool has_finished() const noexcept { return !finished_.empty(); }
   bool has_runnable() const noexcept { return !runnable_.empty(); }
-  /// Tries the runnable operation that has waited longest. Returns the operation if it has a result
-  /// now.
-  Operation* perform_next() noexcept;
+  /// Tries the runnable operation that has waited longest. Gives the operation if it has a result
+  /// now; rests behind a Send that has had its share, and found room for all of that (R8).
+  Step perform_next() noexcept;
   /// Whether the pool has a block for the receive that has waited for one longest.
   bool may_serve() const noexcept { return !starved_.empty() && buffers_.available(); }
   /// Tries that receive. Returns it if it has a result now.
@@ -122,6 +123,7 @@ class ReadinessAdapter final : public RealSystem {
   // operations for whose room no event comes: a full UNIX backlog or receiver
   OperationList retrying_;
   TimePoint retry_at_ = never;
+  bool had_share_ = false;  // the Send that was performed last has more, and found room for a share
 };
 
 }  // namespace proa

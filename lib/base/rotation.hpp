@@ -25,16 +25,19 @@ inline std::size_t cost(const Operation& operation) noexcept {
 struct Step {
   Operation* finished = nullptr;
   bool worked = false;  // without a result so far; another source may have one by that
+  bool rests = false;   // has had a share of work that gives no result, and has more to do
 
   static Step nothing() noexcept { return {}; }
   static Step work(Operation* finished) noexcept { return {finished, true}; }
+  static Step rest() noexcept { return {nullptr, true, true}; }
 };
 
 template <std::size_t sources>
 class Rotation {
  public:
   /// Asks `ask(index)` of one source after the other, until one of them gives a finished operation;
-  /// nullptr when all of them in a row have nothing. Begins behind the source that was asked last.
+  /// nullptr when all of them in a row have nothing, or when one rests: then whatever else a round
+  /// of the loop has goes first. Begins behind the source that was asked last.
   template <class Ask>
   Operation* next(Ask ask) noexcept {
     for (;;) {
@@ -48,6 +51,7 @@ class Rotation {
           continue;
         }
         const Step step = ask(turn_);
+        if (step.rests) return nullptr;
         if (step.finished) {
           owed = cost(*step.finished) - 1;
           return step.finished;

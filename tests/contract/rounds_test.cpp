@@ -1,8 +1,12 @@
 // What one round delivers: nothing starves (R8), and a foreign loop can drive it.
 #include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <list>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "support/patterns.hpp"
 #include "support/world.hpp"
@@ -213,6 +217,41 @@ TEST_CASE("M07: a timer cancelled by one of the same batch is cancelled only", "
   REQUIRE(second.results.size() == 1);
   CHECK(second.error() == std::errc::operation_canceled);
   CHECK(!third.error());
+}
+
+TEST_CASE("a large Send whose peer keeps up leaves the rounds to others", "[R8]") {
+  constexpr std::size_t size = std::size_t{64} << 20;
+  const std::string bytes(size, 'x');
+  Sending send;
+  Timing timer;
+  std::size_t fired = 0;
+  World world;
+  int both[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both) == 0);
+  const int room = 4 << 20;
+  (void)::setsockopt(both[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+  std::error_code error;
+  const proa::Socket& near = world.own(proa::Socket::adopt(*world, both[0], error));
+  REQUIRE(!error);
+  std::thread reader([far = both[1]] {
+    std::vector<char> memory(std::size_t{1} << 20);
+    for (std::size_t got = 0; got < size;) {
+      const ssize_t part = ::read(far, memory.data(), memory.size());
+      if (part <= 0) break;
+      got += static_cast<std::size_t>(part);
+    }
+    ::close(far);
+  });
+  timer.then = [&] {
+    ++fired;
+    if (!send.done()) world.submit(timer.request, proa::TimePoint());
+  };
+  world.submit(timer.request, proa::TimePoint());
+  world.submit(send.to(near.descriptor(), bytes));
+  world.run_until("it is sent", [&] { return send.done() && timer.done(); });
+  reader.join();
+  CHECK(!send.error());
+  CHECK(fired >= 100);  // a share of it is 256 KiB
 }
 
 }  // namespace
