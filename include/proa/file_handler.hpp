@@ -192,6 +192,7 @@ class FileHandler : public Handler {
     return live() && descriptor().valid() && (notices_ & notice_open) == 0;
   }
 
+  void loop_tell_error(std::int32_t error) override;
   void loop_dispatch(Notice notice) override;
   void loop_flush() noexcept override;
   void loop_closing_down() noexcept override;
@@ -220,6 +221,7 @@ class FileHandler : public Handler {
   // the queue was above the high mark, and has not fallen to the low one since
   bool filled_ = false;
   bool finishing_ = false;  // finish() was called
+  bool missed_ = false;  // a verb needs a file: on_error() is due, unless open() is called before
 };
 
 }  // namespace proa

@@ -125,6 +125,8 @@ class Handler {
   void disown() noexcept;
   /// Undoes what the handler has changed in this process, such as the action of a signal.
   virtual void loop_leave_process() noexcept {}
+  /// notice_error has come: what fail() was given, or 0.
+  virtual void loop_tell_error(std::int32_t error);
   /// The loop tells one of the notices that the derived class asked for.
   virtual void loop_dispatch(Notice) {}
   /// on_drain() is due.

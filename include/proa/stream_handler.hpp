@@ -162,9 +162,14 @@ class StreamHandler : public Handler {
   struct Timing;
   struct Files;
   struct Extras;
-  // `missed`: a verb needed a connection and found none. `opened`: this side's connect() made the
-  // connection. `given`: the program passed a connected Socket.
-  enum class Connection : std::uint8_t { none, missed, connecting, opened, given };
+  enum class Connection : std::uint8_t {
+    none,
+    missed,      // a verb needed a connection and found none; told unless connect() comes before
+    refused,     // connect() failed at once, or the Socket was invalid, which is to be told
+    connecting,  // this side's connect() is under way
+    opened,      // this side's connect() made the connection
+    given,       // the program passed a connected Socket
+  };
   using Input = detail::Input;
   using Output = detail::Output;
   using Hold = detail::Hold;
@@ -177,6 +182,7 @@ class StreamHandler : public Handler {
   void connect_ended(const Result& result);
   void connect_later(const Address& address, TimePoint deadline) noexcept;
   void reconnect() noexcept;
+  void refuse_connection(std::int32_t error) noexcept;
   void not_connected(std::error_code error);
   void timer_expired(const Result& result);
 
@@ -233,6 +239,8 @@ class StreamHandler : public Handler {
   void opened();
   void end_output_if_sent() noexcept;
   void end_output() noexcept;
+  void finished() noexcept;
+  void close_if_finished() noexcept;
   void loop_release_resources() noexcept override;
   Timing* timing() noexcept;
   bool silent() const noexcept;
@@ -249,6 +257,7 @@ class StreamHandler : public Handler {
   /// Whether on_open() was called: the stream receives, sends and tells nothing before.
   bool announced() const noexcept { return (notices_ & notice_open) == 0; }
 
+  void loop_tell_error(std::int32_t error) override;
   void loop_dispatch(Notice notice) override;
   void loop_drain() override;
   void loop_flush() noexcept override;
@@ -273,6 +282,7 @@ class StreamHandler : public Handler {
   Hold hold_{};
   Verdict verdict_{};
   bool wants_input_ = false;  // start_reading() was called, and no stop_reading() since
+  bool finishing_ = false;    // finish() was called
 };
 
 }  // namespace proa

@@ -68,6 +68,7 @@ void FileHandler::open(const std::string& path, OpenFlags flags, unsigned mode,
   if (!is_open()) return;
   if (opening_ && !opening_->request.pending()) opening_.reset();
   if (live() && (opening_ || descriptor().valid())) return fail(-EBUSY);
+  missed_ = false;
   std::unique_ptr<Opening> made(new (std::nothrow) Opening(*this));
   if (made) {
     made->request.prepare(path, flags, mode, at);
@@ -255,6 +256,14 @@ void FileHandler::deliver_next() {
   on_read(data);
 }
 
+// What keeps the handler from its file is told in place of the want of one.
+void FileHandler::loop_tell_error(std::int32_t error) {
+  const bool missed = std::exchange(missed_, false) && lacks_file();
+  if (missed && error == 0) error = -EBADF;
+  if (error != 0) on_error(to_error_code(error));
+  if (missed && lacks_file() && !finishing_) unanswered();
+}
+
 void FileHandler::loop_dispatch(Notice notice) {
   switch (notice) {
     case notice_open:
@@ -262,9 +271,7 @@ void FileHandler::loop_dispatch(Notice notice) {
       read_ahead();
       return on_open();
     case notice_read:
-      if (!lacks_file()) return deliver_next();
-      on_error(to_error_code(-EBADF));
-      return unanswered();
+      return deliver_next();
     case notice_written:
       return tell_written();
     case notice_reopen:
@@ -311,7 +318,7 @@ void FileHandler::loop_release_resources() noexcept {
   input_error_ = output_error_ = 0;
   reading_ = FileReading::off;
   output_ = FileOutput::open;
-  direct_ = filled_ = finishing_ = false;
+  direct_ = filled_ = finishing_ = missed_ = false;
 }
 
 }  // namespace proa

@@ -71,9 +71,15 @@ void FileHandler::set_filled(bool filled) noexcept {
 bool FileHandler::accepts_output(const char* verb) noexcept {
   start(verb);
   if (!live() || output_ != FileOutput::open) return false;
-  if (lacks_file()) notify_later(notice_read);  // told if open() has not been called by then
-  if (finishing_) fail(code_of(Error::closing));
-  return !finishing_;
+  if (finishing_) {
+    fail(code_of(Error::closing));
+    return false;
+  }
+  if (lacks_file()) {  // told if open() has not been called by then
+    missed_ = true;
+    notify_later(notice_error);
+  }
+  return true;
 }
 
 void FileHandler::write(Buffer buffer) noexcept {

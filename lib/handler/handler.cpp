@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <proa/handler.hpp>
 
+#include "base/error_code.hpp"
 #include "base/misuse.hpp"
 #include "handler/handler_loop.hpp"
 #include "handler/server_core.hpp"
@@ -121,6 +122,8 @@ void Handler::fail(std::int32_t error) noexcept {
 }
 
 void Handler::on_error(std::error_code) { close(); }
+
+void Handler::loop_tell_error(std::int32_t error) { on_error(to_error_code(error)); }
 
 void Handler::rest() noexcept {
   proactor_.core().closed(*this);

@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <utility>
 
-#include "base/error_code.hpp"
 #include "base/misuse.hpp"
 #include "base/operation_table.hpp"
 
@@ -198,9 +197,8 @@ void HandlerLoop::dispatch(Handler& handler) {
   const CallbackScope scope(*this);
   switch (notice) {
     case Handler::notice_error:
-      handler.on_error(to_error_code(std::exchange(handler.error_, 0)));
-      if (handler.state_ == Handler::State::open)
-        flush_later(handler);  // its end may wait for this
+      flush_later(handler);  // its end may wait for this
+      handler.loop_tell_error(std::exchange(handler.error_, 0));
       break;
     case Handler::notice_drain:
       handler.loop_drain();

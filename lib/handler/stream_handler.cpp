@@ -28,8 +28,12 @@ StreamHandler::StreamHandler(Proactor& proactor, Socket connected) noexcept
     : Handler(proactor, Kind::stream, std::move(connected)) {
   start("StreamHandler");
   if (!live()) return;
-  connection_ = descriptor().valid() ? Connection::given : Connection::none;
-  connection_ == Connection::given ? notify_later(notice_open) : fail(-EBADF);
+  if (!descriptor().valid()) {
+    refuse_connection(-EBADF);
+  } else {
+    connection_ = Connection::given;
+    notify_later(notice_open);
+  }
 }
 
 StreamHandler::~StreamHandler() {
@@ -46,21 +50,21 @@ void StreamHandler::connect(const Address& address, TimePoint deadline) noexcept
   start("connect");
   if (closing()) return connect_later(address, deadline);
   if (!live()) return;
-  if (connection_ > Connection::missed) return fail(connected() ? -EISCONN : -EALREADY);
+  if (connection_ >= Connection::connecting) return fail(connected() ? -EISCONN : -EALREADY);
   connecting_.reset();  // a connect() that was remembered is void now
-  if (!address.is_set()) return fail(code_of(Error::bad_address));
+  if (!address.is_set()) return refuse_connection(code_of(Error::bad_address));
   std::error_code error;
   take(Socket::open(proactor_, address.family(), Transport::stream, error));
-  if (error) return fail(to_negative(error));
+  if (error) return refuse_connection(to_negative(error));
   if (descriptor().kind == DescriptorKind::tcp) {
     (void)socket_.set_option(SocketOption::no_delay, 1);
   }
   connecting_.reset(new (std::nothrow) Connecting(*this));
-  if (!connecting_) return fail(-ENOMEM);
+  if (!connecting_) return refuse_connection(-ENOMEM);
   connecting_->request.prepare(descriptor(), address);
   if ((error = proactor_.submit(connecting_->request, deadline))) {
     connecting_.reset();
-    return fail(to_negative(error));
+    return refuse_connection(to_negative(error));
   }
   connection_ = Connection::connecting;
   if (timing_) start_timing();
@@ -89,9 +93,27 @@ void StreamHandler::reconnect() noexcept {
   connect(asked->request.address(), asked->deadline);
 }
 
+void StreamHandler::refuse_connection(std::int32_t error) noexcept {
+  connection_ = Connection::refused;
+  fail(error);
+}
+
 void StreamHandler::not_connected(std::error_code error) {
+  proactor_.core().flush_later(*this);  // finish() may wait for the connection
   on_error(error);
-  if (connection_ == Connection::none) unanswered();
+  if (connection_ == Connection::none && !finishing_) unanswered();
+}
+
+// What keeps a stream from its connection is told in place of the want of one.
+void StreamHandler::loop_tell_error(std::int32_t error) {
+  if (connection_ == Connection::missed) {
+    if (error != 0) fail(error);  // another one, which is told next
+    error = -ENOTCONN;
+  }
+  if (error == 0) return;  // connect() was called in time
+  if (connection_ >= Connection::connecting) return on_error(to_error_code(error));
+  connection_ = Connection::none;
+  not_connected(to_error_code(error));
 }
 
 void StreamHandler::connect_ended(const Result& result) {
@@ -108,7 +130,7 @@ void StreamHandler::opened() {
   proactor_.core().flush_later(*this);
   resume_held();
   tell_filter_connected();
-  if (ends(output_)) end_output_if_sent();
+  end_output_if_sent();
   if (!closing()) on_open();
 }
 
@@ -121,10 +143,6 @@ void StreamHandler::loop_dispatch(Notice notice) {
     case notice_reopen:
       return reconnect();
     case notice_read:
-      if (connection_ == Connection::missed) {
-        connection_ = Connection::none;
-        return not_connected(to_error_code(-ENOTCONN));
-      }
       if (verdict_ != Verdict::none) return look();
       return give_held();
     default:
@@ -139,8 +157,9 @@ void StreamHandler::broken(std::error_code error) {
   if (files_) proactor_.core().cancel(files_->send);
   taken_ = write_progress_ = 0;
   if (!sending()) queue_.clear();
+  proactor_.core().flush_later(*this);  // finish() may wait for this
   on_error(error);
-  unanswered();
+  if (!finishing_) unanswered();
 }
 
 void StreamHandler::half_close() noexcept {
@@ -153,22 +172,25 @@ void StreamHandler::half_close() noexcept {
 
 void StreamHandler::finish() noexcept {
   start("finish");
-  if (!live() || finishes(output_)) return;
+  if (!live() || finishing_) return;
+  finishing_ = true;
   input_ = after(input_, InputEvent::finish);
   output_ = after(output_, OutputEvent::finish);
   drop_received_files();
-  if (!finishes(output_) || connection_ < Connection::connecting) return close();
+  close_if_finished();
+  if (closing()) return;
   if (Timing* const timing = this->timing()) {
     timing->linger = proactor_.options().linger;
     timing->sent_last = system_now();
     arm_timer();
   }
   update_reading();
+  if (is_error(verdict_)) notify_later(notice_read);  // it waits for the handler no more
   end_output_if_sent();
 }
 
 void StreamHandler::end_output_if_sent() noexcept {
-  if (connected() && announced() && queue_.empty() && !sending()) end_output();
+  if (ends(output_) && connected() && announced() && queue_.empty() && !sending()) end_output();
 }
 
 // The kernel has taken everything. After finish() the stream waits for the peer's end: to close
@@ -178,7 +200,18 @@ void StreamHandler::end_output() noexcept {
   if (has_last_words()) return;  // the stream calls this again when the filter has sent them
   output_ = after(output_, OutputEvent::sent);
   const bool shut = descriptor().is_socket() && !socket_.shutdown(ShutdownSide::send);
-  if (finishes(output_) && (!shut || input_ == Input::over)) close();
+  if (finishing_ && (!shut || input_ == Input::over)) finished();
+}
+
+void StreamHandler::finished() noexcept {
+  output_ = after(output_, OutputEvent::done);
+  close_if_finished();
+}
+
+// Behind finish(): there is nothing to wait for, and no error is due.
+void StreamHandler::close_if_finished() noexcept {
+  if (!finishing_ || !live() || (notices_ & notice_error) != 0) return;
+  if (connection_ == Connection::none || output_ >= Output::broken) close();
 }
 
 void StreamHandler::loop_closing_down() noexcept {
@@ -201,7 +234,7 @@ void StreamHandler::loop_release_resources() noexcept {
   output_ = Output::open;
   hold_ = Hold::clear;
   verdict_ = Verdict::none;
-  wants_input_ = false;
+  wants_input_ = finishing_ = false;
 }
 
 }  // namespace proa

@@ -45,7 +45,7 @@ void StreamHandler::set_hold(Hold hold) noexcept {
 void StreamHandler::need_connection() noexcept {
   if (connection_ > Connection::none) return;
   connection_ = Connection::missed;
-  notify_later(notice_read);
+  notify_later(notice_error);
 }
 
 bool StreamHandler::accepts_output(const char* verb) noexcept {
@@ -115,7 +115,7 @@ void StreamHandler::queue_grew() noexcept {
 void StreamHandler::loop_flush() noexcept {
   if (state_ != State::open || !connected() || !announced() || !sends(output_) || sending() ||
       queue_.empty() || taken_ > 0) {
-    return;
+    return close_if_finished();
   }
   if (queue_.begins_with_nothing()) return notify_later(notice_written);
   if (queue_.first_file()) return send_file_part();

@@ -54,6 +54,7 @@ enum class Output : std::uint8_t {
   cut,
   failed,  // a send failed, and on_error() waits until the handler has got the input from before
   broken,  // on_error() was told of the connection's error
+  done,    // finish() waits for nothing any more, except for errors that are due
 };
 
 enum class OutputEvent : std::uint8_t {
@@ -63,20 +64,24 @@ enum class OutputEvent : std::uint8_t {
   cut,         // only a part of a write could be queued
   fail,        // a send fails
   tell,        // on_error() tells of the connection's error
+  done,        // nothing is left for finish() to wait for
 };
 
 constexpr Output after(Output state, OutputEvent event) noexcept {
   using S = Output;
-  constexpr S next[][6] = {
-      //             half_close    finish        sent          cut      fail       tell
-      /* open      */ {S::ending, S::finishing, S::open, S::cut, S::failed, S::broken},
-      /* ending    */ {S::ending, S::finishing, S::ended, S::cut, S::failed, S::broken},
-      /* ended     */ {S::ended, S::lingering, S::ended, S::cut, S::failed, S::broken},
-      /* finishing */ {S::finishing, S::finishing, S::lingering, S::cut, S::failed, S::broken},
-      /* lingering */ {S::lingering, S::lingering, S::lingering, S::cut, S::failed, S::broken},
-      /* cut       */ {S::cut, S::cut, S::cut, S::cut, S::failed, S::broken},
-      /* failed    */ {S::failed, S::failed, S::failed, S::failed, S::failed, S::broken},
-      /* broken    */ {S::broken, S::broken, S::broken, S::broken, S::broken, S::broken},
+  constexpr S next[][7] = {
+      //             half_close    finish        sent          cut      fail       tell      done
+      /* open      */ {S::ending, S::finishing, S::open, S::cut, S::failed, S::broken, S::open},
+      /* ending    */ {S::ending, S::finishing, S::ended, S::cut, S::failed, S::broken, S::ending},
+      /* ended     */ {S::ended, S::lingering, S::ended, S::cut, S::failed, S::broken, S::ended},
+      /* finishing */
+      {S::finishing, S::finishing, S::lingering, S::cut, S::failed, S::broken, S::done},
+      /* lingering */
+      {S::lingering, S::lingering, S::lingering, S::cut, S::failed, S::broken, S::done},
+      /* cut       */ {S::cut, S::done, S::cut, S::cut, S::failed, S::broken, S::done},
+      /* failed    */ {S::failed, S::failed, S::failed, S::failed, S::failed, S::broken, S::failed},
+      /* broken    */ {S::broken, S::broken, S::broken, S::broken, S::broken, S::broken, S::broken},
+      /* done      */ {S::done, S::done, S::done, S::done, S::done, S::done, S::done},
   };
   return next[static_cast<std::size_t>(state)][static_cast<std::size_t>(event)];
 }
@@ -88,10 +93,6 @@ constexpr bool sends(Output state) noexcept {
 /// Whether the stream ends its output behind the queue.
 constexpr bool ends(Output state) noexcept {
   return state == Output::ending || state == Output::finishing;
-}
-/// Whether finish() was called, and nothing went wrong.
-constexpr bool finishes(Output state) noexcept {
-  return state == Output::finishing || state == Output::lingering;
 }
 
 /// Whether a stream's own output holds its input back. Between two falls of the queue the handler

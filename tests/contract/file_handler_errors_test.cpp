@@ -325,4 +325,44 @@ TEST_CASE("an open() behind close() that finds no memory is an error, told once"
   wait_closed(world, file);
 }
 
+// An on_error() that closes, as the default does, or does nothing.
+TEST_CASE("finish() of a file's handler closes behind the error that is due", "[file][R2]") {
+  Filings filings;
+  World world;
+  std::vector<std::error_code> errors;
+  std::error_condition expected = std::errc::bad_file_descriptor;
+  Filing* file = nullptr;
+  SECTION("write(), no open()") {
+    file = &filings.add(*world);
+    file->write("x");
+  }
+  SECTION("sync(), no open()") {
+    file = &filings.add(*world);
+    file->sync();
+  }
+  SECTION("an invalid file, and a write") {
+    file = &filings.add(*world, proa::File());
+    file->write("x");
+  }
+  SECTION("a file that is not there") {
+    file = &filings.add(*world);
+    file->write("x");
+    file->open("/nonexistent/proa", OpenFlags::read);
+    expected = std::errc::no_such_file_or_directory;
+  }
+  const bool closes = GENERATE(true, false);
+  const bool finishes = GENERATE(true, false);
+  file->failed = [&](std::error_code error) {
+    errors.push_back(error);
+    if (closes) file->close();
+  };
+  if (finishes) file->finish();
+  CHECK(file->events.empty());
+  if (closes || finishes) wait_closed(world, *file);
+  turns(world, 20);
+  REQUIRE(errors.size() == 1);
+  CHECK(errors[0] == expected);
+  CHECK(file->is_open() == (!closes && !finishes));
+}
+
 }  // namespace

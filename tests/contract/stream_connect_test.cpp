@@ -24,14 +24,6 @@ struct Meeting {
   Stream& client;
 };
 
-// Where nobody listens.
-Address closed_port(World& world) {
-  proa::Socket& listener = world.listen();
-  const Address address = listener.local_address();
-  listener.close();
-  return address;
-}
-
 // A listener whose queue is full, so that nobody answers.
 Address full_listener(World& world) {
   const Address address = world.listen(Link::tcp4, 1).local_address();

@@ -10,14 +10,6 @@ namespace {
 using namespace proa_test;
 using proa::Address;
 
-// Where nobody listens.
-Address closed_port(World& world) {
-  proa::Socket& listener = world.listen();
-  const Address address = listener.local_address();
-  listener.close();
-  return address;
-}
-
 TEST_CASE("a connect() behind close() begins when on_closed() has returned", "[R6]") {
   Streams streams;
   World world;

@@ -176,6 +176,13 @@ inline void wait_received(World& world, Peer& far, std::size_t bytes, proa::Dura
 inline void wait_ended(World& world, Peer& far) {
   world.run_until("the peer saw the end", [&] { return far.ended() || far.error() != 0; });
 }
+// Where nobody listens.
+inline proa::Address closed_port(World& world) {
+  proa::Socket& listener = world.listen();
+  const proa::Address address = listener.local_address();
+  listener.close();
+  return address;
+}
 // Goes on for so long.
 inline void pass(World& world, proa::Duration time) {
   const proa::TimePoint until = world.in(time);
