@@ -62,15 +62,20 @@ class FileHandler : public Handler {
   /// Queues a buffer, which is written behind the writes before it and then goes back to the pool.
   /// The handler gathers what is queued in one callback. If the handler has no file and opens none,
   /// on_error(errc::bad_file_descriptor) comes; the same goes for sync().
+  ///
+  /// A write that is refused leaves a gap, behind which nothing can be in its place. What was
+  /// queued before it is written, and nothing behind it until set_write_position() is called;
+  /// on_error() tells why, once: Error::write_limit, errc::no_buffer_space for bytes that found no
+  /// block, and for a Buffer() that has none (what take_buffer() returns when memory is short), or
+  /// Error::bad_length. A buffer that is empty of bytes is a write like others.
   void write(Buffer buffer) noexcept;
   /// The same, but copies the bytes into blocks of the pool.
   void write(Bytes bytes) noexcept;
   /// The same, gathered from several pieces: one write, one on_write().
   void writev(const Bytes* pieces, std::size_t count) noexcept;
   /// Sets where the next write() goes; 0 at first. Files opened with OpenFlags::append are written
-  /// at their end all the same. After an error of a write or a sync the handler writes nothing, and
-  /// write() and sync() do nothing, until this is called: behind a gap no byte would be in its
-  /// place. May be called before open().
+  /// at their end all the same. After an error of a write or a sync, and after a write that was
+  /// refused, write() and sync() do nothing until this is called. May be called before open().
   void set_write_position(std::uint64_t offset) noexcept;
   /// The position behind the last byte that the system has taken; with OpenFlags::append only a
   /// count of them.
@@ -173,6 +178,7 @@ class FileHandler : public Handler {
   Marks* marks() noexcept;
   void begin_write() noexcept;
   void begin_sync() noexcept;
+  void refuse_write(std::int32_t error) noexcept;
   void refuse_output(const std::error_code& error) noexcept;
   void tell_written();
   void tell_writes(std::size_t& left);

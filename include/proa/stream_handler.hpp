@@ -55,6 +55,13 @@ class StreamHandler : public Handler {
 
   /// Queues a buffer, which goes back to the pool when it was sent. What is queued in one callback
   /// leaves in one system call.
+  ///
+  /// A write that is refused leaves a gap, behind which nothing makes sense. What was queued before
+  /// it is sent, what is written behind it is not, and on_error() tells why, once:
+  /// Error::write_limit, errc::no_buffer_space for bytes that found no block, and for a Buffer()
+  /// that has none (what take_buffer() returns when memory is short), Error::bad_length, or as
+  /// send_file() says. Reading goes on, if on_error() does not close. A buffer that is empty of
+  /// bytes is a write like others.
   void write(Buffer buffer) noexcept;
   /// The same, but copies the bytes into blocks of the pool.
   void write(Bytes bytes) noexcept;
@@ -213,10 +220,10 @@ class StreamHandler : public Handler {
   void filter_failed(std::error_code error) noexcept;
   void write_filtered(Buffer data) noexcept;
   void write_filtered(const Bytes* pieces, std::size_t count, std::size_t size) noexcept;
-  void end_filtered_write(std::size_t size) noexcept;
+  void end_filtered_write() noexcept;
   std::size_t payload_written() noexcept;
   bool has_last_words() noexcept;
-  void output_cut(std::int32_t error) noexcept;
+  void refuse_write(std::int32_t error) noexcept;
   void input_ended(std::int32_t error) noexcept;
   bool exceeds_limit(std::size_t more) noexcept;
   void queue_grew() noexcept;

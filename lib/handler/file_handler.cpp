@@ -292,8 +292,7 @@ void FileHandler::finish() noexcept {
 
 void FileHandler::close_if_finished() noexcept {
   if (!finishing_ || !live() || opening_ || (notices_ & (notice_open | notice_error)) != 0) return;
-  const bool waits = write_.pending() || output_error_ != 0 ||
-                     (output_ != FileOutput::cut && (!queue_.empty() || syncs_wait()));
+  const bool waits = write_.pending() || output_error_ != 0 || !queue_.empty() || syncs_wait();
   if (!descriptor().valid() || !waits) close();
 }
 

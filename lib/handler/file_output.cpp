@@ -70,11 +70,9 @@ void FileHandler::set_filled(bool filled) noexcept {
 
 bool FileHandler::accepts_output(const char* verb) noexcept {
   start(verb);
-  if (!live() || output_ != FileOutput::open) return false;
-  if (finishing_) {
-    fail(code_of(Error::closing));
-    return false;
-  }
+  if (!live()) return false;
+  if (finishing_) fail(code_of(Error::closing));
+  if (finishing_ || output_ != FileOutput::open) return false;
   if (lacks_file()) {  // told if open() has not been called by then
     missed_ = true;
     notify_later(notice_error);
@@ -83,10 +81,11 @@ bool FileHandler::accepts_output(const char* verb) noexcept {
 }
 
 void FileHandler::write(Buffer buffer) noexcept {
-  if (!accepts_output("write") || !buffer) return;
+  if (!accepts_output("write")) return;
+  if (!buffer) return refuse_write(-ENOBUFS);
   const std::size_t limit = watermarks().limit;
   if (buffer.capacity() > limit || queue_.capacity() > limit - buffer.capacity()) {
-    return fail(code_of(Error::write_limit));
+    return refuse_write(code_of(Error::write_limit));
   }
   // Of whichever pool it is.
   proactor_.core().pool().turn_to_writing(buffer);
@@ -108,16 +107,25 @@ void FileHandler::copy(const Bytes* pieces, std::size_t count) noexcept {
   std::size_t size = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const bool nowhere = pieces[i].data == nullptr && pieces[i].size > 0;
-    if (nowhere || pieces[i].size > PTRDIFF_MAX - size) return fail(code_of(Error::bad_length));
+    if (nowhere || pieces[i].size > PTRDIFF_MAX - size) {
+      return refuse_write(code_of(Error::bad_length));
+    }
     size += pieces[i].size;
   }
-  if (size > limit || queue_.capacity() > limit - size) return fail(code_of(Error::write_limit));
+  if (size > limit || queue_.capacity() > limit - size) {
+    return refuse_write(code_of(Error::write_limit));
+  }
   if (!queue_.push(pieces, count, proactor_.core().pool())) {
-    // In part is worse than not at all: the rest of the file would be garbage.
-    output_ = after(output_, FileOutputEvent::cut);
-    return refuse_output(std::make_error_code(std::errc::no_buffer_space));
+    queue_.drop_unfinished();
+    return refuse_write(-ENOBUFS);
   }
   write_grew();
+}
+
+// Behind a gap nothing can be in its place: what was queued before it is written, and that is all.
+void FileHandler::refuse_write(std::int32_t error) noexcept {
+  output_ = after(output_, FileOutputEvent::cut);
+  fail(error);
 }
 
 void FileHandler::write_grew() noexcept {
@@ -140,10 +148,8 @@ void FileHandler::set_write_position(std::uint64_t offset) noexcept {
   output_ = after(output_, FileOutputEvent::reposition);
   if (queue_.empty() && (!marks_ || marks_->moves.empty())) {
     write_position_ = offset;
-  } else if (marks() && !marks_->moves.push({writes_queued_, offset})) {
-    output_ =
-        after(output_, FileOutputEvent::cut);  // what follows would be written to the wrong place
-    refuse_output(std::make_error_code(std::errc::not_enough_memory));
+  } else if (!marks() || !marks_->moves.push({writes_queued_, offset})) {
+    refuse_write(-ENOMEM);  // what follows would be written to the wrong place
   }
 }
 
@@ -159,7 +165,7 @@ void FileHandler::sync() noexcept {
 }
 
 void FileHandler::loop_flush() noexcept {
-  if (!ready() || output_ != FileOutput::open) return close_if_finished();
+  if (!ready()) return close_if_finished();
   if (!write_.pending() && taken_ == 0 && output_error_ == 0) begin_write();
   begin_sync();
   close_if_finished();
@@ -263,8 +269,7 @@ void FileHandler::tell_writes(std::size_t& left) {
 
 // Whether a write of nothing is at the front, and its turn has come.
 bool FileHandler::takes_nothing() const noexcept {
-  return ready() && output_error_ == 0 && output_ != FileOutput::cut && !write_.pending() &&
-         queue_.first()->size == 0;
+  return ready() && output_error_ == 0 && !write_.pending() && queue_.first()->size == 0;
 }
 
 void FileHandler::tell_syncs(std::size_t& left) {
@@ -300,8 +305,7 @@ void FileHandler::drop_output() noexcept {
 bool FileHandler::sync_is_due() noexcept {
   if (!marks_) return false;
   marks_->reach(writes_told_);
-  return marks_->request.pending() ||
-         (marks_->reached > 0 && !marks_->failed && output_ != FileOutput::cut);
+  return marks_->request.pending() || (marks_->reached > 0 && !marks_->failed);
 }
 
 bool FileHandler::syncs_wait() const noexcept {

@@ -18,8 +18,8 @@ enum class FileReading : std::uint8_t {
 enum class FileOutput : std::uint8_t {
   open,    // what is written goes into the file
   failed,  // on_error() has told of a failed write: set_write_position() begins anew
-  // only a part of a write was queued: the handler writes no more, because the rest would make no
-  // sense
+  // a write was refused: the handler writes what was queued before it, and nothing behind it until
+  // set_write_position() is called
   cut,
 };
 
@@ -31,7 +31,7 @@ constexpr FileOutput after(FileOutput state, FileOutputEvent event) noexcept {
       //          fail       cut     reposition
       /* open   */ {S::failed, S::cut, S::open},
       /* failed */ {S::failed, S::cut, S::open},
-      /* cut    */ {S::cut, S::cut, S::cut},
+      /* cut    */ {S::failed, S::cut, S::open},
   };
   return next[static_cast<std::size_t>(state)][static_cast<std::size_t>(event)];
 }

@@ -47,9 +47,9 @@ bool StreamHandler::sending() const noexcept {
 void StreamHandler::send_file(Descriptor file, std::uint64_t offset,
                               std::uint64_t length) noexcept {
   if (!accepts_output("send_file")) return;
-  if (const std::int32_t error = refusal(file, offset, length)) return fail(error);
-  if (filter()) return fail(-EOPNOTSUPP);  // the file's bytes must not bypass the filter
-  if (!files() || !queue_.push(file, offset, length)) return output_cut(-ENOMEM);
+  if (const std::int32_t error = refusal(file, offset, length)) return refuse_write(error);
+  if (filter()) return refuse_write(-EOPNOTSUPP);  // the file's bytes must not bypass the filter
+  if (!files() || !queue_.push(file, offset, length)) return refuse_write(-ENOMEM);
   queue_grew();
 }
 

@@ -27,7 +27,7 @@ void StreamHandler::set_filter(std::unique_ptr<StreamFilter> filter) noexcept {
     if (s->ends_write) set = extras_->payloads.push(Extras::as_sent);
   }
   if (!set) {
-    // Without the filter that the program asked for, the stream must not send a byte.
+    // Without the filter that the program asked for, the stream must not send a byte more.
     output_ = after(output_, OutputEvent::cut);
     input_ = after(input_, InputEvent::fail);
     start("set_filter");
@@ -58,31 +58,33 @@ void StreamHandler::received_by_filter(Buffer data) {
 }
 
 void StreamHandler::write_filtered(Buffer data) noexcept {
-  const std::size_t size = data.size();
-  if (size > 0) filter()->on_written(std::move(data));
-  end_filtered_write(size);
+  if (!extras_->payloads.push(data.size())) return refuse_write(-ENOMEM);
+  if (!data.empty()) filter()->on_written(std::move(data));
+  end_filtered_write();
 }
 
+// The filter is given all of it, or nothing.
 void StreamHandler::write_filtered(const Bytes* pieces, std::size_t count,
                                    std::size_t size) noexcept {
+  WriteQueue all;
   Buffer block;
   for (std::size_t i = 0; i < count; ++i) {
     for (Bytes left = pieces[i]; left.size > 0;) {
       if (!block) block = proactor_.core().pool().take_for_writing();
-      if (!block) return output_cut(-ENOBUFS);
+      if (!block) return refuse_write(-ENOBUFS);
       const std::size_t taken = block.append(left);
       left = {static_cast<const char*>(left.data) + taken, left.size - taken};
-      if (block.room() == 0) filter()->on_written(std::move(block));
+      if (block.room() == 0) all.push(std::move(block));
     }
   }
-  if (!block.empty()) filter()->on_written(std::move(block));
-  end_filtered_write(size);
+  all.push(std::move(block));
+  if (!extras_->payloads.push(size)) return refuse_write(-ENOMEM);
+  while (!all.empty()) filter()->on_written(all.pop());
+  end_filtered_write();
 }
 
-void StreamHandler::end_filtered_write(std::size_t size) noexcept {
-  if (!extras_->payloads.push(size) || !queue_.end_write(proactor_.core().pool())) {
-    return output_cut(-ENOMEM);
-  }
+void StreamHandler::end_filtered_write() noexcept {
+  if (!queue_.end_write(proactor_.core().pool())) return refuse_write(-ENOMEM);
   queue_grew();
 }
 

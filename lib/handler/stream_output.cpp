@@ -68,12 +68,14 @@ bool StreamHandler::accepts_output(const char* verb) noexcept {
 bool StreamHandler::exceeds_limit(std::size_t more) noexcept {
   const std::size_t limit = watermarks().limit;
   if (more <= limit && queue_.capacity() <= limit - more) return false;
-  fail(code_of(Error::write_limit));
+  refuse_write(code_of(Error::write_limit));
   return true;
 }
 
 void StreamHandler::write(Buffer buffer) noexcept {
-  if (!accepts_output("write") || !buffer || exceeds_limit(buffer.capacity())) return;
+  if (!accepts_output("write")) return;
+  if (!buffer) return refuse_write(-ENOBUFS);
+  if (exceeds_limit(buffer.capacity())) return;
   if (filter()) return write_filtered(std::move(buffer));
   proactor_.core().pool().turn_to_writing(buffer);
   queue_.push(std::move(buffer));
@@ -92,17 +94,21 @@ void StreamHandler::copy(const Bytes* pieces, std::size_t count) noexcept {
   std::size_t size = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const bool nowhere = pieces[i].data == nullptr && pieces[i].size > 0;
-    if (nowhere || pieces[i].size > PTRDIFF_MAX - size) return fail(code_of(Error::bad_length));
+    if (nowhere || pieces[i].size > PTRDIFF_MAX - size)
+      return refuse_write(code_of(Error::bad_length));
     size += pieces[i].size;
   }
   if (exceeds_limit(size)) return;
   if (filter()) return write_filtered(pieces, count, size);
-  if (!queue_.push(pieces, count, proactor_.core().pool())) return output_cut(-ENOBUFS);
+  if (!queue_.push(pieces, count, proactor_.core().pool())) {
+    queue_.drop_unfinished();
+    return refuse_write(-ENOBUFS);
+  }
   queue_grew();
 }
 
-// A write is queued in part, which is worse than not at all: what follows would be garbage.
-void StreamHandler::output_cut(std::int32_t error) noexcept {
+// Behind a gap nothing makes sense: what was queued before it is sent, and that is all.
+void StreamHandler::refuse_write(std::int32_t error) noexcept {
   output_ = after(output_, OutputEvent::cut);
   fail(error);
 }

@@ -49,19 +49,17 @@ enum class Output : std::uint8_t {
   ended,      // the sending side is shut down, reading goes on
   finishing,  // finish() was called: the stream ends its output behind the queue
   lingering,  // the sending side is shut down, and the stream waits for the peer's end
-  // only a part of a write was queued: the stream sends no more, because the rest would make no
-  // sense
-  cut,
-  failed,  // a send failed, and on_error() waits until the handler has got the input from before
-  broken,  // on_error() was told of the connection's error
-  done,    // finish() waits for nothing any more, except for errors that are due
+  cut,        // a write was refused: the stream sends what was queued before, and nothing behind it
+  failed,     // a send failed, and on_error() waits until the handler has got the input from before
+  broken,     // on_error() was told of the connection's error
+  done,       // finish() waits for nothing any more, except for errors that are due
 };
 
 enum class OutputEvent : std::uint8_t {
   half_close,  // half_close() is called
   finish,      // finish() is called
   sent,        // the kernel has taken the last of the queue
-  cut,         // only a part of a write could be queued
+  cut,         // a write is refused
   fail,        // a send fails
   tell,        // on_error() tells of the connection's error
   done,        // nothing is left for finish() to wait for
@@ -70,25 +68,26 @@ enum class OutputEvent : std::uint8_t {
 constexpr Output after(Output state, OutputEvent event) noexcept {
   using S = Output;
   constexpr S next[][7] = {
-      //             half_close    finish        sent          cut      fail       tell      done
-      /* open      */ {S::ending, S::finishing, S::open, S::cut, S::failed, S::broken, S::open},
-      /* ending    */ {S::ending, S::finishing, S::ended, S::cut, S::failed, S::broken, S::ending},
-      /* ended     */ {S::ended, S::lingering, S::ended, S::cut, S::failed, S::broken, S::ended},
+      // half_close, finish, sent, cut, fail, tell, done
+      /* open */ {S::ending, S::finishing, S::open, S::cut, S::failed, S::broken, S::open},
+      /* ending */ {S::ending, S::finishing, S::ended, S::ending, S::failed, S::broken, S::ending},
+      /* ended */ {S::ended, S::lingering, S::ended, S::ended, S::failed, S::broken, S::ended},
       /* finishing */
-      {S::finishing, S::finishing, S::lingering, S::cut, S::failed, S::broken, S::done},
+      {S::finishing, S::finishing, S::lingering, S::finishing, S::failed, S::broken, S::done},
       /* lingering */
-      {S::lingering, S::lingering, S::lingering, S::cut, S::failed, S::broken, S::done},
-      /* cut       */ {S::cut, S::done, S::cut, S::cut, S::failed, S::broken, S::done},
-      /* failed    */ {S::failed, S::failed, S::failed, S::failed, S::failed, S::broken, S::failed},
-      /* broken    */ {S::broken, S::broken, S::broken, S::broken, S::broken, S::broken, S::broken},
-      /* done      */ {S::done, S::done, S::done, S::done, S::done, S::done, S::done},
+      {S::lingering, S::lingering, S::lingering, S::lingering, S::failed, S::broken, S::done},
+      /* cut */ {S::cut, S::finishing, S::cut, S::cut, S::failed, S::broken, S::cut},
+      /* failed */ {S::failed, S::failed, S::failed, S::failed, S::failed, S::broken, S::failed},
+      /* broken */ {S::broken, S::broken, S::broken, S::broken, S::broken, S::broken, S::broken},
+      /* done */ {S::done, S::done, S::done, S::done, S::done, S::done, S::done},
   };
   return next[static_cast<std::size_t>(state)][static_cast<std::size_t>(event)];
 }
 
 /// Whether the stream sends what is queued.
 constexpr bool sends(Output state) noexcept {
-  return state == Output::open || state == Output::ending || state == Output::finishing;
+  return state == Output::open || state == Output::ending || state == Output::finishing ||
+         state == Output::cut;
 }
 /// Whether the stream ends its output behind the queue.
 constexpr bool ends(Output state) noexcept {

@@ -332,6 +332,8 @@ TEST_CASE("finish() of a file's handler closes behind the error that is due", "[
   std::vector<std::error_code> errors;
   std::error_condition expected = std::errc::bad_file_descriptor;
   Filing* file = nullptr;
+  const bool closes = GENERATE(true, false);
+  const bool finishes = GENERATE(true, false);
   SECTION("write(), no open()") {
     file = &filings.add(*world);
     file->write("x");
@@ -350,8 +352,6 @@ TEST_CASE("finish() of a file's handler closes behind the error that is due", "[
     file->open("/nonexistent/proa", OpenFlags::read);
     expected = std::errc::no_such_file_or_directory;
   }
-  const bool closes = GENERATE(true, false);
-  const bool finishes = GENERATE(true, false);
   file->failed = [&](std::error_code error) {
     errors.push_back(error);
     if (closes) file->close();

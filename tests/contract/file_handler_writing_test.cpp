@@ -1,6 +1,9 @@
 // A handler's file as a stream to write: order, positions and watermarks.
+#include <cerrno>
+
 #include "contract/file_handler_rig.hpp"
 #include "support/allocations.hpp"
+#include "support/replaced.hpp"
 
 namespace {
 
@@ -175,6 +178,60 @@ TEST_CASE("a write above the hard limit fails", "[file]") {
   wait_closed(world, file);
   CHECK(file.error == Error::write_limit);
   CHECK(file.count("error") == 1);
+}
+
+TEST_CASE(
+    "a write that is refused: what was written before it is in the file, and nothing behind it",
+    "[file][R2][R5]") {
+  const Folder folder;
+  Filings filings;
+  World world;
+  Filing& file = filings.add(*world);
+  std::vector<std::error_code> errors;
+  file.failed = [&](std::error_code error) { errors.push_back(error); };
+  file.open(folder.path("a"), read_write);
+  file.set_watermarks({1000, 100, std::size_t{4} << 20});
+  const bool opens_first = GENERATE(true, false);
+  const bool begins_anew = GENERATE(true, false);
+  if (opens_first) world.run_until("it is open", [&] { return file.saw("open"); });
+  const std::string large(std::size_t{4} << 20, 'x');
+  std::error_condition expected = std::errc::no_buffer_space;
+  file.write("first");
+  SECTION("above the limit") { file.write(Bytes(large)); }
+  SECTION("a buffer above the limit") {
+    file.set_watermarks({2, 1, 3});
+    file.write(world->take_buffer());
+    file.set_watermarks({});
+  }
+  SECTION("bytes that find no block") {
+    const Replaced no_memory(
+        proa::sys::table.map, +[](std::size_t, void**) noexcept -> long { return -ENOMEM; });
+    file.write(Bytes(large.data(), large.size() - (std::size_t{1} << 20)));
+  }
+  SECTION("a buffer that found no block") { file.write(Buffer()); }
+  SECTION("a length without memory") {
+    file.write(Bytes(nullptr, 10));
+    expected = std::errc::invalid_argument;
+  }
+  file.write("behind");
+  file.sync();
+  world.run_until("it was told", [&] { return !errors.empty() && !file.writes.empty(); });
+  file.write("behind");
+  turns(world, 5);
+  CHECK(file.unsent() == 0);
+  CHECK(file.syncs == 0);
+  CHECK(contents(folder.path("a")) == "first");
+  if (begins_anew) {
+    file.set_write_position(3);
+    file.write("st line");
+    file.sync();
+  }
+  file.finish();
+  wait_closed(world, file);
+  CHECK(contents(folder.path("a")) == (begins_anew ? "first line" : "first"));
+  CHECK(file.syncs == (begins_anew ? 1 : 0));
+  REQUIRE(errors.size() == 1);
+  CHECK(errors[0] == expected);
 }
 
 TEST_CASE("direct writes in a stream: aligned buffers are taken as they are", "[file][F07]") {

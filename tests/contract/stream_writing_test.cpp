@@ -1,9 +1,11 @@
 // StreamHandler writing: all of it, in order, gathered, told once per write; what is refused, and
 // how that is told.
+#include <cerrno>
 #include <csignal>
 
 #include "contract/stream_rig.hpp"
 #include "support/ledger.hpp"
+#include "support/replaced.hpp"
 
 namespace {
 
@@ -221,6 +223,85 @@ TEST_CASE("a write above the limit fails, and says so", "[T33]") {
     CHECK(stream.error == Error::write_limit);
     CHECK(stream.error == std::errc::no_buffer_space);
   }
+}
+
+TEST_CASE("a write that is refused: what was written before it is sent, and nothing behind it",
+          "[R2][R5]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = narrow_line(streams, world);
+  std::vector<std::error_code> errors;
+  stream.failed = [&](std::error_code error) { errors.push_back(error); };
+  stream.set_watermarks({64 * kib, 16 * kib, 4096 * kib});
+  wait_open(world, stream);
+  const std::size_t before = GENERATE(std::size_t{5}, 1024 * kib);
+  std::error_condition expected = std::errc::no_buffer_space;
+  stream.write(Bytes(pattern(1, before)));
+  SECTION("above the limit") { stream.write(Bytes(std::string(4096 * kib, 'x'))); }
+  SECTION("a buffer above the limit") {
+    stream.set_watermarks({2, 1, 3});
+    stream.write(world->take_buffer());
+  }
+  SECTION("bytes that find no block") {
+    const Replaced no_memory(
+        proa::sys::table.map, +[](std::size_t, void**) noexcept -> long { return -ENOMEM; });
+    stream.write(Bytes(std::string(3000 * kib, 'x')));
+  }
+  SECTION("a buffer that found no block") { stream.write(Buffer()); }
+  SECTION("a length without memory") {
+    stream.write(Bytes(nullptr, 10));
+    expected = std::errc::invalid_argument;
+  }
+  SECTION("no file") {
+    stream.send_file({}, 0, 10);
+    expected = std::errc::bad_file_descriptor;
+  }
+  SECTION("an offset") {
+    stream.send_file({0, proa::DescriptorKind::file}, UINT64_MAX, 1);
+    expected = std::errc::invalid_argument;
+  }
+  stream.write("behind");
+  stream.write(Bytes(std::string(4096 * kib, 'x')));
+  far.expect_pattern(1);
+  wait_received(world, far, before);
+  world.run_until("it was told", [&s = stream] { return s.writes.size() == 1; });
+  stream.write("behind");
+  turns(world, 5);
+  CHECK(stream.unsent() == 0);
+  far.send("and reading goes on");
+  world.run_until("it was read", [&s = stream] { return !s.received.empty(); });
+  stream.half_close();
+  turns(world, 5);
+  CHECK(!far.ended());
+  stream.finish();
+  wait_ended(world, far);
+  far.close();
+  wait_closed(world, stream);
+  CHECK(far.received_bytes() == before);
+  CHECK(far.difference() == no_difference);
+  REQUIRE(errors.size() == 1);
+  CHECK(errors[0] == expected);
+}
+
+TEST_CASE("finish() behind a write that was refused sends what was written before it",
+          "[R2][T13]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = narrow_line(streams, world);
+  stream.failed = [](std::error_code) {};
+  wait_open(world, stream);
+  far.expect_pattern(1);
+  stream.write(Bytes(pattern(1, 1024 * kib)));
+  stream.write(Buffer());
+  const bool at_once = GENERATE(true, false);
+  if (!at_once) turns(world, 3);
+  stream.finish();
+  wait_ended(world, far);
+  CHECK(far.received_bytes() == 1024 * kib);
+  CHECK(far.difference() == no_difference);
+  far.close();
+  wait_closed(world, stream);
+  CHECK(stream.count("error") == 1);
 }
 
 TEST_CASE("T10: writing to a peer that is gone is an error, not a signal", "[R11][T10]") {
