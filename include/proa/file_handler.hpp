@@ -92,6 +92,8 @@ class FileHandler : public Handler {
   /// called for, then closes. Writing after it fails with Error::closing. A handler that opens
   /// waits for its file first.
   void finish() noexcept;
+  /// From finish() to on_closed().
+  bool finishing() const noexcept { return finishing_; }
 
   /// As for streams: above `high` the handler stops reading if `pause_reading` says so.
   void set_watermarks(const Watermarks& watermarks) noexcept;

@@ -55,7 +55,9 @@ class Handler {
   /// Aborts, naming the handler, unless it was never opened or on_closed() has begun.
   virtual ~Handler();
 
-  /// Something failed that the handler cannot repair. The default closes.
+  /// Something failed that the handler cannot repair. The default closes; for Error::closing (a
+  /// write behind finish() or half_close()) it does nothing, because the handler is on its way, and
+  /// what was written before goes out.
   virtual void on_error(std::error_code error);
   /// The last call: `delete this` is legal here.
   virtual void on_closed() {}

@@ -116,6 +116,8 @@ class StreamHandler : public Handler {
   /// when Options::linger passes and the kernel has taken no byte. Writing after it fails with
   /// Error::closing.
   void finish() noexcept;
+  /// From finish() to on_closed().
+  bool finishing() const noexcept { return finishing_; }
 
   /// Calls on_error(Error::deadline) when reading is on, nothing arrives for this long, and the
   /// kernel has nothing that the stream has not taken; Duration::max() turns the timeout off. A

@@ -1,5 +1,6 @@
 // The life of a handler: idle, open, closing, and idle again. Upholds R6.
 #include <cstdio>
+#include <proa/error.hpp>
 #include <proa/handler.hpp>
 
 #include "base/error_code.hpp"
@@ -121,7 +122,9 @@ void Handler::fail(std::int32_t error) noexcept {
   notify_later(notice_error);
 }
 
-void Handler::on_error(std::error_code) { close(); }
+void Handler::on_error(std::error_code error) {
+  if (error != Error::closing) close();
+}
 
 void Handler::loop_tell_error(std::int32_t error) { on_error(to_error_code(error)); }
 

@@ -180,6 +180,26 @@ TEST_CASE("a write above the hard limit fails", "[file]") {
   CHECK(file.count("error") == 1);
 }
 
+TEST_CASE("a file's write too many takes nothing from those before it, by the default on_error()",
+          "[file][R2]") {
+  const Folder folder;
+  Filings filings;
+  World world;
+  Filing& file = filings.add(*world);
+  file.open(folder.path("a"), read_write);
+  for (std::size_t i = 0; i < 50; ++i) file.write(Bytes(pattern(1, 100000, i * 100000)));
+  CHECK(!file.finishing());
+  file.finish();
+  CHECK(file.finishing());
+  file.write("late");
+  file.sync();
+  wait_closed(world, file);
+  CHECK(!file.finishing());
+  CHECK(file.error == Error::closing);
+  CHECK(file.writes.size() == 50);
+  CHECK(first_difference(1, contents(folder.path("a"))) == no_difference);
+}
+
 TEST_CASE(
     "a write that is refused: what was written before it is in the file, and nothing behind it",
     "[file][R2][R5]") {

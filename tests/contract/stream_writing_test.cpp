@@ -166,6 +166,27 @@ TEST_CASE("a write after finish() is an error, the writes before it are not lost
   CHECK(stream.writes == std::vector<std::size_t>{6});
 }
 
+TEST_CASE("a write too many takes nothing from those before it, by the default on_error()",
+          "[R2][T14]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = narrow_line(streams, world);
+  far.expect_pattern(1);
+  const bool finishes = GENERATE(true, false);
+  CHECK(!stream.finishing());
+  stream.write(Bytes(pattern(1, 1024 * kib)));
+  finishes ? stream.finish() : stream.half_close();
+  CHECK(stream.finishing() == finishes);
+  stream.write("late");
+  wait_ended(world, far);
+  CHECK(far.received_bytes() == 1024 * kib);
+  CHECK(far.difference() == no_difference);
+  CHECK(stream.error == Error::closing);
+  far.close();
+  wait_closed(world, stream);
+  CHECK(!stream.finishing());
+}
+
 TEST_CASE("writes after close() are dropped without a word", "[R6]") {
   Streams streams;
   World world;
