@@ -15,6 +15,9 @@ class StreamHandler;
 ///
 /// The loop and the stream's verbs call the on_*(), on the proactor's thread. They, and any other
 /// code on that thread, may call give(), send() and fail(); they must not call the stream.
+///
+/// They are noexcept, like the verbs that call them: a filter tells by fail() that it cannot go on.
+/// An exception that leaves one of them ends the program (std::terminate()).
 class StreamFilter {
  public:
   StreamFilter() noexcept = default;
@@ -24,19 +27,19 @@ class StreamFilter {
 
  protected:
   /// The stream is connected; on_open() follows. The protocol may have written before.
-  virtual void on_connected() {}
+  virtual void on_connected() noexcept {}
   /// Bytes of the peer. on_read() tells what the filter gives, in the same order.
-  virtual void on_received(Buffer data) = 0;
+  virtual void on_received(Buffer data) noexcept = 0;
   /// The peer sends no more. If this returns no error, the protocol gets on_end() after what the
   /// filter has given; with an error (the end came too early) it gets on_error().
-  virtual std::error_code on_ended() { return {}; }
+  virtual std::error_code on_ended() noexcept { return {}; }
   /// Bytes of a write() of the protocol, or of a part of a long one. on_write() tells that write
   /// when the kernel has taken everything that the filter has sent by then.
-  virtual void on_written(Buffer data) = 0;
+  virtual void on_written(Buffer data) noexcept = 0;
   /// The protocol has called half_close() or finish(), and the kernel has taken everything that was
   /// sent: the filter may send its last words. The stream ends its output behind them when the
   /// filter has called end(), here or later.
-  virtual void on_finished() { end(); }
+  virtual void on_finished() noexcept { end(); }
   /// Whether on_received() shall come although the protocol does not read: true in a filter that
   /// waits for the peer's first words.
   virtual bool wants_input() const noexcept { return false; }

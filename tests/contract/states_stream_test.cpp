@@ -18,8 +18,8 @@ using namespace proa_test;
 
 // A filter that changes nothing.
 struct Passing final : proa::StreamFilter {
-  void on_received(proa::Buffer data) override { give(std::move(data)); }
-  void on_written(proa::Buffer data) override { send(std::move(data)); }
+  void on_received(proa::Buffer data) noexcept override { give(std::move(data)); }
+  void on_written(proa::Buffer data) noexcept override { send(std::move(data)); }
 };
 
 class StreamDriver final : public Driven<proa::StreamHandler> {

@@ -23,20 +23,20 @@ class Framing : public proa::StreamFilter {
  private:
   static constexpr char greeting = 'G', frame = 'F', farewell = 'B';
 
-  void on_connected() override { say(greeting, {}); }
+  void on_connected() noexcept override { say(greeting, {}); }
   bool wants_input() const noexcept override { return !greeted_; }
-  void on_written(Buffer data) override {
+  void on_written(Buffer data) noexcept override {
     if (!greeted_) return (void)waiting_.append(data.text());
     say(frame, data.text());
   }
-  void on_finished() override {
+  void on_finished() noexcept override {
     finished_ = true;
     if (greeted_) part();
   }
-  std::error_code on_ended() override {
+  std::error_code on_ended() noexcept override {
     return ended_ ? std::error_code() : std::make_error_code(std::errc::connection_aborted);
   }
-  void on_received(Buffer data) override {
+  void on_received(Buffer data) noexcept override {
     came_.append(data.text());
     std::size_t at = 0;
     while (came_.size() - at >= 3) {
@@ -91,6 +91,16 @@ class Framing : public proa::StreamFilter {
   bool ended_ = false;
   bool finished_ = false;
   std::string waiting_, came_;
+};
+
+// All that a stream asks of a filter is noexcept: a filter that may throw does not compile.
+struct Bound : proa::StreamFilter {
+  static_assert(noexcept(std::declval<Bound&>().StreamFilter::on_connected()));
+  static_assert(noexcept(std::declval<Bound&>().on_received(Buffer())));
+  static_assert(noexcept(std::declval<Bound&>().StreamFilter::on_ended()));
+  static_assert(noexcept(std::declval<Bound&>().on_written(Buffer())));
+  static_assert(noexcept(std::declval<Bound&>().StreamFilter::on_finished()));
+  static_assert(noexcept(std::declval<Bound&>().StreamFilter::wants_input()));
 };
 
 struct Pair {

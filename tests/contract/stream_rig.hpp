@@ -26,12 +26,12 @@ class Recorder : public proa::StreamFilter {
   explicit Recorder(Tape& tape) : tape_(tape) {}
 
  private:
-  void on_connected() override { ++tape_.connected; }
-  void on_received(proa::Buffer data) override {
+  void on_connected() noexcept override { ++tape_.connected; }
+  void on_received(proa::Buffer data) noexcept override {
     tape_.received += data.size();
     give(std::move(data));
   }
-  void on_written(proa::Buffer data) override {
+  void on_written(proa::Buffer data) noexcept override {
     tape_.written += data.size();
     send(std::move(data));
   }
