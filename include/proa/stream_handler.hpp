@@ -97,7 +97,8 @@ class StreamHandler : public Handler {
   /// on_error() also tells an error of the file (ENOSPC, EBADF, ...), which is none of the
   /// connection: a handler that does not close() then may go on, and on_read() gets what was not
   /// written. file_received() says how many bytes the file has. finish() ends the transfer where it
-  /// stands. Refused through on_error(): an invalid descriptor, Error::bad_offset.
+  /// stands. Refused through on_error(): an invalid descriptor, Error::bad_offset, and, after
+  /// on_end(), Error::end_of_file.
   void receive_file(Descriptor file, std::uint64_t offset, std::uint64_t length,
                     Buffer received = {}) noexcept;
   static constexpr std::size_t file_backlog = std::size_t{256} << 10;

@@ -85,7 +85,8 @@ bool StreamHandler::receiving_file() const noexcept { return files_ && !files_->
 void StreamHandler::receive_file(Descriptor file, std::uint64_t offset, std::uint64_t length,
                                  Buffer received) noexcept {
   start("receive_file");
-  if (!live() || !gives(input_) || output_ == Output::broken) return;
+  if (!live() || finishing_ || output_ == Output::broken) return;
+  if (!gives(input_)) return fail(code_of(Error::end_of_file));
   need_connection();
   const bool first = !receiving_file();
   std::int32_t error = refusal(file, offset, length);

@@ -125,6 +125,23 @@ TEST_CASE("what cannot be received into is told by on_error", "[file][R2]") {
   CHECK(stream.count("error") == 1);
 }
 
+TEST_CASE("a receive_file() behind the peer's end is told so", "[file][R2]") {
+  const Folder folder;
+  Stores stores;
+  World world;
+  const proa::File to = new_file(world, folder);
+  auto [stream, far] = store_line(stores, world);
+  stream.ended = [] {};
+  stream.failed = [](std::error_code) {};
+  far.half_close();
+  world.run_until("the end was told", [&s = stream] { return s.saw("end"); });
+  stream.receive_file(to.descriptor(), 0, GENERATE(std::uint64_t{0}, std::uint64_t{3}));
+  world.run_until("it was told", [&s = stream] { return s.saw("error"); });
+  CHECK(stream.error == Error::end_of_file);
+  stream.write("and writing goes on");
+  wait_received(world, far, 19);
+}
+
 TEST_CASE("close() and finish() while a file is received into", "[file][R6]") {
   const Folder folder;
   Stores stores;
