@@ -76,8 +76,9 @@ class DatagramHandler : public Handler {
 
   /// Queues a datagram; on_sent() tells whether it was sent. `to` stays unset on a connected socket
   /// (else: EISCONN), and must be set on another one (EDESTADDRREQ). A buffer goes back to the pool
-  /// when it was sent; it may have no bytes. A handler that is not open could tell nobody: it drops
-  /// the datagram and counts it in errors().
+  /// when it was sent; it may have no bytes. A Buffer() without a block (what take_buffer() returns
+  /// when memory is short) is not sent, and fails with errc::no_buffer_space. A handler that is not
+  /// open could tell nobody: it drops the datagram and counts it in errors().
   void send(Buffer datagram, const Address& to = {}) noexcept;
   /// The same, but copies the bytes into blocks of the pool.
   void send(Bytes datagram, const Address& to = {}) noexcept;

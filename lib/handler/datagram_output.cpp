@@ -51,7 +51,7 @@ bool DatagramHandler::takes_output() noexcept {
 
 void DatagramHandler::send(Buffer datagram, const Address& to) noexcept {
   check("send");
-  if (!datagram || !takes_output()) return;
+  if (!takes_output()) return;
   const std::int32_t refused = refusal(to, datagram.capacity());
   queue(std::move(datagram), 0, refused, to);
 }
@@ -68,7 +68,7 @@ void DatagramHandler::send(Bytes datagram, const Address& to) noexcept {
 void DatagramHandler::send_segments(Buffer datagrams, std::size_t segment,
                                     const Address& to) noexcept {
   check("send_segments");
-  if (!datagrams || !takes_output()) return;
+  if (!takes_output()) return;
   std::int32_t refused = refusal(to, datagrams.capacity());
   if (refused == 0) refused = refusal_of_segments(datagrams.size(), segment);
   queue(std::move(datagrams), static_cast<std::uint32_t>(segment), refused, to);
@@ -85,6 +85,7 @@ void DatagramHandler::send_segments(Bytes datagrams, std::size_t segment,
 
 void DatagramHandler::queue(Buffer buffer, std::uint32_t segment, std::int32_t refused,
                             const Address& to) noexcept {
+  if (refused == 0 && !buffer) refused = -ENOBUFS;  // what was to be sent has found no block
   if (refused != 0) return queue(Bytes(), 0, refused, to);
   proactor().core().pool().turn_to_writing(buffer);
   grew(queue_.push(std::move(buffer), to, segment));

@@ -187,6 +187,23 @@ TEST_CASE("above its limit a datagram is not queued, and says so in its turn", "
   CHECK(client.queued() == 0);
 }
 
+TEST_CASE("a buffer that found no block is a send that fails, in its place", "[datagram][R2]") {
+  Endpoints endpoints;
+  World world;
+  Endpoint& server = endpoints.bound(world, Address::loopback(0));
+  Endpoint& client = endpoints.connected(world, server.address());
+  client.send("first");
+  client.send(proa::Buffer());
+  client.send_segments(proa::Buffer(), 100);
+  client.send("last");
+  wait_told(world, client, 4);
+  wait_received(world, server, 2);
+  CHECK(client.results[1].error == std::errc::no_buffer_space);
+  CHECK(client.results[2].error == std::errc::no_buffer_space);
+  CHECK(client.errors() == 2);
+  CHECK(server.received == std::vector<std::string>{"first", "last"});
+}
+
 TEST_CASE("on_drained comes once after much was queued, and not after little", "[datagram]") {
   Endpoints endpoints;
   World world;
