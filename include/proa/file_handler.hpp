@@ -28,9 +28,9 @@ enum class FileOutput : std::uint8_t;
 ///
 /// All verbs return at once, never call back (R1) and never refuse; failures come through
 /// on_error(). They are for the proactor's thread. Positions and sizes are in bytes. After
-/// on_closed() the handler is like a new one: it may open() again, in on_closed() too. The loop
-/// closes the descriptor with close(2); where that may take long (NFS), give the file to CloseFile
-/// instead.
+/// on_closed() the handler is like a new one, except that its watermarks stay: it may open() again,
+/// in on_closed() too. The loop closes the descriptor with close(2); where that may take long
+/// (NFS), give the file to CloseFile instead.
 class FileHandler : public Handler {
  public:
   /// A handler without a file: call open() next.
@@ -97,6 +97,7 @@ class FileHandler : public Handler {
 
   /// As for streams: above `high` the handler stops reading if `pause_reading` says so.
   void set_watermarks(const Watermarks& watermarks) noexcept;
+  const Watermarks& watermarks() const noexcept;
   /// Bytes of the blocks that queued writes pin; what the watermarks are compared with.
   std::size_t queued() const noexcept { return queue_.capacity(); }
   /// Payload bytes that write() got and that the system has not taken yet.
@@ -176,7 +177,6 @@ class FileHandler : public Handler {
   void copy(const Bytes* pieces, std::size_t count) noexcept;
   void write_grew() noexcept;
   void set_filled(bool filled) noexcept;
-  const Watermarks& watermarks() const noexcept;
   Marks* marks() noexcept;
   void begin_write() noexcept;
   void begin_sync() noexcept;

@@ -102,6 +102,8 @@ class Handler {
   bool open_up() noexcept;
   void notify_later(std::uint16_t notices) noexcept;
   void fail(std::int32_t error) noexcept;  // the loop will call on_error() with this -errno
+  /// The same for a verb of a handler that may be idle: the handler opens.
+  void refuse(const char* verb, std::int32_t error) noexcept;
   /// Replaces the handler's descriptor.
   void take(Socket socket) noexcept;
   void rest() noexcept;          // open -> idle without on_closed(); no operation may be in flight

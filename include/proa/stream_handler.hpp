@@ -31,7 +31,8 @@ enum class Verdict : std::uint8_t;
 /// and on_error() follows. While reading is off, these bytes wait for start_reading(), and the
 /// error for them, but no longer than Options::linger. If start_reading() is called in on_error()
 /// or later, on_read() still gets them, and on_error() comes once more behind the last byte. After
-/// on_closed() the handler is like a new one: it may connect() again, in on_closed() too.
+/// on_closed() the handler is like a new one, except that its timeouts and watermarks stay: it may
+/// connect() again, in on_closed() too.
 class StreamHandler : public Handler {
  public:
   /// A handler without a connection: call connect() next.
@@ -122,16 +123,20 @@ class StreamHandler : public Handler {
 
   /// Calls on_error(Error::deadline) when reading is on, nothing arrives for this long, and the
   /// kernel has nothing that the stream has not taken; Duration::max() turns the timeout off. A
-  /// stream has one timer at most, which looks once per period: a byte costs nothing. A limit that
-  /// is not positive leads to on_error(errc::invalid_argument), once, and changes nothing. May be
-  /// called before connect().
+  /// stream has one timer at most, which looks once per period: a byte costs nothing. The stream
+  /// stays usable; if nobody closes it, on_error() comes again after each period that is as silent.
+  /// A limit that is not positive leads to on_error(errc::invalid_argument), once, and changes
+  /// nothing. May be called before connect(); stays after on_closed().
   void set_read_timeout(Duration limit) noexcept;
   /// The same when nothing moves in either direction; a send for which the kernel has room counts
   /// as moving.
   void set_idle_timeout(Duration limit) noexcept;
   /// May be called at any time, also before connect(). If the queue was above the old high mark and
   /// is at or below the new low mark, reading goes on, and on_drained() follows from the loop.
+  /// A low mark above the high one leads to on_error(errc::invalid_argument), once, and changes
+  /// nothing. The watermarks stay after on_closed().
   void set_watermarks(const Watermarks& watermarks) noexcept;
+  const Watermarks& watermarks() const noexcept;
 
   /// Puts a filter between this stream and its connection from here on; mostly called before
   /// on_open(). The filter belongs to the stream, which destroys it before on_closed(). With a
@@ -144,6 +149,7 @@ class StreamHandler : public Handler {
   std::size_t queued() const noexcept { return queue_.capacity(); }
   /// Payload bytes that were written and that the kernel has not taken yet.
   std::size_t unsent() const noexcept { return queue_.size() - taken_; }
+  /// A connection was made, and on_closed() has not begun. It may be broken by now.
   bool connected() const noexcept { return connection_ >= Connection::opened; }
 
  protected:
@@ -235,7 +241,6 @@ class StreamHandler : public Handler {
   void set_hold(Hold hold) noexcept;
   void read_next(Buffer& data);
   void resume_held() noexcept;
-  const Watermarks& watermarks() const noexcept;
   void output_failed() noexcept;
   void judge(Verdict verdict) noexcept;
   void look();

@@ -309,7 +309,6 @@ void FileHandler::loop_release_resources() noexcept {
     ahead.state = Ahead::State::idle;
   }
   marks_.reset();
-  watermarks_.reset();
   read_position_ = next_read_ = write_position_ = 0;
   writes_queued_ = writes_told_ = 0;
   taken_ = write_progress_ = 0;

@@ -54,12 +54,14 @@ const Watermarks& FileHandler::watermarks() const noexcept {
 
 void FileHandler::set_watermarks(const Watermarks& watermarks) noexcept {
   check("set_watermarks");
+  if (watermarks.low > watermarks.high) return refuse("set_watermarks", -EINVAL);
   if (!watermarks_) watermarks_.reset(new (std::nothrow) Watermarks);
-  if (!watermarks_) return fail(-ENOMEM);
+  if (!watermarks_) return refuse("set_watermarks", -ENOMEM);
   const bool held = held_back();
   *watermarks_ = watermarks;
   if (queue_.capacity() > watermarks.high) filled_ = true;
   if (held && reads()) notify_later(notice_read);
+  if (ready() && filled_ && queue_.capacity() <= watermarks.low) notify_later(notice_written);
 }
 
 void FileHandler::set_filled(bool filled) noexcept {

@@ -122,6 +122,10 @@ void Handler::fail(std::int32_t error) noexcept {
   notify_later(notice_error);
 }
 
+void Handler::refuse(const char* verb, std::int32_t error) noexcept {
+  if (start(verb)) fail(error);
+}
+
 void Handler::on_error(std::error_code error) {
   if (error != Error::closing) close();
 }

@@ -21,6 +21,14 @@ struct StreamHandler::Extras {
     said,   // the filter has called end()
   };
 
+  /// The watermarks hold for the next connection too; a filter goes with its own.
+  void forget_connection() noexcept {
+    filter.reset();
+    payloads.clear();
+    last_words = LastWords::none;
+    receiving = false;
+  }
+
   Watermarks watermarks;
   std::unique_ptr<StreamFilter> filter;
   MarkQueue<std::size_t> payloads;  // with a filter: the sizes of the queued writes

@@ -224,8 +224,8 @@ void StreamHandler::loop_release_resources() noexcept {
   if ((notices_ & notice_reopen) == 0) connecting_.reset();
   queue_.clear();
   held_.clear();
-  timing_.reset();
-  extras_.reset();
+  if (timing_) timing_->forget_connection();
+  if (extras_) extras_->forget_connection();
   files_.reset();
   taken_ = write_progress_ = 0;
   input_error_ = output_error_ = 0;

@@ -22,7 +22,8 @@ const Watermarks& StreamHandler::watermarks() const noexcept {
 
 void StreamHandler::set_watermarks(const Watermarks& watermarks) noexcept {
   check("set_watermarks");
-  if (!extras()) return fail(-ENOMEM);
+  if (watermarks.low > watermarks.high) return refuse("set_watermarks", -EINVAL);
+  if (!extras()) return refuse("set_watermarks", -ENOMEM);
   const bool held = held_back();
   extras_->watermarks = watermarks;
   queue_grew();

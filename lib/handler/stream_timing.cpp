@@ -17,17 +17,15 @@ namespace proa {
 StreamHandler::Timing* StreamHandler::timing() noexcept {
   if (!timing_) {
     timing_.reset(new (std::nothrow) Timing(*this));
-    if (!timing_ && start("timing")) fail(-ENOMEM);
+    if (!timing_) refuse("timing", -ENOMEM);
   }
   return timing_.get();
 }
 
 bool StreamHandler::take_limit(const char* verb, Duration limit) noexcept {
   check(verb);
-  if (closing() || proactor_.shutting_down()) return false;
   if (limit > Duration::zero()) return timing() != nullptr;
-  start(verb);
-  fail(-EINVAL);
+  refuse(verb, -EINVAL);
   return false;
 }
 

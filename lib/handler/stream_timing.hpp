@@ -12,6 +12,12 @@ namespace proa {
 struct StreamHandler::Timing {
   explicit Timing(StreamHandler& stream) : timer(stream) {}
 
+  /// What was set holds for the next connection too.
+  void forget_connection() noexcept {
+    linger = Duration::max();
+    look_at = keep_until = never;
+  }
+
   On<Timer, &StreamHandler::timer_expired> timer;
   Duration read = Duration::max();
   Duration idle = Duration::max();

@@ -167,8 +167,10 @@ TEST_CASE("a handler is as new after on_closed()", "[file][R6]") {
   Filing& file = filings.add(*world);
   file.open(folder.file("a", "first "), OpenFlags::read);
   file.start_reading();
+  file.set_watermarks({100, 50, 5000});
   file.closed = [&] {
     file.closed = {};
+    CHECK(file.watermarks().limit == 5000);  // what was set stays
     CHECK(!file.descriptor().valid());
     file.open(second, OpenFlags::read);
     file.start_reading();

@@ -165,4 +165,35 @@ TEST_CASE("a connect() behind close() that finds no memory is an error, told onc
   world.run_until("it is open", [&] { return client.saw("open"); });
 }
 
+TEST_CASE("timeouts and watermarks hold for the next connection too, a filter does not", "[R6]") {
+  Streams streams;
+  World world;
+  proa::Socket& listener = world.listen();
+  Stream& client = streams.add(*world);
+  const bool sets_while_closing = GENERATE(true, false);
+  const auto set = [&] {
+    client.set_watermarks({100, 50, 5000});
+    client.set_read_timeout(10ms);
+  };
+  std::vector<std::error_code> errors;
+  client.failed = [&](std::error_code error) {
+    errors.push_back(error);
+    if (error == proa::Error::deadline) client.close();
+  };
+  if (!sets_while_closing) set();
+  client.connect(listener.local_address());
+  wait_open(world, client);
+  client.close();
+  if (sets_while_closing) set();
+  wait_closed(world, client);
+  errors.clear();
+  CHECK(client.watermarks().limit == 5000);
+  client.connect(listener.local_address());
+  client.write(proa::Bytes(std::string(5001, 'x')));
+  world.run_until("it timed out", [&] { return client.count("closed") == 2; });
+  REQUIRE(errors.size() == 2);
+  CHECK(errors[0] == proa::Error::write_limit);
+  CHECK(errors[1] == proa::Error::deadline);
+}
+
 }  // namespace
