@@ -26,13 +26,20 @@ enum class Verdict : std::uint8_t;
 /// Socket::borrow(). Subclass it.
 ///
 /// All verbs return at once, never call back (R1) and never refuse; failures come through
-/// on_error(). They are for the proactor's thread. After the first error of the connection the
-/// stream neither reads nor sends. If a send failed, on_read() first gets what had come by then,
-/// and on_error() follows. While reading is off, these bytes wait for start_reading(), and the
-/// error for them, but no longer than Options::linger. If start_reading() is called in on_error()
-/// or later, on_read() still gets them, and on_error() comes once more behind the last byte. After
-/// on_closed() the handler is like a new one, except that its timeouts and watermarks stay: it may
-/// connect() again, in on_closed() too.
+/// on_error(). They are for the proactor's thread.
+///
+/// If on_error() does not close, the stream goes on after these errors: Error::deadline of its own
+/// timeouts, errc::invalid_argument of a setting, Error::closing, errc::not_connected (until
+/// connect()), already_connected, connection_already_in_progress, and what a receive_file() tells.
+/// After a write that was refused it sends what was queued before, and reads on. After all others,
+/// the errors of the connection, the stream neither reads nor sends. If a send failed, on_read()
+/// first gets what had come by then, and on_error() follows. While reading is off, these bytes wait
+/// for start_reading(), and the error for them, but no longer than Options::linger. If
+/// start_reading() is called in on_error() or later, on_read() still gets them, and on_error()
+/// comes once more behind the last byte.
+///
+/// After on_closed() the handler is like a new one, except that its timeouts and watermarks stay:
+/// it may connect() again, in on_closed() too.
 class StreamHandler : public Handler {
  public:
   /// A handler without a connection: call connect() next.
@@ -130,6 +137,7 @@ class StreamHandler : public Handler {
   void set_read_timeout(Duration limit) noexcept;
   /// The same when nothing moves in either direction; a send for which the kernel has room counts
   /// as moving.
+  /// This timeout ends with finish(), whose wait Options::linger bounds.
   void set_idle_timeout(Duration limit) noexcept;
   /// May be called at any time, also before connect(). If the queue was above the old high mark and
   /// is at or below the new low mark, reading goes on, and on_drained() follows from the loop.
@@ -263,6 +271,7 @@ class StreamHandler : public Handler {
   bool take_limit(const char* verb, Duration limit) noexcept;
   void start_timing() noexcept;
   void arm_timer() noexcept;
+  TimePoint idle_until() const noexcept;
   TimePoint next_timeout() const noexcept;
   TimePoint system_now() const noexcept;
   bool reads() const noexcept;

@@ -57,10 +57,15 @@ bool StreamHandler::silent() const noexcept {
          output_ != Output::broken;
 }
 
+// Behind finish() the linger time takes its place.
+TimePoint StreamHandler::idle_until() const noexcept {
+  return finishing_ ? never : after(timing_->idle_since, timing_->idle);
+}
+
 TimePoint StreamHandler::next_timeout() const noexcept {
   const TimePoint since = silent() ? timing_->silent_since : proactor_.core().now();
-  return std::min({after(since, timing_->read), after(timing_->idle_since, timing_->idle),
-                   after(timing_->sent_last, timing_->linger)});
+  return std::min(
+      {after(since, timing_->read), idle_until(), after(timing_->sent_last, timing_->linger)});
 }
 
 void StreamHandler::arm_timer() noexcept {
@@ -74,7 +79,7 @@ void StreamHandler::arm_timer() noexcept {
 bool StreamHandler::timed_out(TimePoint now) noexcept {
   System& system = proactor_.system();
   const bool read = silent() && after(timing_->silent_since, timing_->read) <= now;
-  const bool idle = after(timing_->idle_since, timing_->idle) <= now;
+  const bool idle = idle_until() <= now;
   if (!read && !idle) return false;
   const bool takes = (reads() && held_.empty()) || input_ == Input::dropped;
   if (takes && connected() && system.readable(descriptor())) return false;

@@ -276,4 +276,22 @@ TEST_CASE("a handler that stays after a timeout is told again", "[R7]") {
   CHECK(world.system().now() - began >= 30ms);
 }
 
+TEST_CASE("behind finish() the linger time alone bounds what is waited for", "[R7][T13]") {
+  Streams streams;
+  proa::Options with = options();
+  with.linger = 100ms;
+  World world(with);
+  auto [stream, far] = narrow_line(streams, world);
+  far.read(false);
+  stream.failed = [](std::error_code) {};
+  wait_open(world, stream);
+  const bool set_before = GENERATE(true, false);
+  stream.write(proa::Bytes(std::string(std::size_t{4} << 20, 'x')));
+  if (set_before) stream.set_idle_timeout(1ms);
+  stream.finish();
+  if (!set_before) stream.set_idle_timeout(1ms);
+  wait_closed(world, stream);
+  CHECK(!stream.saw("error"));
+}
+
 }  // namespace
