@@ -85,8 +85,8 @@ void StreamHandler::connect_later(const Address& address, TimePoint deadline) no
 
 void StreamHandler::reconnect() noexcept {
   if (!connecting_) {  // memory was short; or on_closed() has tried another one, which has failed
-    start("connect");
-    return fail(-ENOMEM);
+    if (start("connect")) refuse_connection(-ENOMEM);
+    return;
   }
   if (connecting_->request.pending()) return;  // on_closed() has connected elsewhere
   const auto asked = std::move(connecting_);

@@ -26,19 +26,22 @@ class FileDriver final : public Driven<proa::FileHandler> {
   void enter(World& world, const std::string& state) override {
     if (state == "idle" || state == "shut down") return;
     const bool fails = state == "a write failed";
-    open(path_, fails ? OpenFlags::read : flags);
+    open(state == "open failed" ? "/nonexistent/proa" : path_, fails ? OpenFlags::read : flags);
     if (state == "opening") {
       due = {"on_open()"};
       return;
     }
-    world.run_until("it is open", [&] { return !heard.empty(); });
-    if (fails) {
+    world.run_until("it is open, or not", [&] { return !heard.empty(); });
+    if (state == "cut") {
+      write(proa::Bytes(nullptr, 1));
+      world.run_until("the write was refused", [&] { return heard.size() == 2; });
+    } else if (fails) {
       write("x");
       world.run_until("the write failed", [&] { return heard.size() == 2; });
     } else if (state == "finishing") {
       write("x");
       finish();
-      due = {"on_write()", "on_closed()"};
+      due = {"on_write()", "on_drained()", "on_closed()"};
     } else if (state == "closing") {
       close();
       due = {"on_closed()"};
@@ -52,7 +55,18 @@ class FileDriver final : public Driven<proa::FileHandler> {
     }
     if (verb.find("open()") != std::string::npos) open(path_, flags);
     if (verb.find("set_write_position()") == 0) set_write_position(1);
-    if (verb.find("write()") != std::string::npos) write("x");
+    const bool writes = verb.find("write()") != std::string::npos;
+    if (verb == "write() of no buffer") {
+      write(proa::Buffer());
+    } else if (verb == "set_watermarks() raised above a write()") {
+      due.push_back("on_write()");
+      set_watermarks({1, 0});
+      write("x");
+      set_watermarks({});
+    } else if (writes) {
+      write("x");
+    }
+    if (verb == "set_watermarks() with low above high") set_watermarks({0, 1});
     if (verb == "sync()") sync();
     if (verb == "set_watermarks()") set_watermarks({});
     if (verb == "finish()") finish();
@@ -67,6 +81,7 @@ class FileDriver final : public Driven<proa::FileHandler> {
   void on_end() override { hear("on_end()"); }
   void on_write(std::size_t) override { hear("on_write()"); }
   void on_synced() override { hear("on_synced()"); }
+  void on_drained() override { hear("on_drained()"); }
 
   const std::string path_;
 };

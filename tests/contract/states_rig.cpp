@@ -14,6 +14,7 @@ std::string name_of(const std::error_code& error) {
       {std::errc::invalid_argument, "invalid_argument"},
       {std::errc::device_or_resource_busy, "device_or_resource_busy"},
       {std::errc::not_connected, "not_connected"},
+      {std::errc::no_buffer_space, "no_buffer_space"},
       {std::errc::already_connected, "already_connected"},
       {std::errc::connection_already_in_progress, "connection_already_in_progress"},
       {std::errc::connection_refused, "connection_refused"},
@@ -21,6 +22,7 @@ std::string name_of(const std::error_code& error) {
   };
   if (error == proa::Error::closing) return "closing";
   if (error == proa::Error::bad_address) return "bad_address";
+  if (error == proa::Error::end_of_file) return "end_of_file";
   if (error == std::errc::bad_file_descriptor) return "bad_file_descriptor";
   for (const auto& [condition, name] : names) {
     if (error == condition) return name;

@@ -38,13 +38,27 @@ class StreamDriver final : public Driven<proa::StreamHandler> {
 
   void enter(World& world, const std::string& state) override {
     if (state == "idle" || state == "shut down") return;
+    if (state == "connect failed") {
+      Socket& nobody = world.listen();
+      connect(nobody.local_address());
+      nobody.close();
+      world.run_until("it failed", [&] { return !heard.empty(); });
+      return;
+    }
     connect(listener_.local_address());
     due = {"on_open()"};
     if (state == "connecting") return;
     world.run_until("it is open", [&] { return !heard.empty(); });
     accept(world);
     due = {};
-    if (state == "finishing") {
+    if (state == "half closed") {
+      half_close();
+      world.run_until("the peer saw the end", [&] { return far_->ended(); });
+    } else if (state == "the peer has ended") {
+      start_reading();
+      far_->half_close();
+      world.run_until("the end was told", [&] { return heard.size() == 2; });
+    } else if (state == "finishing") {
       finish();
       due = {"on_closed()"};
     } else if (state == "broken") {
@@ -61,7 +75,11 @@ class StreamDriver final : public Driven<proa::StreamHandler> {
     const auto begins = [&](const char* with) { return verb.find(with) == 0; };
     const bool connects = verb.find("connect()") != std::string::npos;
     if (begins("start_reading()")) start_reading();
-    if (begins("write()")) write("x");
+    if (verb == "write() of no buffer") {
+      write(proa::Buffer());
+    } else if (begins("write()")) {
+      write("x");
+    }
     if (connects) connect(listener_.local_address());
     if (verb == "stop_reading()") {
       start_reading();
@@ -78,8 +96,15 @@ class StreamDriver final : public Driven<proa::StreamHandler> {
     if (verb == "set_idle_timeout(0)") set_idle_timeout(0s);
     if (verb == "set_watermarks()") set_watermarks({});
     if (verb == "set_filter()") set_filter(std::make_unique<Passing>());
+    if (verb == "set_watermarks() raised above a write()") {
+      due.push_back("on_write()");
+      set_watermarks({1, 0});
+      write("x");
+      set_watermarks({});
+    }
+    if (verb == "set_watermarks() with low above high") set_watermarks({0, 1});
     if (!is_open() || closing()) return;
-    if (!far_ && (connects || due == Heard{"on_open()"})) accept(world);
+    if (!far_ && (connects || (!due.empty() && due[0] == "on_open()"))) accept(world);
     if (!far_ || !far_->open()) return;
     if (begins("start_reading()") || begins("stop_reading()") || begins("receive_file()")) {
       far_->send("abc");
@@ -100,6 +125,7 @@ class StreamDriver final : public Driven<proa::StreamHandler> {
   void on_write(std::size_t) override { hear("on_write()"); }
   void on_received(std::uint64_t) override { hear("on_received()"); }
   void on_end() override { hear("on_end()"); }
+  void on_drained() override { hear("on_drained()"); }
 
   using Socket = proa::Socket;
   const std::string path_;

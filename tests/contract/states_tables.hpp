@@ -69,39 +69,45 @@ inline constexpr char server_states[] = R"(
 )";
 
 inline constexpr char file_states[] = R"(
-| FileHandler | idle | opening | open | finishing | a write failed | closing | shut down |
-|---|---|---|---|---|---|---|---|
-| `open()` | `on_open()` | `on_error(device_or_resource_busy)` | `on_error(device_or_resource_busy)` | `on_error(device_or_resource_busy)` | `on_error(device_or_resource_busy)` | `on_open()` | nothing |
-| `start_reading()` | nothing | `on_read()`, `on_end()` | `on_read()`, `on_end()` | nothing | `on_read()`, `on_end()` | nothing | nothing |
-| `start_reading()` before `open()` | `on_open()`, `on_read()`, `on_end()` | see above | see above | see above | see above | `on_open()` | nothing |
-| `stop_reading()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
-| `write()` | `on_error(bad_file_descriptor)` | `on_write()` | `on_write()` | `on_error(closing)` | nothing | nothing | nothing |
-| `sync()` | `on_error(bad_file_descriptor)` | `on_synced()` | `on_synced()` | `on_error(closing)` | nothing | nothing | nothing |
-| `set_write_position()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
-| `set_write_position()` before `write()` | `on_error(bad_file_descriptor)` | `on_write()` | `on_write()` | `on_error(closing)` | `on_error(bad_file_descriptor)` | nothing | nothing |
-| `set_watermarks()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
-| `finish()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | `on_closed()` | nothing | nothing |
-| `close()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | `on_closed()` | nothing | nothing |
+| FileHandler | idle | opening | open | finishing | a write failed | cut | open failed | closing | shut down |
+|---|---|---|---|---|---|---|---|---|---|
+| `open()` | `on_open()` | `on_error(device_or_resource_busy)` | `on_error(device_or_resource_busy)` | `on_error(device_or_resource_busy)` | `on_error(device_or_resource_busy)` | `on_error(device_or_resource_busy)` | `on_open()` | `on_open()` | nothing |
+| `start_reading()` | nothing | `on_read()`, `on_end()` | `on_read()`, `on_end()` | nothing | `on_read()`, `on_end()` | `on_read()`, `on_end()` | nothing | nothing | nothing |
+| `start_reading()` before `open()` | `on_open()`, `on_read()`, `on_end()` | see above | see above | see above | see above | see above | `on_open()`, `on_read()`, `on_end()` | `on_open()` | nothing |
+| `stop_reading()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+| `write()` | `on_error(bad_file_descriptor)` | `on_write()` | `on_write()` | `on_error(closing)` | nothing | nothing | `on_error(bad_file_descriptor)` | nothing | nothing |
+| `write()` of no buffer | `on_error(no_buffer_space)` | `on_error(no_buffer_space)` | `on_error(no_buffer_space)` | `on_error(closing)` | nothing | nothing | `on_error(no_buffer_space)` | nothing | nothing |
+| `sync()` | `on_error(bad_file_descriptor)` | `on_synced()` | `on_synced()` | `on_error(closing)` | nothing | nothing | `on_error(bad_file_descriptor)` | nothing | nothing |
+| `set_write_position()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+| `set_write_position()` before `write()` | `on_error(bad_file_descriptor)` | `on_write()` | `on_write()` | `on_error(closing)` | `on_error(bad_file_descriptor)` | `on_write()` | `on_error(bad_file_descriptor)` | nothing | nothing |
+| `set_watermarks()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+| `set_watermarks()` raised above a `write()` | `on_error(bad_file_descriptor)` | `on_drained()` | `on_drained()` | `on_error(closing)` | nothing | nothing | `on_error(bad_file_descriptor)` | nothing | nothing |
+| `set_watermarks()` with `low` above `high` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | nothing | nothing |
+| `finish()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | `on_closed()` | `on_closed()` | `on_closed()` | nothing | nothing |
+| `close()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | `on_closed()` | `on_closed()` | `on_closed()` | nothing | nothing |
 )";
 
 inline constexpr char stream_states[] = R"(
-| StreamHandler | idle | connecting | open | finishing | broken | closing | shut down |
-|---|---|---|---|---|---|---|---|
-| `connect()` | `on_open()` | `on_error(connection_already_in_progress)` | `on_error(already_connected)` | `on_error(already_connected)` | `on_error(already_connected)` | `on_open()` | nothing |
-| `start_reading()` | nothing | `on_read()` | `on_read()` | nothing | nothing | nothing | nothing |
-| `start_reading()` before `connect()` | `on_open()`, `on_read()` | see above | see above | see above | see above | `on_open()` | nothing |
-| `stop_reading()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
-| `write()` | `on_error(not_connected)` | `on_write()` | `on_write()` | `on_error(closing)` | nothing | nothing | nothing |
-| `write()` before `connect()` | `on_open()`, `on_write()` | see above | see above | see above | see above | `on_open()` | nothing |
-| `send_file()` | `on_error(not_connected)` | `on_write()` | `on_write()` | `on_error(closing)` | nothing | nothing | nothing |
-| `receive_file()` | `on_error(not_connected)` | `on_received()` | `on_received()` | nothing | nothing | nothing | nothing |
-| `half_close()` | `on_error(not_connected)` | nothing | nothing | nothing | nothing | nothing | nothing |
-| `finish()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | `on_closed()` | nothing | nothing |
-| `close()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | `on_closed()` | nothing | nothing |
-| `set_read_timeout()`, `set_idle_timeout()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
-| `set_read_timeout(0)`, `set_idle_timeout(0)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | nothing | nothing |
-| `set_watermarks()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
-| `set_filter()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+| StreamHandler | idle | connecting | open | half closed | the peer has ended | finishing | broken | connect failed | closing | shut down |
+|---|---|---|---|---|---|---|---|---|---|---|
+| `connect()` | `on_open()` | `on_error(connection_already_in_progress)` | `on_error(already_connected)` | `on_error(already_connected)` | `on_error(already_connected)` | `on_error(already_connected)` | `on_error(already_connected)` | `on_open()` | `on_open()` | nothing |
+| `start_reading()` | nothing | `on_read()` | `on_read()` | `on_read()` | nothing | nothing | nothing | nothing | nothing | nothing |
+| `start_reading()` before `connect()` | `on_open()`, `on_read()` | see above | see above | see above | see above | see above | see above | `on_open()`, `on_read()` | `on_open()` | nothing |
+| `stop_reading()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+| `write()` | `on_error(not_connected)` | `on_write()` | `on_write()` | `on_error(closing)` | `on_write()` | `on_error(closing)` | nothing | `on_error(not_connected)` | nothing | nothing |
+| `write()` before `connect()` | `on_open()`, `on_write()` | see above | see above | see above | see above | see above | see above | `on_open()`, `on_write()` | `on_open()` | nothing |
+| `write()` of no buffer | `on_error(not_connected)`, `on_error(no_buffer_space)` | `on_error(no_buffer_space)` | `on_error(no_buffer_space)` | `on_error(closing)` | `on_error(no_buffer_space)` | `on_error(closing)` | nothing | `on_error(not_connected)`, `on_error(no_buffer_space)` | nothing | nothing |
+| `send_file()` | `on_error(not_connected)` | `on_write()` | `on_write()` | `on_error(closing)` | `on_write()` | `on_error(closing)` | nothing | `on_error(not_connected)` | nothing | nothing |
+| `receive_file()` | `on_error(not_connected)` | `on_received()` | `on_received()` | `on_received()` | `on_error(end_of_file)` | nothing | nothing | `on_error(not_connected)` | nothing | nothing |
+| `half_close()` | `on_error(not_connected)` | nothing | nothing | nothing | nothing | nothing | nothing | `on_error(not_connected)` | nothing | nothing |
+| `finish()` | `on_closed()` | `on_closed()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | `on_closed()` | `on_closed()` | nothing | nothing |
+| `close()` | `on_closed()` | `on_closed()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | `on_closed()` | `on_closed()` | nothing | nothing |
+| `set_read_timeout()`, `set_idle_timeout()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+| `set_read_timeout(0)`, `set_idle_timeout(0)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | nothing | nothing |
+| `set_watermarks()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+| `set_watermarks()` raised above a `write()` | `on_error(not_connected)` | `on_drained()` | `on_drained()` | `on_error(closing)` | `on_drained()` | `on_error(closing)` | nothing | `on_error(not_connected)` | nothing | nothing |
+| `set_watermarks()` with `low` above `high` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | nothing | nothing |
+| `set_filter()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
 )";
 
 }  // namespace proa_test
