@@ -203,6 +203,7 @@ class FileHandler : public Handler {
   void loop_tell_error(std::int32_t error) override;
   void loop_dispatch(Notice notice) override;
   void loop_flush() noexcept override;
+  bool loop_has_begun() const noexcept override;
   void loop_closing_down() noexcept override;
   void loop_release_resources() noexcept override;
 

@@ -31,7 +31,7 @@ class Handler {
   /// descriptor, then calls on_closed(). No other on_*() comes after this call. Your own requests
   /// on the descriptor are still delivered, once each, before on_closed() (R6). Bytes that were
   /// written and not sent are lost: finish() is the gentle end. Legal in every callback; no effect
-  /// the second time.
+  /// the second time, nor in on_closed(), unless the handler has begun another life there.
   void close() noexcept;
   bool closing() const noexcept { return state_ == State::closing; }
   /// True between the first verb and on_closed().
@@ -59,7 +59,7 @@ class Handler {
   /// write behind finish() or half_close()) it does nothing, because the handler is on its way, and
   /// what was written before goes out.
   virtual void on_error(std::error_code error);
-  /// The last call: `delete this` is legal here.
+  /// The last call: `delete this` is legal here, unless a verb that opens was called before it.
   virtual void on_closed() {}
   /// The server that accepted this handler drains: wind up. The default closes.
   virtual void on_drain() { close(); }
@@ -110,6 +110,10 @@ class Handler {
   void reopen_later() noexcept;  // asks for notice_reopen after on_closed()
   void became_closed();
   void go_on(bool served) noexcept;
+  /// Inside on_closed(), and no verb there has begun another life.
+  bool is_over() const noexcept { return in_on_closed_ && !loop_has_begun(); }
+  /// Makes a handler that has not begun idle, without on_closed(). It remembers no verb then.
+  void forget() noexcept;
   void left_behind() noexcept;
   void unanswered() noexcept;  // counts an on_error() after which nothing comes by itself
   /// The object that the program knows: another one, if this handler is a part of it.
@@ -137,6 +141,9 @@ class Handler {
   virtual void loop_drain() { on_drain(); }
   /// Hands queued output to the backend.
   virtual void loop_flush() noexcept {}
+  /// Whether the handler has anything that close() would have to end. An open handler that has not
+  /// begun has only an error to tell, of a verb that needed what the handler lacks.
+  virtual bool loop_has_begun() const noexcept { return is_open(); }
   /// close() was called: ends what is not an operation on the handler's descriptor.
   virtual void loop_closing_down() noexcept {}
   /// No operation is in flight any more.
@@ -157,6 +164,7 @@ class Handler {
   State state_ = State::idle;
   Kind kind_;
   bool keeps_running_ = true;
+  bool in_on_closed_ = false;
 };
 
 }  // namespace proa

@@ -285,6 +285,7 @@ class StreamHandler : public Handler {
   void loop_dispatch(Notice notice) override;
   void loop_drain() override;
   void loop_flush() noexcept override;
+  bool loop_has_begun() const noexcept override { return connection_ > Connection::missed; }
   void loop_closing_down() noexcept override;
 
   On<RecvBuffers, &StreamHandler::received> recv_{*this};

@@ -50,6 +50,7 @@ class TimerHandler : public Handler {
   void refuse(std::int32_t error) noexcept;
   void fired(const Result& result);
   void loop_dispatch(Notice) override;
+  bool loop_has_begun() const noexcept override { return armed(); }
   void loop_closing_down() noexcept override;
 
   On<Timer, &TimerHandler::fired> timer_{*this};

@@ -118,8 +118,8 @@ void AcceptHandler::resume() noexcept {
 }
 
 void AcceptHandler::finish() noexcept {
-  start("finish");
-  if (!is_open() || closing() || mode_ == Mode::finishing) return;
+  check("finish");
+  if (is_over() || !open_up() || mode_ == Mode::finishing) return;
   if (!descriptor().valid() || mode_ == Mode::failed) return close();
   mode_ = Mode::finishing;
   proactor().core().disarm(backoff_);

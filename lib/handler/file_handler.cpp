@@ -38,8 +38,9 @@ FileHandler::FileHandler(Proactor& proactor, File file) noexcept : Handler(proac
 }
 
 FileHandler::~FileHandler() {
-  // The constructor of a derived class threw: nothing has begun yet.
-  if (state_ == State::open && (notices_ & notice_open) != 0) {
+  // The constructor of a derived class threw, or on_closed() has called verbs that need a file:
+  // nothing has begun yet.
+  if (state_ == State::open && ((notices_ & notice_open) != 0 || is_over())) {
     loop_closing_down();
     rest();
   }
@@ -77,6 +78,11 @@ void FileHandler::open(const std::string& path, OpenFlags flags, unsigned mode,
   }
   (opening_ ? opening_->next : opening_) = std::move(made);
   live() ? begin_opening() : reopen_later();
+}
+
+// An open() that is remembered has not begun.
+bool FileHandler::loop_has_begun() const noexcept {
+  return descriptor().valid() || (opening_ && opening_->request.pending());
 }
 
 bool FileHandler::lacks_file() const noexcept { return !opening_ && !descriptor().valid(); }
@@ -282,8 +288,8 @@ void FileHandler::loop_dispatch(Notice notice) {
 }
 
 void FileHandler::finish() noexcept {
-  start("finish");
-  if (!live() || finishing_) return;
+  check("finish");
+  if (is_over() || !open_up() || finishing_) return;
   finishing_ = true;
   stop_reading();
   proactor_.core().flush_later(*this);

@@ -102,8 +102,9 @@ void Handler::close() noexcept {
   // go.
   if (proactor_.core().lost()) return disown();
   if (!proactor_.core().inherited()) check("close");
-  open_up();
+  if (is_over()) return forget();
   notices_ = static_cast<std::uint16_t>(notices_ & ~notice_reopen);
+  open_up();
   if (state_ != State::open) return;
   state_ = State::closing;
   loop_closing_down();
@@ -140,6 +141,14 @@ void Handler::rest() noexcept {
   if (server_) server_->rests(*this);
 }
 
+void Handler::forget() noexcept {
+  const bool remembers = (notices_ & notice_reopen) != 0;
+  notices_ = static_cast<std::uint16_t>(notices_ & ~notice_reopen);
+  if (is_open()) loop_closing_down();
+  if (is_open() || remembers) loop_release_resources();
+  if (is_open()) rest();
+}
+
 void Handler::reopen_later() noexcept {
   notices_ = static_cast<std::uint16_t>(notices_ | notice_reopen);
 }
@@ -162,11 +171,14 @@ void Handler::became_closed() {
     }
   } const go_on{still_there, server != nullptr};  // also if on_closed() throws
   still_there.push_back(*this);
+  in_on_closed_ = true;
   on_closed();
 }
 
+// What on_closed() has closed again reopens behind the next on_closed().
 void Handler::go_on(bool served) noexcept {
-  if ((notices_ & notice_reopen) != 0) {
+  in_on_closed_ = false;
+  if ((notices_ & notice_reopen) != 0 && !closing()) {
     notices_ = static_cast<std::uint16_t>(notices_ & ~notice_reopen);
     loop_dispatch(notice_reopen);
   }

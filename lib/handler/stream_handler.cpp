@@ -37,8 +37,9 @@ StreamHandler::StreamHandler(Proactor& proactor, Socket connected) noexcept
 }
 
 StreamHandler::~StreamHandler() {
-  // The constructor of a derived class threw: nothing has begun yet.
-  if (state_ == State::open && !announced()) {
+  // The constructor of a derived class threw, or on_closed() has called verbs that need a
+  // connection: nothing has begun yet.
+  if (state_ == State::open && (!announced() || is_over())) {
     loop_closing_down();
     rest();
   }
@@ -171,8 +172,8 @@ void StreamHandler::half_close() noexcept {
 }
 
 void StreamHandler::finish() noexcept {
-  start("finish");
-  if (!live() || finishing_) return;
+  check("finish");
+  if (is_over() || !open_up() || finishing_) return;
   finishing_ = true;
   input_ = after(input_, InputEvent::finish);
   output_ = after(output_, OutputEvent::finish);

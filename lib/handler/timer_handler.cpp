@@ -12,6 +12,7 @@
 namespace proa {
 
 TimerHandler::~TimerHandler() {
+  if (is_over()) forget();
   if (is_open()) destroyed("destroyed while it was armed or closing");
 }
 
