@@ -19,7 +19,8 @@ class Workers;
 ///     pool.run(hash.work_);
 ///
 /// The callback sees what the worker wrote. The result has no bytes, and no error except
-/// errc::operation_canceled (or Error::deadline) for work that had not begun.
+/// errc::operation_canceled (or Error::deadline) for work that had not begun, and the one that
+/// WorkerPool::run() names.
 class Work : public Operation {
  public:
   Work() noexcept : Operation(Opcode::work, Direction::none) {}

@@ -20,7 +20,7 @@ class WorkerPool {
  public:
   struct Options {
     std::string name = "proa-work";  ///< of the threads, cut to 15 bytes (pthread_setname_np(3))
-    unsigned threads = 2;            ///< at most; started when there is work for them
+    unsigned threads = 2;            ///< at most; started when there is work for them, in a run
     std::size_t queue = 1024;        ///< work that waits at most; run() refuses more
   };
 
@@ -33,6 +33,8 @@ class WorkerPool {
 
   /// Like Proactor::submit(), which must not be called with a Work. Refuses with
   /// errc::resource_unavailable_try_again when the queue is full or the system has no thread.
+  /// Before the first run of the loop no thread is started; if the system has none then, the work
+  /// ends with this error.
   [[nodiscard]] std::error_code run(Work& work, TimePoint deadline = never) noexcept;
   /// How much work no thread has begun.
   std::size_t queued() const noexcept;

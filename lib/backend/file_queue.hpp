@@ -43,7 +43,8 @@ class FileQueue {
   /// kernel cannot take back a transfer that it has begun.
   void cancel(Operation& operation) noexcept;
 
-  // The engine of epoll, which has work between events too, hides the following four.
+  // The engine of epoll, which has work between events too, hides the following four; that of
+  // kqueue hides all but wants_flush().
 
   /// The backend is about to sleep: gives the kernel the operations that are queued.
   void flush() noexcept {}

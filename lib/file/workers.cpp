@@ -51,7 +51,8 @@ void Workers::disown() noexcept {
 }
 
 bool Workers::ready() noexcept {
-  return queued() < limit_ && (!threads_.empty() || begin_thread());
+  if (queued() >= limit_ || most_ == 0) return false;
+  return !running_ || !threads_.empty() || begin_thread();
 }
 
 bool Workers::begin_thread() noexcept {
@@ -77,8 +78,9 @@ void Workers::submit(Operation& operation) noexcept {
   ++pending_;
 }
 
-void Workers::flush() noexcept {
-  if (fresh_.empty()) return;
+bool Workers::flush() noexcept {
+  running_ = true;
+  if (fresh_.empty()) return true;
   const std::size_t given = std::exchange(fresh_count_, 0);
   for (Operation* one = fresh_.front(); one; one = fresh_.after(*one)) {
     BackendSide::phase(*one) = phase_queued;
@@ -94,6 +96,7 @@ void Workers::flush() noexcept {
   }
   for (std::size_t i = 0; i < std::min(free, queued); ++i) some_.notify_one();
   while (free < queued && begin_thread()) ++free;
+  return !threads_.empty();
 }
 
 bool Workers::cancel(Operation& operation) noexcept {
@@ -117,18 +120,24 @@ bool Workers::begun(const Operation& operation) noexcept {
 }
 
 void Workers::withdraw(int descriptor, OperationList& taken) noexcept {
-  flush();
   const std::lock_guard lock(mutex_);
-  for (Operation* one = queue_.front(); one;) {
-    Operation* const next = queue_.after(*one);
+  count_.fetch_sub(take_back(queue_, descriptor, taken), std::memory_order_relaxed);
+  fresh_count_ -= take_back(fresh_, descriptor, taken);
+}
+
+std::size_t Workers::take_back(OperationList& from, int descriptor, OperationList& taken) noexcept {
+  std::size_t count = 0;
+  for (Operation* one = from.front(); one;) {
+    Operation* const next = from.after(*one);
     if (descriptor < 0 || one->descriptor().number == descriptor) {
       OperationList::remove(*one);
-      count_.fetch_sub(1, std::memory_order_relaxed);
       taken.push_back(*one);
-      --pending_;
+      ++count;
     }
     one = next;
   }
+  pending_ -= count;
+  return count;
 }
 
 void Workers::collect(OperationList& done) noexcept {

@@ -34,11 +34,13 @@ class Workers {
 
   /// Sets the backend that a worker wakes when an operation is done.
   void set_backend(Backend* backend) noexcept { backend_ = backend; }
-  /// Whether submit() may be called: there is room in the queue, and a thread.
+  /// Whether submit() may be called: there is room in the queue, and a thread. No thread begins
+  /// before the first flush(), because a child of fork(2) would not have it.
   bool ready() noexcept;
   void submit(Operation& operation) noexcept;
-  /// Hands the workers the operations that were submitted since the last flush().
-  void flush() noexcept;
+  /// Hands the workers the operations that were submitted since the last flush(). The loop calls
+  /// this in each round. False if there are operations, and no thread can be had.
+  bool flush() noexcept;
   /// Takes an operation back. False if a worker has begun the operation.
   bool cancel(Operation& operation) noexcept;
   /// Whether a worker has begun the operation, which was submitted here.
@@ -58,6 +60,8 @@ class Workers {
   std::size_t pending() const noexcept { return pending_; }
   const std::string& name() const noexcept { return name_; }
   unsigned threads() const noexcept { return static_cast<unsigned>(threads_.size()); }
+  /// A child of fork(2), this process, has taken over what waits for the first flush().
+  void adopt(long process) noexcept { proa::adopt(fresh_, process); }
   /// Drops the threads: this process is a child of fork(2), where they do not exist.
   void disown() noexcept;
   /// The core keeps all Workers in a list.
@@ -66,6 +70,7 @@ class Workers {
 
  private:
   bool begin_thread() noexcept;
+  std::size_t take_back(OperationList& from, int descriptor, OperationList& taken) noexcept;
   void work() noexcept;
 
   ListHook hook_;
@@ -76,6 +81,7 @@ class Workers {
   Backend* backend_ = nullptr;
   std::vector<std::thread> threads_;
   OperationList fresh_;
+  bool running_ = false;  // the loop has called flush()
   std::size_t fresh_count_ = 0;
   std::size_t pending_ = 0;
 

@@ -188,6 +188,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   void leaving(Descriptor descriptor) noexcept final;
   Workers& workers_of(Operation& operation) noexcept;
   void withdraw(Workers& workers, int descriptor) noexcept;
+  void hand_to_workers() noexcept;
   void worked(FileCall& call) noexcept;
   void collect_worked() noexcept;
   bool short_of_memory() const noexcept {

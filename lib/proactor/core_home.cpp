@@ -30,12 +30,6 @@ void Core::refuse(const char* verb, const char* why) const noexcept {
 }
 
 void Core::adopt() noexcept {
-  for (Workers* each = workers_.front(); each; each = workers_.after(*each)) {
-    if (each->threads() > 0) {
-      misuse("Proactor %p cannot go on in a child of fork(2): its threads \"%s\" are the parent's",
-             owner_, each->name().c_str());
-    }
-  }
   home_.settle();
   adopt_operations();
   posts_.adopt(home_.process());
@@ -45,7 +39,7 @@ void Core::adopt() noexcept {
   }
 }
 
-// Those that belong to files are in lists of the backend's alone, which renew() looks after.
+// Those that belong to files are in lists of the backend, which renew() looks after, or of workers.
 void Core::adopt_operations() noexcept {
   const long process = home_.process();
   timers_.each([process](Operation& timer) { BackendSide::adopt(timer, process); });
@@ -56,6 +50,7 @@ void Core::adopt_operations() noexcept {
     for (OperationList& waiting : channel.waiting) proa::adopt(waiting, process);
     if (channel.close_file) BackendSide::adopt(*channel.close_file, process);
   });
+  for (Workers* each = workers_.front(); each; each = workers_.after(*each)) each->adopt(process);
   proa::adopt(finished_, process);
 }
 

@@ -36,6 +36,7 @@ void Core::add_workers(Workers& workers) noexcept {
   check("WorkerPool");
   workers.set_backend(backend_.get());
   workers_.push_back(workers);
+  if (home_.bound()) (void)workers.flush();  // threads may begin at once
 }
 
 void Core::remove_workers(Workers& workers, const void* pool) noexcept {
@@ -90,6 +91,19 @@ void Core::withdraw(Workers& workers, int descriptor) noexcept {
     operation->at_workers_ = false;
     if (operation->reason_ == Reason::none) operation->reason_ = Reason::close;
     finish(*operation, -ECANCELED);
+  }
+}
+
+void Core::hand_to_workers() noexcept {
+  for (Workers* each = workers_.front(); each; each = workers_.after(*each)) {
+    if (each->flush()) continue;
+    // What was submitted before the first round could not be refused then.
+    OperationList taken;
+    each->withdraw(-1, taken);
+    while (Operation* const operation = taken.pop_front()) {
+      operation->at_workers_ = false;
+      finish(*operation, -EAGAIN);
+    }
   }
 }
 

@@ -43,7 +43,7 @@ bool Core::alive() const noexcept {
 
 std::size_t Core::round(TimePoint until) {
   flush_gathered();
-  for (Workers* each = workers_.front(); each; each = workers_.after(*each)) each->flush();
+  hand_to_workers();
   ++counters_.rounds;
   before_wait();
   if (short_of_memory()) until = std::min(until, after(now_, memory_retry));

@@ -61,7 +61,13 @@ void AioFiles::submit(Operation& operation) noexcept {
 void AioFiles::go_on(Operation& operation) noexcept {
   set_phase(operation, FilePhase::queued);
   queued_.push_back(operation);
-  start_queued();
+  if (begun_) return start_queued();
+  waits_ = true;
+}
+
+Operation* AioFiles::next() noexcept {
+  if (std::exchange(waits_, false)) start_queued();
+  return finished();
 }
 
 void AioFiles::start_queued() noexcept {

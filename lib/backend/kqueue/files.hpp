@@ -24,10 +24,14 @@ class AioFiles final : public FileQueue {
   void open(int kqueue) noexcept;
   bool usable() const noexcept { return limit_ > 0; }
 
-  /// Whether there is something that a child of fork(2) cannot go on with.
+  /// Whether there is something that a child of fork(2) cannot go on with: no request begins before
+  /// the first flush().
   bool busy() const noexcept { return in_flight_ > 0; }
   /// Such a child goes on with the rest.
   void renewed() noexcept { adopt_all(queued_); }
+  void flush() noexcept { begun_ = true; }
+  bool due() const noexcept { return has_finished() || waits_; }
+  Operation* next() noexcept;
 
   void submit(Operation& operation) noexcept;
   void cancel(Operation& operation) noexcept;
@@ -45,6 +49,8 @@ class AioFiles final : public FileQueue {
   long start(Operation& operation, Slot& slot) noexcept;
 
   int kqueue_ = -1;
+  bool begun_ = false;     // the loop runs: requests begin when they are submitted
+  bool waits_ = false;     // requests were submitted before, and next() begins them
   std::size_t limit_ = 0;  // so many requests may be in flight
   std::size_t in_flight_ = 0;
   std::unique_ptr<Slot[]> slots_;
