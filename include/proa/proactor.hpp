@@ -35,7 +35,7 @@ class Proactor {
   /// Calls shutdown() if the program has not. Must be on the bound thread unless the program has
   /// called shutdown() there: only the thread that enabled a ring sees its completions. An
   /// exception that a callback throws here is std::terminate(): a program whose callbacks may throw
-  /// calls shutdown() itself, as often as it throws.
+  /// calls shutdown() itself, as often as it throws. Misuse inside a callback.
   ~Proactor();
   Proactor(const Proactor&) = delete;
   Proactor& operator=(const Proactor&) = delete;
@@ -55,7 +55,7 @@ class Proactor {
   /// Delivers until stop(), or until no handler is open (signal handlers and notifiers do not
   /// count), no request, timer or post is pending and no KeepAlive lives. Returns how many
   /// callbacks ran. An exception of a handler leaves run(); the next run() goes on where it
-  /// stopped.
+  /// stopped. Misuse inside a callback, as are run_once(), poll() and shutdown().
   std::size_t run();
   /// Waits for one round at most `timeout` long and delivers it; returns at once when there is
   /// nothing to wait for.
@@ -70,7 +70,8 @@ class Proactor {
   void stop() noexcept;
   /// Closes every handler, cancels every request and delivers until all have ended or `limit` has
   /// passed. Returns how many handlers and requests were left. Afterwards submit() and post()
-  /// refuse. For the bound thread.
+  /// refuse. For the bound thread. A callback calls stop() instead, and whoever called run() calls
+  /// shutdown() then.
   std::size_t shutdown(Duration limit);
 
   /// True once shutdown() has begun: no handler opens any more, and submit() refuses.

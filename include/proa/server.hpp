@@ -88,8 +88,8 @@ class ServerBase {
 ///     proa::Server<Echo> server(proactor, "0.0.0.0:7");
 ///     proactor.run();
 ///
-/// Destroying the server closes its listeners; live handlers go on without it. It must not be
-/// destroyed by its own factory, and not outlive its proactor while handlers are live. An exception
+/// Destroying the server closes its listeners; live handlers go on without it. To destroy it in its
+/// own factory is misuse; it must not outlive its proactor while handlers are live. An exception
 /// of the factory leaves run(); the connection is closed then.
 template <class H>
 class Server : public ServerBase {

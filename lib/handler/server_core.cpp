@@ -59,6 +59,7 @@ ServerCore::ServerCore(Proactor& proactor, Make make, const ServerBase& server)
 
 // Touches the proactor only if something is left there: it may be gone if nothing is.
 ServerCore::~ServerCore() {
+  if (in_factory_) misused("destroyed in its own factory");
   const bool listens = std::any_of(listeners_.begin(), listeners_.end(),
                                    [](const Listener* listener) { return listener->is_open(); });
   const bool busy = is_open() || listens || live_ > 0;
@@ -139,10 +140,12 @@ void ServerCore::start_one(Connection connection) {
   struct Settle {
     ServerCore& server;
     ~Settle() {
+      server.in_factory_ = false;
       server.pause_or_resume();
       server.tell_if_drained();
     }
   } const settle{*this};  // also if the factory throws
+  in_factory_ = true;
   Handler* const handler = make_(std::move(connection.socket), connection.peer);
   if (!handler) {
     ++refused_;

@@ -86,6 +86,7 @@ class ServerCore final : public Handler {
   std::uint64_t errors_ = 0;
   bool paused_ = false;
   bool draining_ = false;
+  bool in_factory_ = false;
 };
 
 }  // namespace proa

@@ -94,6 +94,7 @@ Core::~Core() {
 
 void Core::end_of_life() noexcept {
   if (!backend_) return;
+  if (in_callback_) misuse("Proactor %p: ~Proactor() inside a callback", owner_);
   if (left() > 0 || !shut_down_) {
     check("~Proactor");
     if (const std::size_t still = shutdown(options_.linger)) {

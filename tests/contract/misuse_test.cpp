@@ -247,6 +247,34 @@ TEST_CASE("the loop entered again from a callback", "[R1]") {
   CHECK_SAYS(entered_again([](proa::Proactor& p) { p.run_once(0ns); }), "inside a callback");
   CHECK_SAYS(entered_again([](proa::Proactor& p) { p.poll(); }), "inside a callback");
   CHECK_SAYS(entered_again([](proa::Proactor& p) { p.shutdown(1s); }), "inside a callback");
+  CHECK_SAYS(message_of([] {
+               auto proactor = make_proactor();
+               if (!proactor->post([&] { proactor.reset(); })) return;
+               proactor->run();
+             }),
+             "~Proactor() inside a callback");
+}
+
+TEST_CASE("a server destroyed in its own factory", "[R6]") {
+  struct Served : proa::StreamHandler {
+    using StreamHandler::StreamHandler;
+    ~Served() override = default;
+    void on_read(proa::Buffer&) override {}
+  };
+  CHECK_SAYS(message_of([] {
+               auto proactor = make_proactor();
+               std::unique_ptr<proa::Server<Served>> server;
+               const auto factory = [&](const proa::Socket&, const proa::Address&) -> Served* {
+                 server.reset();
+                 return nullptr;
+               };
+               server = std::make_unique<proa::Server<Served>>(*proactor, factory);
+               if (server->listen("127.0.0.1:0")) return;
+               Served client(*proactor);
+               client.connect(server->addresses().at(0));
+               proactor->run();
+             }),
+             "destroyed in its own factory");
 }
 
 struct Posted {
