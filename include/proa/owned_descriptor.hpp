@@ -8,9 +8,10 @@ namespace proa {
 
 /// Owns one open descriptor of a System, and closes it when destroyed: what Socket and File have in
 /// common. Move-only. It must not outlive its proactor, and no operation may be in flight on it
-/// when it is closed; a handler that was given the descriptor sees to both. It is misuse to give it
-/// to a handler of another proactor: release() it, and let Socket::adopt() or File::adopt() take
-/// the number for that proactor.
+/// when it is closed; a handler that was given the descriptor sees to both. Until the proactor is
+/// shut down, only its thread may close or release the descriptor. It is misuse to give it to a
+/// handler of another proactor: release() it, and let Socket::adopt() or File::adopt() take the
+/// number for that proactor.
 class OwnedDescriptor {
  public:
   OwnedDescriptor() noexcept = default;
@@ -45,7 +46,7 @@ class OwnedDescriptor {
   /// Socket::adopt() found it so. Like close(), this is misuse while a request is pending on it.
   Descriptor release() noexcept {
     if (valid()) {
-      system_->leaving(descriptor_);
+      system_->leaving(descriptor_, "release");
       system_->forget(descriptor_);
       if (was_blocking_) (void)system_->set_blocking(descriptor_);
     }
@@ -55,7 +56,7 @@ class OwnedDescriptor {
   void close() noexcept {
     if (!valid()) return;
     const Descriptor descriptor = std::exchange(descriptor_, Descriptor());
-    system_->leaving(descriptor);
+    system_->leaving(descriptor, "close");
     borrowed_ ? system_->forget(descriptor) : (void)system_->close(descriptor);
   }
 

@@ -16,7 +16,7 @@ enum class OpenFlags : unsigned;
 /// Hears of descriptors that their owners are about to close or give up. The proactor's own.
 class DescriptorWatch {
  public:
-  virtual void leaving(Descriptor descriptor) noexcept = 0;
+  virtual void leaving(Descriptor descriptor, const char* verb) noexcept = 0;
 
  protected:
   ~DescriptorWatch() = default;
@@ -93,10 +93,11 @@ class System {
   /// The first half of close() alone, for a descriptor that lives on elsewhere.
   virtual void forget(Descriptor descriptor) noexcept = 0;
 
-  /// Who owns a descriptor calls this before close() and forget(). It is misuse to do either while
-  /// a receive, a send or the like is pending on it, which the proactor notices here.
-  void leaving(Descriptor descriptor) noexcept {
-    if (watch_) watch_->leaving(descriptor);
+  /// Who owns a descriptor calls this before close() and forget(), and names its verb. It is misuse
+  /// to do either while a receive, a send or the like is pending on it, or on a foreign thread,
+  /// which the proactor notices here.
+  void leaving(Descriptor descriptor, const char* verb) noexcept {
+    if (watch_) watch_->leaving(descriptor, verb);
   }
   void set_watch(DescriptorWatch* watch) noexcept { watch_ = watch; }
 

@@ -8,6 +8,7 @@
 #include <proa/stream_handler.hpp>
 
 #include "base/error_code.hpp"
+#include "base/misuse.hpp"
 #include "handler/handler_loop.hpp"
 #include "handler/stream_extras.hpp"
 #include "handler/stream_states.hpp"
@@ -131,10 +132,19 @@ void StreamHandler::filter_failed(std::error_code error) noexcept {
   output_failed();
 }
 
-void StreamFilter::give(Buffer data) noexcept { stream_->given_by_filter(std::move(data)); }
-void StreamFilter::send(Buffer data) noexcept { stream_->sent_by_filter(std::move(data)); }
-void StreamFilter::end() noexcept { stream_->filter_ended(); }
-void StreamFilter::fail(std::error_code error) noexcept { stream_->filter_failed(error); }
+StreamHandler& StreamFilter::stream(const char* verb) const noexcept {
+  const void* const self = this;
+  if (!stream_) misuse("StreamFilter %p: %s() before set_filter()", self, verb);
+  if (const char* const why = stream_->proactor().core().stray()) {
+    misuse("StreamFilter %p: %s() %s", self, verb, why);
+  }
+  return *stream_;
+}
+
+void StreamFilter::give(Buffer data) noexcept { stream("give").given_by_filter(std::move(data)); }
+void StreamFilter::send(Buffer data) noexcept { stream("send").sent_by_filter(std::move(data)); }
+void StreamFilter::end() noexcept { stream("end").filter_ended(); }
+void StreamFilter::fail(std::error_code error) noexcept { stream("fail").filter_failed(error); }
 Proactor& StreamFilter::proactor() const noexcept { return stream_->proactor(); }
 
 }  // namespace proa

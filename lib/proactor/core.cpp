@@ -397,9 +397,13 @@ void Core::end_descriptor(int descriptor, void* owner) noexcept {
 }
 
 // The kernel, or the backend's tables, would go on with a number that is somebody else's soon.
-void Core::leaving(Descriptor descriptor) noexcept {
+void Core::leaving(Descriptor descriptor, const char* verb) noexcept {
   const Channel* const channel = channels_.find(descriptor.number);
-  if (!channel || inherited()) return;
+  if (inherited()) return;
+  if (!shut_down_ && home_.caller() == Home::Caller::foreign) {
+    misuse("Descriptor %d: %s() on a foreign thread", descriptor.number, verb);
+  }
+  if (!channel) return;
   for (const Operation* const active : channel->active) {
     if (!active) continue;
     if (channel->owner) closed_under(channel->owner, *active);

@@ -185,7 +185,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   bool tried_at_last(Operation& operation) noexcept;
   bool passed_at_last(Operation& operation) noexcept;
   void take(Operation& operation) noexcept override;
-  void leaving(Descriptor descriptor) noexcept final;
+  void leaving(Descriptor descriptor, const char* verb) noexcept final;
   Workers& workers_of(Operation& operation) noexcept;
   void withdraw(Workers& workers, int descriptor) noexcept;
   void hand_to_workers() noexcept;

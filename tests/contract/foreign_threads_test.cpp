@@ -57,6 +57,20 @@ struct Listening : proa::SignalHandler {
   ~Listening() override = default;
   void on_signal(int, std::uint64_t) override {}
 };
+struct Filter : proa::StreamFilter {
+  using StreamFilter::end;
+  using StreamFilter::fail;
+  using StreamFilter::give;
+  using StreamFilter::send;
+  void on_received(proa::Buffer) noexcept override {}
+  void on_written(proa::Buffer) noexcept override {}
+};
+Filter& filtering(Stream& stream) {
+  auto made = std::make_unique<Filter>();
+  Filter& filter = *made;
+  stream.set_filter(std::move(made));
+  return filter;
+}
 struct Job {
   void compute() noexcept {}
   void computed(const proa::Result&) {}
@@ -82,6 +96,9 @@ struct Cast {
   proa::Buffer buffer = proactor.take_buffer();
   proa::Address here = proa::Address::parse("127.0.0.1:0");
   std::error_code error;
+  Filter& filter = filtering(stream);
+  proa::Socket socket =
+      proa::Socket::open(proactor, proa::Address::Family::ipv4, proa::Transport::stream, error);
 };
 
 struct Verb {
@@ -94,6 +111,7 @@ struct Verb {
 
 const void* of_proactor(Cast& cast) { return &cast.proactor; }
 const void* of_nothing(Cast&) { return nullptr; }
+const void* of_filter(Cast& cast) { return static_cast<const proa::StreamFilter*>(&cast.filter); }
 template <auto Member>
 const void* of_handler(Cast& cast) {
   return static_cast<const proa::Handler*>(&(cast.*Member));
@@ -153,6 +171,9 @@ const Verb verbs[] = {
      proactor, "File::adopt"},
     {"File::borrow", [](Cast& c) { (void)proa::File::borrow(c.proactor, 0, c.error); }, "Proactor",
      proactor, "File::borrow"},
+    {"OwnedDescriptor::close", [](Cast& c) { c.socket.close(); }, "Descriptor", &of_nothing},
+    {"OwnedDescriptor::release", [](Cast& c) { (void)c.socket.release(); }, "Descriptor",
+     &of_nothing},
     {"Buffer::share", [](Cast& c) { (void)c.buffer.share(); }, "Buffer", &of_nothing},
 
     {"Handler::close", [](Cast& c) { c.stream.close(); }, "StreamHandler", stream},
@@ -182,6 +203,12 @@ const Verb verbs[] = {
      stream},
     {"StreamHandler::set_filter", [](Cast& c) { c.stream.set_filter(nullptr); }, "StreamHandler",
      stream},
+    {"StreamFilter::give", [](Cast& c) { c.filter.give(std::move(c.buffer)); }, "StreamFilter",
+     &of_filter},
+    {"StreamFilter::send", [](Cast& c) { c.filter.send(std::move(c.buffer)); }, "StreamFilter",
+     &of_filter},
+    {"StreamFilter::end", [](Cast& c) { c.filter.end(); }, "StreamFilter", &of_filter},
+    {"StreamFilter::fail", [](Cast& c) { c.filter.fail(c.error); }, "StreamFilter", &of_filter},
 
     {"AcceptHandler::listen", [](Cast& c) { (void)c.acceptor.listen(c.here); }, "AcceptHandler",
      acceptor},

@@ -10,6 +10,7 @@
 #include <proa/misuse.hpp>
 #include <proa/notifier.hpp>
 #include <proa/server.hpp>
+#include <proa/stream_filter.hpp>
 #include <proa/stream_handler.hpp>
 #include <thread>
 
@@ -275,6 +276,15 @@ TEST_CASE("a server destroyed in its own factory", "[R6]") {
                proactor->run();
              }),
              "destroyed in its own factory");
+}
+
+TEST_CASE("a filter that speaks before it stands anywhere", "[filter]") {
+  struct Early : proa::StreamFilter {
+    using StreamFilter::end;
+    void on_received(proa::Buffer) noexcept override {}
+    void on_written(proa::Buffer) noexcept override {}
+  };
+  CHECK_SAYS(message_of([] { Early().end(); }), "end() before set_filter()");
 }
 
 struct Posted {

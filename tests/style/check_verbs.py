@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Each public method that belongs to the proactor's thread is tried on a foreign one, and each verb of a
+"""Each method for the program that belongs to the proactor's thread is tried on a foreign one, and each verb of a
 handler has a row in its table of states: the table in tests/contract/foreign_threads_test.cpp and those in
 docs/STATES.md against the headers. A verb with several overloads is tried as often on a foreign thread.
 Argument: source root. Prints TAP."""
@@ -24,23 +24,29 @@ classes = {
     "signal_handler.hpp": ["SignalHandler"],
     "server.hpp": ["ServerBase"],
     "worker_pool.hpp": ["WorkerPool"],
+    "owned_descriptor.hpp": ["OwnedDescriptor"],
+    "stream_filter.hpp": ["StreamFilter"],
 }
+# Classes to derive from, whose verbs are for the derived class.
+protected = {"StreamFilter"}
 # For any thread (R9), or they say nothing to the proactor: see the contract.
 exempt = {"Proactor::stop", "Proactor::post", "Proactor::system", "Proactor::core", "Notifier::notify",
-          "Proactor::create"}
+          "Proactor::create", "OwnedDescriptor::~OwnedDescriptor"}
 
 
 # What has no table of states in docs/STATES.md; and verbs that are as another one in every state.
-stateless = {"Proactor", "KeepAlive", "Handler", "WorkerPool"}
+stateless = {"Proactor", "KeepAlive", "Handler", "WorkerPool", "OwnedDescriptor", "StreamFilter"}
 as_another = {"StreamHandler::writev", "FileHandler::writev"}
 
 
 def public_methods(text, name):
-    """Names of the public methods of a class that are not const, its own constructors aside."""
+    """Names of the methods of a class for the program that are not const, its own constructors aside."""
     body = re.search(r"^class " + name + r"\b[^;{]*\{(.*?)^\};", text, re.S | re.M)[1]
     body = re.sub(r"//[^\n]*", "", body)
-    public = body.split("public:", 1)[1]
+    public = body.split("protected:" if name in protected else "public:", 1)[1]
     public = re.split(r"^ (?:protected|private):", public, flags=re.M)[0]
+    if name in protected:
+        public = re.sub(r"^  virtual [^;{]*[;{].*$", "", public, flags=re.M)
     public = re.sub(r"^ {4,}.*\n", lambda m: m[0].lstrip(" "), public, flags=re.M)
     for statement in re.split(r"^(?=  \S)", public, flags=re.M):
         flat = " ".join(statement.split())
