@@ -14,7 +14,8 @@ class StreamHandler;
 /// the protocol does not know. Subclass it, and give it to StreamHandler::set_filter().
 ///
 /// The loop and the stream's verbs call the on_*(), on the proactor's thread. They, and any other
-/// code on that thread, may call give(), send() and fail(); they must not call the stream.
+/// code on that thread, may call give(), send() and the other verbs of the filter; they must not
+/// call the stream.
 ///
 /// They are noexcept, like the verbs that call them: a filter tells by fail() that it cannot go on.
 /// An exception that leaves one of them ends the program (std::terminate()).
@@ -30,26 +31,29 @@ class StreamFilter {
   virtual void on_connected() noexcept {}
   /// Bytes of the peer. on_read() tells what the filter gives, in the same order.
   virtual void on_received(Buffer data) noexcept = 0;
-  /// The peer sends no more. If this returns no error, the protocol gets on_end() after what the
-  /// filter has given; with an error (the end came too early) it gets on_error().
-  virtual std::error_code on_ended() noexcept { return {}; }
+  /// The peer sends no more. The protocol gets on_end() after what the filter has given when the
+  /// filter has called give_end(), here or later. If the end is an error (it came too early), call
+  /// fail() in its place.
+  virtual void on_ended() noexcept { give_end(); }
   /// Bytes of a write() of the protocol, or of a part of a long one. on_write() tells that write
   /// when the kernel has taken everything that the filter has sent by then.
   virtual void on_written(Buffer data) noexcept = 0;
   /// The protocol has called half_close() or finish(), and the kernel has taken everything that was
   /// sent: the filter may send its last words. The stream ends its output behind them when the
-  /// filter has called end(), here or later.
-  virtual void on_finished() noexcept { end(); }
+  /// filter has called send_end(), here or later.
+  virtual void on_finished() noexcept { send_end(); }
   /// Whether on_received() shall come although the protocol does not read: true in a filter that
   /// waits for the peer's first words.
   virtual bool wants_input() const noexcept { return false; }
 
   /// Gives bytes to the protocol, behind those given before. An empty buffer has no effect.
   void give(Buffer data) noexcept;
+  /// After on_ended(), before which it has no effect: the filter has given everything.
+  void give_end() noexcept;
   /// Sends bytes to the peer, behind those sent before. Dropped if the stream sends no more.
   void send(Buffer data) noexcept;
   /// After on_finished(): the filter has sent everything.
-  void end() noexcept;
+  void send_end() noexcept;
   /// The connection is of no use any more: on_error() follows after on_read() for what was given.
   void fail(std::error_code error) noexcept;
   /// The stream's proactor, whose take_buffer() has blocks. Not before set_filter().

@@ -233,7 +233,8 @@ class StreamHandler : public Handler {
   void received_by_filter(Buffer data);
   void given_by_filter(Buffer data) noexcept;
   void sent_by_filter(Buffer data) noexcept;
-  void filter_ended() noexcept;
+  void filter_gave_end() noexcept;
+  void filter_sent_end() noexcept;
   void filter_failed(std::error_code error) noexcept;
   void write_filtered(Buffer data) noexcept;
   void write_filtered(const Bytes* pieces, std::size_t count, std::size_t size) noexcept;
@@ -255,6 +256,7 @@ class StreamHandler : public Handler {
   void look_later(TimePoint when) noexcept;
   void look_at_silence();
   void give_last_input();
+  void wait_to_pronounce();
   void keep_last_input();
   bool take_last_input(Buffer& buffer) noexcept;
   void pronounce();

@@ -18,7 +18,7 @@ struct StreamHandler::Extras {
   enum class LastWords : std::uint8_t {
     none,
     asked,  // the stream has called the filter's on_finished()
-    said,   // the filter has called end()
+    said,   // the filter has called send_end()
   };
 
   /// The watermarks hold for the next connection too; a filter goes with its own.

@@ -12,6 +12,7 @@
 #include "handler/handler_loop.hpp"
 #include "handler/stream_extras.hpp"
 #include "handler/stream_states.hpp"
+#include "handler/stream_timing.hpp"
 
 namespace proa {
 
@@ -108,7 +109,7 @@ bool StreamHandler::has_last_words() noexcept {
   return extras_->last_words != Extras::LastWords::said || !queue_.empty();
 }
 
-void StreamHandler::filter_ended() noexcept {
+void StreamHandler::filter_sent_end() noexcept {
   extras_->last_words = Extras::LastWords::said;
   notify_later(notice_written);  // the stream may end its output now
 }
@@ -116,7 +117,17 @@ void StreamHandler::filter_ended() noexcept {
 void StreamHandler::given_by_filter(Buffer data) noexcept {
   if (data.empty() || !live() || !gives(input_)) return;
   held_.push(std::move(data));
+  // Behind the peer's end only the filter moves anything.
+  if (timing_ && input_ == Input::passing) {
+    timing_->silent_since = timing_->idle_since = system_now();
+  }
   if (!extras_->receiving) notify_later(notice_read);
+}
+
+void StreamHandler::filter_gave_end() noexcept {
+  if (!live() || input_ != Input::passing) return;
+  input_ = after(input_, InputEvent::end);
+  notify_later(notice_read);
 }
 
 void StreamHandler::sent_by_filter(Buffer data) noexcept {
@@ -128,6 +139,7 @@ void StreamHandler::sent_by_filter(Buffer data) noexcept {
 
 void StreamHandler::filter_failed(std::error_code error) noexcept {
   if (!live() || output_ >= Output::failed) return;
+  if (input_ == Input::passing) input_ = after(input_, InputEvent::end);
   output_error_ = to_negative(error);
   output_failed();
 }
@@ -142,8 +154,9 @@ StreamHandler& StreamFilter::stream(const char* verb) const noexcept {
 }
 
 void StreamFilter::give(Buffer data) noexcept { stream("give").given_by_filter(std::move(data)); }
+void StreamFilter::give_end() noexcept { stream("give_end").filter_gave_end(); }
 void StreamFilter::send(Buffer data) noexcept { stream("send").sent_by_filter(std::move(data)); }
-void StreamFilter::end() noexcept { stream("end").filter_ended(); }
+void StreamFilter::send_end() noexcept { stream("send_end").filter_sent_end(); }
 void StreamFilter::fail(std::error_code error) noexcept { stream("fail").filter_failed(error); }
 Proactor& StreamFilter::proactor() const noexcept { return stream_->proactor(); }
 

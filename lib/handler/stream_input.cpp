@@ -79,9 +79,13 @@ void StreamHandler::received(RecvBuffers& request, const Result& result) {
 }
 
 void StreamHandler::input_ended(std::int32_t error) noexcept {
-  if (error == 0 && filter() && gives(input_)) error = to_negative(filter()->on_ended());
-  input_ = after(input_, InputEvent::end);
   input_error_ = error;
+  if (error != 0 || !filter()) {
+    input_ = after(input_, InputEvent::end);
+    return;
+  }
+  input_ = after(input_, InputEvent::filter);
+  if (input_ == Input::passing) filter()->on_ended();
 }
 
 // Gives the handler the oldest buffer that was kept, or the end behind the last one.

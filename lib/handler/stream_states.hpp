@@ -10,6 +10,7 @@ namespace proa::detail {
 /// The input from the peer.
 enum class Input : std::uint8_t {
   flows,    // more input may come
+  passing,  // the kernel reported the end, and the filter has not passed it on yet
   ended,    // the kernel reported the end or an error, and the handler was not told yet
   dropped,  // finish() was called: the stream drops all input until the end
   rest,  // after on_error() while reading was off: start_reading() gives the input from before it
@@ -17,7 +18,8 @@ enum class Input : std::uint8_t {
 };
 
 enum class InputEvent : std::uint8_t {
-  end,     // the kernel reports the end or an error
+  end,     // the kernel reports the end or an error, or the filter passes the end on
+  filter,  // the kernel reports the end, and a filter is to pass it on
   tell,    // on_end() or on_error() tells the handler
   finish,  // finish() is called
   fail,    // on_error() tells of the connection's error
@@ -26,20 +28,22 @@ enum class InputEvent : std::uint8_t {
 
 constexpr Input after(Input state, InputEvent event) noexcept {
   using S = Input;
-  constexpr S next[][5] = {
-      //           end       tell     finish      fail     keep
-      /* flows   */ {S::ended, S::over, S::dropped, S::over, S::rest},
-      /* ended   */ {S::ended, S::over, S::over, S::over, S::rest},
-      /* dropped */ {S::over, S::over, S::dropped, S::over, S::over},
-      /* rest    */ {S::rest, S::over, S::over, S::over, S::rest},
-      /* over    */ {S::over, S::over, S::over, S::over, S::over},
+  constexpr S next[][6] = {
+      //           end       filter      tell     finish      fail     keep
+      /* flows   */ {S::ended, S::passing, S::over, S::dropped, S::over, S::rest},
+      /* passing */ {S::ended, S::passing, S::over, S::over, S::over, S::rest},
+      /* ended   */ {S::ended, S::ended, S::over, S::over, S::over, S::rest},
+      /* dropped */ {S::over, S::over, S::over, S::dropped, S::over, S::over},
+      /* rest    */ {S::rest, S::rest, S::over, S::over, S::over, S::rest},
+      /* over    */ {S::over, S::over, S::over, S::over, S::over, S::over},
   };
   return next[static_cast<std::size_t>(state)][static_cast<std::size_t>(event)];
 }
 
 /// Whether on_read() may still come.
 constexpr bool gives(Input state) noexcept {
-  return state == Input::flows || state == Input::ended || state == Input::rest;
+  return state == Input::flows || state == Input::passing || state == Input::ended ||
+         state == Input::rest;
 }
 
 /// The output to the peer.

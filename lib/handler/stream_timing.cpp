@@ -50,11 +50,12 @@ void StreamHandler::start_timing() noexcept {
 
 TimePoint StreamHandler::system_now() const noexcept { return proactor_.system().now(); }
 
-// Whether the stream waits for input. While it does not, because the handler wants none or the
-// input has ended, the read timeout stands still.
+// Whether the stream waits for input, of the peer or, behind the peer's end, of the filter. While
+// it does not, because the handler wants none or the input has ended, the read timeout stands
+// still.
 bool StreamHandler::silent() const noexcept {
-  return connected() && reads() && held_.empty() && input_ == Input::flows &&
-         output_ != Output::broken;
+  return connected() && reads() && held_.empty() && output_ != Output::broken &&
+         (input_ == Input::flows || input_ == Input::passing);
 }
 
 // Behind finish() the linger time takes its place.
@@ -81,7 +82,8 @@ bool StreamHandler::timed_out(TimePoint now) noexcept {
   const bool read = silent() && after(timing_->silent_since, timing_->read) <= now;
   const bool idle = idle_until() <= now;
   if (!read && !idle) return false;
-  const bool takes = (reads() && held_.empty()) || input_ == Input::dropped;
+  const bool takes =
+      (reads() && held_.empty() && input_ != Input::passing) || input_ == Input::dropped;
   if (takes && connected() && system.readable(descriptor())) return false;
   return read || !output_goes_on();
 }

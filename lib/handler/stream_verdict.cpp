@@ -56,6 +56,10 @@ void StreamHandler::give_last_input() {
       return filter()->on_received(std::move(buffer));
     }
   }
+  if (!buffer && reads()) {
+    if (!held_.empty()) return notify_later(notice_read);  // the filter gave it with the end
+    if (input_ == Input::passing) return wait_to_pronounce();
+  }
   if (!buffer) return pronounce();
   notify_later(notice_read);
   into_file ? held_.push(std::move(buffer)) : read_next(buffer);
@@ -73,13 +77,19 @@ void StreamHandler::keep_last_input() {
   if (held_.empty()) {
     Buffer buffer;
     if (!take_last_input(buffer)) return look_later(after(system_now(), next_look));
-    if (!buffer) return pronounce();
+    if (!buffer) return input_ == Input::passing ? wait_to_pronounce() : pronounce();
     if (filter()) {
       notify_later(notice_read);
       return filter()->on_received(std::move(buffer));
     }
     held_.push(std::move(buffer));
   }
+  wait_to_pronounce();
+}
+
+// More input is to come, of the filter or when the handler reads again: the verdict waits for it,
+// but no longer than the linger time.
+void StreamHandler::wait_to_pronounce() {
   if (!timing()) return pronounce();
   const TimePoint now = system_now();
   if (timing_->keep_until == never) timing_->keep_until = after(now, proactor_.options().linger);
@@ -90,7 +100,8 @@ void StreamHandler::keep_last_input() {
 // Reads what the socket has into a block. The buffer stays empty if nothing is left. Returns false
 // if the pool has no block.
 bool StreamHandler::take_last_input(Buffer& buffer) noexcept {
-  if (input_ == Input::ended || ++last_reads_ > most_last_reads) return true;
+  if (input_ == Input::passing || input_ == Input::ended) return true;
+  if (++last_reads_ > most_last_reads) return true;
   if (!proactor_.system().readable(descriptor())) return true;
   buffer = proactor_.core().pool().take();
   if (!buffer) return false;
@@ -122,7 +133,10 @@ void StreamHandler::pronounce() {
     return tell_end();
   }
   verdict_ = Verdict::none;
-  if (timing_) arm_timer();
+  if (timing_) {
+    timing_->keep_until = never;
+    arm_timer();
+  }
   if (verdict == Verdict::drain) {
     resume_held();
     return on_drain();

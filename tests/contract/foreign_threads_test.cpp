@@ -58,10 +58,11 @@ struct Listening : proa::SignalHandler {
   void on_signal(int, std::uint64_t) override {}
 };
 struct Filter : proa::StreamFilter {
-  using StreamFilter::end;
   using StreamFilter::fail;
   using StreamFilter::give;
+  using StreamFilter::give_end;
   using StreamFilter::send;
+  using StreamFilter::send_end;
   void on_received(proa::Buffer) noexcept override {}
   void on_written(proa::Buffer) noexcept override {}
 };
@@ -207,7 +208,8 @@ const Verb verbs[] = {
      &of_filter},
     {"StreamFilter::send", [](Cast& c) { c.filter.send(std::move(c.buffer)); }, "StreamFilter",
      &of_filter},
-    {"StreamFilter::end", [](Cast& c) { c.filter.end(); }, "StreamFilter", &of_filter},
+    {"StreamFilter::give_end", [](Cast& c) { c.filter.give_end(); }, "StreamFilter", &of_filter},
+    {"StreamFilter::send_end", [](Cast& c) { c.filter.send_end(); }, "StreamFilter", &of_filter},
     {"StreamFilter::fail", [](Cast& c) { c.filter.fail(c.error); }, "StreamFilter", &of_filter},
 
     {"AcceptHandler::listen", [](Cast& c) { (void)c.acceptor.listen(c.here); }, "AcceptHandler",

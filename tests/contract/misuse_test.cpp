@@ -280,11 +280,11 @@ TEST_CASE("a server destroyed in its own factory", "[R6]") {
 
 TEST_CASE("a filter that speaks before it stands anywhere", "[filter]") {
   struct Early : proa::StreamFilter {
-    using StreamFilter::end;
+    using StreamFilter::send_end;
     void on_received(proa::Buffer) noexcept override {}
     void on_written(proa::Buffer) noexcept override {}
   };
-  CHECK_SAYS(message_of([] { Early().end(); }), "end() before set_filter()");
+  CHECK_SAYS(message_of([] { Early().send_end(); }), "send_end() before set_filter()");
 }
 
 struct Posted {

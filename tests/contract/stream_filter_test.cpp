@@ -1,6 +1,10 @@
 // A filter between a stream's protocol and its connection: the protocol does not know, whatever the
 // filter does to the bytes, and whatever it says by itself. The tests of streams run over one that
 // only looks on as well (the configuration epoll-filtered).
+#include <unistd.h>
+
+#include <proa/file.hpp>
+#include <proa/server.hpp>
 #include <proa/stream_filter.hpp>
 
 #include "contract/raw.hpp"
@@ -33,8 +37,8 @@ class Framing : public proa::StreamFilter {
     finished_ = true;
     if (greeted_) part();
   }
-  std::error_code on_ended() noexcept override {
-    return ended_ ? std::error_code() : std::make_error_code(std::errc::connection_aborted);
+  void on_ended() noexcept override {
+    ended_ ? give_end() : fail(std::make_error_code(std::errc::connection_aborted));
   }
   void on_received(Buffer data) noexcept override {
     came_.append(data.text());
@@ -66,7 +70,7 @@ class Framing : public proa::StreamFilter {
   }
   void part() {
     say(farewell, {});
-    end();
+    send_end();
   }
   void say(char what, std::string_view bytes) {
     do {
@@ -287,6 +291,173 @@ TEST_CASE("before on_closed() a filter is gone, and the stream as new", "[filter
   }
   wait_closed(world, client);
   CHECK(gone_at_end);
+}
+
+// Keeps what the peer sends until the test lets it go, as one does that works on other threads.
+class Late : public proa::StreamFilter {
+ public:
+  void let_go() {
+    for (Buffer& each : kept_) give(std::move(each));
+    kept_.clear();
+  }
+  using StreamFilter::fail;
+  using StreamFilter::give_end;
+  bool ended = false;
+
+ private:
+  void on_received(Buffer data) noexcept override { kept_.push_back(std::move(data)); }
+  void on_ended() noexcept override { ended = true; }
+  void on_written(Buffer data) noexcept override { send(std::move(data)); }
+  std::vector<Buffer> kept_;
+};
+
+Late& late(Stream& stream) {
+  auto made = std::make_unique<Late>();
+  Late& filter = *made;
+  stream.set_filter(std::move(made));
+  return filter;
+}
+
+TEST_CASE("what a filter gives behind the peer's end is read before the end", "[filter]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world);
+  Late& filter = late(stream);
+  const std::string path = "/tmp/proa-test-filter-" + std::to_string(::getpid());
+  std::error_code error;
+  proa::File file =
+      proa::File::open(*world, path, proa::OpenFlags::write | proa::OpenFlags::create, 0600, error);
+  REQUIRE(!error);
+  std::uint64_t in_file = 0;
+  Events expected{"open", "read", "end", "closed"};
+  std::string received = "late";
+
+  const bool into_file = GENERATE(false, true);
+  if (into_file) {
+    stream.opened = [&, s = &stream] { s->receive_file(file.descriptor(), 0, 100); };
+    stream.ended = [&, s = &stream] {
+      in_file = s->file_received();
+      s->finish();
+    };
+    expected = {"open", "end", "closed"};
+    received = "";
+  }
+  far.send("late");
+  far.half_close();
+  world.run_until("the filter heard of the end", [&] { return filter.ended; });
+  turns(world, 5);
+  CHECK(stream.events == Events{"open"});
+  SECTION("both at once") {
+    filter.let_go();
+    filter.give_end();
+  }
+  SECTION("the end later") {
+    filter.let_go();
+    turns(world, 5);
+    CHECK(!stream.saw("end"));
+    filter.give_end();
+  }
+  SECTION("while reading is stopped") {
+    stream.stop_reading();
+    filter.let_go();
+    filter.give_end();
+    turns(world, 5);
+    CHECK(stream.events == Events{"open"});
+    stream.start_reading();
+  }
+  SECTION("an end that is an error") {
+    filter.let_go();
+    filter.fail(std::make_error_code(std::errc::bad_message));
+    expected =
+        into_file ? Events{"open", "error", "closed"} : Events{"open", "read", "error", "closed"};
+    in_file = 4;
+  }
+  SECTION("the stream writes meanwhile") {
+    stream.write("answer");
+    world.run_until("the answer arrived", [&] { return far.received() == "answer"; });
+    expected.insert(expected.begin() + 1, "write");
+    filter.let_go();
+    filter.give_end();
+  }
+  SECTION("a send fails meanwhile") {
+    far.reset();
+    stream.write("x");
+    turns(world, 5);
+    CHECK(stream.events == Events{"open"});
+    filter.let_go();
+    filter.give_end();
+    expected =
+        into_file ? Events{"open", "error", "closed"} : Events{"open", "read", "error", "closed"};
+    in_file = 4;
+  }
+  SECTION("the stream finishes meanwhile") {
+    stream.finish();
+    expected = {"open", "closed"};
+    received = "";
+    in_file = 4;
+  }
+  wait_closed(world, stream);
+  CHECK(stream.events == expected);
+  CHECK(stream.received == received);
+  if (into_file) CHECK(in_file == 4);
+  file.close();
+  ::unlink(path.c_str());
+}
+
+struct Served {
+  explicit Served(World& world)
+      : server(*world, [this, &world](proa::Socket socket, const proa::Address&) {
+          Stream& made = streams.add(*world, std::move(socket));
+          filter = &late(made);
+          return stream = &made;
+        }) {
+    REQUIRE(!server.listen("127.0.0.1:0"));
+    Peer& far = world.peer();
+    far.connect(server.addresses().at(0));
+    far.send("late");
+    far.half_close();
+    world.run_until("the filter heard of the end", [&] { return filter && filter->ended; });
+    server.drain(hang, [this] { drained = true; });
+  }
+  Streams streams;
+  Stream* stream = nullptr;
+  Late* filter = nullptr;
+  bool drained = false;
+  proa::Server<Stream> server;
+};
+
+TEST_CASE("a drain waits for the end that a filter has not passed on yet", "[filter]") {
+  World world;
+  Served served(world);
+  turns(world, 5);
+  CHECK(served.stream->events == Events{"open"});
+  served.filter->let_go();
+  served.filter->give_end();
+  world.run_until("it has drained", [&] { return served.drained; });
+  CHECK(served.stream->events == Events{"open", "read", "end", "closed"});
+}
+
+TEST_CASE("behind the peer's end a filter that is silent is not waited for without bound",
+          "[filter]") {
+  Streams streams;
+  proa::Options with = options();
+  with.linger = 50ms;
+  World world(with);
+  SECTION("timeouts") {
+    auto [stream, far] = line(streams, world);
+    Late& filter = late(stream);
+    far.half_close();
+    world.run_until("the filter heard of the end", [&] { return filter.ended; });
+    GENERATE(true, false) ? stream.set_read_timeout(10ms) : stream.set_idle_timeout(10ms);
+    wait_closed(world, stream);
+    CHECK(stream.events == Events{"open", "error", "closed"});
+    CHECK(stream.error == proa::Error::deadline);
+  }
+  SECTION("a drain") {
+    Served served(world);
+    world.run_until("it has drained", [&] { return served.drained; });
+    CHECK(served.stream->events == Events{"open", "closed"});
+  }
 }
 
 }  // namespace
