@@ -50,7 +50,7 @@ class Handler {
     datagram
   };
 
-  Handler(Proactor& proactor, Kind kind) noexcept : proactor_(proactor), kind_(kind) {}
+  Handler(Proactor& proactor, Kind kind) noexcept;
   Handler(Proactor& proactor, Kind kind, Socket socket) noexcept;
   /// Aborts, naming the handler, unless it was never opened or on_closed() has begun.
   virtual ~Handler();
@@ -157,14 +157,14 @@ class Handler {
   Socket socket_;
   std::int32_t error_ = 0;
   std::uint16_t notices_ = 0;
-  std::uint16_t told_last_ = 0;  // the notice that loop_dispatch() told last
   // what close() waits for besides the operations on the descriptor: an Open, a write into another
   // file, blocks that are lent to the kernel
   std::uint16_t elsewhere_ = 0;
   State state_ = State::idle;
   Kind kind_;
-  bool keeps_running_ = true;
-  bool in_on_closed_ = false;
+  std::uint8_t told_last_ : 4;  // the number of the notice that the loop told last, from 1
+  bool keeps_running_ : 1;      // while the handler is open, run() does not return
+  bool in_on_closed_ : 1;
 };
 
 }  // namespace proa

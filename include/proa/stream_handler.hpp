@@ -256,7 +256,7 @@ class StreamHandler : public Handler {
   void look_later(TimePoint when) noexcept;
   void look_at_silence();
   void give_last_input();
-  void wait_to_pronounce();
+  void wait_to_pronounce(Duration look_again = Duration::max());
   void keep_last_input();
   bool take_last_input(Buffer& buffer) noexcept;
   void pronounce();
@@ -302,7 +302,7 @@ class StreamHandler : public Handler {
   std::size_t write_progress_ = 0;  // bytes of the front write that were taken
   std::int32_t input_error_ = 0;
   std::int32_t output_error_ = 0;
-  std::uint32_t last_reads_ = 0;  // reads since judge()
+  std::uint32_t last_input_ = 0;  // bytes that had come at judge() and were not read since
   Connection connection_ = Connection::none;
   Input input_{};
   Output output_{};

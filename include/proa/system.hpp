@@ -54,6 +54,9 @@ class System {
   /// (no, if it knows none such): a world in memory overrides both.
   virtual bool readable(Descriptor from) noexcept;
   virtual bool writable(Descriptor to) noexcept;
+  /// The bytes that recv() could take at this moment, or -errno if nobody knows. The default asks
+  /// the operating system (FIONREAD).
+  virtual long unread(Descriptor from) noexcept;
   /// send(2) with MSG_OOB: the last byte is urgent. TCP only.
   virtual long send_urgent(Descriptor to, Bytes bytes) noexcept = 0;
   virtual long shutdown(Descriptor socket, ShutdownSide side) noexcept = 0;

@@ -18,8 +18,14 @@ const char* const kind_names[] = {"StreamHandler", "AcceptHandler",  "TimerHandl
 
 }  // namespace
 
+Handler::Handler(Proactor& proactor, Kind kind) noexcept : Handler(proactor, kind, Socket()) {}
 Handler::Handler(Proactor& proactor, Kind kind, Socket socket) noexcept
-    : proactor_(proactor), socket_(std::move(socket)), kind_(kind) {}
+    : proactor_(proactor),
+      socket_(std::move(socket)),
+      kind_(kind),
+      told_last_(0),
+      keeps_running_(true),
+      in_on_closed_(false) {}
 
 Handler::~Handler() {
   if (state_ != State::idle) destroyed();
@@ -136,7 +142,8 @@ void Handler::loop_tell_error(std::int32_t error) { on_error(to_error_code(error
 void Handler::rest() noexcept {
   proactor_.core().closed(*this);
   state_ = State::idle;
-  notices_ = told_last_ = 0;
+  notices_ = 0;
+  told_last_ = 0;
   error_ = 0;
   if (server_) server_->rests(*this);
 }

@@ -185,12 +185,12 @@ std::size_t HandlerLoop::take_turn() {
 
 void HandlerLoop::dispatch(Handler& handler) {
   // The one that was told last waits behind the others that are set.
-  const unsigned behind = handler.notices_ & ~(2u * handler.told_last_ - 1u);
+  const unsigned behind = handler.notices_ & ~((1u << handler.told_last_) - 1u);
   const unsigned next = behind != 0 ? behind : handler.notices_;
   unsigned notice = next & ~(next - 1u);
   if (handler.state_ == Handler::State::closing) notice = handler.notices_ & Handler::notice_closed;
   if (notice == 0) return;
-  handler.told_last_ = static_cast<std::uint16_t>(notice);
+  handler.told_last_ = static_cast<std::uint8_t>(__builtin_ctz(notice) + 1) & 15;
   handler.notices_ = static_cast<std::uint16_t>(handler.notices_ & ~notice);
   if (handler.notices_ != 0) notify_later(handler);
 

@@ -3,6 +3,7 @@
 // core delivers in order what the backend has for the stream; after that the stream reads from the
 // socket itself. Upholds R7 (what has arrived comes before what is overdue) and R11 (without a free
 // block the stream reads again later).
+#include <algorithm>
 #include <chrono>
 #include <proa/error.hpp>
 #include <proa/stream_handler.hpp>
@@ -18,14 +19,16 @@ namespace proa {
 
 namespace {
 
-/// So many reads at most: a peer that never stops sending must not put the verdict off for ever.
-constexpr std::uint32_t most_last_reads = 4096;
+/// What had come, if the system does not know how much that is: such a descriptor holds little.
+constexpr long unknown_input = long{1} << 20;
 
 }  // namespace
 
 void StreamHandler::judge(Verdict verdict) noexcept {
   verdict_ = verdict;
-  last_reads_ = 0;
+  // A peer that never stops sending must not put the verdict off for ever, nor fill the memory.
+  const long unread = proactor_.system().unread(descriptor());
+  last_input_ = static_cast<std::uint32_t>(unread < 0 ? unknown_input : unread);
   update_reading();
   if (!recv_.pending()) notify_later(notice_read);
 }
@@ -50,7 +53,7 @@ void StreamHandler::give_last_input() {
     if (!held_.empty()) {
       buffer = held_.pop();
     } else if (!take_last_input(buffer)) {
-      return look_later(after(system_now(), next_look));
+      return wait_to_pronounce(next_look);
     } else if (buffer && filter()) {
       notify_later(notice_read);
       return filter()->on_received(std::move(buffer));
@@ -76,7 +79,7 @@ void StreamHandler::keep_last_input() {
   }
   if (held_.empty()) {
     Buffer buffer;
-    if (!take_last_input(buffer)) return look_later(after(system_now(), next_look));
+    if (!take_last_input(buffer)) return wait_to_pronounce(next_look);
     if (!buffer) return input_ == Input::passing ? wait_to_pronounce() : pronounce();
     if (filter()) {
       notify_later(notice_read);
@@ -87,26 +90,29 @@ void StreamHandler::keep_last_input() {
   wait_to_pronounce();
 }
 
-// More input is to come, of the filter or when the handler reads again: the verdict waits for it,
-// but no longer than the linger time.
-void StreamHandler::wait_to_pronounce() {
+// More input is to come: of the filter, when the handler reads again, or when the pool has a block.
+// The verdict waits for it, but no longer than the linger time.
+void StreamHandler::wait_to_pronounce(Duration look_again) {
   if (!timing()) return pronounce();
   const TimePoint now = system_now();
   if (timing_->keep_until == never) timing_->keep_until = after(now, proactor_.options().linger);
   if (timing_->keep_until <= now) return pronounce();
-  look_later(timing_->keep_until);
+  look_later(std::min(timing_->keep_until, after(now, look_again)));
 }
 
 // Reads what the socket has into a block. The buffer stays empty if nothing is left. Returns false
 // if the pool has no block.
 bool StreamHandler::take_last_input(Buffer& buffer) noexcept {
   if (input_ == Input::passing || input_ == Input::ended) return true;
-  if (++last_reads_ > most_last_reads) return true;
-  if (!proactor_.system().readable(descriptor())) return true;
+  System& system = proactor_.system();
+  // Behind the last byte that had come only the end is looked for.
+  if (last_input_ == 0 && system.unread(descriptor()) != 0) return true;
+  if (!system.readable(descriptor())) return true;
   buffer = proactor_.core().pool().take();
   if (!buffer) return false;
-  const long size = proactor_.system().recv(descriptor(), {buffer.data(), buffer.capacity()});
+  const long size = system.recv(descriptor(), {buffer.data(), buffer.capacity()});
   if (size > 0) {
+    last_input_ -= std::min(last_input_, static_cast<std::uint32_t>(size));
     proactor_.core().pool().fill(buffer, static_cast<std::size_t>(size));
     if (timing_) timing_->silent_since = timing_->idle_since = system_now();
     return true;

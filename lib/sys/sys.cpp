@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -115,6 +116,12 @@ long set_nonblocking(int fd) noexcept {
   const long flags = checked(::fcntl(fd, F_GETFL));
   if (flags < 0) return flags;
   return checked(::fcntl(fd, F_SETFL, static_cast<int>(flags) | O_NONBLOCK));
+}
+// Bytes that a stream holds (FIONREAD, ioctl_tty(2), tcp(7)).
+long unread(int fd) noexcept {
+  int bytes = 0;
+  const long result = checked(::ioctl(fd, FIONREAD, &bytes));
+  return result < 0 ? result : bytes;
 }
 long file_flags(int fd) noexcept { return checked(::fcntl(fd, F_GETFL)); }
 long ftruncate(int fd, std::int64_t size) noexcept {

@@ -75,7 +75,8 @@ TEST_CASE("a foreign loop that polls the descriptor serves a stream", "[embeddin
       }
     }
     returned = line.far.received();
-    line.far.close();
+    line.far.half_close();
+    line.far.turn();
   });
   loop.run_until("the stream has ended", [&] { return echo->closed; });
   client.join();

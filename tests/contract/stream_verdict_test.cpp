@@ -206,6 +206,27 @@ TEST_CASE("a handler that does not read is told after the linger time", "[R2][T1
   }
 }
 
+TEST_CASE("a send that failed is told after the linger time although no buffer is free",
+          "[R2][R11]") {
+  Streams streams;
+  proa::Options with = options();
+  with.linger = 20ms;
+  with.buffers = 2;
+  std::vector<Buffer> kept;
+  World world(with);
+  auto [holder, holder_far] = line(streams, world, Link::path);
+  holder.read = [&](Buffer& data) { kept.push_back(std::move(data)); };
+  for (std::size_t i = 1; i <= with.buffers; ++i) {
+    holder_far.send("x");
+    world.run_until("it is kept", [&] { return kept.size() == i; });
+  }
+  Stream& stream = severed(world, streams, answer);
+  const bool reads = GENERATE(false, true);
+  if (reads) stream.start_reading();
+  wait_closed(world, stream);
+  CHECK(stream.events == Events{"error", "closed"});
+}
+
 TEST_CASE("a send that fails while reading is stopped, with nothing to read, is told at once",
           "[R2]") {
   Streams streams;
@@ -277,8 +298,11 @@ TEST_CASE("a peer that never stops sending does not put a drain off for ever", "
   streams.all().front().echoes = false;
   peer.send_pattern(1, std::size_t{4} << 30);
   turns(world, 10);
+  const std::size_t before = streams.all().front().received_bytes;
   served.server.drain(hang);
   world.run_until("the stream finishes", [&] { return peer.ended() || peer.error() != 0; });
+  // What had come, which the kernel's buffer bounds, and not what came meanwhile.
+  CHECK(streams.all().front().received_bytes - before <= std::size_t{8} << 20);
   peer.close();
 }
 

@@ -253,6 +253,7 @@ TEST_CASE("a thousand small echoes do not pin a thousand blocks", "[T33]") {
   CHECK(stream.queued() <= 1000 * payload + 1000 * payload / 4 + 2 * block);
   wait_received(world, far, 1000 * payload);
   CHECK(far.difference() == no_difference);
+  world.run_until("each write is told", [&s = stream] { return s.writes.size() == 1000; });
   CHECK(stream.writes == std::vector<std::size_t>(1000, payload));
 }
 
