@@ -178,9 +178,10 @@ void StreamHandler::finish() noexcept {
   input_ = after(input_, InputEvent::finish);
   output_ = after(output_, OutputEvent::finish);
   drop_received_files();
-  // Both sides have ended already: behind half_close() and the peer's end.
-  if (output_ == Output::lingering && input_ == Input::over)
+  // Behind half_close() there is nothing to wait for if the peer has ended, or cannot.
+  if (output_ == Output::lingering && (input_ == Input::over || !descriptor().is_socket())) {
     output_ = after(output_, OutputEvent::done);
+  }
   close_if_finished();
   if (closing()) return;
   if (Timing* const timing = this->timing()) {

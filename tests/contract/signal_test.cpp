@@ -215,6 +215,7 @@ TEST_CASE("one that starts again hears nothing of before", "[R9]") {
   ReadingAt reading(4);  // all there is: one request of aio(4)
   World world;
   const proa::File file = open_file(world, folder.file("a", "text"));
+  world->poll();  // requests on files begin with the first round
   Listening listening(*world);
   REQUIRE(!listening.start(SIGUSR1));
   std::uint64_t told = 0;
