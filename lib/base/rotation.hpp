@@ -14,10 +14,13 @@
 namespace proa {
 
 /// What the result of an operation takes of a share, or of a round's budget: one callback, and as
-/// many more as moving its bytes takes the time of. Of datagrams each is told by itself.
+/// many more as moving its bytes takes the time of. Of datagrams each is told by itself. Accepting
+/// makes a socket in the kernel, and a handler with its first operations here.
 inline std::size_t cost(const Operation& operation) noexcept {
   constexpr std::size_t bytes_per_callback = 4096;
+  constexpr std::size_t callbacks_per_connection = 8;
   const std::size_t moved = BackendSide::moved(operation);
+  if (operation.opcode() == Opcode::accept) return callbacks_per_connection;
   return 1 + (operation.opcode() == Opcode::send_datagrams ? moved : moved / bytes_per_callback);
 }
 
