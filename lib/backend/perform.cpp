@@ -2,6 +2,7 @@
 // away (R11).
 #include "backend/perform.hpp"
 
+#include <fcntl.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -131,6 +132,11 @@ Attempt Performer::send_buffers(SendBuffers& operation) noexcept {
   std::size_t bytes = 0;
   const int count = gather(operation, pieces, max_pieces, bytes);
   return attempt(write_pieces(operation.descriptor(), pieces, count), bytes);
+}
+
+bool in_blocking_mode(Descriptor listener) noexcept {
+  const long flags = sys::file_flags(listener.number);
+  return flags >= 0 && (flags & O_NONBLOCK) == 0;
 }
 
 Attempt Performer::accept(Accept& operation) noexcept {

@@ -58,6 +58,9 @@ inline constexpr std::size_t fair_share = std::size_t{256} << 10;
 /// handling"), while the listener itself is well.
 bool died_in_queue(Descriptor listener, long result) noexcept;
 
+/// Whether the descriptor is in blocking mode: accept(2) on it waits until a connection comes.
+bool in_blocking_mode(Descriptor listener) noexcept;
+
 /// Fills `pieces` with what a Send has behind its first `skip` bytes: at most `limit` pieces and
 /// fair_share bytes. Returns how many pieces that took.
 int gather(const Send& operation, std::size_t skip, iovec* pieces, int limit,

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <proa/requests.hpp>
 
+#include "backend/perform.hpp"
 #include "file/file_calls.hpp"
 #include "sys/control.hpp"
 #include "sys/names.hpp"
@@ -71,7 +72,11 @@ long RealSystem::connect(Descriptor socket, const Address& address) noexcept {
   return sys::connect(socket.number, address.data(), address.size());
 }
 
+// accept(2) has no flag against waiting. A borrowed listener may be in blocking mode, and is then
+// asked first whether a connection is there; one that the library has made never is.
 long RealSystem::accept(Descriptor listener, Descriptor& accepted, Address* peer) noexcept {
+  const bool may_wait = listener.kind != DescriptorKind::tcp && in_blocking_mode(listener);
+  if (may_wait && !readable(listener)) return -EAGAIN;
   socklen_t size = Address::capacity;
   const long result = peer ? sys::accept(listener.number, peer->buffer(), &size)
                            : sys::accept(listener.number, nullptr, nullptr);

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "accept_rig.hpp"
 #include "raw.hpp"
 #include "support/patterns.hpp"
 #include "support/plain.hpp"
@@ -111,6 +112,60 @@ TEST_CASE("a borrowed socket in blocking mode does not block the loop", "[readin
   world.submit(send.to(socket.descriptor(), bytes), world.in(50ms));
   world.run_until("the send gave up", [&] { return send.done(); });
   CHECK(send.error() == proa::Error::deadline);
+  CHECK((inside.flags() & O_NONBLOCK) == 0);
+}
+
+// Another process may take the connection that the kernel reported. Here the test takes it.
+TEST_CASE("a borrowed listener in blocking mode does not block the loop", "[R4][readiness]") {
+  enum class By { handler, request, repeating };
+  const By by = GENERATE(By::handler, By::request, By::repeating);
+  CAPTURE(static_cast<int>(by));
+  Accepting accept(by == By::repeating);
+  std::size_t accepted = 0;
+  World world;
+  const Raw inside(plain_socket(AF_INET, SOCK_STREAM));
+  Socket& listener = borrow(world, inside);
+  REQUIRE(!listener.bind(proa::Address::loopback(0)));
+  REQUIRE(!listener.listen(16));
+  const proa::Address address = listener.local_address();
+  Door door(*world);
+  const auto begin = [&] {
+    if (by == By::handler || accept.request.pending()) return;
+    accept.request.prepare(listener.descriptor());
+    world.submit(accept.request);
+  };
+  const auto came = [&] {
+    ++accepted;
+    if (accepted == 1) const Raw taken(::accept(inside.number, nullptr, nullptr));
+  };
+  accept.then = [&] {
+    if (accept.error()) return;
+    came();
+    begin();
+  };
+  door.then = came;
+  const auto lives = [&] {
+    Timing timer;
+    world.submit(timer.request, world.in(5ms));
+    world.run_until("the timer fired", [&] { return timer.done(); });
+  };
+  if (by == By::handler) REQUIRE(!door.listen(std::move(listener)));
+  begin();
+  lives();
+  fill_backlog(world, address, 2);
+  world.run_until("one was accepted", [&] { return accepted == 1; });
+  lives();
+  fill_backlog(world, address, 3);
+  world.run_until("three more were accepted", [&] { return accepted == 4; });
+  lives();
+  if (by == By::handler) {
+    door.finish();
+    world.run_until("the listener was closed", [&] { return door.closed > 0; });
+  } else {
+    world->cancel(accept.request);
+    world.run_until("the accept ended", [&] { return accept.done(); });
+    CHECK(accept.error() == std::errc::operation_canceled);
+  }
   CHECK((inside.flags() & O_NONBLOCK) == 0);
 }
 

@@ -1,22 +1,13 @@
 // Accepting. One ACCEPT at a time is at the kernel. When it has brought a connection, more may wait
-// in the backlog: the backend takes those by accept4(2), one in each turn of the readable_ list,
+// in the backlog: the backend takes those by accept4(2), one in each turn of the accepting_ list,
 // and gives the next ACCEPT to the kernel when the backlog is empty. A multishot ACCEPT is not
 // used, because the kernel would accept the whole backlog at once: thousands of completions of a
 // flood of connections would stand in the completion queue in front of everything else, and
 // overflow the queue. Upholds R8 (connections that come without end take turns with everything
 // else).
-#include <fcntl.h>
-#include <sys/socket.h>
-
 #include "backend/uring/uring_backend.hpp"
 
 namespace proa::uring {
-
-// accept4(2) would keep the loop waiting on such a listener when another process is faster.
-bool UringBackend::waits(Descriptor listener) noexcept {
-  const long flags = sys::file_flags(listener.number);
-  return flags < 0 || (flags & O_NONBLOCK) == 0;
-}
 
 Operation* UringBackend::accepted(Accept& accept, long result) noexcept {
   if (result < 0) {

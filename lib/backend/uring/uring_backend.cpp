@@ -126,7 +126,10 @@ void UringBackend::submit(Operation& operation) noexcept {
   BackendSide::slot(operation) = Slots::none;
   if (traits.works_on == Works::datagrams) return submit_datagrams(operation);
   if (sends_file) set(operation, polling);  // polls until the socket has room, then a worker sends
-  if (operation.opcode() == Opcode::accept && waits(operation.descriptor())) {
+  // A repeating Accept tries accept4(2) behind the first connection. On a listener in blocking mode
+  // that would keep the loop waiting when another process is faster.
+  if (operation.opcode() == Opcode::accept && BackendSide::repeating(operation) &&
+      in_blocking_mode(operation.descriptor())) {
     set(operation, by_kernel);
   }
   if (operation.opcode() == Opcode::recv_buffers) {

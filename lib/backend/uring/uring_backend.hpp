@@ -56,7 +56,7 @@ class UringBackend final : public Backend {
     delaying = 8,    // with `polling`: the SQE is a TIMEOUT instead
     ending = 16,     // the core has called cancel()
     again = 32,      // of Connect: connect(2) has been called before
-    by_kernel = 32,  // an Accept on a listener in blocking mode: only the kernel may try it
+    by_kernel = 32,  // a repeating Accept on a listener in blocking mode: only the kernel tries it
     own_block = 8,   // of RecvBuffers: receives into a block of the pool, not into one of the ring
     guarded = 32,    // of RecvBuffers: its guard is at the kernel
     out_of_memory = 64,  // with `finished`: it ends with ENOMEM, without this flag with ECANCELED
@@ -145,7 +145,6 @@ class UringBackend final : public Backend {
   void send_datagrams(Operation& operation) noexcept;
 
   // accept.cpp: SQEs and results of Accept.
-  static bool waits(Descriptor listener) noexcept;
   bool may_accept() const noexcept;
   Operation* accepted(Accept& accept, long result) noexcept;
   Operation* accept_waiting() noexcept;
