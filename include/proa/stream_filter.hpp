@@ -55,6 +55,7 @@ class StreamFilter {
   /// After on_finished(): the filter has sent everything.
   void send_end() noexcept;
   /// The connection is of no use any more: on_error() follows after on_read() for what was given.
+  /// The stream waits for no give_end() behind this.
   void fail(std::error_code error) noexcept;
   /// The stream's proactor, whose take_buffer() has blocks. Not before set_filter().
   Proactor& proactor() const noexcept;

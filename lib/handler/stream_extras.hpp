@@ -26,7 +26,7 @@ struct StreamHandler::Extras {
     filter.reset();
     payloads.clear();
     last_words = LastWords::none;
-    receiving = false;
+    receiving = failed = false;
   }
 
   Watermarks watermarks;
@@ -35,6 +35,7 @@ struct StreamHandler::Extras {
   LastWords last_words = LastWords::none;
   // the filter is in on_received(); the handler gets what it gives after that
   bool receiving = false;
+  bool failed = false;  // the filter has called fail(), and the stream waits for nothing of it
 };
 
 inline StreamFilter* StreamHandler::filter() const noexcept {

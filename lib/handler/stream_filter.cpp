@@ -138,8 +138,13 @@ void StreamHandler::sent_by_filter(Buffer data) noexcept {
 }
 
 void StreamHandler::filter_failed(std::error_code error) noexcept {
-  if (!live() || output_ >= Output::failed) return;
-  if (input_ == Input::passing) input_ = after(input_, InputEvent::end);
+  if (!live()) return;
+  extras_->failed = true;
+  if (input_ == Input::passing) {
+    input_ = after(input_, InputEvent::end);
+    notify_later(notice_read);  // an error of a send may have waited for the filter's end
+  }
+  if (output_ >= Output::failed) return;
   output_error_ = to_negative(error);
   output_failed();
 }

@@ -80,7 +80,7 @@ void StreamHandler::received(RecvBuffers& request, const Result& result) {
 
 void StreamHandler::input_ended(std::int32_t error) noexcept {
   input_error_ = error;
-  if (error != 0 || !filter()) {
+  if (error != 0 || !filter() || extras_->failed) {
     input_ = after(input_, InputEvent::end);
     return;
   }

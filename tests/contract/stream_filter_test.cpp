@@ -404,6 +404,51 @@ TEST_CASE("what a filter gives behind the peer's end is read before the end", "[
   ::unlink(path.c_str());
 }
 
+// Cannot make sense of what it receives, and passes no end on.
+class Refusing : public proa::StreamFilter {
+  void on_received(Buffer) noexcept override { fail(std::make_error_code(std::errc::bad_message)); }
+  void on_ended() noexcept override {}
+  void on_written(Buffer data) noexcept override { send(std::move(data)); }
+};
+
+TEST_CASE("the error of a filter that has failed waits for no end that the filter passes on",
+          "[filter]") {
+  Streams streams;
+  proa::Options with = options();
+  with.linger = 10 * hang;
+  World world(with);
+  auto [stream, far] = line(streams, world);
+  const std::errc expected = std::errc::bad_message;
+  bool send_failed = false;
+  SECTION("the peer's end came with the bytes that it fails at") {
+    stream.set_filter(std::make_unique<Refusing>());
+    far.send("?");
+    far.half_close();
+  }
+  SECTION("the peer's end came before") {
+    Late& filter = late(stream);
+    far.half_close();
+    world.run_until("the filter heard of the end", [&] { return filter.ended; });
+    filter.fail(std::make_error_code(expected));
+  }
+  SECTION("the peer's end came before, and a send failed") {
+    Late& filter = late(stream);
+    far.half_close();
+    world.run_until("the filter heard of the end", [&] { return filter.ended; });
+    if (GENERATE(false, true)) stream.stop_reading();
+    far.reset();
+    stream.write("x");
+    turns(world, 5);
+    CHECK(stream.events == Events{"open"});
+    filter.fail(std::make_error_code(expected));
+    send_failed = true;
+  }
+  wait_closed(world, stream);
+  CHECK(stream.events == Events{"open", "error", "closed"});
+  CHECK(stream.error);
+  CHECK((stream.error == expected) == !send_failed);  // the first error is told
+}
+
 struct Served {
   explicit Served(World& world)
       : server(*world, [this, &world](proa::Socket socket, const proa::Address&) {
