@@ -264,7 +264,6 @@ class StreamHandler : public Handler {
   void opened();
   void end_output_if_sent() noexcept;
   void end_output() noexcept;
-  void finished() noexcept;
   void close_if_finished() noexcept;
   void loop_release_resources() noexcept override;
   Timing* timing() noexcept;

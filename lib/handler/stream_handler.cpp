@@ -178,10 +178,6 @@ void StreamHandler::finish() noexcept {
   input_ = after(input_, InputEvent::finish);
   output_ = after(output_, OutputEvent::finish);
   drop_received_files();
-  // Behind half_close() there is nothing to wait for if the peer has ended, or cannot.
-  if (output_ == Output::lingering && (input_ == Input::over || !descriptor().is_socket())) {
-    output_ = after(output_, OutputEvent::done);
-  }
   close_if_finished();
   if (closing()) return;
   if (Timing* const timing = this->timing()) {
@@ -198,25 +194,31 @@ void StreamHandler::end_output_if_sent() noexcept {
   if (ends(output_) && connected() && announced() && queue_.empty() && !sending()) end_output();
 }
 
-// The kernel has taken everything. After finish() the stream waits for the peer's end: to close
-// with input unread would reset the connection, and could take back bytes that the peer has not
-// seen yet (RFC 1122, 4.2.2.13).
+// The kernel has taken everything.
 void StreamHandler::end_output() noexcept {
   if (has_last_words()) return;  // the stream calls this again when the filter has sent them
   output_ = after(output_, OutputEvent::sent);
-  const bool shut = descriptor().is_socket() && !socket_.shutdown(ShutdownSide::send);
-  if (finishing_ && (!shut || input_ == Input::over)) finished();
-}
-
-void StreamHandler::finished() noexcept {
-  output_ = after(output_, OutputEvent::done);
+  const bool failed = descriptor().is_socket() && socket_.shutdown(ShutdownSide::send);
+  // The connection is gone: finish() need not wait for an end of the peer.
+  if (failed && finishing_) input_ = after(input_, InputEvent::end);
   close_if_finished();
 }
 
-// Behind finish(): there is nothing to wait for, and no error is due.
+// Closes behind finish() when nothing is left to wait for. finish() waits
+// - for the connection, if connect() is under way;
+// - until the queue and the filter's last words have gone out;
+// - then for the peer's end: to close with input unread would reset the connection, and could take
+//   back bytes that the peer has not seen yet (RFC 1122, 4.2.2.13). Only a socket has a peer;
+// - and in any case for the errors that are due.
+// Without a connection, or behind its error, only the errors are left. The linger time bounds the
+// first three (timer_expired()).
 void StreamHandler::close_if_finished() noexcept {
-  if (!finishing_ || !live() || (notices_ & notice_error) != 0) return;
-  if (connection_ == Connection::none || output_ >= Output::broken) close();
+  if (!finishing_ || !live()) return;
+  if (output_ == Output::lingering && (input_ == Input::over || !descriptor().is_socket())) {
+    output_ = after(output_, OutputEvent::done);
+  }
+  const bool over = connection_ == Connection::none || output_ >= Output::broken;
+  if (over && (notices_ & notice_error) == 0) close();
 }
 
 void StreamHandler::loop_closing_down() noexcept {

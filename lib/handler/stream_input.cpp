@@ -72,7 +72,7 @@ void StreamHandler::received(RecvBuffers& request, const Result& result) {
   if (ended) input_ended(to_negative(result.error));
   if (verdict_ != Verdict::none) return notify_later(notice_read);
   if (!ended) return update_reading();
-  if (output_ == Output::lingering) return finished();
+  if (output_ == Output::lingering) return close_if_finished();
   // If a send has failed already, the handler hears of that in this round, in place of the end.
   if (receiving_file() || sending()) return notify_later(notice_read);
   if (held_.empty() && reads()) tell_end();

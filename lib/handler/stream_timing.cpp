@@ -97,7 +97,10 @@ void StreamHandler::timer_expired(const Result&) {
   note_file_progress();
   if (next_timeout() > now) return arm_timer();
   const bool lingered = after(timing_->sent_last, timing_->linger) <= now;
-  if (lingered && !output_goes_on()) return finished();
+  if (lingered && !output_goes_on()) {
+    output_ = after(output_, OutputEvent::done);
+    return close_if_finished();
+  }
   if (timed_out(now)) return judge(Verdict::timeout);
   look_later(after(now, next_look));
 }

@@ -35,8 +35,9 @@ void StreamHandler::judge(Verdict verdict) noexcept {
 
 void StreamHandler::look() {
   if (recv_.pending()) return;  // the end of the receive calls look() again
-  // finish() waits for the peer's end, which came while the timeout was judged.
-  if (output_ == Output::lingering && input_ == Input::over) return finished();
+  // finish() may wait for the peer's end, which came while the timeout was judged.
+  close_if_finished();
+  if (closing() || output_ == Output::done) return;
   if (verdict_ == Verdict::timeout) return look_at_silence();
   if (is_error(verdict_) && !wants_input_ && gives(input_)) return keep_last_input();
   give_last_input();
