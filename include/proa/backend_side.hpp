@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <proa/operation.hpp>
@@ -26,6 +27,14 @@ class BackendSide {
     return operation.bytes_ += bytes;
   }
   static std::size_t moved(const Operation& operation) noexcept { return operation.bytes_; }
+  /// What the result takes of a share or a round's budget beyond what follows from moved().
+  static void set_extra_cost(Operation& operation, std::size_t callbacks) noexcept {
+    operation.extra_cost_ =
+        static_cast<std::uint16_t>(std::min<std::size_t>(callbacks, UINT16_MAX));
+  }
+  static std::size_t extra_cost(const Operation& operation) noexcept {
+    return operation.extra_cost_;
+  }
   static bool repeating(const Operation& operation) noexcept { return operation.repeating_; }
   /// True once a cancel, a deadline or a close has asked for the operation's end.
   static bool cancelled(const Operation& operation) noexcept {

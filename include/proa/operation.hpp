@@ -111,9 +111,10 @@ class Operation {
   Reason reason_ = Reason::none;  // what asked first for the operation's end
   bool repeating_ = false;        // has many results, the last one without `more_`
   bool more_ = false;
-  bool at_workers_ = false;   // a worker has it, or it waits for a worker; it has left the backend
-  std::uint8_t phase_ = 0;    // for the backend that has the operation
-  std::int32_t process_ = 0;  // the process that submitted it
+  bool at_workers_ = false;  // a worker has it, or it waits for a worker; it has left the backend
+  std::uint8_t phase_ = 0;   // for the backend that has the operation
+  std::uint16_t extra_cost_ = 0;  // beyond what the table of operations says of bytes_ (R8)
+  std::int32_t process_ = 0;      // the process that submitted it
 };
 
 }  // namespace proa

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "backend/perform.hpp"
+#include "base/operation_table.hpp"
 #include "buffer/datagram.hpp"
 #include "sys/control.hpp"
 #include "sys/names.hpp"
@@ -88,6 +89,12 @@ class Batch {
 
   sys::Message* messages() noexcept { return messages_.data(); }
   std::size_t count() const noexcept { return count_; }
+  /// The bytes of the first `sent` messages.
+  std::size_t bytes(std::size_t sent) const noexcept {
+    std::size_t sum = 0;
+    for (std::size_t i = 0; i < sent; ++i) sum += origins_[i].bytes;
+    return sum;
+  }
   /// The kernel has sent so many messages. Returns how many whole datagrams of the queue they were,
   /// and notes in the queue how much of a further datagram they were.
   long settle(std::size_t sent) noexcept;
@@ -203,7 +210,7 @@ Attempt Performer::no_room(SendDatagrams& operation, long error) noexcept {
 }
 
 Attempt Performer::send_datagrams(SendDatagrams& operation) noexcept {
-  for (;;) {
+  for (std::size_t bytes = 0;;) {
     Batch batch(operation);
     if (batch.count() == 0) return {-EMSGSIZE};
     bool lends = operation.lends(operation.queue().target(0));
@@ -221,6 +228,9 @@ Attempt Performer::send_datagrams(SendDatagrams& operation) noexcept {
     if (sent < 0) return {sent};
     if (static_cast<std::size_t>(sent) < batch.count()) operation.set_fell_short();
     if (lends) operation.add_lent(static_cast<std::size_t>(sent));
+    bytes += batch.bytes(static_cast<std::size_t>(sent));
+    // Bytes that were sent count as those that are received do.
+    BackendSide::set_extra_cost(operation, bytes >> traits_of(Opcode::recv_datagrams).moved_shift);
     // If the kernel took only some segments of the first datagram, this sends the rest before
     // anything is told.
     if (const long whole = batch.settle(static_cast<std::size_t>(sent))) return {whole};

@@ -11,17 +11,16 @@
 #include <proa/backend_side.hpp>
 #include <proa/operation.hpp>
 
+#include "base/operation_table.hpp"
+
 namespace proa {
 
-/// What the result of an operation takes of a share, or of a round's budget: one callback, and as
-/// many more as moving its bytes takes the time of. Of datagrams each is told by itself. Accepting
-/// makes a socket in the kernel, and a handler with its first operations here.
+/// What the result of an operation takes of a share, or of a round's budget, in callbacks: those
+/// that the table of operations says, and as many more as moving its bytes takes the time of.
 inline std::size_t cost(const Operation& operation) noexcept {
-  constexpr std::size_t bytes_per_callback = 4096;
-  constexpr std::size_t callbacks_per_connection = 8;
-  const std::size_t moved = BackendSide::moved(operation);
-  if (operation.opcode() == Opcode::accept) return callbacks_per_connection;
-  return 1 + (operation.opcode() == Opcode::send_datagrams ? moved : moved / bytes_per_callback);
+  const OperationTraits& traits = traits_of(operation);
+  return traits.callbacks + (BackendSide::moved(operation) >> traits.moved_shift) +
+         BackendSide::extra_cost(operation);
 }
 
 /// What a source had when it was asked.

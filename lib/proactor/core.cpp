@@ -152,6 +152,7 @@ std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept 
     }
   }
   operation.bytes_ = 0;
+  operation.extra_cost_ = 0;
   operation.error_ = 0;
   operation.reason_ = Reason::none;
   operation.more_ = false;

@@ -16,6 +16,8 @@ constexpr std::size_t most_per_echo = 3 * 64;
 // One more, where the kernel tells of all descriptors in one line: what was in it before the byte,
 // and before the answer, is told first.
 constexpr std::size_t most_per_echo_in_line = most_per_echo + 64;
+// An accepted connection counts for as much as several callbacks.
+constexpr std::size_t most_connections_per_echo = most_per_echo / 4;
 
 // The stream is a UNIX one: what is sent to it is there at once, however busy the machine is. That
 // of TCP may wait in the kernel for a thread of its own (ksoftirqd).
