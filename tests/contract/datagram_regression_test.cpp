@@ -33,8 +33,7 @@ TEST_CASE("descriptors that a UNIX peer passes are not taken", "[datagram][unix]
 TEST_CASE("sends that fail leave the socket's ears and the loop alone", "[datagram][R8]") {
   World world;
   Two two(world);
-  REQUIRE(!two.server.bind(Address::loopback(0)));
-  REQUIRE(!two.client.connect(two.server.address()));
+  two.meet();
   two.server.then = [&](proa::Buffer& data, const Address& from) {
     two.server.send(std::move(data), from);
   };
@@ -56,13 +55,8 @@ TEST_CASE("an error that does not end is told, and then receiving stops", "[data
   Faults faults;
   World world;
   Two two(world);
-  REQUIRE(!two.server.bind(Address::loopback(0)));
   const bool connected = GENERATE(false, true);
-  if (connected) {
-    REQUIRE(!two.client.connect(two.server.address()));
-  } else {
-    REQUIRE(!two.client.bind(Address::loopback(0)));
-  }
+  two.meet(connected);
   two.server.stop_receiving();
   world.turn();
   faults.fail(Call::recvmmsg, -EPERM, 1, 1000000);
@@ -138,8 +132,7 @@ TEST_CASE("a request for another socket has nothing of the first", "[datagram]")
 TEST_CASE("what is sent before stop() goes out", "[datagram]") {
   World world;
   Two two(world);
-  REQUIRE(!two.server.bind(Address::loopback(0)));
-  REQUIRE(!two.client.connect(two.server.address()));
+  two.meet();
   two.server.then = [&](proa::Buffer& data, const Address& from) {
     two.server.send(std::move(data), from);
     world->stop();

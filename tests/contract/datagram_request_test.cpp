@@ -41,15 +41,6 @@ struct Reading {
   bool keeps = false;
 };
 
-proa::Socket& bound(World& world, const Address& to = Address::loopback(0)) {
-  std::error_code error;
-  proa::Socket& socket =
-      world.own(proa::Socket::open(*world, to.family(), proa::Transport::datagram, error));
-  REQUIRE(!error);
-  REQUIRE(!socket.bind(to));
-  return socket;
-}
-
 bool push(World& world, proa::DatagramQueue& queue, std::string_view text, const Address& to) {
   proa::Buffer buffer = world->take_buffer();
   buffer.append(text);
@@ -58,13 +49,15 @@ bool push(World& world, proa::DatagramQueue& queue, std::string_view text, const
 
 // Sends a queue with one request, again and again, until it is empty or an error comes.
 struct Writing {
-  explicit Writing(World*& in) {
-    recording.then = [this, &in] {
-      for (std::size_t i = 0; i < recording.bytes(); ++i) queue.pop();
-      if (!recording.error() && !queue.empty()) start(*in);
-    };
-  }
+  // The test declares it before the World, which is known here when start() is called.
   void start(World& world, proa::TimePoint deadline = proa::never) {
+    recording.then = [this, &world] {
+      for (std::size_t i = 0; i < recording.bytes(); ++i) queue.pop();
+      if (!recording.error() && !queue.empty()) submit(world);
+    };
+    submit(world, deadline);
+  }
+  void submit(World& world, proa::TimePoint deadline = proa::never) {
     recording.request.prepare(socket, queue);
     world.submit(recording.request, deadline);
   }
@@ -74,14 +67,12 @@ struct Writing {
 };
 
 TEST_CASE("datagrams by requests of one's own", "[datagram][R2][R3]") {
-  World* in = nullptr;
   Reading read;
-  Writing write(in);
+  Writing write;
   World world;
-  in = &world;
   read.keeps = GENERATE(false, true);
-  proa::Socket& server = bound(world);
-  proa::Socket& client = bound(world);
+  proa::Socket& server = bound_socket(world);
+  proa::Socket& client = bound_socket(world);
   read.recording.request.prepare(server.descriptor());
   world.submit(read.recording.request);
   Texts sent = {"first", ""};
@@ -107,18 +98,16 @@ TEST_CASE("datagrams by requests of one's own", "[datagram][R2][R3]") {
 }
 
 TEST_CASE("a queue of many datagrams leaves in batches that say how many", "[datagram][R2]") {
-  World* in = nullptr;
   Reading read;
-  Writing write(in);
+  Writing write;
   proa::Options with = options();
   with.buffers = 512;
   World world(with);
-  in = &world;
   // It loses nothing, and is full soon.
   proa::Socket& server =
-      bound(world, Address::abstract("proa-request-" + std::to_string(::getpid())));
+      bound_socket(world, Address::abstract("proa-request-" + std::to_string(::getpid())));
   proa::Socket& client =
-      bound(world, Address::abstract("proa-sender-" + std::to_string(::getpid())));
+      bound_socket(world, Address::abstract("proa-sender-" + std::to_string(::getpid())));
   read.recording.request.prepare(server.descriptor());
   world.submit(read.recording.request);
   for (const std::string& text : numbers(300)) {
@@ -141,13 +130,11 @@ TEST_CASE("a queue of many datagrams leaves in batches that say how many", "[dat
 
 TEST_CASE("the first datagram that cannot be sent names the error, and stays queued",
           "[datagram][R2][U08]") {
-  World* in = nullptr;
   Reading read;
-  Writing write(in);
+  Writing write;
   World world;
-  in = &world;
-  proa::Socket& server = bound(world);
-  proa::Socket& client = bound(world);
+  proa::Socket& server = bound_socket(world);
+  proa::Socket& client = bound_socket(world);
   read.recording.request.prepare(server.descriptor());
   world.submit(read.recording.request);
   const Address to = server.local_address();
@@ -170,11 +157,9 @@ TEST_CASE("the first datagram that cannot be sent names the error, and stays que
 }
 
 TEST_CASE("sending an empty queue sends nothing", "[datagram][R2]") {
-  World* in = nullptr;
-  Writing write(in);
+  Writing write;
   World world;
-  in = &world;
-  write.socket = bound(world).descriptor();
+  write.socket = bound_socket(world).descriptor();
   write.start(world);
   world.run_until("it completes", [&] { return write.recording.done(); });
   CHECK(!write.recording.error());
@@ -182,13 +167,11 @@ TEST_CASE("sending an empty queue sends nothing", "[datagram][R2]") {
 }
 
 TEST_CASE("a receive of datagrams may have a deadline", "[datagram][R7]") {
-  World* in = nullptr;
   Reading read;
-  Writing write(in);
+  Writing write;
   World world;
-  in = &world;
-  proa::Socket& server = bound(world);
-  write.socket = bound(world).descriptor();
+  proa::Socket& server = bound_socket(world);
+  write.socket = bound_socket(world).descriptor();
   const proa::TimePoint deadline = world.in(30ms);
   read.recording.request.prepare(server.descriptor());
   world.submit(read.recording.request, deadline);
@@ -207,14 +190,13 @@ TEST_CASE("a receive of datagrams may have a deadline", "[datagram][R7]") {
 
 TEST_CASE("datagrams that wait for room can be cancelled, or be late, and none goes out twice",
           "[datagram][R4][R7]") {
-  World* in = nullptr;
   Reading read;
-  Writing write(in);
+  Writing write;
   World world;
-  in = &world;
-  proa::Socket& server = bound(world, Address::abstract("proa-full-" + std::to_string(::getpid())));
+  proa::Socket& server =
+      bound_socket(world, Address::abstract("proa-full-" + std::to_string(::getpid())));
   proa::Socket& client =
-      bound(world, Address::abstract("proa-filler-" + std::to_string(::getpid())));
+      bound_socket(world, Address::abstract("proa-filler-" + std::to_string(::getpid())));
   const bool connected = GENERATE(false, true);
   const Address to = server.local_address();
   if (connected) REQUIRE(world.system().connect(client.descriptor(), to) == 0);
@@ -249,13 +231,11 @@ TEST_CASE("datagrams that wait for room can be cancelled, or be late, and none g
 }
 
 TEST_CASE("K01: receives of datagrams, each cancelled as one comes", "[datagram][R4][K01]") {
-  World* in = nullptr;
   Reading read;
-  Writing write(in);
+  Writing write;
   World world;
-  in = &world;
-  proa::Socket& server = bound(world);
-  proa::Socket& client = bound(world);
+  proa::Socket& server = bound_socket(world);
+  proa::Socket& client = bound_socket(world);
   std::minstd_rand random(1);
   const std::size_t rounds = sanitized() ? 1000 : 5000;
   std::size_t sent = 0;
@@ -296,7 +276,7 @@ TEST_CASE("what was not taken goes back with the end, what was not told can stil
   proa::Options with = options();
   with.round_budget = 2;  // so that it is cancelled in the midst of them
   World world(with);
-  proa::Socket& server = bound(world);
+  proa::Socket& server = bound_socket(world);
   Endpoint& client = endpoints.connected(world, server.local_address());
   send_numbers(client, {}, 20);
   wait_told(world, client, 20);
@@ -316,7 +296,7 @@ TEST_CASE("one receive of datagrams at a time", "[datagram][R5]") {
   Recording<proa::RecvDatagrams> second;
   Read single;
   World world;
-  proa::Socket& server = bound(world);
+  proa::Socket& server = bound_socket(world);
   read.recording.request.prepare(server.descriptor());
   world.submit(read.recording.request);
   second.request.prepare(server.descriptor());

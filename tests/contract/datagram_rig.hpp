@@ -45,6 +45,15 @@ struct Two {
     client.close();
     world.run_until("both are closed", [&] { return !server.is_open() && !client.is_open(); });
   }
+  // Binds the server, and connects the client to it or, if it shall not be connected, binds it too.
+  void meet(bool connected = true, const proa::DatagramOptions& of_server = {},
+            const proa::DatagramOptions& of_client = {}) {
+    const proa::Address any = proa::Address::loopback(0);
+    REQUIRE(!server.bind(any, of_server));
+    const std::error_code error =
+        connected ? client.connect(server.address(), of_client) : client.bind(any, of_client);
+    REQUIRE(!error);
+  }
   World& world;
   Collecting server;
   Collecting client;

@@ -44,8 +44,7 @@ TEST_CASE("one buffer leaves as many datagrams", "[datagram][segments][R12]") {
   Two two(world);
   proa::DatagramOptions options;
   options.receive_buffer = 4 << 20;
-  REQUIRE(!two.server.bind(Address::loopback(0), options));
-  REQUIRE(!two.client.connect(two.server.address()));
+  two.meet(true, options);
   const std::string bytes = pattern(1, 10 * 100 + 50);
   two.client.send("before");
   two.client.send_segments(proa::Bytes(bytes), 100);
@@ -71,8 +70,7 @@ TEST_CASE("more segments than one call takes", "[datagram][segments]") {
   Two two(world);
   proa::DatagramOptions options;
   options.receive_buffer = 4 << 20;
-  REQUIRE(!two.server.bind(Address::loopback(0), options));
-  REQUIRE(!two.client.connect(two.server.address()));
+  two.meet(true, options);
   const std::string bytes = pattern(2, 50 * 20);
   for (int i = 0; i < 4; ++i) two.client.send_segments(proa::Bytes(bytes), 20);
   world.run_until("all arrived", [&] { return two.server.received.size() == 200; });
@@ -86,13 +84,8 @@ TEST_CASE("a device that cannot cut makes us do it", "[datagram][segments][R11]"
   Faults faults;
   World world;
   Two two(world);
-  REQUIRE(!two.server.bind(Address::loopback(0)));
   const bool connected = GENERATE(false, true);
-  if (connected) {
-    REQUIRE(!two.client.connect(two.server.address()));
-  } else {
-    REQUIRE(!two.client.bind(Address::loopback(0)));
-  }
+  two.meet(connected);
   faults.fail(Call::sendmmsg, GENERATE(-EIO, -ENOBUFS));
   const std::string bytes = pattern(3, 500);
   two.client.send_segments(proa::Bytes(bytes), 100, connected ? Address() : two.server.address());
@@ -108,8 +101,7 @@ TEST_CASE("segments that mean nothing fail alone", "[datagram][segments]") {
   const OldKernel kernel(GENERATE(false, true));
   World world;
   Two two(world);
-  REQUIRE(!two.server.bind(Address::loopback(0)));
-  REQUIRE(!two.client.connect(two.server.address()));
+  two.meet();
   const std::string bytes = pattern(4, 6500);
   two.client.send_segments(proa::Bytes(bytes), 0);
   two.client.send_segments(proa::Bytes(bytes), 100);  // 65 of them
@@ -129,8 +121,7 @@ TEST_CASE("what one source sends comes as one buffer", "[datagram][segments]") {
   proa::DatagramOptions options;
   options.coalesce = true;
   options.receive_buffer = 4 << 20;
-  REQUIRE(!two.server.bind(Address::loopback(0), options));
-  REQUIRE(!two.client.connect(two.server.address()));
+  two.meet(true, options);
   const std::string bytes = pattern(5, 40 * 1000 + 7);
   two.client.send_segments(proa::Bytes(bytes), 1000);
   two.client.send("alone");

@@ -44,8 +44,7 @@ TEST_CASE("U07: many datagrams each arrive once, in order", "[datagram][R2][R5][
   Two two(world);
   proa::DatagramOptions options;
   options.receive_buffer = 4 << 20;
-  REQUIRE(!two.server.bind(Address::loopback(0), options));
-  REQUIRE(!two.client.connect(two.server.address()));
+  two.meet(true, options);
   constexpr std::size_t number = 200;
   for (std::size_t i = 0; i < number; ++i) two.client.send(proa::Bytes(std::to_string(i)));
   world.run_until("all arrived", [&] { return two.server.received.size() == number; });
@@ -58,8 +57,7 @@ TEST_CASE("U03: a datagram that is larger than a buffer is cut, the next one is 
           "[datagram][U03]") {
   World world;
   Two two(world);
-  REQUIRE(!two.server.bind(Address::loopback(0)));
-  REQUIRE(!two.client.connect(two.server.address()));
+  two.meet();
   const std::string large = pattern(2, 10000);  // buffers have 4096
   two.client.send(proa::Bytes(large));
   two.client.send("small");
@@ -149,8 +147,7 @@ TEST_CASE("many errors are told once each, and leave the loop asleep", "[datagra
 TEST_CASE("what is received while it is not wanted is kept", "[datagram]") {
   World world;
   Two two(world);
-  REQUIRE(!two.server.bind(Address::loopback(0)));
-  REQUIRE(!two.client.connect(two.server.address()));
+  two.meet();
   constexpr std::size_t number = 20;
   // Stopped behind the first, when the others may have been received already.
   two.server.then = [&](proa::Buffer&, const Address&) {

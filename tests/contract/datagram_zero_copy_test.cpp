@@ -50,8 +50,7 @@ bool free_again(World& world, const char* place) {
 TEST_CASE("large datagrams are not copied, small ones are", "[datagram][zero-copy]") {
   World world;
   Two two(world);
-  REQUIRE(!two.server.bind(Address::loopback(0)));
-  REQUIRE(!two.client.connect(two.server.address(), lending()));
+  two.meet(true, {}, lending());
   const std::string large = pattern(1, 3000);
   const Ledger ledger;
   for (int i = 0; i < 20; ++i) {
@@ -72,8 +71,7 @@ TEST_CASE("large datagrams are not copied, small ones are", "[datagram][zero-cop
 TEST_CASE("what is lent is not used again before it was returned", "[datagram][zero-copy][R3]") {
   World world;
   Two two(world);
-  REQUIRE(!two.server.bind(Address::loopback(0)));
-  REQUIRE(!two.client.connect(two.server.address(), lending()));
+  two.meet(true, {}, lending());
   const HeldNotices held;
   proa::Buffer buffer = world->take_buffer();
   buffer.append(proa::Bytes(pattern(2, 2000)));
@@ -98,8 +96,7 @@ TEST_CASE("what is lent is not used again before it was returned", "[datagram][z
 TEST_CASE("a socket that closes in the callback of its last send", "[datagram][zero-copy][R6]") {
   World world;
   Two two(world);
-  REQUIRE(!two.server.bind(Address::loopback(0)));
-  REQUIRE(!two.client.connect(two.server.address(), lending()));
+  two.meet(true, {}, lending());
   const std::string large = pattern(3, 2500);
   two.client.send(proa::Bytes(large));
   two.client.close();
@@ -115,8 +112,7 @@ TEST_CASE("without room for notices bytes are copied", "[datagram][zero-copy][R1
   Faults faults;
   World world;
   Two two(world);
-  REQUIRE(!two.server.bind(Address::loopback(0)));
-  REQUIRE(!two.client.connect(two.server.address(), lending()));
+  two.meet(true, {}, lending());
   faults.fail(Call::sendmmsg, -ENOBUFS);
   const std::string large = pattern(4, 2500);
   two.client.send(proa::Bytes(large));

@@ -91,6 +91,17 @@ class Endpoints {
   std::list<Endpoint> all_;
 };
 
+// A datagram socket without a handler.
+inline proa::Socket& bound_socket(World& world,
+                                  const proa::Address& to = proa::Address::loopback(0)) {
+  std::error_code error;
+  proa::Socket& socket =
+      world.own(proa::Socket::open(*world, to.family(), proa::Transport::datagram, error));
+  REQUIRE(!error);
+  REQUIRE(!socket.bind(to));
+  return socket;
+}
+
 inline void wait_received(World& world, const Endpoint& endpoint, std::size_t number) {
   world.run_until(std::to_string(number) + " datagrams have arrived",
                   [&] { return endpoint.received.size() >= number; });

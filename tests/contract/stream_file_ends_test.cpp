@@ -11,8 +11,6 @@ using proa::Error;
 
 constexpr std::size_t mib = std::size_t{1} << 20;
 
-Link any_link() { return GENERATE(Link::tcp4, Link::path); }
-
 TEST_CASE("finish() and half_close() send the file that is queued first", "[file]") {
   const Folder folder;
   Streams streams;

@@ -10,8 +10,6 @@ using proa::Error;
 
 constexpr std::size_t mib = std::size_t{1} << 20;
 
-Link any_link() { return GENERATE(Link::tcp4, Link::path); }
-
 TEST_CASE("a stretch of a file goes out between the writes before and behind it", "[file][R5]") {
   const Folder folder;
   Streams streams;

@@ -12,8 +12,6 @@ using proa::OpenFlags;
 constexpr std::size_t kib = 1024;
 constexpr std::size_t mib = kib * kib;
 
-Link any_link() { return GENERATE(Link::tcp4, Link::path); }
-
 TEST_CASE("a peer that ends before the file is full: what came is written", "[file]") {
   const Folder folder;
   Stores stores;

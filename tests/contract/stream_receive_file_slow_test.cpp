@@ -14,8 +14,6 @@ using namespace proa_test;
 
 constexpr std::size_t mib = std::size_t{1} << 20;
 
-Link any_link() { return GENERATE(Link::tcp4, Link::path); }
-
 // Until it is opened, a write that a worker has begun does not return. Declare it before the World.
 class WriteGate {
  public:

@@ -9,8 +9,6 @@ using proa::Buffer;
 constexpr std::size_t kib = 1024;
 constexpr std::size_t mib = kib * kib;
 
-Link any_link() { return GENERATE(Link::tcp4, Link::path); }
-
 TEST_CASE("input goes into a file, and on_read goes on with the byte behind", "[file]") {
   const Folder folder;
   Stores stores;

@@ -157,6 +157,9 @@ struct Line {
   Peer& far;
 };
 
+// One link after the other: the test runs once over each.
+inline Link any_link() { return GENERATE(Link::tcp4, Link::path); }
+
 inline Line line(Streams& streams, World& world, Link link = Link::tcp4) {
   const Connection pair = world.pair(link);
   return {streams.add(*world, std::move(pair.near)), pair.far};
