@@ -55,6 +55,24 @@ TEST_CASE("a descriptor is registered once, and data moves by the calls of its b
   }
 }
 
+// Only a repeating Accept has to know whether its listener is in blocking mode.
+TEST_CASE("an Accept that does not repeat asks for no mode of its listener", "[R12]") {
+  Accepting accept;
+  World world;
+  const proa::Socket& listener = world.listen();
+  const Ledger ledger;
+  for (int i = 0; i < 10; ++i) {
+    world.peer().connect(listener.local_address());
+    accept.results.clear();
+    accept.request.prepare(listener.descriptor());
+    world.submit(accept.request);
+    world.run_until("it was accepted", [&] { return accept.done(); });
+    CHECK(!accept.error());
+    accept.request.socket().close();
+  }
+  CHECK(ledger.count(Call::file_flags) == 0);
+}
+
 TEST_CASE("an idle proactor sleeps", "[R8]") {
   Read read;
   Accepting accept(true);
