@@ -129,7 +129,9 @@ class DatagramHandler : public Handler {
   /// The network has returned an error for an earlier datagram of a connected socket (ECONNREFUSED,
   /// EHOSTUNREACH, EMSGSIZE with a new path_mtu(), ...; ICMP, ip(7), IP_RECVERR): once for each, or
   /// another error of the socket has come. The default does nothing: the socket is well. After 16
-  /// other errors in a row receiving stops, until start_receiving().
+  /// other errors in a row, or one that would come each time (EBADF, ENOTSOCK, EINVAL), receiving
+  /// stops until start_receiving(); if on_error() does not call that nor close, the error is
+  /// counted (Counters::errors_unanswered).
   void on_error(std::error_code error) override;
   /// queued() has fallen to nothing after it was above 256 KiB.
   virtual void on_drained() {}
@@ -161,6 +163,8 @@ class DatagramHandler : public Handler {
   void sent(const Result& result);
   void tell_sent();
   void tell(const Result& result);
+  void tell_error(const std::error_code& error);
+  void loop_tell_error(std::int32_t error) override;
   void loop_dispatch(Notice notice) override;
   void loop_flush() noexcept override;
   void loop_release_resources() noexcept override;

@@ -169,6 +169,7 @@ class FileHandler : public Handler {
   /// that failed.
   bool submit_read(Ahead& ahead, Buffer block = {}) noexcept;
   void deliver_next();
+  void tell(const std::error_code& error);
   Ahead* next_in_order() noexcept;
   void drop_ahead() noexcept;
   void restart_reading() noexcept;

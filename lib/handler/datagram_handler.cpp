@@ -172,7 +172,8 @@ void DatagramHandler::listen_for_errors() noexcept {
 
 void DatagramHandler::stop_receiving() noexcept {
   check("stop_receiving");
-  if (!is_open() || closing() || !receives(receiving_)) return;
+  const bool on = receives(receiving_) || receiving_ == detail::Receiving::failed;
+  if (!is_open() || closing() || !on) return;
   receiving_ = detail::after_stop(recv_.pending());
   proactor().cancel(recv_);
 }
@@ -190,8 +191,19 @@ void DatagramHandler::start_receiving() noexcept {
 void DatagramHandler::arm() noexcept {
   if (!receives(receiving_) || recv_.pending()) return;
   recv_.prepare(descriptor(), with_control_);
-  if (const std::error_code error = proactor().submit(recv_)) fail(to_negative(error));
+  if (const std::error_code error = proactor().submit(recv_)) {
+    receiving_ = detail::Receiving::failed;
+    fail(to_negative(error));
+  }
 }
+
+// Behind an error that ended receiving nothing comes unless the owner answers.
+void DatagramHandler::tell_error(const std::error_code& error) {
+  on_error(error);
+  if (receiving_ == detail::Receiving::failed) unanswered();
+}
+
+void DatagramHandler::loop_tell_error(std::int32_t error) { tell_error(to_error_code(error)); }
 
 void DatagramHandler::received(RecvDatagrams& request, const Result& result) {
   if (closing()) return;
@@ -210,16 +222,17 @@ void DatagramHandler::received(RecvDatagrams& request, const Result& result) {
   // The receive fails again and again (epoll_ctl(2) has no room, a filter forbids the call): the
   // handler gives up.
   const bool last = !cancelled && failures_ + 1 == most_failures;
-  if (cancelled || (!is_final(result.error) && !last)) arm();
+  const bool ends = last || is_final(result.error);
+  if (cancelled || !ends) arm();
   if (cancelled) return;
   // The error of the receive only announces that tell_errors() has something to tell, unless that
   // finds nothing.
   if (tells_errors_ && tell_errors()) return arm();
   if (closing()) return;
   ++failures_;
-  if (last) receiving_ = detail::Receiving::off;
+  if (ends && receives(receiving_)) receiving_ = detail::Receiving::failed;
   ++errors_;
-  on_error(result.error);
+  tell_error(result.error);
 }
 
 // Tells the errors that the kernel has returned for sent datagrams, no more than one turn's at a

@@ -11,15 +11,16 @@ enum class Receiving : std::uint8_t {
   on,
   stopping,    // stop_receiving() was called, and the receive at the backend has not ended yet
   restarting,  // the same, and start_receiving() was called after that
+  failed,      // an error has ended the receive for good: start_receiving() tries again
 };
 
 constexpr bool receives(Receiving state) noexcept {
   return state == Receiving::on || state == Receiving::restarting;
 }
 constexpr Receiving after_start(Receiving state) noexcept {
-  return state == Receiving::off        ? Receiving::on
-         : state == Receiving::stopping ? Receiving::restarting
-                                        : state;
+  return state == Receiving::stopping ? Receiving::restarting
+         : receives(state)            ? state
+                                      : Receiving::on;
 }
 /// `pending`: a receive is at the backend.
 constexpr Receiving after_stop(bool pending) noexcept {

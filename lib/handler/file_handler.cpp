@@ -110,9 +110,7 @@ void FileHandler::open_ended(const Result& result) {
   if (closing()) return;
   if (result.error) {
     notify_later(notice_written);  // finish() may have waited for the file
-    on_error(result.error);
-    if (!opening_) unanswered();
-    return;
+    return tell(result.error);
   }
   take(std::move(ended->request.file()));
   proactor_.core().flush_later(*this);
@@ -235,7 +233,7 @@ void FileHandler::deliver_next() {
   if (reading_ == FileReading::failed) {
     const std::error_code error = to_error_code(input_error_);
     stop_reading();
-    return on_error(error);
+    return tell(error);
   }
   if (reading_ == FileReading::ended) {
     stop_reading();
@@ -266,8 +264,18 @@ void FileHandler::deliver_next() {
 void FileHandler::loop_tell_error(std::int32_t error) {
   const bool missed = std::exchange(missed_, false) && lacks_file();
   if (missed && error == 0) error = -EBADF;
-  if (error != 0) on_error(to_error_code(error));
-  if (missed && lacks_file() && !finishing_) unanswered();
+  if (error == 0) return;  // open() was called in time
+  const std::error_code code = to_error_code(error);
+  lacks_file() ? tell(code) : on_error(code);
+}
+
+// Tells an error behind which the handler may have to wait for its owner.
+void FileHandler::tell(const std::error_code& error) {
+  on_error(error);
+  if (finishing_) return;
+  const bool writes = write_.pending() || output_error_ != 0 || !queue_.empty() || syncs_wait();
+  const bool goes_on = opening_ || reading_ != FileReading::off || writes;
+  if (lacks_file() || !goes_on) unanswered();
 }
 
 void FileHandler::loop_dispatch(Notice notice) {

@@ -287,7 +287,7 @@ void FileHandler::output_failed() {
   output_ = after(output_, FileOutputEvent::fail);
   drop_output();
   proactor_.core().flush_later(*this);  // finish() waits for nothing any more
-  on_error(to_error_code(error));
+  tell(to_error_code(error));
 }
 
 void FileHandler::drop_output() noexcept {

@@ -119,4 +119,33 @@ TEST_CASE("a receive that fails is told once, and goes on", "[datagram][R2]") {
   faults.clear();
 }
 
+TEST_CASE("an error that ends receiving is counted, unless the handler receives again or closes",
+          "[datagram][R2]") {
+  Endpoints endpoints;
+  World world;
+  Faults faults;
+  const bool often = GENERATE(false, true);
+  const std::string answer = GENERATE("none", "start_receiving()", "close()");
+  CAPTURE(often, answer);
+  faults.fail(Call::recvmmsg, often ? -ENOMEM : -EINVAL, 1, often ? 16 : 1);
+  Endpoint& server = endpoints.bound(world);  // alone, so that all calls are its own
+  const std::size_t last = often ? 16 : 1;
+  server.failed = [&](std::error_code) {
+    if (server.told.size() < last) return;
+    if (answer == "start_receiving()") server.start_receiving();
+    if (answer == "close()") server.close();
+  };
+  const Address to = server.address();
+  send_numbers(server, to, 1);
+  world.run_until("the error is told", [&] { return server.told.size() == last; });
+  CHECK(world->counters().errors_unanswered == (answer == "none"));
+  if (answer != "close()") {
+    server.stop_receiving();
+    server.start_receiving();
+    wait_received(world, server, 1);
+    CHECK(server.received == numbers(1));
+  }
+  faults.clear();
+}
+
 }  // namespace

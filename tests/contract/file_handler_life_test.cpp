@@ -230,4 +230,72 @@ TEST_CASE("without workers a file's handler opens it, or is told that it cannot"
   if (file.error) CHECK(file.error == std::errc::operation_not_supported);
 }
 
+TEST_CASE("an error that the owner of a file's handler does not answer is counted", "[file][R2]") {
+  const Folder folder;
+  Filings filings;
+  World world;
+  Filing* file = nullptr;
+  SECTION("an open() that failed, though reading is on") {
+    file = &filings.add(*world);
+    file->open(folder.path("none"), OpenFlags::read);
+    file->start_reading();
+  }
+  SECTION("an invalid file") { file = &filings.add(*world, proa::File()); }
+  SECTION("no open()") {
+    file = &filings.add(*world);
+    file->write("x");
+  }
+  SECTION("a read") {
+    file = &filings.add(*world);
+    file->open(folder.path("."), OpenFlags::read);
+    file->start_reading();
+  }
+  SECTION("a write") {
+    file = &filings.add(*world);
+    file->open(folder.file("a", "x"), OpenFlags::read);
+    file->write("y");
+  }
+  file->failed = [](std::error_code) {};
+  wait_for(world, *file, "error");
+  turns(world, 5);
+  CHECK(file->count("error") == 1);
+  CHECK(file->is_open());
+  CHECK(world->counters().errors_unanswered == 1);
+}
+
+TEST_CASE("an error of a file's handler that is answered, or takes nothing, is not counted",
+          "[file][R2]") {
+  const Folder folder;
+  Filings filings;
+  World world;
+  Filing& file = filings.add(*world);
+  const std::string a = folder.file("a", "x");
+  file.ended = [] {};
+  file.failed = [](std::error_code) {};
+  SECTION("finish() was called before") {
+    file.open(folder.path("none"), OpenFlags::read);
+    file.finish();
+    wait_closed(world, file);
+  }
+  SECTION("it opens another file") {
+    file.failed = [&](std::error_code) { file.open(a, OpenFlags::read); };
+    file.open(folder.path("none"), OpenFlags::read);
+    wait_for(world, file, "open");
+  }
+  SECTION("it reads from elsewhere") {
+    file.open(a, OpenFlags::read);
+    file.write("y");
+    file.failed = [&](std::error_code) { file.start_reading(0); };
+    wait_for(world, file, "end");
+  }
+  SECTION("of a setting") {
+    file.open(a, OpenFlags::read);
+    wait_for(world, file, "open");
+    file.set_watermarks({1, 2, 3, false});
+    wait_for(world, file, "error");
+  }
+  CHECK(file.count("error") == 1);
+  CHECK(world->counters().errors_unanswered == 0);
+}
+
 }  // namespace
