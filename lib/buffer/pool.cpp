@@ -202,13 +202,14 @@ void Pool::release(Segment* segment) noexcept {
 void Pool::release_elsewhere(Segment* segment) noexcept {
   bool last = false;
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     if (orphaned_) {
       give_back(segment);
       last = lent_ == 0;
     } else {
-      segment->next = foreign_;
-      foreign_ = segment;
+      // In this order, because the list must be whole in a child of fork(2) that is made here.
+      segment->next = foreign_.load(std::memory_order_relaxed);
+      foreign_.store(segment, std::memory_order_release);
       foreign_waiting_.store(true);
       if (backend_ && awaited_.load()) backend_->wake();
     }
@@ -220,8 +221,8 @@ bool Pool::collect_foreign() noexcept {
   if (!foreign_waiting_.load()) return false;
   Segment* segments = nullptr;
   {
-    const std::lock_guard lock(mutex_);
-    std::swap(segments, foreign_);
+    const std::lock_guard<std::mutex> lock(mutex_);
+    segments = foreign_.exchange(nullptr, std::memory_order_relaxed);
     foreign_waiting_.store(false, std::memory_order_relaxed);
   }
   while (segments) {
@@ -232,20 +233,16 @@ bool Pool::collect_foreign() noexcept {
   return free_blocks_ != nullptr;
 }
 
-void Pool::disown() noexcept {
-  new (&mutex_) std::mutex;
-  backend_ = nullptr;
-}
+void Pool::disown() noexcept { backend_ = nullptr; }
 
 void Pool::orphan() noexcept {
   bool last = false;
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     orphaned_ = true;
-    while (foreign_) {
-      Segment* const next = foreign_->next;
-      give_back(foreign_);
-      foreign_ = next;
+    while (Segment* const segment = foreign_.load(std::memory_order_relaxed)) {
+      foreign_.store(segment->next, std::memory_order_relaxed);
+      give_back(segment);
     }
     last = lent_ == 0;
   }

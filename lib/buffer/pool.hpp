@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "sys/mutex.hpp"
+
 namespace proa {
 
 class Pool;
@@ -65,14 +67,13 @@ class Pool final : public BufferSource {
   void bind(std::thread::id owner) noexcept { owner_.store(owner, std::memory_order_relaxed); }
   /// Sets the backend that is woken when another thread gives back a block that somebody waits for.
   void set_backend(Backend* backend) noexcept {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     backend_ = backend;
   }
   /// The proactor calls this instead of deleting the pool, which deletes itself when the last block
   /// has come back.
   void orphan() noexcept;
-  /// The proactor calls this before orphan() in a child of fork(2), where a thread that held the
-  /// mutex does not exist.
+  /// The proactor calls this before orphan() in a child of fork(2).
   void disown() noexcept;
 
   /// Whether memory is short: a caller got no block although fewer than `maximum` are lent.
@@ -111,9 +112,10 @@ class Pool final : public BufferSource {
   const std::size_t lead_ = 0;  // bytes of a slab before its first block
 
   std::atomic<std::thread::id> owner_{};
-  std::mutex mutex_;
-  bool orphaned_ = false;               // under mutex_
-  detail::Segment* foreign_ = nullptr;  // blocks that other threads gave back; under mutex_
+  sys::Mutex mutex_;
+  bool orphaned_ = false;  // under mutex_
+  // blocks that other threads gave back; changed under mutex_
+  std::atomic<detail::Segment*> foreign_{nullptr};
   std::atomic<bool> foreign_waiting_{false};
   std::atomic<bool> awaited_{false};  // the last take() or available() found no block
   Backend* backend_ = nullptr;

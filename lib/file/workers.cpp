@@ -34,7 +34,7 @@ Workers::Workers(std::string name, unsigned most, std::size_t limit, Perform per
 
 Workers::~Workers() {
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     ending_ = true;
   }
   some_.notify_all();
@@ -46,7 +46,6 @@ Workers::~Workers() {
 void Workers::disown() noexcept {
   for (std::thread& thread : threads_) new (&thread) std::thread;
   threads_.clear();
-  new (&mutex_) std::mutex;
   new (&some_) std::condition_variable;
 }
 
@@ -88,7 +87,7 @@ bool Workers::flush() noexcept {
   std::size_t free = 0;
   std::size_t queued = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     queue_.splice(fresh_);
     queued = count_.load(std::memory_order_relaxed) + given;
     count_.store(queued, std::memory_order_relaxed);
@@ -100,7 +99,7 @@ bool Workers::flush() noexcept {
 }
 
 bool Workers::cancel(Operation& operation) noexcept {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   if (BackendSide::phase(operation) == phase_fresh) {
     OperationList::remove(operation);
     --fresh_count_;
@@ -115,12 +114,12 @@ bool Workers::cancel(Operation& operation) noexcept {
 }
 
 bool Workers::begun(const Operation& operation) noexcept {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   return BackendSide::phase(operation) == phase_begun;
 }
 
 void Workers::withdraw(int descriptor, OperationList& taken) noexcept {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   count_.fetch_sub(take_back(queue_, descriptor, taken), std::memory_order_relaxed);
   fresh_count_ -= take_back(fresh_, descriptor, taken);
 }
@@ -142,7 +141,7 @@ std::size_t Workers::take_back(OperationList& from, int descriptor, OperationLis
 
 void Workers::collect(OperationList& done) noexcept {
   if (!any_done_.load(std::memory_order_acquire)) return;
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   any_done_.store(false, std::memory_order_relaxed);
   for (Operation* one = done_.front(); one; one = done_.after(*one)) --pending_;
   done.splice(done_);
@@ -150,7 +149,7 @@ void Workers::collect(OperationList& done) noexcept {
 
 void Workers::work() noexcept {
   sys::name_thread(name_.c_str());
-  std::unique_lock lock(mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
     while (queue_.empty() && !ending_) some_.wait(lock);
     if (queue_.empty()) return;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/operation_list.hpp"
+#include "sys/mutex.hpp"
 
 namespace proa {
 
@@ -85,7 +86,7 @@ class Workers {
   std::size_t fresh_count_ = 0;
   std::size_t pending_ = 0;
 
-  std::mutex mutex_;
+  sys::Mutex mutex_;
   std::condition_variable some_;
   OperationList queue_;
   OperationList done_;

@@ -1,6 +1,6 @@
-// Signals, by way of one table for the process: the only mutable global of the library. Per signal
-// it holds a list of subscriptions; the handler of the operating system walks it, counts, and
-// notifies, all by atomics alone (signal-safety(7)). Upholds R9.
+// Signals, by way of one table for the process. Per signal it holds a list of subscriptions; the
+// handler of the operating system walks it, counts, and notifies, all by atomics alone
+// (signal-safety(7)). Upholds R9.
 //
 // Where the backend counts what is sent as well (Backend::count_signal()), the higher of the two
 // counts is told: one that was sent before is counted by the handler alone, and one that is blocked

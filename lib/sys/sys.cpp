@@ -31,11 +31,6 @@ long call_in_children(void (*function)()) noexcept {
   return -::pthread_atfork(nullptr, nullptr, function);
 }
 
-std::mutex& signal_actions() noexcept {
-  static std::mutex mutex;
-  return mutex;
-}
-
 sigset_t write_signals() noexcept {
   sigset_t set;
   sigemptyset(&set);

@@ -181,7 +181,7 @@ inline bool ready_now(int fd, short events) noexcept { return poll_now(fd, event
 /// From now on every child of fork(2) calls this before fork(2) returns there; 0 or -ENOMEM.
 long call_in_children(void (*function)()) noexcept;
 
-/// Whoever changes the action of a signal holds this mutex.
+/// Whoever changes the action of a signal holds this mutex, which no child of fork(2) finds held.
 std::mutex& signal_actions() noexcept;
 
 #ifdef PROA_SYS_SEAM
