@@ -29,8 +29,7 @@ class BackendSide {
   static std::size_t moved(const Operation& operation) noexcept { return operation.bytes_; }
   /// What the result takes of a share or a round's budget beyond what follows from moved().
   static void set_extra_cost(Operation& operation, std::size_t callbacks) noexcept {
-    operation.extra_cost_ =
-        static_cast<std::uint16_t>(std::min<std::size_t>(callbacks, UINT16_MAX));
+    operation.extra_cost_ = static_cast<std::uint8_t>(std::min<std::size_t>(callbacks, UINT8_MAX));
   }
   static std::size_t extra_cost(const Operation& operation) noexcept {
     return operation.extra_cost_;

@@ -96,6 +96,7 @@ class Operation {
   static constexpr std::uint32_t no_index = 0xffffffff;
 
   [[noreturn]] void busy(const char* verb) const noexcept;
+  [[noreturn]] void elsewhere(const char* verb) const noexcept;
 
   ListHook hook_;
   Deliver deliver_ = nullptr;
@@ -113,8 +114,9 @@ class Operation {
   bool more_ = false;
   bool at_workers_ = false;  // a worker has it, or it waits for a worker; it has left the backend
   std::uint8_t phase_ = 0;   // for the backend that has the operation
-  std::uint16_t extra_cost_ = 0;  // beyond what the table of operations says of bytes_ (R8)
-  std::int32_t process_ = 0;      // the process that submitted it
+  std::uint8_t extra_cost_ = 0;  // beyond what the table of operations says of bytes_ (R8)
+  std::uint16_t core_ = 0;       // which proactor of the process took it on last
+  std::int32_t process_ = 0;     // the process that submitted it
 };
 
 }  // namespace proa

@@ -49,7 +49,7 @@ class Proactor {
   [[nodiscard]] std::error_code submit(Operation& operation, TimePoint deadline = never) noexcept;
   /// Asks for the end of an operation; no effect on an idle one. The operation still completes
   /// once: with its success if that came first, else with errc::operation_canceled and the bytes
-  /// that moved (R4). Never calls back.
+  /// that moved (R4). Never calls back. One that another proactor has is misuse.
   void cancel(Operation& operation) noexcept;
 
   /// Delivers until stop(), or until no handler is open (signal handlers and notifiers do not

@@ -38,4 +38,9 @@ void Operation::busy(const char* verb) const noexcept {
          static_cast<const void*>(this), descriptor_, verb);
 }
 
+void Operation::elsewhere(const char* verb) const noexcept {
+  misuse("%s %p on descriptor %d: %s() through another proactor than has it", name_of(*this),
+         static_cast<const void*>(this), descriptor_, verb);
+}
+
 }  // namespace proa

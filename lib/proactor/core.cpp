@@ -35,6 +35,8 @@ std::size_t side(const Operation& operation) noexcept {
   return operation.direction() == Direction::in ? 0 : 1;
 }
 
+std::atomic<std::uint16_t> cores_made{0};
+
 // While it is pending its direction is its own.
 bool continuous(const Operation& operation) noexcept {
   return traits_of(operation).continuous && BackendSide::repeating(operation);
@@ -52,7 +54,8 @@ Core::Core(const Options& options)
       pool_(new Pool(options.buffer_size, options.buffers, counters_)),
       paged_pool_(new Pool(Pool::Paged(), options.buffer_size, options.buffers, counters_)),
       files_("proa-file", options.workers, SIZE_MAX, &perform_file),
-      now_(TimePoint()) {
+      now_(TimePoint()),
+      number_(cores_made.fetch_add(1, std::memory_order_relaxed)) {
   workers_.push_back(files_);
 }
 
@@ -156,6 +159,7 @@ std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept 
   operation.error_ = 0;
   operation.reason_ = Reason::none;
   operation.more_ = false;
+  operation.core_ = number_;
   operation.process_ = static_cast<std::int32_t>(home_.process());
   operation.state_ = State::submitted;
   ++pending_;

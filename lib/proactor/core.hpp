@@ -56,6 +56,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   void cancel(Operation& operation) noexcept {
     if (lost()) return;
     if (!inherited()) check("cancel");
+    if (operation.pending() && operation.core_ != number_) operation.elsewhere("cancel");
     end(operation, Operation::Reason::cancel);
   }
   std::size_t run();
@@ -229,6 +230,9 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   PostQueue posts_;
 
   TimePoint now_;
+  // Which of the process it is. Many proactors later a number comes again; then misuse that it
+  // would show goes unseen.
+  const std::uint16_t number_;
   std::size_t pending_ = 0;
   int kept_alive_ = 0;
   bool in_callback_ = false;

@@ -318,4 +318,44 @@ TEST_CASE("without a hook the process is aborted all the same", "[R6]") {
   CHECK_SAYS(message, "died: ");
 }
 
+TEST_CASE("a request cancelled through another proactor than has it", "[R4]") {
+  Timing timer;
+  const std::string timers = message_of([&] {
+    auto one = make_proactor();
+    auto other = make_proactor();
+    other->cancel(timer.request);  // an idle one is nobody's
+    if (one->submit(timer.request, one->system().now() + 1h)) return;
+    other->cancel(timer.request);
+  });
+  CHECK_SAYS(timers, "Timer " + address_of(&timer.request));
+  CHECK_SAYS(timers, "cancel() through another proactor than has it");
+
+  Read read;
+  const std::string receives = message_of([&] {
+    auto one = make_proactor();
+    auto other = make_proactor();
+    std::error_code error;
+    proa::Socket socket =
+        proa::Socket::open(*one, proa::Address::Family::local, proa::Transport::stream, error);
+    if (one->submit(read.from(socket.descriptor()))) return;
+    other->cancel(read.request);
+  });
+  CHECK_SAYS(receives, "Recv " + address_of(&read.request));
+  CHECK_SAYS(receives, "cancel() through another proactor than has it");
+}
+
+TEST_CASE("a request goes from one proactor to another, and each may cancel it", "[R4]") {
+  Timing timer;
+  auto one = make_proactor();
+  auto other = make_proactor();
+  for (proa::Proactor* const each : {one.get(), other.get(), one.get()}) {
+    timer.results.clear();
+    REQUIRE(!each->submit(timer.request, each->system().now() + 1h));
+    each->cancel(timer.request);
+    CHECK(each->run() == 1);
+    REQUIRE(timer.done());
+    CHECK(timer.error() == std::errc::operation_canceled);
+  }
+}
+
 }  // namespace
