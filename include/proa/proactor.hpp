@@ -54,11 +54,12 @@ class Proactor {
 
   /// Delivers until stop(), or until no handler is open (signal handlers and notifiers do not
   /// count), no request, timer or post is pending and no KeepAlive lives. Returns how many
-  /// callbacks ran. An exception of a handler leaves run(); the next run() goes on where it
-  /// stopped. Misuse inside a callback, as are run_once(), poll() and shutdown().
+  /// callbacks ran; a turn of a handler counts as one, though it may make several on_*() or,
+  /// seldom, none. An exception of a handler leaves run(); the next run() goes on where it stopped.
+  /// Misuse inside a callback, as are run_once(), poll() and shutdown().
   std::size_t run();
-  /// Waits for one round at most `timeout` long and delivers it; returns at once when there is
-  /// nothing to wait for.
+  /// The same, but returns after the first round that has made a callback, or after `timeout`; at
+  /// once if there is nothing to wait for.
   std::size_t run_once(Duration timeout = Duration::max());
   /// Delivers what has completed, without waiting. For foreign loops: flushes what was submitted
   /// before it returns.

@@ -159,9 +159,8 @@ bool HandlerLoop::has_turn() const noexcept {
          (!starved_paged_.empty() && paged_pool().available());
 }
 
-std::size_t HandlerLoop::take_turn() {
+void HandlerLoop::take_turn(Done& done) {
   collect_notified();
-  std::size_t run = 0;
   // A handler that is noticed again waits behind this one for the next round.
   List<Handler, NoticeHook> batch;
   batch.splice(noticed_);
@@ -173,23 +172,21 @@ std::size_t HandlerLoop::take_turn() {
       to.splice(from);
     }
   } const put_back{batch, noticed_};
-  while (run < options().round_budget && !stopping()) {
+  for (std::size_t run = 0; run < options().round_budget && !stopping(); ++run) {
     Handler* const handler = batch.pop_front();
     if (!handler) break;
-    dispatch(*handler);
+    done.add(dispatch(*handler));
     if (flush_is_due_) flush();
-    ++run;
   }
-  return run;
 }
 
-void HandlerLoop::dispatch(Handler& handler) {
+bool HandlerLoop::dispatch(Handler& handler) {
   // The one that was told last waits behind the others that are set.
   const unsigned behind = handler.notices_ & ~((1u << handler.told_last_) - 1u);
   const unsigned next = behind != 0 ? behind : handler.notices_;
   unsigned notice = next & ~(next - 1u);
   if (handler.state_ == Handler::State::closing) notice = handler.notices_ & Handler::notice_closed;
-  if (notice == 0) return;
+  if (notice == 0) return false;
   handler.told_last_ = static_cast<std::uint8_t>(__builtin_ctz(notice) + 1) & 15;
   handler.notices_ = static_cast<std::uint16_t>(handler.notices_ & ~notice);
   if (handler.notices_ != 0) notify_later(handler);
@@ -205,14 +202,16 @@ void HandlerLoop::dispatch(Handler& handler) {
       break;
     case Handler::notice_closed:
       // The callback that came last may have left something elsewhere: that one's end tells again.
-      if (handler.elsewhere_ == 0) handler.became_closed();
+      if (handler.elsewhere_ > 0) return false;
+      handler.became_closed();
       break;
     case Handler::notice_left:
       handler.left_behind();
-      break;
+      return false;
     default:
       handler.loop_dispatch(static_cast<Handler::Notice>(notice));
   }
+  return true;
 }
 
 bool HandlerLoop::flush_gathered() noexcept {

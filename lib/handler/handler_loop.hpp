@@ -75,7 +75,7 @@ class HandlerLoop final : public Core {
   bool wants_flush() const noexcept override { return !unflushed_.empty() || !gathering_.empty(); }
   void flush() noexcept override;
   bool flush_gathered() noexcept override;
-  std::size_t take_turn() override;
+  void take_turn(Done& done) override;
   void close_all() noexcept override;
   void settled(void* owner) noexcept override;
   [[noreturn]] void closed_under(const void* owner, const Operation& pending) noexcept override;
@@ -88,7 +88,8 @@ class HandlerLoop final : public Core {
   }
   static bool lend(Pool& from, Line& line) noexcept;
   void close_when_settled(Handler& handler) noexcept;
-  void dispatch(Handler& handler);
+  /// False if there was nothing to tell.
+  bool dispatch(Handler& handler);
 
   List<Handler, OpenHook> open_;
   List<Handler, NoticeHook> noticed_;

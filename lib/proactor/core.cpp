@@ -311,11 +311,11 @@ void Core::retire(Operation& operation) noexcept {
   if (channel.closing && channel.pending == 0) settled(channel.owner);
 }
 
-void Core::deliver(Operation& operation) {
+bool Core::deliver(Operation& operation) {
   bool at_last = false;
   if (operation.reason_ == Reason::deadline && has_last_try(operation)) {
     if (operation.opcode_ == Opcode::send_file) {
-      if (passed_at_last(operation)) return;  // the worker's result is delivered
+      if (passed_at_last(operation)) return false;  // the worker's result is delivered
     } else {
       at_last = tried_at_last(operation);
     }
@@ -328,7 +328,7 @@ void Core::deliver(Operation& operation) {
   if (operation.error_ == 0 && owns && is_over(operation)) {
     // Accepted or opened after all, but nobody is left to serve it (R4).
     discard(operation);
-    if (more) return;
+    if (more) return false;
     operation.error_ = -ECANCELED;
   }
   // A CloseFile that was not begun still has its file, except at the end of all.
@@ -362,6 +362,7 @@ void Core::deliver(Operation& operation) {
     retire(operation);
   }
   operation.deliver_(operation, result);
+  return true;
 }
 
 bool Core::arm(Operation& timer, TimePoint deadline) noexcept {

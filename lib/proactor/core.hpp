@@ -144,6 +144,16 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   void end_descriptor(int descriptor, void* owner) noexcept;
   bool in_flight(int descriptor) noexcept;
 
+  /// What was done: `steps` counts also those that called nobody back.
+  struct Done {
+    std::size_t callbacks = 0;
+    std::size_t steps = 0;
+    void add(bool called) noexcept {
+      ++steps;
+      if (called) ++callbacks;
+    }
+  };
+
   bool flush_is_due_ = false;  // flush() has something to do
 
  private:
@@ -159,8 +169,8 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   virtual void before_wait() noexcept = 0;
   /// Has something to do, so the round must not sleep.
   virtual bool has_turn() const noexcept = 0;
-  /// Their turn of a round, within the budget; how many callbacks ran.
-  virtual std::size_t take_turn() = 0;
+  /// Their turn of a round, within the budget.
+  virtual void take_turn(Done& done) = 0;
   /// After a callback, if it is due: submits what was written. And when nothing more is to be
   /// delivered: true if there was something that waited for that.
   virtual void flush() noexcept = 0;
@@ -198,11 +208,12 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   void end_all(Channel& channel) noexcept;
   void finish(Operation& operation, long result) noexcept;
   void retire(Operation& operation) noexcept;
-  void deliver(Operation& operation);
-  std::size_t round(TimePoint until);
-  std::size_t deliver_completions(bool& more);
-  std::size_t fire_timers(bool& more);
-  std::size_t run_posts();
+  /// False if nobody was called: the operation goes on, or what it brought is nobody's.
+  bool deliver(Operation& operation);
+  Done round(TimePoint until);
+  void deliver_completions(Done& done, bool& more);
+  void fire_timers(Done& done, bool& more);
+  void run_posts(Done& done);
   void bind(const char* verb) noexcept;
   bool work_waits() const noexcept;
   bool alive() const noexcept;

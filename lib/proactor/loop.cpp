@@ -41,7 +41,7 @@ bool Core::alive() const noexcept {
   return keeps_running() || pending_ > 0 || kept_alive_ > 0 || work_waits();
 }
 
-std::size_t Core::round(TimePoint until) {
+Core::Done Core::round(TimePoint until) {
   flush_gathered();
   hand_to_workers();
   ++counters_.rounds;
@@ -55,40 +55,37 @@ std::size_t Core::round(TimePoint until) {
   more_ = true;  // stands if a callback throws
   // Each kind has its turn, and the budget, in every round: one that always has more must not
   // starve the others.
-  std::size_t delivered = deliver_completions(more);
-  if (!stopping()) delivered += fire_timers(more);
-  if (!stopping()) delivered += run_posts();
-  if (!stopping()) delivered += take_turn();
+  Done done;
+  deliver_completions(done, more);
+  if (!stopping()) fire_timers(done, more);
+  if (!stopping()) run_posts(done);
+  if (!stopping()) take_turn(done);
   more_ = more;
-  return delivered;
+  return done;
 }
 
-std::size_t Core::deliver_completions(bool& more) {
-  std::size_t delivered = 0;
+void Core::deliver_completions(Done& done, bool& more) {
   for (std::size_t spent = 0; spent < options_.round_budget;) {
     Operation* const operation = rotation_.next([this](std::size_t source) noexcept -> Step {
       return {source == 0 ? backend_->next() : finished_.pop_front()};
     });
     if (!operation && flush_gathered()) continue;
-    if (!operation) return delivered;
+    if (!operation) return;
     spent += cost(*operation);
     {
       const CallbackScope scope(*this);
-      deliver(*operation);
+      done.add(deliver(*operation));
     }
     if (flush_is_due_) flush();
-    ++delivered;
     if (stopping()) {
       flush_gathered();  // what was sent before stop() goes out
-      more = true;
-      return delivered;
+      break;
     }
   }
   more = true;
-  return delivered;
 }
 
-std::size_t Core::fire_timers(bool& more) {
+void Core::fire_timers(Done& done, bool& more) {
   const std::uint64_t armed_before = timers_.mark();
   std::size_t fired = 0;
   while (Operation* const operation = timers_.due(now_, armed_before)) {
@@ -100,7 +97,7 @@ std::size_t Core::fire_timers(bool& more) {
     ++counters_.timers;
     {
       const CallbackScope scope(*this);
-      deliver(*operation);
+      done.add(deliver(*operation));
     }
     if (flush_is_due_) flush();
     if (++fired == options_.round_budget || stopping()) {
@@ -108,29 +105,26 @@ std::size_t Core::fire_timers(bool& more) {
       break;
     }
   }
-  return fired;
 }
 
-std::size_t Core::run_posts() {
-  std::size_t run = 0;
-  while (run < options_.round_budget && !stopping()) {
+void Core::run_posts(Done& done) {
+  for (std::size_t run = 0; run < options_.round_budget && !stopping(); ++run) {
     Post* const post = posts_.pop();
-    if (!post) return run;
-    ++run;
+    if (!post) return;
     ++counters_.posts;
     {
       const CallbackScope scope(*this);
       PostQueue::run(*post);
     }
+    done.add(true);
     if (flush_is_due_) flush();
   }
-  return run;
 }
 
 std::size_t Core::run() {
   bind("run");
   std::size_t delivered = 0;
-  while (!stopping() && alive()) delivered += round(never);
+  while (!stopping() && alive()) delivered += round(never).callbacks;
   stop_.store(false, std::memory_order_relaxed);
   return delivered;
 }
@@ -141,7 +135,7 @@ std::size_t Core::run_once(Duration timeout) {
   const TimePoint until = after(now_, timeout);
   std::size_t delivered = 0;
   while (!stopping() && alive() && delivered == 0) {
-    delivered = round(until);
+    delivered = round(until).callbacks;
     if (now_ >= until) break;
   }
   stop_.store(false, std::memory_order_relaxed);
@@ -153,15 +147,16 @@ std::size_t Core::poll() {
   now_ = system().now();
   // Until a round has nothing to deliver: then all that was submitted is flushed, and the kernel
   // tells of the rest.
-  std::size_t delivered = 0;
-  while (!stopping() && delivered < options_.round_budget) {
-    const std::size_t now_delivered = round(now_);
-    if (now_delivered == 0) break;
-    delivered += now_delivered;
+  Done all;
+  while (!stopping() && all.steps < options_.round_budget) {
+    const Done done = round(now_);
+    if (done.steps == 0) break;
+    all.callbacks += done.callbacks;
+    all.steps += done.steps;
     more_ = true;
   }
   stop_.store(false, std::memory_order_relaxed);
-  return delivered;
+  return all.callbacks;
 }
 
 void Core::stop() noexcept {
@@ -184,7 +179,7 @@ std::size_t Core::shutdown(Duration limit) {
       return 0;
     }
     // What has ended by then is told, however much that is.
-    const bool nothing = round(until) == 0;
+    const bool nothing = round(until).steps == 0;
     if ((nothing && now_ >= until) || home_.inherited()) return left();
   }
 }

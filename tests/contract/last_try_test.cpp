@@ -194,4 +194,36 @@ TEST_CASE("a SendFile that finds no room ends by its deadline", "[file][R7]") {
   CHECK(send.bytes() == 0);
 }
 
+TEST_CASE("run_once() counts no try that only goes on", "[file][R1][R7]") {
+  const Folder folder;
+  folder.file("a", "the last");
+  Timing alarm;
+  Recording<proa::SendFile> send;
+  World world;
+  const proa::File file = open_file(world, folder.path("a"), proa::OpenFlags::read);
+  const Connection line = world.pair(Link::abstract);
+  std::size_t full = 0;
+  const std::string bytes = pattern(3, 1000);
+  for (long sent = 1; sent > 0; full += static_cast<std::size_t>(sent > 0 ? sent : 0)) {
+    sent = world.system().send(line.descriptor(), {bytes.data(), bytes.size()});
+  }
+  alarm.then = [&] {
+    while (line.far.received_bytes() < full) line.far.turn();
+  };
+  const proa::TimePoint deadline = world.in(20ms);
+  world.submit(alarm.request, deadline);
+  send.request.prepare(line.descriptor(), file.descriptor(), 0, 8);
+  world.submit(send.request, deadline);
+  const auto called = [&] { return alarm.results.size() + send.results.size(); };
+  const proa::TimePoint limit = world.in(hang);
+  while (!send.done() && world.system().now() < limit) {
+    const std::size_t before = called();
+    const std::size_t told = world->run_once(hang);
+    CHECK(told == called() - before);
+    CHECK(told > 0);
+  }
+  REQUIRE(send.done());
+  CHECK(!send.error());
+}
+
 }  // namespace
