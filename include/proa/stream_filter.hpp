@@ -31,9 +31,11 @@ class StreamFilter {
   virtual void on_connected() noexcept {}
   /// Bytes of the peer. on_read() tells what the filter gives, in the same order.
   virtual void on_received(Buffer data) noexcept = 0;
-  /// The peer sends no more. The protocol gets on_end() after what the filter has given when the
-  /// filter has called give_end(), here or later. If the end is an error (it came too early), call
-  /// fail() in its place.
+  /// The peer sends no more, or the connection has failed. The protocol gets on_end(), or the
+  /// on_error() of the connection, after what the filter has given when the filter has called
+  /// give_end(), here or later. An error waits for that no longer than Options::linger. If the end
+  /// is an error (it came too early), call fail() in its place. Comes once, and not behind
+  /// give_end().
   virtual void on_ended() noexcept { give_end(); }
   /// Bytes of a write() of the protocol, or of a part of a long one. on_write() tells that write
   /// when the kernel has taken everything that the filter has sent by then.
@@ -48,7 +50,11 @@ class StreamFilter {
 
   /// Gives bytes to the protocol, behind those given before. An empty buffer has no effect.
   void give(Buffer data) noexcept;
-  /// After on_ended(), before which it has no effect: the filter has given everything.
+  /// The filter has given everything: what it gives behind this is dropped. Before on_ended() it
+  /// ends the input at once, because the peer's protocol has said so (close_notify of TLS): the
+  /// protocol gets on_end() behind what was given, and neither the filter nor the protocol gets
+  /// what the connection still brings. The output goes on; finish() waits for the end of the
+  /// connection as always.
   void give_end() noexcept;
   /// Sends bytes to the peer, behind those sent before. Dropped if the stream sends no more.
   void send(Buffer data) noexcept;

@@ -234,6 +234,8 @@ class StreamHandler : public Handler {
   void given_by_filter(Buffer data) noexcept;
   void sent_by_filter(Buffer data) noexcept;
   void filter_gave_end() noexcept;
+  void ask_filter_for_end() noexcept;
+  bool filter_has_given_all() noexcept;
   void filter_sent_end() noexcept;
   void filter_failed(std::error_code error) noexcept;
   void write_filtered(Buffer data) noexcept;

@@ -26,7 +26,7 @@ struct StreamHandler::Extras {
     filter.reset();
     payloads.clear();
     last_words = LastWords::none;
-    receiving = failed = false;
+    receiving = asked_for_end = failed = false;
   }
 
   Watermarks watermarks;
@@ -35,6 +35,7 @@ struct StreamHandler::Extras {
   LastWords last_words = LastWords::none;
   // the filter is in on_received(); the handler gets what it gives after that
   bool receiving = false;
+  bool asked_for_end = false;  // the filter's on_ended() was called
   bool failed = false;  // the filter has called fail(), and the stream waits for nothing of it
 };
 

@@ -116,7 +116,7 @@ void StreamHandler::receive_file_part() {
     return on_received(total);
   }
   if (held_.empty()) {
-    if (input_ == Input::ended) return tell_end();
+    if (is_ended(input_)) return tell_end();
     return update_reading();
   }
   std::array<Bytes, most_pieces> pieces;

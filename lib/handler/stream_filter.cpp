@@ -114,8 +114,16 @@ void StreamHandler::filter_sent_end() noexcept {
   notify_later(notice_written);  // the stream may end its output now
 }
 
+// The filter hears no more of the connection: it gives what it still has, then the end.
+void StreamHandler::ask_filter_for_end() noexcept {
+  input_ = after(input_, InputEvent::filter);
+  if (input_ != Input::passing) return;
+  extras_->asked_for_end = true;
+  filter()->on_ended();
+}
+
 void StreamHandler::given_by_filter(Buffer data) noexcept {
-  if (data.empty() || !live() || !gives(input_)) return;
+  if (data.empty() || !live() || !gives(input_) || is_ended(input_)) return;
   held_.push(std::move(data));
   // Behind the peer's end only the filter moves anything.
   if (timing_ && input_ == Input::passing) {
@@ -125,9 +133,10 @@ void StreamHandler::given_by_filter(Buffer data) noexcept {
 }
 
 void StreamHandler::filter_gave_end() noexcept {
-  if (!live() || input_ != Input::passing) return;
-  input_ = after(input_, InputEvent::end);
-  notify_later(notice_read);
+  if (!live() || (input_ != Input::passing && input_ != Input::flows)) return;
+  input_ = after(input_, InputEvent::close);
+  update_reading();
+  if (connected() && announced()) notify_later(notice_read);
 }
 
 void StreamHandler::sent_by_filter(Buffer data) noexcept {
@@ -140,12 +149,11 @@ void StreamHandler::sent_by_filter(Buffer data) noexcept {
 void StreamHandler::filter_failed(std::error_code error) noexcept {
   if (!live()) return;
   extras_->failed = true;
-  if (input_ == Input::passing) {
-    input_ = after(input_, InputEvent::end);
-    notify_later(notice_read);  // an error of a send may have waited for the filter's end
-  }
+  // An error of a send may have waited for the filter's end.
+  if (input_ == Input::passing) filter_gave_end();
   if (output_ >= Output::failed) return;
-  output_error_ = to_negative(error);
+  // An error of the connection came first.
+  output_error_ = input_error_ != 0 ? input_error_ : to_negative(error);
   output_failed();
 }
 

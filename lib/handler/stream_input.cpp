@@ -29,7 +29,7 @@ void StreamHandler::stop_reading() noexcept {
 
 // The handler wants input again. It gets the bytes that were kept first, then the end or new bytes.
 void StreamHandler::resume_held() noexcept {
-  if (!held_.empty() || receiving_file() || input_ == Input::ended || verdict_ != Verdict::none) {
+  if (!held_.empty() || receiving_file() || is_ended(input_) || verdict_ != Verdict::none) {
     notify_later(notice_read);
   }
   await_input();
@@ -59,7 +59,7 @@ void StreamHandler::received(RecvBuffers& request, const Result& result) {
   if (closing() || output_ == Output::broken) return;
   if (buffer) {
     if (timing_) timing_->silent_since = timing_->idle_since = system_now();
-    if (!gives(input_)) return;
+    if (!gives(input_) || is_ended(input_)) return;
     if (filter()) return received_by_filter(std::move(buffer));
     if (reads() && held_.empty() && !receiving_file()) return read_next(buffer);
     held_.push(std::move(buffer));
@@ -79,22 +79,26 @@ void StreamHandler::received(RecvBuffers& request, const Result& result) {
 }
 
 void StreamHandler::input_ended(std::int32_t error) noexcept {
-  input_error_ = error;
-  if (error != 0 || !filter() || extras_->failed) {
+  // Behind an end that the filter has given nothing that becomes of the connection is news.
+  if (input_ != Input::closed) input_error_ = error;
+  if (!filter() || extras_->failed) {
     input_ = after(input_, InputEvent::end);
     return;
   }
-  input_ = after(input_, InputEvent::filter);
-  if (input_ == Input::passing) filter()->on_ended();
+  ask_filter_for_end();
+  if (error == 0 || input_ != Input::passing) return;
+  // The filter still has something to give, and may be waited for no longer than the linger time.
+  output_error_ = error;
+  output_failed();
 }
 
 // Gives the handler the oldest buffer that was kept, or the end behind the last one.
 void StreamHandler::give_held() {
   if (!reads() || output_ == Output::broken) return update_reading();
   if (receiving_file()) return receive_file_part();
-  if (held_.empty()) return input_ == Input::ended ? tell_end() : update_reading();
+  if (held_.empty()) return is_ended(input_) ? tell_end() : update_reading();
   Buffer buffer = held_.pop();
-  if (!held_.empty() || input_ == Input::ended) {
+  if (!held_.empty() || is_ended(input_)) {
     notify_later(notice_read);
   } else {
     await_input();
@@ -110,7 +114,7 @@ void StreamHandler::read_next(Buffer& data) {
 }
 
 void StreamHandler::tell_end() {
-  if (input_ != Input::ended) return;
+  if (!is_ended(input_)) return;
   // What was sent is told before an error is.
   if (input_error_ != 0 && taken_ > 0) return notify_later(notice_read);
   input_ = after(input_, InputEvent::tell);

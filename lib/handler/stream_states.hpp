@@ -10,8 +10,10 @@ namespace proa::detail {
 /// The input from the peer.
 enum class Input : std::uint8_t {
   flows,    // more input may come
-  passing,  // the kernel reported the end, and the filter has not passed it on yet
+  passing,  // the kernel reported the end or an error, and the filter has not passed it on yet
   ended,    // the kernel reported the end or an error, and the handler was not told yet
+  closed,   // the filter has ended the input before the kernel; the handler was not told yet
+  told,     // the same, and the handler was told: the kernel's end is still to come
   dropped,  // finish() was called: the stream drops all input until the end
   rest,  // after on_error() while reading was off: start_reading() gives the input from before it
   over,  // no input comes any more, and the handler is told nothing
@@ -19,7 +21,8 @@ enum class Input : std::uint8_t {
 
 enum class InputEvent : std::uint8_t {
   end,     // the kernel reports the end or an error, or the filter passes the end on
-  filter,  // the kernel reports the end, and a filter is to pass it on
+  close,   // the filter ends the input
+  filter,  // the kernel reports the end or an error, and a filter is to pass it on
   tell,    // on_end() or on_error() tells the handler
   finish,  // finish() is called
   fail,    // on_error() tells of the connection's error
@@ -28,21 +31,28 @@ enum class InputEvent : std::uint8_t {
 
 constexpr Input after(Input state, InputEvent event) noexcept {
   using S = Input;
-  constexpr S next[][6] = {
-      //           end       filter      tell     finish      fail     keep
-      /* flows   */ {S::ended, S::passing, S::over, S::dropped, S::over, S::rest},
-      /* passing */ {S::ended, S::passing, S::over, S::over, S::over, S::rest},
-      /* ended   */ {S::ended, S::ended, S::over, S::over, S::over, S::rest},
-      /* dropped */ {S::over, S::over, S::over, S::dropped, S::over, S::over},
-      /* rest    */ {S::rest, S::rest, S::over, S::over, S::over, S::rest},
-      /* over    */ {S::over, S::over, S::over, S::over, S::over, S::over},
+  constexpr S next[][7] = {
+      // end, close, filter, tell, finish, fail, keep
+      /* flows */
+      {S::ended, S::closed, S::passing, S::over, S::dropped, S::over, S::rest},
+      /* passing */ {S::ended, S::ended, S::passing, S::over, S::over, S::over, S::rest},
+      /* ended */ {S::ended, S::ended, S::ended, S::over, S::over, S::over, S::rest},
+      /* closed */ {S::ended, S::closed, S::ended, S::told, S::dropped, S::over, S::rest},
+      /* told */ {S::over, S::told, S::over, S::told, S::dropped, S::over, S::over},
+      /* dropped */ {S::over, S::dropped, S::over, S::over, S::dropped, S::over, S::over},
+      /* rest */ {S::rest, S::rest, S::rest, S::over, S::over, S::over, S::rest},
+      /* over */ {S::over, S::over, S::over, S::over, S::over, S::over, S::over},
   };
   return next[static_cast<std::size_t>(state)][static_cast<std::size_t>(event)];
 }
 
+/// Whether the handler is to be told the end behind what the stream has kept.
+constexpr bool is_ended(Input state) noexcept {
+  return state == Input::ended || state == Input::closed;
+}
 /// Whether on_read() may still come.
 constexpr bool gives(Input state) noexcept {
-  return state == Input::flows || state == Input::passing || state == Input::ended ||
+  return state == Input::flows || state == Input::passing || is_ended(state) ||
          state == Input::rest;
 }
 

@@ -61,8 +61,9 @@ void StreamHandler::give_last_input() {
     }
   }
   if (!buffer && reads()) {
+    const bool done = filter_has_given_all();
     if (!held_.empty()) return notify_later(notice_read);  // the filter gave it with the end
-    if (input_ == Input::passing) return wait_to_pronounce();
+    if (!done) return wait_to_pronounce();
   }
   if (!buffer) return pronounce();
   notify_later(notice_read);
@@ -81,7 +82,10 @@ void StreamHandler::keep_last_input() {
   if (held_.empty()) {
     Buffer buffer;
     if (!take_last_input(buffer)) return wait_to_pronounce(next_look);
-    if (!buffer) return input_ == Input::passing ? wait_to_pronounce() : pronounce();
+    if (!buffer) {
+      const bool done = filter_has_given_all();
+      return done && held_.empty() ? pronounce() : wait_to_pronounce();
+    }
     if (filter()) {
       notify_later(notice_read);
       return filter()->on_received(std::move(buffer));
@@ -89,6 +93,14 @@ void StreamHandler::keep_last_input() {
     held_.push(std::move(buffer));
   }
   wait_to_pronounce();
+}
+
+// Whether a filter has given all that it will. Before an error it is asked for what it still has,
+// unless the error is its own.
+bool StreamHandler::filter_has_given_all() noexcept {
+  const bool asked = input_ == Input::flows && filter() && is_error(verdict_);
+  if (asked && !extras_->failed) ask_filter_for_end();
+  return input_ != Input::passing;
 }
 
 // More input is to come: of the filter, when the handler reads again, or when the pool has a block.
@@ -104,7 +116,9 @@ void StreamHandler::wait_to_pronounce(Duration look_again) {
 // Reads what the socket has into a block. The buffer stays empty if nothing is left. Returns false
 // if the pool has no block.
 bool StreamHandler::take_last_input(Buffer& buffer) noexcept {
-  if (input_ == Input::passing || input_ == Input::ended) return true;
+  // Behind the end, or an error before which the filter was asked for the rest, it hears no more.
+  const bool asked = filter() && extras_->asked_for_end;
+  if (input_ == Input::passing || is_ended(input_) || asked) return true;
   System& system = proactor_.system();
   // Behind the last byte that had come only the end is looked for.
   if (last_input_ == 0 && system.unread(descriptor()) != 0) return true;
@@ -135,7 +149,7 @@ void StreamHandler::look_later(TimePoint when) noexcept {
 void StreamHandler::pronounce() {
   const Verdict verdict = verdict_;
   if (is_error(verdict) && taken_ > 0) return notify_later(notice_read);  // what was sent is first
-  if (verdict == Verdict::drain && input_ == Input::ended && reads()) {
+  if (verdict == Verdict::drain && is_ended(input_) && reads()) {
     notify_later(notice_read);
     return tell_end();
   }
