@@ -92,6 +92,13 @@ class DatagramHandler : public Handler {
   void send_segments(Buffer datagrams, std::size_t segment, const Address& to = {}) noexcept;
   void send_segments(Bytes datagrams, std::size_t segment, const Address& to = {}) noexcept;
 
+  /// The gentle end: calls no on_receive() any more, sends what is queued, tells it by on_sent(),
+  /// then closes. Closes also when Options::linger passes and the system has taken no datagram.
+  /// What is sent after it fails with Error::closing.
+  void finish() noexcept;
+  /// From finish() to on_closed().
+  bool finishing() const noexcept { return finishing_; }
+
   /// Joins or leaves a multicast group, on an interface (if_nametoindex(3)) or on one of the
   /// system's choice; with a source, for the datagrams of that source alone. Errors are those of
   /// setsockopt(2) (ip(7), MCAST_JOIN_GROUP), and Error::closing while the handler closes.
@@ -137,7 +144,7 @@ class DatagramHandler : public Handler {
   virtual void on_drained() {}
 
  private:
-  struct ZeroCopy;
+  struct Extras;
 
   std::error_code make(const Address& address, const DatagramOptions& options, Socket& socket);
   std::error_code configure(Socket& socket, bool ip, const DatagramOptions& options);
@@ -163,6 +170,10 @@ class DatagramHandler : public Handler {
   void sent(const Result& result);
   void tell_sent();
   void tell(const Result& result);
+  void begin_linger() noexcept;
+  void look_at_linger(const Result& result);
+  void close_if_finished() noexcept;
+  void loop_closing_down() noexcept override;
   void tell_error(const std::error_code& error);
   void loop_tell_error(std::int32_t error) override;
   void loop_dispatch(Notice notice) override;
@@ -180,12 +191,13 @@ class DatagramHandler : public Handler {
   On<RecvDatagrams, &DatagramHandler::received> recv_{*this};
   On<SendDatagrams, &DatagramHandler::sent> send_{*this};
   DatagramQueue queue_;
-  std::unique_ptr<ZeroCopy> zero_copy_;
+  std::unique_ptr<Extras> extras_;
   std::size_t limit_ = std::size_t{64} << 20;
   std::uint64_t errors_ = 0;
   std::int32_t pending_error_ = 0;  // error of the last send, which is tried once more
   std::uint8_t taken_ = 0;  // datagrams that the system has taken and on_sent() has not told
   bool filled_ = false;
+  bool finishing_ = false;     // finish() was called
   std::uint8_t failures_ = 0;  // receives in a row that failed
 };
 

@@ -8,8 +8,8 @@
 
 #include "base/error_code.hpp"
 #include "buffer/datagram.hpp"
+#include "handler/datagram_extras.hpp"
 #include "handler/datagram_states.hpp"
-#include "handler/datagram_zero_copy.hpp"
 #include "handler/handler_loop.hpp"
 
 namespace proa {
@@ -61,7 +61,7 @@ std::error_code DatagramHandler::connect(const Address& peer, const DatagramOpti
                                          std::string* detail) {
   check("connect");
   std::error_code error;
-  if (!is_open() || closing() || connected_) {
+  if (!is_open() || closing() || connected_ || finishing_) {
     error = open_with(peer, options, false);
   } else if (!peer.is_set()) {
     error = Error::bad_address;
@@ -180,7 +180,7 @@ void DatagramHandler::stop_receiving() noexcept {
 
 void DatagramHandler::start_receiving() noexcept {
   check("start_receiving");
-  if (!is_open() || closing()) return;
+  if (!is_open() || closing() || finishing_) return;
   receiving_ = after_start(receiving_);
   failures_ = 0;
   arm();
@@ -200,10 +200,13 @@ void DatagramHandler::arm() noexcept {
 // Behind an error that ended receiving nothing comes unless the owner answers.
 void DatagramHandler::tell_error(const std::error_code& error) {
   on_error(error);
-  if (receiving_ == detail::Receiving::failed) unanswered();
+  if (receiving_ == detail::Receiving::failed && !finishing_) unanswered();
 }
 
-void DatagramHandler::loop_tell_error(std::int32_t error) { tell_error(to_error_code(error)); }
+void DatagramHandler::loop_tell_error(std::int32_t error) {
+  if (finishing_) notify_later(notice_written);  // which closes
+  tell_error(to_error_code(error));
+}
 
 void DatagramHandler::received(RecvDatagrams& request, const Result& result) {
   if (closing()) return;
@@ -258,7 +261,7 @@ bool DatagramHandler::tell_errors() {
     on_error(to_error_code(notice.error));
   }
   resume.done = told < HandlerLoop::most_told;
-  if (zero_copy_) settle_zero_copy();
+  if (extras_) settle_zero_copy();
   return some;
 }
 
@@ -270,11 +273,11 @@ void DatagramHandler::loop_dispatch(Notice notice) {
 void DatagramHandler::loop_release_resources() noexcept {
   queue_.clear();
   recv_.drop_queued();
-  zero_copy_.reset();
+  extras_.reset();
   taken_ = 0;
   pending_error_ = 0;
   receiving_ = detail::Receiving::off;
-  connected_ = filled_ = cuts_ = tells_errors_ = false;
+  connected_ = filled_ = cuts_ = tells_errors_ = finishing_ = false;
 }
 
 std::error_code DatagramHandler::join(const Address& group, std::uint32_t interface,

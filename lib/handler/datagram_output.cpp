@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error_code.hpp"
+#include "handler/datagram_extras.hpp"
 #include "handler/handler_loop.hpp"
 
 namespace proa {
@@ -35,6 +36,7 @@ bool is_cured(std::int32_t error) noexcept {
 void DatagramHandler::on_sent(const Address&, const Result&) {}
 
 std::int32_t DatagramHandler::refusal(const Address& to, std::size_t capacity) const noexcept {
+  if (finishing_) return code_of(Error::closing);
   if (connected_ && to.is_set()) return -EISCONN;
   if (!connected_ && !to.is_set()) return -EDESTADDRREQ;
   if (queue_.capacity() + capacity + DatagramQueue::kept_for_each > limit_) {
@@ -111,7 +113,9 @@ void DatagramHandler::grew(bool queued) noexcept {
 }
 
 void DatagramHandler::loop_flush() noexcept {
-  if (state_ != State::open || send_.pending() || queue_.empty() || taken_ > 0) return;
+  if (state_ != State::open || send_.pending() || queue_.empty() || taken_ > 0) {
+    return close_if_finished();
+  }
   if (queue_.target(0).error != 0) return notify_later(notice_written);
   send_.prepare(descriptor(), queue_, cuts_, lends_from());
   if (const std::error_code error = proactor().submit(send_)) fail(to_negative(error));
@@ -131,6 +135,7 @@ void DatagramHandler::sent(const Result& result) {
   if (tells_errors_ && send_.fell_short()) notify_later(notice_read);
   if (!result.error) {
     taken_ = static_cast<std::uint8_t>(result.bytes);
+    if (finishing_ && extras_) extras_->sent_last = proactor().system().now();
     if (earlier != 0 && tells_errors_) {
       notify_later(notice_read);
     } else if (earlier != 0 && !is_cured(earlier)) {  // it was the socket's
@@ -191,7 +196,10 @@ void DatagramHandler::tell_sent() {
   if (!queue_.empty()) {
     taken_ > 0 ? notify_later(notice_written) : proactor().core().flush_when_idle(*this);
   } else if (std::exchange(filled_, false)) {
+    if (finishing_) notify_later(notice_written);  // which closes
     on_drained();
+  } else {
+    close_if_finished();
   }
 }
 

@@ -2,10 +2,9 @@
 // notice. No event of a receive tells of the notices, so a timer looks for them while some are due.
 // Upholds R3 and R6: close() waits for the lent blocks, and the handler never uses a block again
 // that a device does not return.
-#include "handler/datagram_zero_copy.hpp"
-
 #include <new>
 
+#include "handler/datagram_extras.hpp"
 #include "handler/handler_loop.hpp"
 
 namespace proa {
@@ -18,43 +17,36 @@ constexpr Duration longest_wait = std::chrono::seconds(1);
 
 }  // namespace
 
-DatagramHandler::DatagramHandler(Proactor& proactor) noexcept : Handler(proactor, Kind::datagram) {}
-
-DatagramHandler::~DatagramHandler() {
-  if (is_open()) destroyed();
-}
-
 void DatagramHandler::begin_zero_copy(std::size_t from) noexcept {
-  zero_copy_.reset();
+  extras_.reset();
   // Where the system refuses the option, sends copy the bytes.
   if (from == 0 || socket_.set_option(SocketOption::zero_copy, 1)) return;
-  zero_copy_.reset(new (std::nothrow) ZeroCopy(*this, from));
+  extras_.reset(new (std::nothrow) Extras(*this, from));
 }
 
 // Returns the size from which on the next send may lend its blocks; 0 if it may not.
 std::size_t DatagramHandler::lends_from() const noexcept {
   // If the library cuts datagrams, one part of a datagram could be lent and another not.
-  return zero_copy_ && !cuts_ && zero_copy_->lent.capacity() < ZeroCopy::most ? zero_copy_->from
-                                                                              : 0;
+  return extras_ && !cuts_ && extras_->lent.capacity() < Extras::most ? extras_->from : 0;
 }
 
 // The kernel sends the first `count` datagrams from where they are: moves their blocks from the
 // queue to `lent`.
 void DatagramHandler::lend(std::size_t count) {
-  if (zero_copy_->lent.empty()) ++elsewhere_;
-  for (std::size_t i = 0; i < count; ++i) queue_.lend(i, zero_copy_->lent);
-  zero_copy_->outstanding += send_.lent();
-  zero_copy_->since = proactor().system().now();
+  if (extras_->lent.empty()) ++elsewhere_;
+  for (std::size_t i = 0; i < count; ++i) queue_.lend(i, extras_->lent);
+  extras_->outstanding += send_.lent();
+  extras_->since = proactor().system().now();
 }
 
 void DatagramHandler::returned(const SendNotice& notice) noexcept {
-  if (!zero_copy_) return;
-  zero_copy_->outstanding -= std::uint64_t{notice.last - notice.first} + 1;
-  zero_copy_->since = proactor().system().now();
+  if (!extras_) return;
+  extras_->outstanding -= std::uint64_t{notice.last - notice.first} + 1;
+  extras_->since = proactor().system().now();
 }
 
 void DatagramHandler::settle_zero_copy() noexcept {
-  ZeroCopy& state = *zero_copy_;
+  Extras& state = *extras_;
   if (state.lent.empty()) return;
   const TimePoint now = proactor().system().now();
   const bool given_up =

@@ -245,6 +245,8 @@ const Verb verbs[] = {
      datagrams},
     {"DatagramHandler::set_multicast", [](Cast& c) { (void)c.datagrams.set_multicast(0, 1, true); },
      "DatagramHandler", datagrams},
+    {"DatagramHandler::finish", [](Cast& c) { c.datagrams.finish(); }, "DatagramHandler",
+     datagrams},
     {"DatagramHandler::set_limit", [](Cast& c) { c.datagrams.set_limit(1); }, "DatagramHandler",
      datagrams},
 

@@ -77,6 +77,7 @@ struct Acceptor final : Closed<proa::AcceptHandler> {
 struct Datagrams final : Closed<proa::DatagramHandler> {
   using Closed::Closed;
   void begin(World&) override { begun += bind(Address::loopback(0)) ? 0 : 1; }
+  void finish() override { DatagramHandler::finish(); }
   void on_receive(proa::Buffer&, const Address&, const proa::DatagramInfo&) override {}
   bool need() override {
     send("x", Address::loopback(1));

@@ -46,17 +46,18 @@ inline constexpr char accept_states[] = R"(
 )";
 
 inline constexpr char datagram_states[] = R"(
-| DatagramHandler | idle | bound | connected | receiving stopped | closing | shut down |
-|---|---|---|---|---|---|---|
-| `bind()` | `on_receive()` | returns `device_or_resource_busy` | returns `device_or_resource_busy` | returns `device_or_resource_busy` | returns `closing` | returns `closing` |
-| `connect()` | `on_receive()` | `on_receive()` | returns `device_or_resource_busy` | nothing | returns `closing` | returns `closing` |
-| `connect()` without an address | returns `bad_address` | returns `bad_address` | returns `device_or_resource_busy` | returns `bad_address` | returns `closing` | returns `closing` |
-| `stop_receiving()` | nothing | nothing | nothing | nothing | nothing | nothing |
-| `start_receiving()` | nothing | `on_receive()` | `on_receive()` | `on_receive()` | nothing | nothing |
-| `send()`, `send_segments()` | counted in `errors()` | `on_sent()` | `on_sent()` | `on_sent()` | counted in `errors()` | counted in `errors()` |
-| `join()`, `leave()`, `set_multicast()` | returns `bad_file_descriptor` | nothing | nothing | nothing | returns `closing` | returns `bad_file_descriptor` |
-| `set_limit()` | nothing | nothing | nothing | nothing | nothing | nothing |
-| `close()` | `on_closed()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | nothing |
+| DatagramHandler | idle | bound | connected | receiving stopped | finishing | closing | shut down |
+|---|---|---|---|---|---|---|---|
+| `bind()` | `on_receive()` | returns `device_or_resource_busy` | returns `device_or_resource_busy` | returns `device_or_resource_busy` | returns `device_or_resource_busy` | returns `closing` | returns `closing` |
+| `connect()` | `on_receive()` | `on_receive()` | returns `device_or_resource_busy` | nothing | returns `device_or_resource_busy` | returns `closing` | returns `closing` |
+| `connect()` without an address | returns `bad_address` | returns `bad_address` | returns `device_or_resource_busy` | returns `bad_address` | returns `device_or_resource_busy` | returns `closing` | returns `closing` |
+| `stop_receiving()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+| `start_receiving()` | nothing | `on_receive()` | `on_receive()` | `on_receive()` | nothing | nothing | nothing |
+| `send()`, `send_segments()` | counted in `errors()` | `on_sent()` | `on_sent()` | `on_sent()` | `on_sent(closing)` | counted in `errors()` | counted in `errors()` |
+| `join()`, `leave()`, `set_multicast()` | returns `bad_file_descriptor` | nothing | nothing | nothing | nothing | returns `closing` | returns `bad_file_descriptor` |
+| `set_limit()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+| `finish()` | `on_closed()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | nothing | nothing |
+| `close()` | `on_closed()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | nothing | nothing |
 )";
 
 inline constexpr char server_states[] = R"(

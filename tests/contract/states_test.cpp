@@ -171,6 +171,11 @@ class DatagramDriver final : public Driven<proa::DatagramHandler> {
     if (state == "connected") REQUIRE(!connect(sender_.address()));
     if (state != "connected") REQUIRE(!bind(Address::loopback(0)));
     if (state == "receiving stopped") stop_receiving();
+    if (state == "finishing") {
+      send(proa::Bytes("x", 1), Address::loopback(9));
+      finish();
+      due = {"on_sent()", "on_closed()"};
+    }
     if (state == "closing") {
       close();
       due = {"on_closed()"};
@@ -214,6 +219,8 @@ class DatagramDriver final : public Driven<proa::DatagramHandler> {
       note_returned(set_multicast(::if_nametoindex("lo"), 1, true));
     } else if (verb == "set_limit()") {
       set_limit(1);
+    } else if (verb == "finish()") {
+      finish();
     } else if (verb == "close()") {
       close();
     }
@@ -236,7 +243,9 @@ class DatagramDriver final : public Driven<proa::DatagramHandler> {
   void on_receive(proa::Buffer&, const Address&, const proa::DatagramInfo&) override {
     hear("on_receive()");
   }
-  void on_sent(const Address&, const proa::Result&) override { hear("on_sent()"); }
+  void on_sent(const Address&, const proa::Result& result) override {
+    hear(result.error == proa::Error::closing ? "on_sent(closing)" : "on_sent()");
+  }
 
   Sender sender_;
 };
