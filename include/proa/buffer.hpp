@@ -32,7 +32,6 @@ std::size_t capacity_of(const Segment* segment) noexcept;
 class Buffer {
  public:
   Buffer() noexcept = default;
-  explicit Buffer(detail::Segment* segment) noexcept : segment_(segment) {}
   Buffer(Buffer&& other) noexcept : segment_(std::exchange(other.segment_, nullptr)) {}
   Buffer& operator=(Buffer&& other) noexcept {
     if (this != &other) {
@@ -78,11 +77,10 @@ class Buffer {
     if (segment_) detail::release(std::exchange(segment_, nullptr));
   }
 
-  const detail::Segment* segment() const noexcept { return segment_; }
-  /// For the library and backends: hands the segment over.
-  detail::Segment* detach() noexcept { return std::exchange(segment_, nullptr); }
-
  private:
+  friend class BufferSide;
+  explicit Buffer(detail::Segment* segment) noexcept : segment_(segment) {}
+
   detail::Segment* segment_ = nullptr;
 };
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <proa/buffer_side.hpp>
 
 #include "buffer/pool.hpp"
 
@@ -24,7 +25,7 @@ DatagramHeader header_of(const detail::Segment* segment) noexcept {
 }  // namespace
 
 Address RecvDatagrams::source() const noexcept {
-  const detail::Segment* const segment = buffer_.segment();
+  const detail::Segment* const segment = BufferSide::segment(buffer_);
   if (!segment) return {};
   const std::size_t size = std::min<std::size_t>(header_of(segment).name_size, name_room);
   return Address::from_raw(start_of(segment) + sizeof(DatagramHeader), size);
@@ -32,7 +33,7 @@ Address RecvDatagrams::source() const noexcept {
 
 DatagramInfo RecvDatagrams::info() const noexcept {
   DatagramInfo info;
-  const detail::Segment* const segment = buffer_.segment();
+  const detail::Segment* const segment = BufferSide::segment(buffer_);
   if (!segment) return info;
   const DatagramHeader header = header_of(segment);
   info.truncated = (header.flags & MSG_TRUNC) != 0;
@@ -46,29 +47,29 @@ DatagramInfo RecvDatagrams::info() const noexcept {
 // The header tells the size of the whole datagram; the buffer shows only the bytes that the block
 // holds.
 void RecvDatagrams::set_buffer(Buffer filled) noexcept {
-  detail::Segment* const segment = filled.detach();
+  detail::Segment* const segment = BufferSide::detach(filled);
   const std::size_t before = bytes_at(with_control_);
   const std::size_t held = segment->size > before ? segment->size - before : 0;
   segment->data += before;
   segment->size =
       static_cast<std::uint32_t>(std::min<std::size_t>(header_of(segment).payload_size, held));
-  buffer_ = Buffer(segment);
+  buffer_ = BufferSide::make(segment);
 }
 
 void RecvDatagrams::queue(Buffer filled) noexcept {
-  detail::Segment* const segment = filled.detach();
+  detail::Segment* const segment = BufferSide::detach(filled);
   segment->next = nullptr;
   (last_ ? last_->next : first_) = segment;
   last_ = segment;
 }
 
 void RecvDatagrams::keep() noexcept {
-  detail::Segment* const segment = buffer_.detach();
+  detail::Segment* const segment = BufferSide::detach(buffer_);
   if (!segment) return;
   const std::size_t before = bytes_at(with_control_);
   segment->data -= before;
   segment->size += static_cast<std::uint32_t>(before);
-  queue(Buffer(segment));
+  queue(BufferSide::make(segment));
 }
 
 bool RecvDatagrams::take_queued() noexcept {
@@ -78,7 +79,7 @@ bool RecvDatagrams::take_queued() noexcept {
   first_ = segment->next;
   if (!first_) last_ = nullptr;
   segment->next = nullptr;
-  set_buffer(Buffer(segment));
+  set_buffer(BufferSide::make(segment));
   return true;
 }
 

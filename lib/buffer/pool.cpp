@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <proa/buffer_side.hpp>
 #include <utility>
 
 #include "base/misuse.hpp"
@@ -142,27 +143,27 @@ Buffer Pool::take() noexcept {
   Block* const block = take_block();
   block->for_receiving = true;
   ++receiving_;
-  return Buffer(&block->own);
+  return BufferSide::make(&block->own);
 }
 
 Buffer Pool::take_for_writing() noexcept {
   Block* const block = take_block();
-  return block ? Buffer(&block->own) : Buffer();
+  return block ? BufferSide::make(&block->own) : Buffer();
 }
 
 void Pool::turn_to_writing(Buffer& buffer) noexcept {
-  Segment* const segment = buffer.detach();
+  Segment* const segment = BufferSide::detach(buffer);
   // Another proactor's pool goes on counting a block of its own.
   if (segment->block->pool == this && std::exchange(segment->block->for_receiving, false)) {
     --receiving_;
   }
-  buffer = Buffer(segment);
+  buffer = BufferSide::make(segment);
 }
 
 void Pool::fill(Buffer& buffer, std::size_t size) noexcept {
-  Segment* const segment = buffer.detach();
+  Segment* const segment = BufferSide::detach(buffer);
   segment->size = static_cast<std::uint32_t>(size);
-  buffer = Buffer(segment);
+  buffer = BufferSide::make(segment);
 }
 
 Segment* Pool::share(Segment* segment) noexcept {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <proa/buffer_side.hpp>
 #include <proa/detail/write_queue.hpp>
 
 #include "buffer/pool.hpp"
@@ -88,7 +89,7 @@ void WriteQueue::push(Buffer buffer, bool ends_write) noexcept {
     segment = append_to_last(buffer.bytes(), taken);
   }
   if (!segment) {
-    segment = buffer.detach();
+    segment = BufferSide::detach(buffer);
     last_is_ours_ = segment->block->references.load(std::memory_order_acquire) == 1;
   }
   segment->ends_write = ends_write;
@@ -109,7 +110,7 @@ bool WriteQueue::copy(Bytes bytes, Pool& pool) noexcept {
       Buffer block = pool.take_for_writing();
       if (!block) return false;
       taken = block.append(bytes);
-      segment = block.detach();
+      segment = BufferSide::detach(block);
       last_is_ours_ = true;
     }
     link(segment);
@@ -148,7 +149,7 @@ bool WriteQueue::push(Descriptor file, std::uint64_t offset, std::uint64_t lengt
 void WriteQueue::push_front(Buffer buffer) noexcept {
   if (!buffer) return;
   if (!first_) return push(std::move(buffer));
-  Segment* const segment = buffer.detach();
+  Segment* const segment = BufferSide::detach(buffer);
   segment->ends_write = true;
   segment->holds_block = first_->block != segment->block;
   if (segment->holds_block) capacity_ += segment->block->capacity;
@@ -245,7 +246,7 @@ Buffer WriteQueue::pop() noexcept {
   if (!segment) return {};
   size_ -= segment->size;
   unlink_first();
-  return Buffer(segment);
+  return BufferSide::make(segment);
 }
 
 }  // namespace proa

@@ -3,6 +3,7 @@
 #include <liburing.h>
 
 #include <algorithm>
+#include <proa/buffer_side.hpp>
 #include <proa/file_requests.hpp>
 #include <utility>
 
@@ -45,7 +46,7 @@ void use_everything(UringRig& rig) {
   CHECK(rig.result(send).error == 0);
   proa::Buffer buffer = rig.pool->take_for_writing();
   buffer.append("three");
-  proa::detail::Segment* const segment = buffer.detach();
+  proa::detail::Segment* const segment = proa::BufferSide::detach(buffer);
   proa::SendBuffers send_buffers;
   send_buffers.prepare(client.tcp(), segment);
   rig.submit(send_buffers);

@@ -1,6 +1,7 @@
 // Receives and sends of the uring backend, in each tier: sockets, pipes and files, one piece and
 // thousands.
 #include <atomic>
+#include <proa/buffer_side.hpp>
 #include <thread>
 
 #include "support/patterns.hpp"
@@ -118,7 +119,7 @@ TEST_CASE("uring: gathered buffers are sent in order, what is sent is reported")
     total += text.size();
   }
   std::vector<proa::detail::Segment*> segments;
-  for (proa::Buffer& buffer : chain) segments.push_back(buffer.detach());
+  for (proa::Buffer& buffer : chain) segments.push_back(proa::BufferSide::detach(buffer));
   for (std::size_t i = 1; i < count; ++i) segments[i - 1]->next = segments[i];
 
   proa::SendBuffers send;

@@ -7,6 +7,7 @@
 #include "backend/uring/buffer_ring.hpp"
 
 #include <algorithm>
+#include <proa/buffer_side.hpp>
 
 #include "sys/sys.hpp"
 
@@ -65,7 +66,7 @@ void BufferRing::refill() noexcept {
     entry.addr = reinterpret_cast<std::uintptr_t>(buffer.data());
     entry.len = static_cast<std::uint32_t>(buffer.capacity());
     entry.bid = id;
-    segments_[id] = buffer.detach();
+    segments_[id] = BufferSide::detach(buffer);
     ++in_ring_;
     ++added;
   }
@@ -73,7 +74,7 @@ void BufferRing::refill() noexcept {
 }
 
 Buffer BufferRing::take(std::uint16_t id, std::size_t size) noexcept {
-  Buffer buffer(segments_[id]);
+  Buffer buffer = BufferSide::make(segments_[id]);
   segments_[id] = nullptr;
   free_ids_.push_back(id);  // open() reserved room for all ids, so this does not allocate
   --in_ring_;
