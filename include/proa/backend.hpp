@@ -92,6 +92,14 @@ class Backend {
   /// Takes an operation on. Never calls back (R1), and need not make a system call yet. Every
   /// failure comes out of next().
   virtual void submit(Operation& operation) noexcept = 0;
+  /// Whether a send to a socket costs a system call of its own in any case. The proactor then calls
+  /// try_send() before it submits one.
+  virtual bool tries_sends() const noexcept { return false; }
+  /// Tries once to send, without waiting. The send does not become an operation of the backend by
+  /// that, so next() does not return it. Returns how many bytes the system took, or -errno; after
+  /// -EAGAIN the proactor submits the send. No other operation of that direction is at the backend
+  /// meanwhile.
+  virtual long try_send(SendBuffers& /*send*/) noexcept { return -EAGAIN; }
   /// Hurries an operation that was submitted and not yet returned. The operation still comes out of
   /// next() exactly once more (R2), with what it achieved or with -ECANCELED. The proactor calls
   /// this once per operation at most.

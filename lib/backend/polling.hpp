@@ -7,6 +7,7 @@
 //   long poll(const timespec* timeout)   waits; returns the number of events, or -errno
 //   Operation* take(std::size_t index)   handles one event; returns an operation that it ended
 //   bool unflushed() const               whether poll() has changes to give to the kernel
+//   static constexpr bool only_readiness whether take() never returns an operation
 //
 // and Files is a FileQueue with submit(), withdraw(), forget() and the static takes().
 
@@ -38,6 +39,8 @@ class PollingBackend : public Backend, protected Poller {
       adapter_.submit(operation);
     }
   }
+  bool tries_sends() const noexcept final { return true; }
+  long try_send(SendBuffers& send) noexcept final { return adapter_.try_send(send); }
   void cancel(Operation& operation) noexcept final {
     Files::takes(operation) ? files_.cancel(operation) : adapter_.cancel(operation);
   }
@@ -68,6 +71,16 @@ class PollingBackend : public Backend, protected Poller {
     // If these transfers stayed here until the next wait(), the disk would be idle while the loop
     // works.
     if (files_.wants_flush()) files_.flush();
+    while (Kernel::only_readiness && only_sockets()) {
+      if (next_event_ != event_count_) {
+        take_event();
+        if (!adapter_.has_runnable()) continue;
+      } else if (!adapter_.has_runnable()) {
+        return nullptr;
+      }
+      const Step step = adapter_.perform_next();
+      if (step.finished || step.rests) return step.finished;
+    }
     return rotation_.next([this](std::size_t source) noexcept { return ask(source); });
   }
 
@@ -110,11 +123,18 @@ class PollingBackend : public Backend, protected Poller {
   // Where next() finds finished operations.
   enum Source : std::size_t { events, sockets, starved, ended_sockets, files, sources };
 
+  // Nearly always two sources alone have something: the events of the last wait, and the operations
+  // on the sockets that they name. next() then takes an event and an operation in turn.
+  bool only_sockets() const noexcept {
+    return !adapter_.has_finished() && !adapter_.may_serve() && !files_.due();
+  }
+  Operation* take_event() noexcept { return static_cast<Kernel&>(*this).take(next_event_++); }
+
   Step ask(std::size_t source) noexcept {
     switch (source) {
       case events:
         if (next_event_ == event_count_) return Step::nothing();
-        return Step::work(static_cast<Kernel&>(*this).take(next_event_++));
+        return Step::work(take_event());
       case sockets:
         return adapter_.has_runnable() ? adapter_.perform_next() : Step::nothing();
       case starved:

@@ -73,6 +73,17 @@ void ReadinessAdapter::submit(Operation& operation) noexcept {
   }
 }
 
+long ReadinessAdapter::try_send(SendBuffers& send) noexcept {
+  Entry* const entry = entries_.find(send.descriptor().number);
+  if (!entry || entry->unpollable || (entry->watched && !entry->ready[1])) return -EAGAIN;
+  const long result = performer_.send_buffers(send).result;
+  if (result == -EAGAIN) {
+    ++counters_.retries;
+    entry->ready[1] = false;
+  }
+  return result;
+}
+
 // When a SendFile comes back from a worker, the socket may have no room, or the worker has sent its
 // share. The adapter lets the kernel tell which: it registers the socket anew, and the kernel
 // reports an event at once if there is room.

@@ -57,6 +57,8 @@ class ReadinessAdapter final : public RealSystem {
         performer_(*this, buffers) {}
 
   void submit(Operation& operation) noexcept;
+  /// Sends at once what the socket has room for; -EAGAIN if the send has to wait for room.
+  long try_send(SendBuffers& send) noexcept;
   void cancel(Operation& operation) noexcept;
   /// The poller reports an event.
   void event(std::uint64_t token, const Readiness& readiness) noexcept;

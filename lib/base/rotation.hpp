@@ -66,6 +66,9 @@ class Rotation {
     }
   }
 
+  /// The caller has asked this source by itself: next() begins behind it.
+  void asked(std::size_t source) noexcept { turn_ = source; }
+
  private:
   static constexpr std::size_t none = SIZE_MAX;
 

@@ -127,6 +127,7 @@ void StreamHandler::loop_flush() noexcept {
   if (queue_.begins_with_nothing()) return notify_later(notice_written);
   if (queue_.first_file()) return send_file_part();
   send_.prepare(descriptor(), queue_.first());
+  if (proactor_.core().send_at_once(send_)) return;
   if (const std::error_code error = proactor_.submit(send_)) fail(to_negative(error));
 }
 

@@ -80,6 +80,7 @@ std::unique_ptr<Core> Core::create(Make make, const Options& options, std::error
   }
   if (core && core->backend_) {
     core->system().set_watch(core.get());
+    core->tries_sends_ = core->backend_->tries_sends();
     core->now_ = core->system().now();
     core->pool_->set_backend(core->backend_.get());
     core->paged_pool_->set_backend(core->backend_.get());
@@ -154,16 +155,7 @@ std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept 
       return to_error_code(-ENOMEM);
     }
   }
-  operation.bytes_ = 0;
-  operation.extra_cost_ = 0;
-  operation.error_ = 0;
-  operation.reason_ = Reason::none;
-  operation.more_ = false;
-  operation.core_ = number_;
-  operation.process_ = static_cast<std::int32_t>(home_.process());
-  operation.state_ = State::submitted;
-  ++pending_;
-  ++counters_.submitted;
+  take_on(operation);
   if (operation.opcode_ == Opcode::timer) return {};
 
   if (channel && closes(operation)) {
@@ -184,6 +176,34 @@ std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept 
     start(operation);
   }
   return {};
+}
+
+void Core::take_on(Operation& operation) noexcept {
+  operation.bytes_ = 0;
+  operation.extra_cost_ = 0;
+  operation.error_ = 0;
+  operation.reason_ = Reason::none;
+  operation.more_ = false;
+  operation.core_ = number_;
+  operation.process_ = static_cast<std::int32_t>(home_.process());
+  operation.state_ = State::submitted;
+  ++pending_;
+  ++counters_.submitted;
+}
+
+// Nearly every send finds room, so the core asks the backend before anything is queued there.
+bool Core::sent_at_once(SendBuffers& send) noexcept {
+  Channel* const channel = channels_.find(send.descriptor_);
+  const bool possible = channel && !channel->closing && channel->active[side(send)] == nullptr &&
+                        send.descriptor().is_socket();
+  if (!possible) return false;
+  const long result = backend_->try_send(send);
+  if (result == -EAGAIN) return false;
+  take_on(send);
+  ++channel->pending;
+  channel->active[side(send)] = &send;
+  finish(send, result);
+  return true;
 }
 
 void Core::start(Operation& operation) noexcept {

@@ -59,6 +59,11 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
     if (operation.pending() && operation.core_ != number_) operation.elsewhere("cancel");
     end(operation, Operation::Reason::cancel);
   }
+  /// submit() for a handler's send that may leave at once: true if the send has its result, which
+  /// the loop delivers in turn. False: the caller calls submit().
+  bool send_at_once(SendBuffers& send) noexcept {
+    return tries_sends_ && !shut_down_ && sent_at_once(send);
+  }
   std::size_t run();
   std::size_t run_once(Duration timeout);
   std::size_t poll();
@@ -186,6 +191,8 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   virtual bool keeps_running() const noexcept = 0;
 
   int refusal(Operation& operation, Channel*& channel) noexcept;
+  void take_on(Operation& operation) noexcept;
+  bool sent_at_once(SendBuffers& send) noexcept;
   bool close_file_waits(const Channel& channel) noexcept;
   void start(Operation& operation) noexcept;
   bool misaligned(Operation& operation) noexcept;
@@ -211,6 +218,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   /// False if nobody was called: the operation goes on, or what it brought is nobody's.
   bool deliver(Operation& operation);
   Done round(TimePoint until);
+  Operation* next_finished() noexcept;
   void deliver_completions(Done& done, bool& more);
   void fire_timers(Done& done, bool& more);
   void run_posts(Done& done);
@@ -250,6 +258,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   bool untold_ = false;  // the backend was given something since its last wait()
   bool more_ = false;    // the last round ended by its budget
   bool shut_down_ = false;
+  bool tries_sends_ = false;            // what the backend says
   bool write_signals_blocked_ = false;  // something was written to a pipe or a file (R11)
   std::atomic<bool> stop_{false};
 };

@@ -64,11 +64,16 @@ Core::Done Core::round(TimePoint until) {
   return done;
 }
 
+Operation* Core::next_finished() noexcept {
+  if (finished_.empty()) return backend_->next();
+  return rotation_.next([this](std::size_t source) noexcept -> Step {
+    return {source == 0 ? backend_->next() : finished_.pop_front()};
+  });
+}
+
 void Core::deliver_completions(Done& done, bool& more) {
   for (std::size_t spent = 0; spent < options_.round_budget;) {
-    Operation* const operation = rotation_.next([this](std::size_t source) noexcept -> Step {
-      return {source == 0 ? backend_->next() : finished_.pop_front()};
-    });
+    Operation* const operation = next_finished();
     if (!operation && flush_gathered()) continue;
     if (!operation) return;
     spent += cost(*operation);

@@ -11,12 +11,16 @@ using proa::Watermarks;
 
 constexpr std::size_t kib = 1024;
 
-// An echo whose peer sends without reading: goes on until the queue is above `high`, then for a
-// while.
-void stall(World& world, Stream& stream, Peer& far, std::size_t high) {
+// An echo whose peer sends without reading: goes on until neither end has anything to do. Then the
+// queue holds the input back, and has not fallen to the low mark since it passed the high one.
+void stall(World& world, Stream& stream, Peer& far, std::size_t low) {
   far.read(false);
-  world.run_until("the queue is long", [&] { return stream.queued() > high; });
-  turns(world, 20);
+  world.run_until("it has come to rest", [&] {
+    const std::size_t before = stream.received_bytes;
+    turns(world, 20);
+    return before > 0 && stream.received_bytes == before;
+  });
+  CHECK(stream.queued() > low);
 }
 
 // One on_read() more, with a queue that is filled already: from here on reading is held.
@@ -39,16 +43,10 @@ TEST_CASE("T33: above the high mark reading pauses, at the low mark it goes on",
   const std::size_t size = std::size_t{kind == Link::path ? 2u : 8u} << 20;
   far.send_pattern(6, size);
   far.expect_pattern(6);
-  stall(world, stream, far, marks.high);
   // It takes what the kernel has room for on the peer's side, and no more.
-  world.run_until("it has come to rest", [&, &s = stream] {
-    const std::size_t before = s.received_bytes;
-    turns(world, 20);
-    return s.received_bytes == before;
-  });
+  stall(world, stream, far, marks.low);
   CHECK(!far.sent());
   CHECK(stream.received_bytes < size);
-  CHECK(stream.queued() > marks.low);
   // One pass of the kernel over what it had for us already comes on top.
   CHECK(stream.most_queued <= marks.high + 64 * 4 * kib);
   const std::size_t drained_before = stream.count("drained");
@@ -89,12 +87,12 @@ TEST_CASE("the low mark at zero, and marks that move while the stream is paused"
   SECTION("raised") {
     stream.set_watermarks({4 * kib, kib, std::size_t{4} << 20});
     far.send_pattern(1, std::size_t{2} << 20);
-    stall(world, stream, far, 4 * kib);
+    stall(world, stream, far, kib);
     stream.set_watermarks({std::size_t{1} << 20, 512 * kib, std::size_t{4} << 20});
   }
   SECTION("lowered") {
     far.send_pattern(1, std::size_t{2} << 20);
-    stall(world, stream, far, 256 * kib);
+    stall(world, stream, far, Watermarks().low);
     stream.set_watermarks({4 * kib, kib, std::size_t{4} << 20});
   }
   far.send_pattern(1, 100000);

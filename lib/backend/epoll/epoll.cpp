@@ -22,6 +22,7 @@ constexpr std::uint64_t aio_token = wake_token - 1;
 class EpollBackend final : public PollingBackend<EpollBackend, FileEngine> {
  public:
   static constexpr const char* name = "epoll";
+  static constexpr bool only_readiness = true;
 
   explicit EpollBackend(const BackendContext& context) noexcept : PollingBackend(context) {}
 

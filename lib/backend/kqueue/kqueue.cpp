@@ -52,6 +52,7 @@ long verdict(const struct kevent& receipt) noexcept {
 class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
  public:
   static constexpr const char* name = "kqueue";
+  static constexpr bool only_readiness = false;  // a file's transfer ends by an event
 
   explicit KqueueBackend(const BackendContext& context) noexcept : PollingBackend(context) {}
 

@@ -187,18 +187,29 @@ Operation* UringBackend::end(Operation& operation, long result) noexcept {
 Operation* UringBackend::next() noexcept {
   if (for_disk_ >= enough_for_disk) enter(0, nullptr);
   bool hidden = false;
+  // Nearly always the completion queue alone has something.
+  for (Completion completion; only_completions();) {
+    if (!ring_.pull(completion)) return nothing_more(hidden);
+    rotation_.asked(completions);
+    if (Operation* const operation = complete(completion)) return operation;
+    hidden = true;
+  }
   Operation* const operation = rotation_.next([&](std::size_t source) noexcept {
     const Step step = ask(source);
     hidden = hidden || step.worked;
     return step;
   });
-  // next() may have started operations again, and the core has seen no result of that. Another
-  // wait() has to submit their SQEs, so next() signals the foreign loop to call it.
-  const bool waits = ring_.unsubmitted() > 0 || !unguarded_.empty() || !unwanted_.empty();
-  if (!operation && hidden && notify_fd_ >= 0 && waits) {
+  return operation ? operation : nothing_more(hidden);
+}
+
+// next() may have started operations again, and the core has seen no result of that. Another wait()
+// has to submit their SQEs, so next() signals the foreign loop to call it.
+Operation* UringBackend::nothing_more(bool hidden) noexcept {
+  if (hidden && notify_fd_ >= 0 &&
+      (ring_.unsubmitted() > 0 || !unguarded_.empty() || !unwanted_.empty())) {
     sys::event_signal(notify_fd_);
   }
-  return operation;
+  return nullptr;
 }
 
 Step UringBackend::ask(std::size_t source) noexcept {

@@ -87,6 +87,10 @@ class UringBackend final : public Backend {
 
   // uring_backend.cpp: what the loop calls.
   void close() noexcept;
+  bool only_completions() const noexcept {
+    return readable_.empty() && accepting_.empty() && starved_.empty() && done_.empty();
+  }
+  Operation* nothing_more(bool hidden) noexcept;
   Step ask(std::size_t source) noexcept;
   void enable() noexcept;
   void feed() noexcept;
