@@ -160,6 +160,14 @@ void Pool::turn_to_writing(Buffer& buffer) noexcept {
   buffer = BufferSide::make(segment);
 }
 
+void Pool::turn_to_receiving(Buffer& buffer) noexcept {
+  Segment* const segment = BufferSide::detach(buffer);
+  if (segment->block->pool == this && !std::exchange(segment->block->for_receiving, true)) {
+    ++receiving_;
+  }
+  buffer = BufferSide::make(segment);
+}
+
 void Pool::fill(Buffer& buffer, std::size_t size) noexcept {
   Segment* const segment = BufferSide::detach(buffer);
   segment->size = static_cast<std::uint32_t>(size);

@@ -60,6 +60,8 @@ class Pool final : public BufferSource {
   Buffer take_for_writing() noexcept;
   /// A received buffer is queued to be sent: from here on the watermarks of its stream limit it.
   void turn_to_writing(Buffer& buffer) noexcept;
+  /// The other way round: the maximum counts the block.
+  void turn_to_receiving(Buffer& buffer) noexcept;
   std::size_t block_capacity() const noexcept { return block_size_ - detail::Block::header_size; }
 
   /// Without an owner, before the first run and after the shutdown, all threads give blocks back

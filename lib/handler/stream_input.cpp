@@ -62,6 +62,9 @@ void StreamHandler::received(RecvBuffers& request, const Result& result) {
     if (!gives(input_) || is_ended(input_)) return;
     if (filter()) return received_by_filter(std::move(buffer));
     if (reads() && held_.empty() && !receiving_file()) return read_next(buffer);
+    // A stream that does not read must not keep the others from receiving. What the kernel had
+    // given it by then is little, and comes once.
+    if (!receiving_file()) proactor_.core().pool().turn_to_writing(buffer);
     held_.push(std::move(buffer));
     if (receiving_file()) receive_file_part();
     return;
@@ -98,6 +101,7 @@ void StreamHandler::give_held() {
   if (receiving_file()) return receive_file_part();
   if (held_.empty()) return is_ended(input_) ? tell_end() : update_reading();
   Buffer buffer = held_.pop();
+  proactor_.core().pool().turn_to_receiving(buffer);
   if (!held_.empty() || is_ended(input_)) {
     notify_later(notice_read);
   } else {

@@ -171,4 +171,41 @@ TEST_CASE("B03: with some buffers kept, every stream gets one of the others in i
   kept.clear();
 }
 
+// What the kernel had received for them by then is kept, and must not take the last blocks.
+TEST_CASE("streams that stopped reading do not keep another from receiving", "[R8][R11]") {
+  const std::size_t buffers = GENERATE(4u, 16u, 64u);
+  constexpr std::size_t size = std::size_t{64} << 10;
+  const std::size_t number = 2 * buffers;
+  Streams streams;
+  World world(few(buffers));
+  std::vector<Stream*> paused;
+  std::vector<Peer*> peers;
+  for (std::size_t i = 0; i < number; ++i) {
+    auto [stream, far] = line(streams, world, Link::path);
+    stream.expect_pattern(1);
+    stream.read = [&s = stream](proa::Buffer&) { s.stop_reading(); };
+    wait_open(world, stream);
+    paused.push_back(&stream);
+    peers.push_back(&far);
+  }
+  auto [stream, far] = line(streams, world, Link::path);
+  for (Peer* const peer : peers) {
+    peer->send_pattern(1, size);
+    peer->turn();
+  }
+  world.run_until("all stopped", [&] {
+    return std::all_of(paused.begin(), paused.end(), [](Stream* s) { return s->reads > 0; });
+  });
+  far.send("x");
+  world.run_until("another hears its peer", [&s = stream] { return s.received == "x"; });
+  for (Stream* const one : paused) {
+    one->read = {};
+    one->start_reading();
+  }
+  for (Stream* const one : paused) {
+    world.run_until("it has all", [&] { return one->received_bytes == size; });
+    CHECK(one->difference == no_difference);
+  }
+}
+
 }  // namespace

@@ -66,6 +66,7 @@ const Row table[] = {
     {Sort::op_flag, poll_multishot, release(5, 13), "multishot poll"},
     {Sort::op_flag, poll_first, release(5, 19), "poll first"},
     {Sort::op_flag, recv_multishot, release(6, 0), "multishot receive"},
+    {Sort::op_flag, recv_multishot_limit, release(6, 17), "multishot receive with a limit"},
 };
 const std::size_t table_size = sizeof(table) / sizeof(table[0]);
 

@@ -28,7 +28,7 @@ enum class Sort : unsigned char {
   op_flag,     ///< an OpFlag: a flag of one opcode, which the kernel's probe does not report
 };
 
-enum OpFlag : unsigned { recv_multishot, poll_first, poll_multishot };
+enum OpFlag : unsigned { recv_multishot, recv_multishot_limit, poll_first, poll_multishot };
 
 struct Row {
   Sort sort;
@@ -54,6 +54,8 @@ struct Features {
   unsigned setup_flags = 0;
   bool buffer_ring = false;
   bool multishot_recv = false;
+  /// a multishot receive may end behind a number of bytes
+  bool multishot_limit = false;
   bool poll_first = false;
   bool multishot_poll = false;
   bool no_iowait = false;  ///< the kernel does not count a sleeping loop as a thread in I/O wait

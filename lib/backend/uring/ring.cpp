@@ -157,6 +157,9 @@ std::string Ring::ask(Release allowed) {
   }
   features_.no_iowait = (ring_.features & sys::uring_feature_no_iowait) != 0;
   features_.multishot_recv = features_.release >= since(Sort::op_flag, recv_multishot);
+  // Nothing that the kernel reports tells 6.17 from the releases before: the first receive does.
+  features_.multishot_limit =
+      features_.multishot_recv && allowed >= since(Sort::op_flag, recv_multishot_limit);
   features_.poll_first = features_.release >= since(Sort::op_flag, poll_first);
   features_.multishot_poll = features_.release >= since(Sort::op_flag, poll_multishot);
   features_.buffer_ring =

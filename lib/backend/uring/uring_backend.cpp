@@ -110,6 +110,7 @@ std::vector<std::string> UringBackend::features() const {
   if (in_use.has(IORING_SETUP_COOP_TASKRUN)) names.push_back("cooperative task work");
   if (in_use.multishot_poll) names.push_back("multishot poll");
   if (in_use.multishot_recv) names.push_back("multishot receive");
+  if (in_use.multishot_limit) names.push_back("block by block");
   if (in_use.buffer_ring) names.push_back("buffer ring");
   if (in_use.file_opcodes != 0) names.push_back("files");
   if (in_use.no_iowait) names.push_back("sleep without I/O wait");
