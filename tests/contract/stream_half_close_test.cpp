@@ -56,6 +56,32 @@ TEST_CASE("half_close() sends what is queued, then the end; reading goes on", "[
   }
 }
 
+TEST_CASE("R8: output that is stuck behind the peer's end lets the loop sleep", "[R8][T12]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world, GENERATE(Link::tcp4, Link::path));
+  stream.ended = [] {};
+  far.read(false);
+  far.expect_pattern(1);
+  stream.set_watermarks({4 * mib, mib, 16 * mib});
+  stream.write(Bytes(pattern(1, 16 * mib)));
+  far.half_close();
+  world.run_until("the end came", [&s = stream] { return s.saw("end"); });
+  std::size_t before = 0;
+  world.run_until("the kernel takes no more", [&, &s = stream] {
+    return std::exchange(before, s.unsent()) == s.unsent() && s.unsent() > 0;
+  });
+  // A kernel without multishot polls says at once that the peer has ended, whenever it is asked for
+  // room: the backend asks it 20 times a second there.
+  const std::uint64_t rounds = world->counters().rounds;
+  world->run_once(500ms);
+  CHECK(world->counters().rounds - rounds <= 30);
+  far.read(true);
+  wait_received(world, far, 16 * mib);
+  CHECK(far.difference() == no_difference);
+  CHECK(!stream.error);
+}
+
 TEST_CASE("half_close() behind the peer's end", "[T12]") {
   Streams streams;
   World world;

@@ -35,7 +35,7 @@ Operation* UringBackend::complete(const Completion& completion) noexcept {
     return nullptr;
   }
   if (tag.kind == Tag::kind_guard) return guard_ended(*operation, completion.result);
-  if (tag.kind == Tag::kind_poll) return polled(*operation, completion.result);
+  if (tag.kind == Tag::kind_poll) return polled(*operation, completion);
   switch (operation->opcode()) {
     case Opcode::recv_buffers:
       return received_buffers(static_cast<RecvBuffers&>(*operation), completion);
@@ -81,12 +81,35 @@ Operation* UringBackend::go_on_or_end(Operation& operation, long result) noexcep
   return nullptr;
 }
 
-Operation* UringBackend::polled(Operation& operation, long result) noexcept {
-  if (has(operation, ending)) return end(operation, -ECANCELED);
-  if (result == -ETIME) {
-    clear(operation, delaying);
-    result = 0;
+bool UringBackend::waits_for_room(const Operation& operation) noexcept {
+  switch (operation.opcode()) {
+    case Opcode::send:
+    case Opcode::send_buffers:
+    case Opcode::send_file:
+      return true;
+    case Opcode::poll:
+      return !BackendSide::repeating(operation);
+    default:
+      return false;
   }
+}
+
+bool UringBackend::sees_room_alone(const Operation& operation) const noexcept {
+  return ring_.features().multishot_poll && waits_for_room(operation);
+}
+
+Operation* UringBackend::polled(Operation& operation, const Completion& completion) noexcept {
+  long result = completion.result;
+  if (completion.more()) {
+    // When a multishot poll has seen room, the backend cancels it, and goes on when it has ended.
+    const bool room = result > 0 && !tells_only_of_input(operation, result);
+    if (room && !OperationList::linked(operation)) unwanted_.push_back(operation);
+    return nullptr;
+  }
+  if (has(operation, ending)) return end(operation, -ECANCELED);
+  if (OperationList::linked(operation)) OperationList::remove(operation);
+  if (result == -ETIME || (result == -ECANCELED && has(operation, delaying))) result = 0;
+  clear(operation, delaying);
   if (result < 0 && !transient(result)) return end(operation, result);
   clear(operation, polling);
   if (tells_only_of_input(operation, result)) {

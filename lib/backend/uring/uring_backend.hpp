@@ -53,7 +53,7 @@ class UringBackend final : public Backend {
   enum Stage : std::uint8_t { outside, listed, at_kernel, finished, stage_mask = 3 };
   enum Flag : std::uint8_t {
     polling = 4,     // the SQE at the kernel is a POLL_ADD that goes before the operation
-    delaying = 8,    // with `polling`: the SQE is a TIMEOUT instead
+    delaying = 8,    // with `polling`: the SQE is a TIMEOUT instead, or a multishot POLL_ADD
     ending = 16,     // the core has called cancel()
     again = 32,      // of Connect: connect(2) has been called before
     by_kernel = 32,  // a repeating Accept on a listener in blocking mode: only the kernel tries it
@@ -165,8 +165,12 @@ class UringBackend final : public Backend {
   /// True if a poll for output has reported input only: io_uring ends a poll for POLLOUT also when
   /// the peer sends no more (EPOLLRDHUP), and would do so again and again.
   static bool tells_only_of_input(const Operation& operation, long events) noexcept;
+  /// Whether the operation can wait for room although its peer sends no more, which ends every
+  /// POLL_ADD for output at once: a multishot one tells of that end, and goes on.
+  static bool waits_for_room(const Operation& operation) noexcept;
+  bool sees_room_alone(const Operation& operation) const noexcept;
   Operation* complete(const Completion& completion) noexcept;
-  Operation* polled(Operation& operation, long result) noexcept;
+  Operation* polled(Operation& operation, const Completion& completion) noexcept;
   Operation* go_on_or_end(Operation& operation, long result) noexcept;
   Operation* sent(Send& send, long result) noexcept;
   Operation* received_buffers(RecvBuffers& recv, const Completion& completion) noexcept;
