@@ -48,7 +48,9 @@ class StreamFilter {
   /// waits for the peer's first words.
   virtual bool wants_input() const noexcept { return false; }
 
-  /// Gives bytes to the protocol, behind those given before. An empty buffer has no effect.
+  /// Gives bytes to the protocol, behind those given before. An empty buffer has no effect. While
+  /// much waits for the protocol to read it, the stream stops receiving, and on_received() waits;
+  /// what a filter gives by itself, outside on_received(), it has to bound itself.
   void give(Buffer data) noexcept;
   /// The filter has given everything: what it gives behind this is dropped. Before on_ended() it
   /// ends the input at once, because the peer's protocol has said so (close_notify of TLS): the

@@ -231,6 +231,10 @@ class StreamHandler : public Handler {
   StreamFilter* filter() const noexcept;
   void tell_filter_connected();
   void received_by_filter(Buffer data);
+  void tell_filter_received(Buffer data) noexcept;
+  bool filter_is_ahead() const noexcept;
+  bool input_waits_for_filter() const noexcept;
+  void feed_filter() noexcept;
   void given_by_filter(Buffer data) noexcept;
   void sent_by_filter(Buffer data) noexcept;
   void filter_gave_end() noexcept;

@@ -21,10 +21,14 @@ struct StreamHandler::Extras {
     said,   // the filter has called send_end()
   };
 
+  /// While this much of what a filter gave waits for the handler, the filter gets no more input.
+  static constexpr std::size_t filter_backlog = std::size_t{64} << 10;
+
   /// The watermarks hold for the next connection too; a filter goes with its own.
   void forget_connection() noexcept {
     filter.reset();
     payloads.clear();
+    came.clear();
     last_words = LastWords::none;
     receiving = asked_for_end = failed = false;
   }
@@ -32,6 +36,7 @@ struct StreamHandler::Extras {
   Watermarks watermarks;
   std::unique_ptr<StreamFilter> filter;
   MarkQueue<std::size_t> payloads;  // with a filter: the sizes of the queued writes
+  WriteQueue came;                  // input that waits until the filter may get it
   LastWords last_words = LastWords::none;
   // the filter is in on_received(); the handler gets what it gives after that
   bool receiving = false;

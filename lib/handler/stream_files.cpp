@@ -115,6 +115,10 @@ void StreamHandler::receive_file_part() {
     resume_held();
     return on_received(total);
   }
+  if (held_.empty() && input_waits_for_filter()) {
+    feed_filter();
+    if (held_.empty()) return notify_later(notice_read);
+  }
   if (held_.empty()) {
     if (is_ended(input_)) return tell_end();
     return update_reading();
@@ -153,6 +157,7 @@ void StreamHandler::file_written(const Result& result) {
 
 void StreamHandler::drop_received_files() noexcept {
   if (files_) files_->wanted.clear();
+  if (extras_) extras_->came.clear();
   if (!files_ || !files_->write.pending()) held_.clear();
 }
 

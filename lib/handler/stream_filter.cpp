@@ -48,15 +48,36 @@ void StreamHandler::tell_filter_connected() {
 }
 
 void StreamHandler::received_by_filter(Buffer data) {
-  {
-    struct Receiving {
-      bool& flag;
-      ~Receiving() { flag = false; }
-    } const receiving{extras_->receiving = true};
-    filter()->on_received(std::move(data));
+  if (input_waits_for_filter() || filter_is_ahead()) {
+    extras_->came.push(std::move(data));
+    return update_reading();
   }
+  tell_filter_received(std::move(data));
   if (!reads()) return update_reading();  // the filter may want no more input
   if (!held_.empty()) give_held();
+}
+
+void StreamHandler::tell_filter_received(Buffer data) noexcept {
+  extras_->receiving = true;
+  filter()->on_received(std::move(data));
+  extras_->receiving = false;
+}
+
+// Whether the handler has yet to read so much of what the filter gave that the filter must wait: a
+// few received bytes may become any number (a decompressor).
+bool StreamHandler::filter_is_ahead() const noexcept {
+  return filter() && held_.capacity() >= (receiving_file() ? file_backlog : Extras::filter_backlog);
+}
+
+// Whether bytes were received that the filter could not get yet.
+bool StreamHandler::input_waits_for_filter() const noexcept {
+  return extras_ && !extras_->came.empty();
+}
+
+// The filter gets the oldest input that waits for it, and, behind the last, the end that came.
+void StreamHandler::feed_filter() noexcept {
+  tell_filter_received(extras_->came.pop());
+  if (input_ == Input::passing && !extras_->asked_for_end) ask_filter_for_end();
 }
 
 void StreamHandler::write_filtered(Buffer data) noexcept {
@@ -117,7 +138,7 @@ void StreamHandler::filter_sent_end() noexcept {
 // The filter hears no more of the connection: it gives what it still has, then the end.
 void StreamHandler::ask_filter_for_end() noexcept {
   input_ = after(input_, InputEvent::filter);
-  if (input_ != Input::passing) return;
+  if (input_ != Input::passing || input_waits_for_filter()) return;
   extras_->asked_for_end = true;
   filter()->on_ended();
 }
@@ -135,6 +156,7 @@ void StreamHandler::given_by_filter(Buffer data) noexcept {
 void StreamHandler::filter_gave_end() noexcept {
   if (!live() || (input_ != Input::passing && input_ != Input::flows)) return;
   input_ = after(input_, InputEvent::close);
+  extras_->came.clear();
   update_reading();
   if (connected() && announced()) notify_later(notice_read);
 }

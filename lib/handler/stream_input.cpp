@@ -29,7 +29,8 @@ void StreamHandler::stop_reading() noexcept {
 
 // The handler wants input again. It gets the bytes that were kept first, then the end or new bytes.
 void StreamHandler::resume_held() noexcept {
-  if (!held_.empty() || receiving_file() || is_ended(input_) || verdict_ != Verdict::none) {
+  if (!held_.empty() || input_waits_for_filter() || receiving_file() || is_ended(input_) ||
+      verdict_ != Verdict::none) {
     notify_later(notice_read);
   }
   await_input();
@@ -43,7 +44,10 @@ void StreamHandler::await_input() noexcept {
 // Submits or cancels the receive, so that one is at the backend exactly while the stream wants
 // input.
 void StreamHandler::update_reading() noexcept {
-  const bool room = held_.empty() || (receiving_file() && held_.capacity() < file_backlog);
+  // A filter often gives a few blocks for one: the receive that is there goes on meanwhile.
+  const bool goes_on = receiving_file() || (filter() && recv_.pending());
+  const bool full = filter() ? filter_is_ahead() : held_.capacity() >= file_backlog;
+  const bool room = !input_waits_for_filter() && (held_.empty() || (goes_on && !full));
   const bool asked = reads() || (filter() && filter()->wants_input());
   const bool wanted = connected() && announced() && live() && output_ != Output::broken &&
                       verdict_ == Verdict::none &&
@@ -99,10 +103,15 @@ void StreamHandler::input_ended(std::int32_t error) noexcept {
 void StreamHandler::give_held() {
   if (!reads() || output_ == Output::broken) return update_reading();
   if (receiving_file()) return receive_file_part();
+  if (held_.empty() && input_waits_for_filter()) {
+    feed_filter();
+    if (held_.empty()) return notify_later(notice_read);
+  }
   if (held_.empty()) return is_ended(input_) ? tell_end() : update_reading();
   Buffer buffer = held_.pop();
   proactor_.core().pool().turn_to_receiving(buffer);
-  if (!held_.empty() || is_ended(input_)) {
+  if (!held_.empty() || input_waits_for_filter() || is_ended(input_)) {
+    update_reading();
     notify_later(notice_read);
   } else {
     await_input();

@@ -57,7 +57,7 @@ void StreamHandler::give_last_input() {
       return wait_to_pronounce(next_look);
     } else if (buffer && filter()) {
       notify_later(notice_read);
-      return filter()->on_received(std::move(buffer));
+      return tell_filter_received(std::move(buffer));
     }
   }
   if (!buffer && reads()) {
@@ -88,7 +88,7 @@ void StreamHandler::keep_last_input() {
     }
     if (filter()) {
       notify_later(notice_read);
-      return filter()->on_received(std::move(buffer));
+      return tell_filter_received(std::move(buffer));
     }
     held_.push(std::move(buffer));
   }
@@ -98,8 +98,10 @@ void StreamHandler::keep_last_input() {
 // Whether a filter has given all that it will. Before an error it is asked for what it still has,
 // unless the error is its own.
 bool StreamHandler::filter_has_given_all() noexcept {
-  const bool asked = input_ == Input::flows && filter() && is_error(verdict_);
-  if (asked && !extras_->failed) ask_filter_for_end();
+  if (!filter() || extras_->failed || extras_->asked_for_end) return input_ != Input::passing;
+  if (input_ == Input::passing || (input_ == Input::flows && is_error(verdict_))) {
+    ask_filter_for_end();
+  }
   return input_ != Input::passing;
 }
 
@@ -116,6 +118,10 @@ void StreamHandler::wait_to_pronounce(Duration look_again) {
 // Reads what the socket has into a block. The buffer stays empty if nothing is left. Returns false
 // if the pool has no block.
 bool StreamHandler::take_last_input(Buffer& buffer) noexcept {
+  if (input_waits_for_filter()) {
+    buffer = extras_->came.pop();
+    return true;
+  }
   // Behind the end, or an error before which the filter was asked for the rest, it hears no more.
   const bool asked = filter() && extras_->asked_for_end;
   if (input_ == Input::passing || is_ended(input_) || asked) return true;
