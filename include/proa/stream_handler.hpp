@@ -150,6 +150,11 @@ class StreamHandler : public Handler {
   /// on_open(). The filter belongs to the stream, which destroys it before on_closed(). With a
   /// filter, send_file() fails with errc::operation_not_supported, and queued() and unsent() count
   /// what the filter has made of the writes.
+  ///
+  /// If there is a filter already, the new one takes its place, and the old one is destroyed at
+  /// once: what it has sent goes out, what it has given is read, and what it still kept is lost.
+  /// on_write() tells writes of before as it would have. A filter cannot be taken away: a null
+  /// pointer has no effect.
   void set_filter(std::unique_ptr<StreamFilter> filter) noexcept;
 
   /// Bytes of the blocks that queued writes pin; what the watermarks are compared with. A
@@ -231,6 +236,7 @@ class StreamHandler : public Handler {
   StreamFilter* filter() const noexcept;
   void tell_filter_connected();
   void received_by_filter(Buffer data);
+  void ask_filter_again() noexcept;
   void tell_filter_received(Buffer data) noexcept;
   bool filter_is_ahead() const noexcept;
   bool input_waits_for_filter() const noexcept;

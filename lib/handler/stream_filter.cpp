@@ -25,7 +25,9 @@ void StreamHandler::set_filter(std::unique_ptr<StreamFilter> filter) noexcept {
   check("set_filter");
   if (!filter || closing() || proactor_.shutting_down()) return;
   bool set = extras() != nullptr;
-  for (const detail::Segment* s = queue_.first(); set && s; s = s->next) {
+  // Behind a filter the sizes of the queued writes are known already.
+  const detail::Segment* const unknown = this->filter() ? nullptr : queue_.first();
+  for (const detail::Segment* s = unknown; set && s; s = s->next) {
     if (s->ends_write) set = extras_->payloads.push(Extras::as_sent);
   }
   if (!set) {
@@ -36,8 +38,20 @@ void StreamHandler::set_filter(std::unique_ptr<StreamFilter> filter) noexcept {
     return fail(-ENOMEM);
   }
   filter->stream_ = this;
+  const bool replaces = extras_->filter != nullptr;
   extras_->filter = std::move(filter);
   if (connected() && announced()) tell_filter_connected();
+  if (replaces) ask_filter_again();
+}
+
+// What the filter before was asked for and has not done is asked of the one in its place.
+void StreamHandler::ask_filter_again() noexcept {
+  if (std::exchange(extras_->asked_for_end, false) && input_ == Input::passing) {
+    ask_filter_for_end();
+  }
+  if (extras_->last_words != Extras::LastWords::asked) return;
+  extras_->last_words = Extras::LastWords::none;
+  end_output_if_sent();
 }
 
 void StreamHandler::tell_filter_connected() {

@@ -1,0 +1,104 @@
+// What a filter says at the edges: behind its end, behind its failure, and in another's place.
+#include <proa/stream_filter.hpp>
+
+#include "contract/stream_rig.hpp"
+
+namespace {
+
+using namespace proa_test;
+using proa::Buffer;
+using proa::Bytes;
+
+// Puts a mark before each write, and answers for itself unless the test takes the word.
+class Marking : public proa::StreamFilter {
+ public:
+  explicit Marking(char mark) : mark_(mark) {}
+  std::function<void()> connected, received, ended, finished;
+  using StreamFilter::fail;
+  using StreamFilter::give_end;
+  using StreamFilter::send_end;
+  void say(const char* words) { send(block(words)); }
+  void tell(const char* words) { give(block(words)); }
+
+ private:
+  Buffer block(const char* words) {
+    Buffer made = proactor().take_buffer();
+    made.append(Bytes(std::string_view(words)));
+    return made;
+  }
+  void on_connected() noexcept override {
+    if (connected) connected();
+  }
+  void on_received(Buffer data) noexcept override {
+    give(std::move(data));
+    if (received) received();
+  }
+  void on_ended() noexcept override { ended ? ended() : give_end(); }
+  void on_written(Buffer data) noexcept override {
+    Buffer marked = proactor().take_buffer();
+    marked.append({&mark_, 1});
+    send(std::move(marked));
+    send(std::move(data));
+  }
+  void on_finished() noexcept override { finished ? finished() : send_end(); }
+  char mark_;
+};
+
+Marking& marking(Stream& stream, char mark = '-') {
+  auto made = std::make_unique<Marking>(mark);
+  Marking& filter = *made;
+  stream.set_filter(std::move(made));
+  return filter;
+}
+
+TEST_CASE("a filter in another's place: on_write() tells what was written", "[filter]") {
+  Streams streams;
+  World world;
+  // Without the filter that the configuration sets on all streams: its tape does not see all.
+  const Connection pair = world.pair();
+  Stream& stream = streams.add(*world, std::move(pair.near));
+  std::string expected;
+  stream.opened = [&] {
+    marking(stream, '1');
+    stream.write("z");
+    marking(stream, '2');
+    stream.set_filter(nullptr);
+    stream.write("yy");
+    stream.write("");
+    marking(stream, '3');
+    stream.write("xxx");
+    expected = "1z2yy3xxx";
+  };
+  world.run_until("all was told", [&] { return stream.writes.size() == 4; });
+  CHECK(stream.writes == std::vector<std::size_t>{1, 2, 0, 3});
+  world.run_until("all arrived", [&] { return pair.far.received() == expected; });
+}
+
+TEST_CASE("a filter in another's place does what that one was asked for", "[filter]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world);
+  stream.ended = [] {};
+  Marking& silent = marking(stream);
+  bool asked = false;
+  silent.ended = silent.finished = [&] { asked = true; };
+  SECTION("the end of the input") {
+    far.half_close();
+    world.run_until("the filter was asked", [&] { return asked; });
+    turns(world, 5);
+    CHECK(!stream.saw("end"));
+    marking(stream);
+    world.run_until("the end was told", [&, s = &stream] { return s->saw("end"); });
+  }
+  SECTION("the last words") {
+    wait_open(world, stream);
+    stream.half_close();
+    world.run_until("the filter was asked", [&] { return asked; });
+    turns(world, 5);
+    CHECK(!far.ended());
+    marking(stream);
+    world.run_until("the output has ended", [&] { return far.ended(); });
+  }
+}
+
+}  // namespace
