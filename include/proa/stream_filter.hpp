@@ -58,12 +58,15 @@ class StreamFilter {
   /// what the connection still brings. The output goes on; finish() waits for the end of the
   /// connection as always.
   void give_end() noexcept;
-  /// Sends bytes to the peer, behind those sent before. Dropped if the stream sends no more.
+  /// Sends bytes to the peer, behind those sent before. Dropped if the stream sends no more, as
+  /// behind send_end().
   void send(Buffer data) noexcept;
-  /// After on_finished(): the filter has sent everything.
+  /// From on_finished() on, before which it has no effect: the filter has sent everything.
   void send_end() noexcept;
   /// The connection is of no use any more: on_error() follows after on_read() for what was given.
-  /// The stream waits for no give_end() behind this.
+  /// The stream waits for no give_end() behind this, asks nothing more of the filter, and drops
+  /// what it still gives or sends. What it has sent before (an alert of TLS) goes out if the socket
+  /// takes it at once.
   void fail(std::error_code error) noexcept;
   /// The stream's proactor, whose take_buffer() has blocks. Not before set_filter().
   Proactor& proactor() const noexcept;

@@ -237,6 +237,7 @@ class StreamHandler : public Handler {
   void tell_filter_connected();
   void received_by_filter(Buffer data);
   void ask_filter_again() noexcept;
+  bool tries_last_words() noexcept;
   void tell_filter_received(Buffer data) noexcept;
   bool filter_is_ahead() const noexcept;
   bool input_waits_for_filter() const noexcept;

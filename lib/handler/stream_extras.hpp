@@ -21,6 +21,13 @@ struct StreamHandler::Extras {
     said,   // the filter has called send_end()
   };
 
+  /// Before the error of a filter that has failed there is one try to send what it has sent.
+  enum class LastTry : std::uint8_t {
+    none,
+    due,
+    waits,  // once, for a send that is under way
+  };
+
   /// While this much of what a filter gave waits for the handler, the filter gets no more input.
   static constexpr std::size_t filter_backlog = std::size_t{64} << 10;
 
@@ -30,6 +37,7 @@ struct StreamHandler::Extras {
     payloads.clear();
     came.clear();
     last_words = LastWords::none;
+    last_try = LastTry::none;
     receiving = asked_for_end = failed = false;
   }
 
@@ -38,6 +46,7 @@ struct StreamHandler::Extras {
   MarkQueue<std::size_t> payloads;  // with a filter: the sizes of the queued writes
   WriteQueue came;                  // input that waits until the filter may get it
   LastWords last_words = LastWords::none;
+  LastTry last_try = LastTry::none;
   // the filter is in on_received(); the handler gets what it gives after that
   bool receiving = false;
   bool asked_for_end = false;  // the filter's on_ended() was called

@@ -62,6 +62,7 @@ void StreamHandler::tell_filter_connected() {
 }
 
 void StreamHandler::received_by_filter(Buffer data) {
+  if (extras_->failed) return;
   if (input_waits_for_filter() || filter_is_ahead()) {
     extras_->came.push(std::move(data));
     return update_reading();
@@ -72,6 +73,7 @@ void StreamHandler::received_by_filter(Buffer data) {
 }
 
 void StreamHandler::tell_filter_received(Buffer data) noexcept {
+  if (extras_->failed) return;
   extras_->receiving = true;
   filter()->on_received(std::move(data));
   extras_->receiving = false;
@@ -145,6 +147,7 @@ bool StreamHandler::has_last_words() noexcept {
 }
 
 void StreamHandler::filter_sent_end() noexcept {
+  if (!live() || extras_->last_words != Extras::LastWords::asked) return;
   extras_->last_words = Extras::LastWords::said;
   notify_later(notice_written);  // the stream may end its output now
 }
@@ -158,7 +161,7 @@ void StreamHandler::ask_filter_for_end() noexcept {
 }
 
 void StreamHandler::given_by_filter(Buffer data) noexcept {
-  if (data.empty() || !live() || !gives(input_) || is_ended(input_)) return;
+  if (data.empty() || !live() || !gives(input_) || is_ended(input_) || extras_->failed) return;
   held_.push(std::move(data));
   // Behind the peer's end only the filter moves anything.
   if (timing_ && input_ == Input::passing) {
@@ -177,6 +180,7 @@ void StreamHandler::filter_gave_end() noexcept {
 
 void StreamHandler::sent_by_filter(Buffer data) noexcept {
   if (data.empty() || !live() || !sends(output_)) return;
+  if (extras_->last_words == Extras::LastWords::said) return;
   proactor_.core().pool().turn_to_writing(data);
   queue_.push(std::move(data), false);
   queue_grew();
@@ -185,12 +189,38 @@ void StreamHandler::sent_by_filter(Buffer data) noexcept {
 void StreamHandler::filter_failed(std::error_code error) noexcept {
   if (!live()) return;
   extras_->failed = true;
+  extras_->came.clear();
   // An error of a send may have waited for the filter's end.
   if (input_ == Input::passing) filter_gave_end();
   if (output_ >= Output::failed) return;
+  if (sends(output_)) extras_->last_try = Extras::LastTry::due;
   // An error of the connection came first.
   output_error_ = input_error_ != 0 ? input_error_ : to_negative(error);
   output_failed();
+  if (!sending() && announced()) tries_last_words();
+}
+
+// One try to send what a filter had sent before it failed, for an alert of TLS. Returns whether the
+// error has to wait: for a send that is under way, or until what was sent has been told.
+bool StreamHandler::tries_last_words() noexcept {
+  if (!filter() || extras_->last_try == Extras::LastTry::none) return false;
+  if (queue_.empty() || !connected() || !descriptor().is_socket()) return false;
+  if (sending()) {
+    const bool waits = extras_->last_try == Extras::LastTry::due && output_goes_on() && timing();
+    extras_->last_try = Extras::LastTry::waits;
+    if (waits) look_later(after(system_now(), next_look));
+    return waits;
+  }
+  extras_->last_try = Extras::LastTry::none;
+  for (const detail::Segment* s = queue_.first(); s && s->block; s = s->next) {
+    const long sent = proactor_.system().send(descriptor(), {s->data, s->size});
+    if (sent > 0) taken_ += static_cast<std::size_t>(sent);
+    if (sent < static_cast<long>(s->size)) break;
+  }
+  if (taken_ == 0) return false;
+  notify_later(notice_written);
+  notify_later(notice_read);
+  return true;
 }
 
 StreamHandler& StreamFilter::stream(const char* verb) const noexcept {

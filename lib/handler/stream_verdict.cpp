@@ -155,6 +155,7 @@ void StreamHandler::look_later(TimePoint when) noexcept {
 void StreamHandler::pronounce() {
   const Verdict verdict = verdict_;
   if (is_error(verdict) && taken_ > 0) return notify_later(notice_read);  // what was sent is first
+  if (is_error(verdict) && tries_last_words()) return;
   if (verdict == Verdict::drain && is_ended(input_) && reads()) {
     notify_later(notice_read);
     return tell_end();

@@ -101,4 +101,103 @@ TEST_CASE("a filter in another's place does what that one was asked for", "[filt
   }
 }
 
+TEST_CASE("what a filter sends behind its end goes nowhere", "[filter]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world);
+  Marking& filter = marking(stream);
+  // Before it is asked, an end has no effect.
+  filter.connected = [&] { filter.send_end(); };
+  filter.finished = [&] {
+    filter.say("bye");
+    filter.send_end();
+    filter.say("more");
+  };
+  wait_open(world, stream);
+  stream.write("x");
+  world.run_until("it arrived", [&] { return far.received() == "-x"; });
+  stream.half_close();
+  world.run_until("the output has ended", [&] { return far.ended(); });
+  CHECK(far.received() == "-xbye");
+}
+
+TEST_CASE("a filter that fails: its last words go out, and nothing behind them counts",
+          "[filter]") {
+  Streams streams;
+  proa::Options with = options();
+  with.linger = 10 * hang;
+  World world(with);
+  auto [stream, far] = line(streams, world);
+  Marking& filter = marking(stream);
+  const auto fail = [&] {
+    filter.say("bye");
+    filter.fail(std::make_error_code(std::errc::bad_message));
+    filter.say("more");
+    filter.tell("more");
+  };
+  Events expected{"open", "read", "error", "closed"};
+  std::string arrives = "bye";
+  SECTION("at what it received") {
+    filter.received = fail;
+    far.send("?");
+  }
+  SECTION("at the first of much that came") {
+    filter.received = [&, s = &stream] {
+      if (!s->saw("read")) fail();
+    };
+    stream.opened = [] {};
+    far.send("?");
+    far.send_pattern(1, 30000);
+    world.run_until("all was sent", [&, f = &far] { return f->sent(); });
+    stream.start_reading();
+  }
+  SECTION("behind a write") {
+    filter.received = fail;
+    stream.read = [s = &stream](Buffer&) { s->write("x"); };
+    stream.opened = [s = &stream] {
+      s->start_reading();
+      s->write("answer");
+    };
+    far.send("?");
+    expected = {"open", "write", "read", "error", "closed"};
+    arrives = "-answerbye";
+  }
+  SECTION("while reading is stopped") {
+    stream.opened = [] {};
+    wait_open(world, stream);
+    fail();
+    world.run_until("the error was told", [&, s = &stream] { return s->saw("error"); });
+    expected = {"open", "error", "closed"};
+  }
+  wait_closed(world, stream);
+  CHECK(stream.error == std::errc::bad_message);
+  if (arrives == "bye") CHECK(stream.events == expected);
+  CHECK(stream.received.find("more") == std::string::npos);
+  world.run_until("the last words arrived", [&] { return far.ended() || far.error() != 0; });
+  CHECK(far.received() == arrives);
+  CHECK(far.error() == 0);
+}
+
+TEST_CASE("a filter that fails does not wait for a peer that takes nothing", "[filter]") {
+  Streams streams;
+  proa::Options with = options();
+  with.linger = 10 * hang;
+  World world(with);
+  auto [stream, far] = line(streams, world);
+  Marking& filter = marking(stream);
+  proa::Watermarks marks;
+  marks.limit = std::size_t{64} << 20;
+  stream.set_watermarks(marks);
+  far.read(false);
+  wait_open(world, stream);
+  stream.write(Bytes(std::string(std::size_t{16} << 20, 'x')));
+  turns(world, 20);
+  CHECK(!stream.saw("write"));
+  filter.say("bye");
+  filter.fail(std::make_error_code(std::errc::bad_message));
+  wait_closed(world, stream);
+  CHECK(stream.error == std::errc::bad_message);
+  CHECK(!stream.saw("write"));
+}
+
 }  // namespace
