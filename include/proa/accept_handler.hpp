@@ -77,13 +77,21 @@ class AcceptHandler : public Handler {
   virtual void on_paused(std::error_code) {}
 
  private:
-  // Failed: on_error() told why, and nothing but the end follows.
-  enum class Mode : std::uint8_t { accepting, paused, finishing, failed };
+  friend class ServerCore;
+  enum class Mode : std::uint8_t {
+    accepting,
+    paused,
+    finishing,  // finish() was called: the handler takes what waits in the backlog
+    hurrying,   // the same, but it does not wait for descriptors or memory
+    failed,     // on_error() told why, and nothing but the end follows
+  };
 
   Socket make(const Address& address, const ListenOptions& options, std::error_code& error);
   std::error_code cannot_listen() const noexcept;
   std::error_code begin(Socket listening) noexcept;
   void arm() noexcept;
+  void hurry() noexcept;
+  bool finishes() const noexcept { return mode_ == Mode::finishing || mode_ == Mode::hurrying; }
   void back_off(std::error_code error);
   void accepted(Accept& request, const Result& result);
   void failed(std::error_code error);

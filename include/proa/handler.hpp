@@ -91,7 +91,8 @@ class Handler {
     notice_closed = 64,
     // on_closed() has returned: carry out the connect() or open() that was called before
     notice_reopen = 128,
-    notice_left = 256,  // on_closed() has returned, and a server's handler was not destroyed
+    notice_left = 256,     // on_closed() has returned, and a server's handler was not destroyed
+    notice_overdue = 512,  // the deadline of the server's drain has passed
   };
 
   // Each verb begins with check() or start(), and passes its name: a call from a foreign thread is
@@ -139,6 +140,9 @@ class Handler {
   virtual void loop_dispatch(Notice) {}
   /// on_drain() is due.
   virtual void loop_drain() { on_drain(); }
+  /// The deadline of the server's drain has passed: the handler takes what had come by then, and
+  /// closes.
+  virtual void loop_overdue() { close(); }
   /// Hands queued output to the backend.
   virtual void loop_flush() noexcept {}
   /// Whether the handler has anything that close() would have to end. An open handler that has not

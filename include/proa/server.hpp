@@ -57,10 +57,11 @@ class ServerBase {
   /// Stops serving. What had come is still served: every connection that waits in a backlog, or is
   /// held, gets its handler, as far as the limit and the supply of descriptors let it by
   /// `deadline`; a listener is closed when nobody waits there. Every live handler's on_drain() is
-  /// called, once, from the loop, behind on_open(); what is left after `deadline` is closed. When
-  /// no handler is live any more and the addresses are free again, `drained` is called, once. A
-  /// second call replaces the deadline and, unless it is empty, the callback; on_drain() does not
-  /// come again. No effect once the proactor was shut down: `drained` is not called then.
+  /// called, once, from the loop, behind on_open(). What is left after `deadline` is closed: a
+  /// stream gets what had come by then, and sends what the kernel has room for. When no handler is
+  /// live any more and the addresses are free again, `drained` is called, once. A second call
+  /// replaces the deadline and, unless it is empty, the callback; on_drain() does not come again.
+  /// No effect once the proactor was shut down: `drained` is not called then.
   void drain(Duration deadline, std::function<void()> drained = {});
 
   /// Called when something goes wrong with accepting on an address. Out of descriptors or memory

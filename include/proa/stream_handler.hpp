@@ -122,8 +122,8 @@ class StreamHandler : public Handler {
   /// The gentle end: calls no on_read() any more, sends what is queued, shuts the sending side
   /// down, waits for the peer's end, then closes. Input that has not been read, and what still
   /// comes, is dropped; a handler that waits for on_drain() gets its input before that. Closes also
-  /// when Options::linger passes and the kernel has taken no byte. Writing after it fails with
-  /// Error::closing.
+  /// when Options::linger passes and the kernel has taken no byte, nor has room for one by then.
+  /// Writing after it fails with Error::closing.
   void finish() noexcept;
   /// From finish() to on_closed().
   bool finishing() const noexcept { return finishing_; }
@@ -284,8 +284,14 @@ class StreamHandler : public Handler {
   bool timed_out(TimePoint now) noexcept;
   bool take_limit(const char* verb, Duration limit) noexcept;
   void start_timing() noexcept;
+  Operation* connecting() noexcept;
+  void linger_ended() noexcept;
+  void linger_over() noexcept;
+  bool lingered_in_vain(const Result& result, std::size_t moved) noexcept;
+  void end_overdue() noexcept;
   void arm_timer() noexcept;
   TimePoint idle_until() const noexcept;
+  TimePoint linger_until() const noexcept;
   TimePoint next_timeout() const noexcept;
   TimePoint system_now() const noexcept;
   bool reads() const noexcept;
@@ -298,6 +304,7 @@ class StreamHandler : public Handler {
   void loop_tell_error(std::int32_t error) override;
   void loop_dispatch(Notice notice) override;
   void loop_drain() override;
+  void loop_overdue() override;
   void loop_flush() noexcept override;
   bool loop_has_begun() const noexcept override { return connection_ > Connection::missed; }
   void loop_closing_down() noexcept override;

@@ -119,7 +119,7 @@ void AcceptHandler::resume() noexcept {
 
 void AcceptHandler::finish() noexcept {
   check("finish");
-  if (is_over() || !open_up() || mode_ == Mode::finishing) return;
+  if (is_over() || !open_up() || finishes()) return;
   if (!descriptor().valid() || mode_ == Mode::failed) return close();
   mode_ = Mode::finishing;
   proactor().core().disarm(backoff_);
@@ -127,11 +127,18 @@ void AcceptHandler::finish() noexcept {
   arm();
 }
 
+// The deadline of a server's drain has passed: takes what waits in the backlog as finish() does,
+// but does not wait for descriptors or memory.
+void AcceptHandler::hurry() noexcept {
+  if (!finishes() || backoff_.pending()) return close();
+  mode_ = Mode::hurrying;
+}
+
 // Submits the Accept, or, after finish(), asks for take_waiting(). While the last Accept is still
 // being cancelled or a timer runs, this does nothing: the end of either calls arm() again.
 void AcceptHandler::arm() noexcept {
   if (mode_ == Mode::paused || accept_.pending() || backoff_.pending()) return;
-  if (mode_ == Mode::finishing) return notify_later(notice_read);
+  if (finishes()) return notify_later(notice_read);
   accept_.prepare(descriptor());
   if (proactor().submit(accept_)) fail(-ENOMEM);
 }
@@ -155,7 +162,7 @@ void AcceptHandler::accepted(Accept& request, const Result& result) {
 }
 
 void AcceptHandler::failed(std::error_code error) {
-  const bool finishing = mode_ == Mode::finishing;
+  const bool finishing = finishes();
   mode_ = Mode::failed;
   on_error(error);
   finishing ? close() : unanswered();
@@ -195,6 +202,7 @@ void AcceptHandler::take_waiting() {
 void AcceptHandler::loop_dispatch(Notice) { take_waiting(); }
 
 void AcceptHandler::back_off(std::error_code error) {
+  if (mode_ == Mode::hurrying) return close();
   delay_ = delay_ == Duration::zero() ? first_delay : std::min(delay_ * 2, longest_delay);
   Core& core = proactor().core();
   if (!core.arm(backoff_, after(core.system().now(), delay_))) fail(-ENOMEM);

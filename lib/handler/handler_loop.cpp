@@ -200,6 +200,9 @@ bool HandlerLoop::dispatch(Handler& handler) {
     case Handler::notice_drain:
       handler.loop_drain();
       break;
+    case Handler::notice_overdue:
+      handler.loop_overdue();
+      break;
     case Handler::notice_closed:
       // The callback that came last may have left something elsewhere: that one's end tells again.
       if (handler.elsewhere_ > 0) return false;

@@ -88,7 +88,7 @@ std::error_code ServerCore::listen(std::string_view text, std::string* detail,
   if (error) return error;
   error =
       add_listener([&](Listener& listener) { return listener.listen(address, options, detail); });
-  if (detail && (draining_ || closing())) {
+  if (detail && (serving_ != Serving::all || closing())) {
     *detail = "cannot listen on " + address.to_string() + ": the server has drained";
   }
   return error;
@@ -101,7 +101,7 @@ std::error_code ServerCore::listen(Socket listening) {
 template <class Listen>
 std::error_code ServerCore::add_listener(Listen listen) {
   start("listen");
-  if (draining_ || closing()) return Error::closing;
+  if (serving_ != Serving::all || closing()) return Error::closing;
   listeners_.reserve(listeners_.size() + 1);
   auto* const listener = new Listener(*this);
   if (const std::error_code error = listen(*listener)) {
@@ -116,7 +116,7 @@ std::error_code ServerCore::add_listener(Listen listen) {
 std::vector<Address> ServerCore::addresses() const {
   check("addresses");
   std::vector<Address> addresses;
-  if (draining_) return addresses;
+  if (serving_ != Serving::all) return addresses;
   for (const Listener* const listener : listeners_) {
     if (!listener->closing()) addresses.push_back(listener->address());
   }
@@ -133,7 +133,13 @@ void ServerCore::accepted(Socket socket, const Address& peer) {
   } catch (const std::bad_alloc&) {
     ++refused_;
   }
+  if (serving_ == Serving::overdue) drop_beyond_limit();
   pause_or_resume();
+}
+
+void ServerCore::drop_beyond_limit() noexcept {
+  const std::size_t room = limit_ - std::min(live_, limit_);
+  while (held_.size() > room) held_.pop_back();
 }
 
 void ServerCore::start_one(Connection connection) {
@@ -158,7 +164,7 @@ void ServerCore::start_one(Connection connection) {
   handler->server_ = this;
   if (!handler->is_open()) return resting_.push_back(*handler);
   ++live_;
-  if (draining_) handler->notify_later(Handler::notice_drain);
+  if (const std::uint16_t due = end_notices()) handler->notify_later(due);
 }
 
 void ServerCore::gone() noexcept {
@@ -179,7 +185,7 @@ void ServerCore::leave_resting() noexcept {
 void ServerCore::wakes(Handler& handler) noexcept {
   List<Handler, OpenHook>::remove(handler);
   ++live_;
-  if (draining_) handler.notices_ |= Handler::notice_drain;
+  handler.notices_ = static_cast<std::uint16_t>(handler.notices_ | end_notices());
   pause_or_resume();
 }
 
@@ -203,8 +209,8 @@ void ServerCore::drain(Duration deadline, std::function<void()> drained) {
   if (drained) on_drained_ = std::move(drained);
   HandlerLoop& core = proactor().core();
   const bool armed = core.arm(deadline_, after(proactor().system().now(), deadline));
-  if (!draining_) {
-    draining_ = true;
+  if (serving_ == Serving::all) {
+    serving_ = Serving::drains;
     for (Listener* const listener : listeners_) listener->finish();
     core.each_open([this](Handler& handler) {
       if (handler.server_ == this) handler.notify_later(notice_drain);
@@ -214,17 +220,32 @@ void ServerCore::drain(Duration deadline, std::function<void()> drained) {
   tell_if_drained();
 }
 
+// What the loop has to tell a handler that opens now.
+std::uint16_t ServerCore::end_notices() const noexcept {
+  switch (serving_) {
+    case Serving::all:
+      return 0;
+    case Serving::drains:
+      return notice_drain;
+    default:
+      return notice_drain | notice_overdue;
+  }
+}
+
+// What had come by the deadline is served first (R7): connections for which there is room, and, by
+// each handler itself, its input.
 void ServerCore::deadline_passed(const Result&) {
-  held_.clear();
-  for (Listener* const listener : listeners_) listener->close();
+  serving_ = Serving::overdue;
+  drop_beyond_limit();
+  for (Listener* const listener : listeners_) listener->hurry();
   proactor().core().each_open([this](Handler& handler) {
-    if (handler.server_ == this) handler.close();
+    if (handler.server_ == this) handler.notify_later(notice_overdue);
   });
   tell_if_drained();
 }
 
 bool ServerCore::has_drained() const noexcept {
-  return draining_ && live_ == 0 && held_.empty() && listeners_.empty();
+  return serving_ != Serving::all && live_ == 0 && held_.empty() && listeners_.empty();
 }
 
 void ServerCore::tell_if_drained() noexcept {

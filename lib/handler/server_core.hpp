@@ -48,6 +48,11 @@ class ServerCore final : public Handler {
 
  private:
   class Listener;
+  enum class Serving : std::uint8_t {
+    all,
+    drains,   // drain() was called: the backlog is taken, and that is all
+    overdue,  // its deadline has passed: the same, but nothing is waited for
+  };
   struct Connection {
     Socket socket;
     Address peer;
@@ -63,6 +68,8 @@ class ServerCore final : public Handler {
   void trouble(const Address& address, std::error_code error);
   void forget(Listener& listener) noexcept;
   void leave_resting() noexcept;
+  void drop_beyond_limit() noexcept;
+  std::uint16_t end_notices() const noexcept;
   void pause_or_resume() noexcept;
   bool has_drained() const noexcept;
   void tell_if_drained() noexcept;
@@ -85,7 +92,7 @@ class ServerCore final : public Handler {
   std::uint64_t refused_ = 0;
   std::uint64_t errors_ = 0;
   bool paused_ = false;
-  bool draining_ = false;
+  Serving serving_ = Serving::all;
   bool in_factory_ = false;
 };
 

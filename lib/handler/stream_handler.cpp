@@ -117,11 +117,15 @@ void StreamHandler::loop_tell_error(std::int32_t error) {
   not_connected(to_error_code(error));
 }
 
+Operation* StreamHandler::connecting() noexcept {
+  return connecting_ && connecting_->request.pending() ? &connecting_->request : nullptr;
+}
+
 void StreamHandler::connect_ended(const Result& result) {
   const auto ended = std::move(connecting_);
   connecting_ = std::move(ended->next);
   connection_ = Connection::none;
-  if (closing()) return;
+  if (closing() || lingered_in_vain(result, 0)) return;
   if (result.error) return not_connected(result.error);
   connection_ = Connection::opened;
   opened();

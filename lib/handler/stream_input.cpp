@@ -73,7 +73,7 @@ void StreamHandler::received(RecvBuffers& request, const Result& result) {
     if (receiving_file()) receive_file_part();
     return;
   }
-  if (request.pending()) return;
+  if (request.pending() || lingered_in_vain(result, 0)) return;
   // Only this stream cancels its receive.
   const bool ended = result.error != std::errc::operation_canceled;
   if (ended) input_ended(to_negative(result.error));

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <proa/error.hpp>
 #include <proa/stream_handler.hpp>
+#include <utility>
 
 #include "base/error_code.hpp"
 #include "handler/handler_loop.hpp"
@@ -136,7 +137,10 @@ void StreamHandler::sent(const Result& result) {
   if (output_ == Output::broken) return queue_.clear();
   taken_ += result.bytes;
   if (timing_ && result.bytes > 0) timing_->sent_last = timing_->idle_since = system_now();
-  if (result.error) output_error_ = to_negative(result.error);
+  const std::size_t seen = files_ ? std::exchange(files_->seen, 0) : 0;
+  if (lingered_in_vain(result, result.bytes - seen)) return;
+  // A deadline that has come is the linger time's alone.
+  if (result.error && result.error != Error::deadline) output_error_ = to_negative(result.error);
   tell_written();
 }
 

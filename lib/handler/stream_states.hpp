@@ -132,11 +132,15 @@ enum class Verdict : std::uint8_t {
   none,
   timeout,          // a read or idle timeout is due: told unless something came meanwhile
   drain,            // on_drain() is due behind the on_read()s
+  overdue,          // the deadline of the drain has passed: the stream ends behind the on_read()s
   error,            // a send failed: on_error() is due behind the on_read()s
   error_and_drain,  // both: the error comes first
 };
 
 constexpr bool is_error(Verdict verdict) noexcept { return verdict >= Verdict::error; }
+constexpr bool is_drain(Verdict verdict) noexcept {
+  return verdict == Verdict::drain || verdict == Verdict::overdue;
+}
 
 }  // namespace proa::detail
 
@@ -153,7 +157,7 @@ inline bool StreamHandler::held_back() const noexcept {
 
 // Whether on_read() may be called now.
 inline bool StreamHandler::reads() const noexcept {
-  return wants_input_ && gives(input_) && (verdict_ == Verdict::drain || !held_back());
+  return wants_input_ && gives(input_) && (is_drain(verdict_) || !held_back());
 }
 
 }  // namespace proa

@@ -10,6 +10,7 @@
 #include <proa/stream_handler.hpp>
 
 #include "handler/handler_loop.hpp"
+#include "handler/stream_files.hpp"
 #include "handler/stream_states.hpp"
 
 namespace proa {
@@ -63,10 +64,14 @@ TimePoint StreamHandler::idle_until() const noexcept {
   return finishing_ ? never : after(timing_->idle_since, timing_->idle);
 }
 
+// When finish() has waited for long enough.
+TimePoint StreamHandler::linger_until() const noexcept {
+  return timing_->lingered ? never : after(timing_->sent_last, timing_->linger);
+}
+
 TimePoint StreamHandler::next_timeout() const noexcept {
   const TimePoint since = silent() ? timing_->silent_since : proactor_.core().now();
-  return std::min(
-      {after(since, timing_->read), idle_until(), after(timing_->sent_last, timing_->linger)});
+  return std::min({after(since, timing_->read), idle_until(), linger_until()});
 }
 
 void StreamHandler::arm_timer() noexcept {
@@ -96,13 +101,50 @@ void StreamHandler::timer_expired(const Result&) {
   const TimePoint now = proactor_.core().now();
   note_file_progress();
   if (next_timeout() > now) return arm_timer();
-  const bool lingered = after(timing_->sent_last, timing_->linger) <= now;
-  if (lingered && !output_goes_on()) {
-    output_ = after(output_, OutputEvent::done);
-    return close_if_finished();
-  }
+  if (linger_until() <= now) return linger_ended();
   if (timed_out(now)) return judge(Verdict::timeout);
   look_later(after(now, next_look));
+}
+
+// The linger time has run out. Only the kernel knows what has come, and what has found room, by
+// now (R7). So the stream ends the operation that it waits for, and that one's result says whether
+// anything moved.
+void StreamHandler::linger_ended() noexcept {
+  const bool writes_nothing = !queue_.empty() && queue_.begins_with_nothing();
+  const bool goes_on = taken_ > 0 || !announced() || writes_nothing;
+  Operation* waits = nullptr;
+  if (connection_ == Connection::connecting) {
+    waits = connecting();
+  } else if (goes_on) {
+    return look_later(after(system_now(), next_look));
+  } else if (sending()) {
+    waits = send_.pending() ? static_cast<Operation*>(&send_) : &files_->send;
+  } else if (output_ == Output::lingering && recv_.pending()) {
+    waits = &recv_;
+  }
+  if (!waits) return linger_over();
+  timing_->lingered = true;
+  proactor_.core().expire(*waits);
+}
+
+// finish() waits no longer, except for errors that are due.
+void StreamHandler::linger_over() noexcept {
+  output_ = after(output_, OutputEvent::done);
+  close_if_finished();
+}
+
+// An operation has ended, and has moved so many bytes since the stream last looked. Returns true if
+// the linger time has ended it, and nothing moved: nothing is left to do then.
+bool StreamHandler::lingered_in_vain(const Result& result, std::size_t moved) noexcept {
+  if (!timing_ || !timing_->lingered) return false;
+  timing_->lingered = false;
+  if (result.error == Error::deadline && moved == 0) {
+    linger_over();
+    return true;
+  }
+  timing_->sent_last = system_now();
+  arm_timer();
+  return false;
 }
 
 // The core has delivered all that the backend had for the stream: tells the timeout if it is still

@@ -16,15 +16,20 @@ struct StreamHandler::Timing {
   void forget_connection() noexcept {
     linger = Duration::max();
     look_at = keep_until = never;
+    lingered = overdue = false;
   }
 
   On<Timer, &StreamHandler::timer_expired> timer;
   Duration read = Duration::max();
   Duration idle = Duration::max();
   Duration linger = Duration::max();
-  TimePoint silent_since;     // since then reading is on, and nothing came
-  TimePoint idle_since;       // since then nothing moved
-  TimePoint sent_last;        // when bytes were last sent, or finish() was called
+  TimePoint silent_since;  // since then reading is on, and nothing came
+  TimePoint idle_since;    // since then nothing moved
+  TimePoint sent_last;     // when bytes were last sent, or finish() was called
+  // The linger time has run out, and the operation that the stream waits for is ended: what the
+  // kernel has for it by now decides.
+  bool lingered = false;
+  bool overdue = false;       // the deadline of the server's drain has passed
   TimePoint look_at = never;  // when look() shall run again
   // so long the input is kept after a failed send, before the error is told
   TimePoint keep_until = never;

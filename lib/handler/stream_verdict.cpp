@@ -111,7 +111,9 @@ void StreamHandler::wait_to_pronounce(Duration look_again) {
   if (!timing()) return pronounce();
   const TimePoint now = system_now();
   if (timing_->keep_until == never) timing_->keep_until = after(now, proactor_.options().linger);
-  if (timing_->keep_until <= now) return pronounce();
+  // Behind the deadline of a drain the verdict waits only for a block.
+  const bool hurries = timing_->overdue && look_again == Duration::max();
+  if (hurries || timing_->keep_until <= now) return pronounce();
   look_later(std::min(timing_->keep_until, after(now, look_again)));
 }
 
@@ -139,7 +141,7 @@ bool StreamHandler::take_last_input(Buffer& buffer) noexcept {
     return true;
   }
   buffer.reset();
-  if (size != -EAGAIN && verdict_ == Verdict::drain) {
+  if (size != -EAGAIN && is_drain(verdict_)) {
     input_ended(static_cast<std::int32_t>(size));
   }
   return true;
@@ -156,7 +158,7 @@ void StreamHandler::pronounce() {
   const Verdict verdict = verdict_;
   if (is_error(verdict) && taken_ > 0) return notify_later(notice_read);  // what was sent is first
   if (is_error(verdict) && tries_last_words()) return;
-  if (verdict == Verdict::drain && is_ended(input_) && reads()) {
+  if (is_drain(verdict) && is_ended(input_) && reads()) {
     notify_later(notice_read);
     return tell_end();
   }
@@ -165,6 +167,8 @@ void StreamHandler::pronounce() {
     timing_->keep_until = never;
     arm_timer();
   }
+  if (verdict == Verdict::overdue) return end_overdue();
+  if (timing_ && timing_->overdue) notify_later(notice_overdue);
   if (verdict == Verdict::drain) {
     resume_held();
     return on_drain();
@@ -192,6 +196,25 @@ void StreamHandler::loop_drain() {
   } else {
     on_drain();
   }
+}
+
+// The handler gets what had come by the deadline of the drain (R7). If a verdict is open, it comes
+// first, and asks for this again.
+void StreamHandler::loop_overdue() {
+  if (!connected() || output_ == Output::broken || !timing()) return close();
+  timing_->overdue = true;
+  if (finishing_ || !wants_input_ || !gives(input_)) return end_overdue();
+  const bool judges = verdict_ == Verdict::none || verdict_ == Verdict::timeout;
+  judges ? judge(Verdict::overdue) : notify_later(notice_read);
+}
+
+// From here on the stream is as behind finish() with a linger time of nothing: what the kernel has
+// room for goes out, and the stream closes.
+void StreamHandler::end_overdue() noexcept {
+  finish();
+  if (!live()) return;
+  timing_->linger = Duration::zero();
+  arm_timer();
 }
 
 }  // namespace proa

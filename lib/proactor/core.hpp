@@ -87,6 +87,9 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
     if (const char* const why = stray()) refuse(verb, why);
   }
   void wake() noexcept { backend_->wake(); }
+  /// Ends an operation as if its deadline had passed: it takes what the kernel has for it by now,
+  /// and completes with Error::deadline if that is not all (R7).
+  void expire(Operation& operation) noexcept { end(operation, Reason::deadline); }
   /// Arms a timer that belongs to a handler, and takes it back without a callback.
   bool arm(Operation& timer, TimePoint deadline) noexcept;
   void disarm(Operation& timer) noexcept;
