@@ -116,7 +116,9 @@ void StreamHandler::refuse_write(std::int32_t error) noexcept {
 }
 
 void StreamHandler::queue_grew() noexcept {
-  if (queue_.capacity() > watermarks().high && !is_filled(hold_)) set_hold(after_filling(hold_));
+  // A queue that is not sent any more never falls, so it must not hold the input back.
+  const bool fills = output_ < Output::failed && queue_.capacity() > watermarks().high;
+  if (fills && !is_filled(hold_)) set_hold(after_filling(hold_));
   if (!sending() && !queue_.empty()) proactor_.core().flush_later(*this);
 }
 

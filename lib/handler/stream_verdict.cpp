@@ -183,8 +183,7 @@ void StreamHandler::pronounce() {
 // the handler gets the input before it hears of the error.
 void StreamHandler::output_failed() noexcept {
   output_ = after(output_, OutputEvent::fail);
-  // the queue will never fall to its low mark, so it must not hold the input back
-  hold_ = Hold::clear;
+  hold_ = Hold::clear;  // queue_grew() says why
   judge(verdict_ == Verdict::drain ? Verdict::error_and_drain : Verdict::error);
 }
 

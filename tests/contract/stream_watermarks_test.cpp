@@ -178,6 +178,28 @@ TEST_CASE("marks that are raised above the queue end the pause, and tell it", "[
   CHECK(far.difference() == no_difference);
 }
 
+TEST_CASE("marks that are set behind a failed send take nothing of the peer's last words",
+          "[R2][T11][T33]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world, Link::path);
+  constexpr std::size_t size = 100000;
+  far.read(false);
+  far.send_pattern(5, size);
+  while (!far.sent()) far.turn();
+  far.close();
+  stream.expect_pattern(5);
+  stream.opened = [&s = stream] {
+    s.start_reading();
+    s.write(Bytes(std::string(256 * kib, 'x')));
+  };
+  stream.read = [&s = stream](Buffer&) { s.set_watermarks({kib, 0, std::size_t{1} << 20}); };
+  wait_closed(world, stream);
+  CHECK(stream.received_bytes == size);
+  CHECK(stream.difference == no_difference);
+  CHECK(stream.events == Events{"open", "read", "error", "closed"});
+}
+
 TEST_CASE("a queue that is filled again each time it falls does not keep the peer unheard",
           "[R8][T33]") {
   Streams streams;
