@@ -65,9 +65,10 @@ class FileHandler : public Handler {
   ///
   /// A write that is refused leaves a gap, behind which nothing can be in its place. What was
   /// queued before it is written, and nothing behind it until set_write_position() is called;
-  /// on_error() tells why, once: Error::write_limit, errc::no_buffer_space for bytes that found no
-  /// block, and for a Buffer() that has none (what take_buffer() returns when memory is short), or
-  /// Error::bad_length. A buffer that is empty of bytes is a write like others.
+  /// on_error() tells why, once, when all of that was written, unless a write fails before:
+  /// Error::write_limit, errc::no_buffer_space for bytes that found no block, and for a Buffer()
+  /// that has none (what take_buffer() returns when memory is short), or Error::bad_length. A
+  /// buffer that is empty of bytes is a write like others.
   void write(Buffer buffer) noexcept;
   /// The same, but copies the bytes into blocks of the pool.
   void write(Bytes bytes) noexcept;
@@ -182,6 +183,7 @@ class FileHandler : public Handler {
   void begin_write() noexcept;
   void begin_sync() noexcept;
   void refuse_write(std::int32_t error) noexcept;
+  void tell_refusal() noexcept;
   void refuse_output(const std::error_code& error) noexcept;
   void tell_written();
   void tell_writes(std::size_t& left);
@@ -220,11 +222,13 @@ class FileHandler : public Handler {
   std::uint64_t write_position_ = 0;
   std::uint64_t writes_queued_ = 0;  // calls of write(), since the handler was new
   std::uint64_t writes_told_ = 0;
+  std::uint64_t refused_behind_ = 0;  // `refused_` is told behind so many writes
   std::size_t taken_ = 0;  // bytes that the system has taken, and that are still in the queue
   std::size_t write_progress_ = 0;  // bytes of the front write that were taken
   std::size_t offset_alignment_ = 1;
   std::int32_t input_error_ = 0;   // on_error() tells it next
   std::int32_t output_error_ = 0;  // on_error() tells it after what succeeded before it
+  std::int32_t refused_ = 0;       // why a write was refused
   FileReading reading_{};
   FileOutput output_{};
   bool direct_ = false;

@@ -65,7 +65,8 @@ class StreamHandler : public Handler {
   /// leaves in one system call.
   ///
   /// A write that is refused leaves a gap, behind which nothing makes sense. What was queued before
-  /// it is sent, what is written behind it is not, and on_error() tells why, once:
+  /// it is sent, what is written behind it is not, and on_error() tells why, once, when all of that
+  /// was sent, unless the connection fails before:
   /// Error::write_limit, errc::no_buffer_space for bytes that found no block, and for a Buffer()
   /// that has none (what take_buffer() returns when memory is short), Error::bad_length, or as
   /// send_file() says. Reading goes on, if on_error() does not close. A buffer that is empty of
@@ -103,10 +104,10 @@ class StreamHandler : public Handler {
   ///
   /// If the input ends before, everything that came is written, then on_end() or on_error() comes.
   /// on_error() also tells an error of the file (ENOSPC, EBADF, ...), which is none of the
-  /// connection: a handler that does not close() then may go on, and on_read() gets what was not
-  /// written. file_received() says how many bytes the file has. finish() ends the transfer where it
-  /// stands. Refused through on_error(): an invalid descriptor, Error::bad_offset, and, after
-  /// on_end(), Error::end_of_file.
+  /// connection, and ends the receive_file()s behind this one too: a handler that does not close()
+  /// then may go on, and on_read() gets what was not written. file_received() says how many bytes
+  /// the file has. finish() ends the transfer where it stands. Refused through on_error(): an
+  /// invalid descriptor, Error::bad_offset, and, after on_end(), Error::end_of_file.
   void receive_file(Descriptor file, std::uint64_t offset, std::uint64_t length,
                     Buffer received = {}) noexcept;
   static constexpr std::size_t file_backlog = std::size_t{256} << 10;
@@ -255,6 +256,7 @@ class StreamHandler : public Handler {
   std::size_t payload_written() noexcept;
   bool has_last_words() noexcept;
   void refuse_write(std::int32_t error) noexcept;
+  void tell_refusal() noexcept;
   void input_ended(std::int32_t error) noexcept;
   bool exceeds_limit(std::size_t more) noexcept;
   void queue_grew() noexcept;
@@ -321,6 +323,7 @@ class StreamHandler : public Handler {
   std::size_t write_progress_ = 0;  // bytes of the front write that were taken
   std::int32_t input_error_ = 0;
   std::int32_t output_error_ = 0;
+  std::int32_t refused_ = 0;      // why a write was refused: to be told behind the writes before it
   std::uint32_t last_input_ = 0;  // bytes that had come at judge() and were not read since
   Connection connection_ = Connection::none;
   Input input_{};

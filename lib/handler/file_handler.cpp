@@ -262,6 +262,7 @@ void FileHandler::deliver_next() {
 
 // What keeps the handler from its file is told in place of the want of one.
 void FileHandler::loop_tell_error(std::int32_t error) {
+  if (refused_ != 0 && ready()) notify_later(notice_written);
   const bool missed = std::exchange(missed_, false) && lacks_file();
   if (missed && error == 0) error = -EBADF;
   if (error == 0) return;  // open() was called in time
@@ -307,7 +308,9 @@ void FileHandler::finish() noexcept {
 void FileHandler::close_if_finished() noexcept {
   if (!finishing_ || !live() || opening_ || (notices_ & (notice_open | notice_error)) != 0) return;
   const bool waits = write_.pending() || output_error_ != 0 || !queue_.empty() || syncs_wait();
-  if (!descriptor().valid() || !waits) close();
+  if (descriptor().valid() && waits) return;
+  tell_refusal();
+  if ((notices_ & notice_error) == 0) close();
 }
 
 void FileHandler::loop_closing_down() noexcept {
@@ -324,10 +327,10 @@ void FileHandler::loop_release_resources() noexcept {
   }
   marks_.reset();
   read_position_ = next_read_ = write_position_ = 0;
-  writes_queued_ = writes_told_ = 0;
+  writes_queued_ = writes_told_ = refused_behind_ = 0;
   taken_ = write_progress_ = 0;
   offset_alignment_ = 1;
-  input_error_ = output_error_ = 0;
+  input_error_ = output_error_ = refused_ = 0;
   reading_ = FileReading::off;
   output_ = FileOutput::open;
   direct_ = filled_ = finishing_ = missed_ = false;

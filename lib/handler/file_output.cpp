@@ -125,9 +125,19 @@ void FileHandler::copy(const Bytes* pieces, std::size_t count) noexcept {
 }
 
 // Behind a gap nothing can be in its place: what was queued before it is written, and that is all.
+// The error is told behind the last on_write() and on_synced(), because the handler mostly closes
+// then.
 void FileHandler::refuse_write(std::int32_t error) noexcept {
   output_ = after(output_, FileOutputEvent::cut);
-  fail(error);
+  if (refused_ == 0) refused_behind_ = writes_queued_;
+  if (refused_ == 0) refused_ = error;
+  tell_refusal();
+}
+
+void FileHandler::tell_refusal() noexcept {
+  const bool due = lacks_file() || (writes_told_ >= refused_behind_ && !syncs_wait());
+  // Another error is told first, and calls this again.
+  if (refused_ != 0 && due && error_ == 0) fail(std::exchange(refused_, 0));
 }
 
 void FileHandler::write_grew() noexcept {
@@ -246,6 +256,7 @@ void FileHandler::tell_written() {
   if (closing()) return;
   if (taken_ > 0 || (marks_ && marks_->untold > 0)) return notify_later(notice_written);
   if (output_error_ != 0 && !write_.pending() && !sync_is_due()) return output_failed();
+  tell_refusal();
   const bool drained = filled_ && queue_.capacity() <= watermarks().low;
   if (drained) set_filled(false);
   proactor_.core().flush_later(*this);
@@ -293,6 +304,7 @@ void FileHandler::output_failed() {
 void FileHandler::drop_output() noexcept {
   queue_.clear();
   taken_ = write_progress_ = 0;
+  refused_ = 0;
   writes_told_ = writes_queued_;
   if (marks_) {
     marks_->failed = false;

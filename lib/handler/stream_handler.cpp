@@ -107,6 +107,7 @@ void StreamHandler::not_connected(std::error_code error) {
 
 // What keeps a stream from its connection is told in place of the want of one.
 void StreamHandler::loop_tell_error(std::int32_t error) {
+  if (refused_ != 0 && connected() && announced()) notify_later(notice_written);
   if (connection_ == Connection::missed) {
     if (error != 0) fail(error);  // another one, which is told next
     error = -ENOTCONN;
@@ -161,6 +162,7 @@ void StreamHandler::broken(std::error_code error) {
   proactor_.core().cancel(send_);
   if (files_) proactor_.core().cancel(files_->send);
   taken_ = write_progress_ = 0;
+  refused_ = 0;
   if (!sending()) queue_.clear();
   proactor_.core().flush_later(*this);  // finish() may wait for this
   on_error(error);
@@ -222,6 +224,7 @@ void StreamHandler::close_if_finished() noexcept {
     output_ = after(output_, OutputEvent::done);
   }
   const bool over = connection_ == Connection::none || output_ >= Output::broken;
+  if (over && output_ != Output::broken) tell_refusal();
   if (over && (notices_ & notice_error) == 0) close();
 }
 
@@ -239,7 +242,7 @@ void StreamHandler::loop_release_resources() noexcept {
   if (extras_) extras_->forget_connection();
   files_.reset();
   taken_ = write_progress_ = 0;
-  input_error_ = output_error_ = 0;
+  input_error_ = output_error_ = refused_ = 0;
   connection_ = Connection::none;
   input_ = Input::flows;
   output_ = Output::open;

@@ -109,10 +109,17 @@ void StreamHandler::copy(const Bytes* pieces, std::size_t count) noexcept {
   queue_grew();
 }
 
-// Behind a gap nothing makes sense: what was queued before it is sent, and that is all.
+// Behind a gap nothing makes sense: what was queued before it is sent, and that is all. The error
+// is told behind the last on_write(), because the handler mostly closes then.
 void StreamHandler::refuse_write(std::int32_t error) noexcept {
   output_ = after(output_, OutputEvent::cut);
-  fail(error);
+  refused_ = error;
+  if (queue_.empty() || connection_ < Connection::connecting) tell_refusal();
+}
+
+void StreamHandler::tell_refusal() noexcept {
+  if (refused_ == 0 || error_ != 0) return;  // another error is told first, and calls this again
+  fail(std::exchange(refused_, 0));
 }
 
 void StreamHandler::queue_grew() noexcept {
@@ -177,6 +184,7 @@ void StreamHandler::tell_written() {
   if (taken_ > 0) return notify_later(notice_written);
   if (output_error_ != 0 && output_ < Output::failed) return output_failed();
 
+  if (queue_.empty() && !sending()) tell_refusal();
   const bool drained = this->drained();
   if (drained) set_hold(Hold::clear);
   if (!queue_.empty()) {

@@ -200,6 +200,36 @@ TEST_CASE("a file's write too many takes nothing from those before it, by the de
   CHECK(first_difference(1, contents(folder.path("a"))) == no_difference);
 }
 
+TEST_CASE("the error of a file's refused write comes behind what was written before it",
+          "[file][R2][R5]") {
+  const Folder folder;
+  Filings filings;
+  World world;
+  Filing& file = filings.add(*world);
+  file.set_watermarks({30000, 0, 40000});
+  file.open(folder.path("a"), read_write);
+  if (GENERATE(true, false)) world.run_until("it is open", [&] { return file.saw("open"); });
+  file.write(Bytes(pattern(1, 500)));
+  file.sync();
+  file.write(std::string(60000, 'x'));
+  switch (GENERATE(0, 1, 2)) {
+    case 1:
+      file.set_write_position(1000);
+      break;
+    case 2:
+      file.finish();
+      break;
+    default:
+      break;
+  }
+  wait_closed(world, file);
+  CHECK(file.writes == std::vector<std::size_t>{500});
+  CHECK(file.syncs == 1);
+  CHECK(contents(folder.path("a")) == pattern(1, 500));
+  CHECK(file.count("error") == 1);
+  CHECK(file.error == Error::write_limit);
+}
+
 TEST_CASE(
     "a write that is refused: what was written before it is in the file, and nothing behind it",
     "[file][R2][R5]") {

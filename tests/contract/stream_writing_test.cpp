@@ -238,12 +238,32 @@ TEST_CASE("a write above the limit fails, and says so", "[T33]") {
     const Bytes pieces[] = {{"x", SIZE_MAX / 2}, {"y", SIZE_MAX / 2}, {"z", 100}};
     stream.writev(pieces, 3);
   }
+  far.read(true);  // the error comes behind what was written before
   world.run_until("it was told", [&s = stream] { return s.saw("error"); });
-  CHECK(far.received().empty());
   if (stream.error != Error::bad_length) {
     CHECK(stream.error == Error::write_limit);
     CHECK(stream.error == std::errc::no_buffer_space);
   }
+}
+
+TEST_CASE("the error of a refused write comes behind what was written before it", "[R2][R5]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = narrow_line(streams, world, any_link());
+  stream.set_watermarks({64 * kib, 16 * kib, 1024 * kib});
+  if (GENERATE(true, false)) wait_open(world, stream);
+  const std::size_t size = 1000 * kib;
+  stream.write(Bytes(pattern(1, size)));
+  stream.write(Bytes(std::string(1000 * kib, 'x')));
+  if (GENERATE(true, false)) stream.finish();
+  far.expect_pattern(1);
+  wait_closed(world, stream);
+  wait_ended(world, far);
+  CHECK(far.received_bytes() == size);
+  CHECK(far.difference() == no_difference);
+  CHECK(stream.writes == std::vector<std::size_t>{size});
+  CHECK(stream.count("error") == 1);
+  CHECK(stream.error == Error::write_limit);
 }
 
 TEST_CASE("a write that is refused: what was written before it is sent, and nothing behind it",
