@@ -137,7 +137,7 @@ class StreamHandler : public Handler {
   /// nothing. May be called before connect(); stays after on_closed().
   void set_read_timeout(Duration limit) noexcept;
   /// The same when nothing moves in either direction; a send for which the kernel has room counts
-  /// as moving.
+  /// as moving, and so does a write into a file (receive_file()) that is under way.
   /// This timeout ends with finish(), whose wait Options::linger bounds.
   void set_idle_timeout(Duration limit) noexcept;
   /// May be called at any time, also before connect(). If the queue was above the old high mark and

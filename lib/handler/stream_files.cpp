@@ -67,8 +67,10 @@ void StreamHandler::file_sent(SendFile& request, const Result& result) {
 }
 
 // A slow peer takes long for one part. Its progress counts for the timeouts, so that they do not
-// take it for a stall.
+// take it for a stall. While a write into a file is under way, the disk is waited for, not the
+// peer.
 void StreamHandler::note_file_progress() noexcept {
+  if (files_ && files_->write.pending()) timing_->idle_since = system_now();
   if (!files_ || !files_->send.pending()) return;
   const std::size_t moved = proactor_.core().moved(files_->send);
   if (moved == files_->seen) return;

@@ -124,6 +124,7 @@ TEST_CASE("a peer that is faster than the file waits, and memory is bounded", "[
   stream.opened = [&, &s = stream] { s.receive_file(file.descriptor(), 0, size); };
   far.send_pattern(13, size);
   stream.set_read_timeout(100ms);
+  stream.set_idle_timeout(100ms);
   pass(world, 300ms);
   CHECK(!far.sent());
   CHECK(stream.file_received() == 0);
