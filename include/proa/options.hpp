@@ -33,7 +33,7 @@ struct Options {
   std::size_t buffer_size =
       16384;                   ///< bytes of a receive buffer, its header included; at least 1024
   std::size_t buffers = 4096;  ///< receive buffers at most, 2 or more, that are not queued for
-                               ///< writing; beyond, receiving waits (R11)
+                               ///< writing, to a socket or a file; beyond, receiving waits (R11)
   /// How many completions, timers, posts and calls of handlers one round delivers at most, of each
   /// kind (R8). A completion counts one more for every 4 KiB that it moved, and one more for every
   /// datagram that it sent; an accepted connection counts as eight.

@@ -224,6 +224,7 @@ class StreamHandler : public Handler {
   void note_file_progress() noexcept;
   void receive_file_part();
   void drop_received_files() noexcept;
+  void end_receiving_files() noexcept;
 
   void tell_end();
   void tell_written();

@@ -58,9 +58,10 @@ class Pool final : public BufferSource {
   void fill(Buffer& buffer, std::size_t size) noexcept override;
   /// A block to copy into; `maximum` does not limit these. Empty if there is no memory.
   Buffer take_for_writing() noexcept;
-  /// A received buffer is queued to be sent: from here on the watermarks of its stream limit it.
+  /// A received buffer is queued to be sent, or kept until the handler reads or a file takes it:
+  /// the maximum does not count it any more, because its stream has a limit of its own for those.
   void turn_to_writing(Buffer& buffer) noexcept;
-  /// The other way round: the maximum counts the block.
+  /// The handler gets the buffer: the maximum counts it again.
   void turn_to_receiving(Buffer& buffer) noexcept;
   std::size_t block_capacity() const noexcept { return block_size_ - detail::Block::header_size; }
 

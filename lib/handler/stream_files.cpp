@@ -104,6 +104,12 @@ void StreamHandler::receive_file(Descriptor file, std::uint64_t offset, std::uin
   start_reading();
 }
 
+// No file waits for input any more: on_read() gets what is left.
+void StreamHandler::end_receiving_files() noexcept {
+  files_->wanted.clear();
+  resume_held();
+}
+
 // Goes one step on with the first receive_file(): tells that it is complete, or writes its next
 // bytes into the file.
 void StreamHandler::receive_file_part() {
@@ -113,8 +119,12 @@ void StreamHandler::receive_file_part() {
     bool ended = false;
     files_->wanted.consume(0, ended);
     const std::uint64_t total = files_->received;
-    if (receiving_file()) files_->received = 0;
-    resume_held();
+    if (receiving_file()) {
+      files_->received = 0;
+      resume_held();
+    } else {
+      end_receiving_files();
+    }
     return on_received(total);
   }
   if (held_.empty() && input_waits_for_filter()) {
@@ -135,8 +145,7 @@ void StreamHandler::receive_file_part() {
   }
   files_->write.prepare(next.file, next.offset, pieces.data(), count);
   if (const std::error_code error = proactor_.submit(files_->write)) {
-    files_->wanted.clear();
-    resume_held();
+    end_receiving_files();
     return on_error(error);
   }
   ++elsewhere_;
@@ -152,9 +161,9 @@ void StreamHandler::file_written(const Result& result) {
   for (std::size_t left = result.bytes; left > 0;) left -= held_.consume(left, ended);
   files_->received += result.bytes;
   files_->wanted.advance_file(result.bytes);
-  if (result.error) files_->wanted.clear();
-  resume_held();
-  if (result.error) on_error(result.error);
+  if (!result.error) return resume_held();
+  end_receiving_files();
+  on_error(result.error);
 }
 
 void StreamHandler::drop_received_files() noexcept {

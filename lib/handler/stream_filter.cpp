@@ -162,6 +162,7 @@ void StreamHandler::ask_filter_for_end() noexcept {
 
 void StreamHandler::given_by_filter(Buffer data) noexcept {
   if (data.empty() || !live() || !gives(input_) || is_ended(input_) || extras_->failed) return;
+  proactor_.core().pool().turn_to_writing(data);
   held_.push(std::move(data));
   // Behind the peer's end only the filter moves anything.
   if (timing_ && input_ == Input::passing) {

@@ -66,9 +66,8 @@ void StreamHandler::received(RecvBuffers& request, const Result& result) {
     if (!gives(input_) || is_ended(input_)) return;
     if (filter()) return received_by_filter(std::move(buffer));
     if (reads() && held_.empty() && !receiving_file()) return read_next(buffer);
-    // A stream that does not read must not keep the others from receiving. What the kernel had
-    // given it by then is little, and comes once.
-    if (!receiving_file()) proactor_.core().pool().turn_to_writing(buffer);
+    // What is kept here must not keep the blocks that other streams receive into (R8).
+    proactor_.core().pool().turn_to_writing(buffer);
     held_.push(std::move(buffer));
     if (receiving_file()) receive_file_part();
     return;

@@ -53,6 +53,7 @@ void StreamHandler::give_last_input() {
   if (reads()) {
     if (!held_.empty()) {
       buffer = held_.pop();
+      proactor_.core().pool().turn_to_receiving(buffer);
     } else if (!take_last_input(buffer)) {
       return wait_to_pronounce(next_look);
     } else if (buffer && filter()) {

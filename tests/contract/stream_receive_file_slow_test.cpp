@@ -143,4 +143,33 @@ TEST_CASE("a peer that is faster than the file waits, and memory is bounded", "[
   CHECK(first_difference(13, contents(folder.path("a"))) == no_difference);
 }
 
+TEST_CASE("a file that is slower than its stream leaves the buffers to others", "[file][R8]") {
+  const Folder folder;
+  Streams streams;
+  Stores stores;
+  proa::Options with = options();
+  with.native_files = false;
+  with.workers = 1;
+  with.buffers = 4;
+  Occupied worker;
+  World world(with);
+  const proa::File other = open_file(world, folder.file("other", "x"));
+  worker.begin(world, other.descriptor());
+  const proa::File file = new_file(world, folder);
+  auto [stream, far] = store_line(stores, world, Link::path);
+  constexpr std::size_t size = 4 * mib;
+  stream.opened = [&, &s = stream] { s.receive_file(file.descriptor(), 0, size); };
+  far.send_pattern(13, size);
+  turns(world, 50);
+  auto [echo, echo_far] = line(streams, world, Link::path);
+  echo.echoes = true;
+  echo_far.send("hello");
+  wait_received(world, echo_far, 5);
+  CHECK(!far.sent());
+  CHECK(stream.stored.empty());
+  worker.release(world);
+  wait_stored(world, stream);
+  CHECK(first_difference(13, contents(folder.path("a"))) == no_difference);
+}
+
 }  // namespace
