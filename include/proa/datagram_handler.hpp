@@ -173,11 +173,11 @@ class DatagramHandler : public Handler {
   void begin_linger() noexcept;
   void look_at_linger(const Result& result);
   void close_if_finished() noexcept;
-  void loop_closing_down() noexcept override;
   void tell_error(const std::error_code& error);
   void loop_tell_error(std::int32_t error) override;
   void loop_dispatch(Notice notice) override;
   void loop_flush() noexcept override;
+  void loop_closing_down() noexcept override;
   void loop_release_resources() noexcept override;
 
   // These come first, because they fit into padding behind the base class: a handler is to be

@@ -44,8 +44,4 @@ void DatagramHandler::close_if_finished() noexcept {
   if (queue_.empty() && !send_.pending()) close();
 }
 
-void DatagramHandler::loop_closing_down() noexcept {
-  if (extras_) proactor().core().disarm(extras_->linger);
-}
-
 }  // namespace proa

@@ -52,8 +52,9 @@ void DatagramHandler::settle_zero_copy() noexcept {
   const bool given_up =
       closing() && (proactor().shutting_down() || now >= after(state.since, longest_wait));
   if (state.outstanding > 0 && !given_up) {
-    if (!proactor().core().arm(state.timer, after(now, look_again))) fail(-ENOMEM);
-    return;
+    if (proactor().core().arm(state.timer, after(now, look_again))) return;
+    // Without memory for the timer the next round looks. A handler that closes has no other turn.
+    if (!closing()) return notify_later(notice_read);
   }
   proactor().core().disarm(state.timer);
   state.outstanding > 0 ? state.lent.forget() : state.lent.clear();
@@ -62,5 +63,13 @@ void DatagramHandler::settle_zero_copy() noexcept {
 }
 
 void DatagramHandler::look_for_returned(const Result&) { tell_errors(); }
+
+// The handler is told nothing from here on except its end. A callback in the middle of a batch may
+// have closed it, before anything was arranged that would look for the lent blocks.
+void DatagramHandler::loop_closing_down() noexcept {
+  if (!extras_) return;
+  proactor().core().disarm(extras_->linger);
+  if (!extras_->lent.empty()) tell_errors();
+}
 
 }  // namespace proa

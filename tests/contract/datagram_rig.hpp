@@ -2,6 +2,7 @@
 
 // A datagram handler that remembers everything, and two of them that go away with the test.
 
+#include <functional>
 #include <proa/datagram_handler.hpp>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct Collecting : proa::DatagramHandler {
   void on_sent(const proa::Address& to, const proa::Result& result) override {
     results.push_back(result);
     targets.push_back(to);
+    if (then_sent) then_sent();
   }
   void on_error(std::error_code error) override { told.push_back(error); }
   void on_drained() override { ++drained; }
@@ -34,6 +36,7 @@ struct Collecting : proa::DatagramHandler {
   std::vector<proa::Address> targets;
   std::vector<std::error_code> told;
   std::function<void(proa::Buffer&, const proa::Address&)> then;
+  std::function<void()> then_sent;
   int drained = 0;
   int closed = 0;
 };

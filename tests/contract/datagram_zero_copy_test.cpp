@@ -1,6 +1,7 @@
 // Datagrams that are sent from where they are: what was lent to the kernel is used again only when
 // it was returned.
 #include <cerrno>
+#include <memory>
 
 #include "contract/datagram_rig.hpp"
 #include "support/faults.hpp"
@@ -106,6 +107,56 @@ TEST_CASE("a socket that closes in the callback of its last send", "[datagram][z
   world.run_until("it arrived", [&] {
     return !two.server.received.empty() && two.server.received.back() == large;
   });
+}
+
+TEST_CASE("close() in a callback of a socket that has lent blocks: on_closed() follows",
+          "[datagram][zero-copy][R6]") {
+  const bool in_on_sent = GENERATE(true, false);
+  const int number = GENERATE(1, 3, 8);  // of a batch
+  const bool back_at_once = GENERATE(true, false);
+  CAPTURE(in_on_sent, number, back_at_once);
+  World world;
+  Two two(world);
+  two.meet(true, {}, lending());
+  two.server.then = [&](proa::Buffer&, const Address& from) { two.server.send("answer", from); };
+  std::unique_ptr<HeldNotices> held;
+  if (!back_at_once) held = std::make_unique<HeldNotices>();
+  const std::string large = pattern(3, 2500);
+  int told = 0;
+  const auto tell = [&] {
+    if (++told == number) two.client.close();
+  };
+  if (in_on_sent) {
+    two.client.then_sent = tell;
+  } else {
+    two.client.then = [&](proa::Buffer&, const Address&) { tell(); };
+  }
+  for (int i = 0; i < 12; ++i) two.client.send(proa::Bytes(large));
+  world.run_until("it closes", [&] { return told == number; });
+  if (held) {
+    for (int i = 0; i < 20; ++i) world.turn();
+    CHECK(two.client.closed == 0);  // a device has the blocks
+    hold_notices = false;
+  }
+  world.run_until("it is closed", [&] { return two.client.closed == 1; });
+  CHECK(told == number);
+}
+
+TEST_CASE("a socket that has lent blocks and closes in a callback ends in shutdown()",
+          "[datagram][zero-copy][R2][R6]") {
+  World world;
+  Two two(world);
+  two.meet(true, {}, lending());
+  bool closes = false;
+  two.client.then_sent = [&] {
+    closes = true;
+    two.client.close();
+    world->stop();
+  };
+  two.client.send(proa::Bytes(pattern(3, 2500)));
+  world.run_until("it closes", [&] { return closes; });
+  CHECK(world->shutdown(5s) == 0);
+  CHECK(two.client.closed == 1);
 }
 
 TEST_CASE("without room for notices bytes are copied", "[datagram][zero-copy][R11]") {
