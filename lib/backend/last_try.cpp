@@ -8,6 +8,9 @@
 #include <proa/datagram.hpp>
 
 #include "backend/perform.hpp"
+#include "base/operation_table.hpp"
+#include "file/file_calls.hpp"
+#include "sys/names.hpp"
 #include "sys/sys.hpp"
 
 namespace proa {
@@ -49,11 +52,52 @@ long send_rest(Send& send, Performer& performer) noexcept {
 // Asks whether the socket is connected. A connect to a UNIX listener whose backlog was full begins
 // anew each time.
 long connect_result(Connect& connect, System& system) noexcept {
-  if (const long error = sys::connect_error(connect.descriptor().number)) return error;
+  int error = 0;
+  const long asked = system.get_option(connect.descriptor(), SocketOption::pending_error, error);
+  if (asked < 0) return asked;
+  if (error != 0) return error;
   Address peer;
   if (system.peer_address(connect.descriptor(), peer) >= 0) return 0;
   if (connect.address().family() != Address::Family::local) return -EALREADY;
   return system.connect(connect.descriptor(), connect.address());
+}
+
+/// The loop copies no more than this for a request that is over otherwise (R8).
+constexpr std::size_t longest_copy = std::size_t{1} << 20;
+
+// Reads or writes a regular file as far as the page cache can do it at once. A transfer that would
+// wait, or that the system cannot try without waiting, is no news.
+template <class Request>
+long file_result(Request& request, long (*some)(Request&, int) noexcept) noexcept {
+  if (wanted(request) > longest_copy) return -EAGAIN;
+  if (kind_of(request.descriptor().number) != FileKind::buffered) return -EAGAIN;
+  // A short result means that a page is not in the cache, or that the file ends: only a second step
+  // tells which.
+  for (int steps = 0; steps < 2; ++steps) {
+    long result = some(request, sys::nowait);
+    if (step_ends(request, result)) {
+      const bool cannot_try = result == -EOPNOTSUPP || result == -EINVAL;
+      return cannot_try ? -EAGAIN : result;
+    }
+  }
+  return -EAGAIN;
+}
+
+long read_result(ReadAt& read) noexcept {
+  const long result = file_result(read, &read_some);
+  // Linux 5.9 and 5.10 answer RWF_NOWAIT with 0 also before the end (preadv2(2), BUGS).
+  return result == 0 && BackendSide::moved(read) < wanted(read) && !at_end(read) ? -EAGAIN : result;
+}
+
+// An append is written in one call, else the parts of two could be mixed. With O_DSYNC each write
+// waits for the disk.
+long write_result(WriteAt& write) noexcept {
+  if (write.append() || is_synchronous(write.descriptor().number)) return -EAGAIN;
+  return file_result(write, &write_some);
+}
+
+bool needs_block(const Operation& operation) noexcept {
+  return traits_of(operation).brings == Brings::block;
 }
 
 }  // namespace
@@ -68,8 +112,9 @@ bool may_go_on(const Operation& operation, System& system) noexcept {
                                                 : system.writable(operation.descriptor());
 }
 
-bool last_try(Operation& operation, System& system, BufferSource& buffers) noexcept {
-  if (!may_go_on(operation, system)) return false;
+LastTry last_try(Operation& operation, System& system, BufferSource& buffers, bool first) noexcept {
+  const bool on_file = traits_of(operation).works_on == Works::file;
+  if (!on_file && !may_go_on(operation, system)) return LastTry::nothing;
   Performer performer(system, buffers);
   long result = -EAGAIN;
   switch (operation.opcode()) {
@@ -92,10 +137,15 @@ bool last_try(Operation& operation, System& system, BufferSource& buffers) noexc
       result = send_rest(static_cast<Send&>(operation), performer);
       break;
     case Opcode::poll:
-      // A repeating Poll may have told the same readiness before, so it is not asked again.
-      if (!BackendSide::repeating(operation)) {
-        result = performer.poll(static_cast<Poll&>(operation)).result;
-      }
+      // Nobody knows whether a repeating Poll has told this readiness already. Told twice is better
+      // than never.
+      if (first) result = performer.poll(static_cast<Poll&>(operation)).result;
+      break;
+    case Opcode::read_at:
+      result = read_result(static_cast<ReadAt&>(operation));
+      break;
+    case Opcode::write_at:
+      result = write_result(static_cast<WriteAt&>(operation));
       break;
     case Opcode::send_buffers:
       result = performer.send_buffers(static_cast<SendBuffers&>(operation)).result;
@@ -106,11 +156,12 @@ bool last_try(Operation& operation, System& system, BufferSource& buffers) noexc
     default:
       break;
   }
-  if (no_news(result)) return false;
+  if (result == -ENOBUFS && needs_block(operation)) return LastTry::no_block;
+  if (no_news(result)) return LastTry::nothing;
   const bool ended = operation.opcode() == Opcode::recv_buffers && result == 0;
   BackendSide::finish(operation, result,
                       BackendSide::repeating(operation) && result >= 0 && !ended);
-  return true;
+  return LastTry::result;
 }
 
 }  // namespace proa

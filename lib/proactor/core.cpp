@@ -13,7 +13,6 @@
 #include <proa/file_requests.hpp>
 #include <proa/work.hpp>
 
-#include "backend/last_try.hpp"
 #include "backend/select.hpp"
 #include "base/error_code.hpp"
 #include "base/misuse.hpp"
@@ -30,6 +29,9 @@ namespace {
 /// How long an operation that waits behind another one is kept beyond its deadline before the
 /// descriptor is looked at again.
 constexpr Duration place_kept = std::chrono::milliseconds(100);
+/// The last try of a receive that finds no block is repeated so often, in such distances.
+constexpr std::uint8_t most_looks = 10;
+constexpr Duration look_again = std::chrono::milliseconds(10);
 
 std::size_t side(const Operation& operation) noexcept {
   return operation.direction() == Direction::in ? 0 : 1;
@@ -244,7 +246,12 @@ void Core::finish(Operation& operation, long result) noexcept {
 }
 
 void Core::end(Operation& operation, Reason reason) noexcept {
-  if (!operation.pending() || operation.state_ == State::finished) return;
+  if (!operation.pending()) return;
+  if (operation.state_ == State::finished) {
+    // One whose last try found no block is in no list, and is tried once more.
+    if (!OperationList::linked(operation)) finished_.push_back(operation);
+    return;
+  }
   if (reason == Reason::deadline && keeps_its_place(operation)) return;
   const bool kept = operation.state_ == State::waiting && operation.reason_ == Reason::deadline;
   if (operation.reason_ != Reason::none && !kept) return;
@@ -288,16 +295,35 @@ bool Core::is_over(const Operation& operation) noexcept {
 // nobody is left, nor if it waits: those in front come first (R5).
 bool Core::has_last_try(const Operation& operation) noexcept {
   if (!not_done(operation.error_)) return false;
-  if (operation.direction_ == Direction::none || is_over(operation)) return false;
+  if (is_over(operation)) return false;
+  if (operation.direction_ == Direction::none) {
+    return operation.opcode_ == Opcode::read_at || operation.opcode_ == Opcode::write_at;
+  }
   return channels_.find(operation.descriptor_)->active[side(operation)] == &operation;
 }
 
 // What the kernel has by now comes before the deadline (R7). A repeating operation has as many
-// results more as a round delivers at most; its slot, which the backend is done with, counts them.
-bool Core::tried_at_last(Operation& operation) noexcept {
-  if (operation.state_ != State::finished) operation.slot_ = Operation::no_index;
-  if (++operation.slot_ >= options_.round_budget) return false;
-  return last_try(operation, system(), *pool_);
+// results more as a round delivers at most. The backend is done with the operation: its slot counts
+// the results here, and its phase how often there was no block.
+LastTry Core::tried_at_last(Operation& operation) noexcept {
+  if (operation.state_ != State::finished) {
+    operation.slot_ = Operation::no_index;
+    operation.phase_ = 0;
+  }
+  const bool first = ++operation.slot_ == 0;
+  if (operation.slot_ >= options_.round_budget) return LastTry::nothing;
+  return last_try(operation, system(), *pool_, first);
+}
+
+// Bytes wait for the operation, and the pool has no block to receive them into. It is tried again
+// when others may have given theirs back. False if it has waited long enough.
+bool Core::awaits_block(Operation& operation) noexcept {
+  if (operation.phase_ == most_looks) return false;
+  if (!timers_.add(operation, operation.timer_, after(now_, look_again))) return false;
+  operation.state_ = State::finished;
+  ++operation.phase_;
+  --operation.slot_;
+  return true;
 }
 
 // The operation is its owner's again; the next of its direction takes its place.
@@ -337,7 +363,9 @@ bool Core::deliver(Operation& operation) {
     if (operation.opcode_ == Opcode::send_file) {
       if (passed_at_last(operation)) return false;  // the worker's result is delivered
     } else {
-      at_last = tried_at_last(operation);
+      const LastTry tried = tried_at_last(operation);
+      if (tried == LastTry::no_block && awaits_block(operation)) return false;
+      at_last = tried == LastTry::result;
     }
   }
   const bool more = operation.more_;

@@ -12,6 +12,7 @@
 #include <proa/options.hpp>
 #include <string>
 
+#include "backend/last_try.hpp"
 #include "base/descriptor_table.hpp"
 #include "base/home.hpp"
 #include "base/operation_list.hpp"
@@ -203,7 +204,8 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   bool keeps_its_place(Operation& operation) noexcept;
   bool is_over(const Operation& operation) noexcept;
   bool has_last_try(const Operation& operation) noexcept;
-  bool tried_at_last(Operation& operation) noexcept;
+  LastTry tried_at_last(Operation& operation) noexcept;
+  bool awaits_block(Operation& operation) noexcept;
   bool passed_at_last(Operation& operation) noexcept;
   void take(Operation& operation) noexcept override;
   void leaving(Descriptor descriptor, const char* verb) noexcept final;

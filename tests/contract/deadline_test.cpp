@@ -204,6 +204,123 @@ TEST_CASE("an error of the connection that came before the deadline is told", "[
   });
 }
 
+TEST_CASE("a connect that was refused while the loop stood still is told so", "[R4][R7]") {
+  // More than a round delivers.
+  constexpr std::size_t number = 60;
+  proa::Options with = options();
+  with.round_budget = 7;
+  std::list<Connecting> connects;
+  World world(with);
+  proa::Socket& listener = world.listen();
+  const proa::Address closed = listener.local_address();
+  listener.close();
+  const proa::TimePoint deadline = world.in(5ms);
+  for (std::size_t i = 0; i < number; ++i) {
+    std::error_code error;
+    const proa::Socket& socket = world.own(
+        proa::Socket::open(*world, proa::Address::Family::ipv4, proa::Transport::stream, error));
+    REQUIRE(!error);
+    Connecting& connect = connects.emplace_back();
+    connect.request.prepare(socket.descriptor(), closed);
+    world.submit(connect.request, deadline);
+  }
+  stand_still(world, deadline);
+  world.run_until("all completed", [&] { return all_done(connects); });
+  for (const Connecting& connect : connects) {
+    CHECK(connect.error() == std::errc::connection_refused);
+  }
+}
+
+TEST_CASE("what a repeating Poll has not told comes before its deadline", "[poll][R4][R7]") {
+  Timing alarm;
+  Recording<proa::Poll> poll(proa::Direction::in, true);
+  Recording<proa::Poll> silent(proa::Direction::in, true);
+  World world;
+  const Connection line = world.pair(Link::abstract);
+  const Connection other = world.pair(Link::abstract);
+  // Fires just before the deadline is judged, so no backend can have told what it causes.
+  alarm.then = [&] {
+    line.far.send("data");
+    line.far.turn();
+  };
+  const proa::TimePoint deadline = world.in(20ms);
+  world.submit(alarm.request, deadline);
+  poll.request.prepare(line.descriptor());
+  world.submit(poll.request, deadline);
+  silent.request.prepare(other.descriptor());
+  world.submit(silent.request, deadline);
+  world.run_until("they ended", [&] { return poll.done() && silent.done(); });
+  const std::size_t told = poll.results.size() - 1;
+  REQUIRE((told == 1 || told == 2));  // the backend may have told it too
+  CHECK(!poll.results.front().error);
+  CHECK(poll.error() == Error::deadline);
+  CHECK(silent.results.size() == 1);
+  CHECK(silent.error() == Error::deadline);
+}
+
+TEST_CASE("with few buffers every receive gets what arrived before its deadline", "[R4][R7]") {
+  constexpr std::size_t number = 40;
+  proa::Options with = options();
+  with.buffers = 4;
+  with_enough_time([&](proa::Duration length) {
+    std::list<Recording<proa::RecvBuffers>> receives;
+    World world(with);
+    std::vector<Connection> lines;
+    for (std::size_t i = 0; i < number; ++i) lines.push_back(world.pair(Link::abstract));
+    const proa::TimePoint deadline = world.in(length);
+    for (const Connection& line : lines) {
+      auto& receive = receives.emplace_back();
+      receive.then = [&receive] { receive.request.buffer().reset(); };
+      receive.request.prepare(line.descriptor());
+      world.submit(receive.request, deadline);
+    }
+    world.turn();
+    for (const Connection& line : lines) line.far.send("data");
+    for (const Connection& line : lines) line.far.turn();
+    if (passed(world, deadline)) return false;
+    stand_still(world, deadline);
+    world.run_until("all ended", [&] { return all_done(receives); });
+    for (const auto& receive : receives) {
+      CHECK(receive.error() == Error::deadline);
+      CHECK(receive.results.front().bytes == 4);
+    }
+    return true;
+  });
+}
+
+TEST_CASE("a receive that finds no block for long ends by its deadline", "[R2][R7]") {
+  proa::Options with = options();
+  with.buffers = 4;
+  Recording<proa::RecvBuffers> receive;
+  Recording<proa::RecvBuffers> hog;
+  std::vector<proa::Buffer> kept;
+  hog.then = [&] { kept.push_back(std::move(hog.request.buffer())); };
+  World world(with);
+  const Connection line = world.pair(Link::abstract);
+  const Connection fast = world.pair(Link::abstract);
+  hog.request.prepare(fast.descriptor());
+  world.submit(hog.request);
+  fast.far.send_pattern(1, std::size_t{1} << 20);
+  world.run_until("no block is left", [&] { return world->counters().buffers_missed > 0; });
+  receive.request.prepare(line.descriptor());
+  world.submit(receive.request, world.in(5ms));
+  line.far.send("data");
+  line.far.turn();
+  SECTION("its end") {
+    world.run_until("it ended", [&] { return receive.done(); });
+    CHECK(receive.error() == Error::deadline);
+    CHECK(receive.results.size() == 1);
+  }
+  SECTION("shutdown() does not wait for it") {
+    for (int i = 0; i < 20; ++i) world.turn();
+    kept.clear();
+    CHECK(world->shutdown(5s) == 0);
+    CHECK(receive.done());
+  }
+  kept.clear();
+  world->cancel(hog.request);
+}
+
 TEST_CASE("what ends while shutdown() is late is told", "[R7]") {
   proa::Options with = options();
   with.round_budget = 7;

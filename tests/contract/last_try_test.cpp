@@ -2,6 +2,8 @@
 // timer that has the same deadline, and fires just before, makes everything happen at once.
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <list>
 #include <proa/datagram.hpp>
 #include <proa/stream_handler.hpp>
 
@@ -145,6 +147,29 @@ TEST_CASE("datagrams that came before the deadline are told before it", "[R7]") 
   CHECK(receive.error() == Error::deadline);
   CHECK(told == number);
   CHECK(!receive.request.take_queued());
+}
+
+TEST_CASE("what the page cache has for a file's request comes before its deadline",
+          "[file][R4][R7]") {
+  constexpr std::size_t number = 40;
+  const Folder folder;
+  folder.file("a", pattern(1, number * 1000));
+  proa::Options with = options();
+  with.round_budget = 7;  // less than there is
+  std::list<ReadingAt> reads;
+  World world(with);
+  if (over_kqueue()) return;  // reads no file without waiting
+  const proa::File file = open_file(world, folder.path("a"), proa::OpenFlags::read);
+  const proa::TimePoint passed = world.system().now() - 1ms;
+  for (std::size_t i = 0; i < number; ++i) {
+    world.submit(reads.emplace_back(1000).from(file.descriptor(), i * 1000), passed);
+  }
+  world.run_until("all completed", [&] {
+    return std::all_of(reads.begin(), reads.end(), [](auto& read) { return read.done(); });
+  });
+  const std::string bytes = pattern(1, number * 1000);
+  for (const ReadingAt& read : reads) CHECK(!read.error());
+  CHECK(reads.back().text() == std::string_view(bytes).substr((number - 1) * 1000));
 }
 
 TEST_CASE("a SendFile goes out for which there was room by its deadline", "[file][R4][R7]") {
