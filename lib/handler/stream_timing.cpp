@@ -87,6 +87,8 @@ bool StreamHandler::timed_out(TimePoint now) noexcept {
   const bool read = silent() && after(timing_->silent_since, timing_->read) <= now;
   const bool idle = idle_until() <= now;
   if (!read && !idle) return false;
+  // What the stream has, and the handler or a file did not get yet, did not come late.
+  if (reads() && !held_.empty()) return false;
   const bool takes =
       (reads() && held_.empty() && input_ != Input::passing) || input_ == Input::dropped;
   if (takes && connected() && system.readable(descriptor())) return false;
