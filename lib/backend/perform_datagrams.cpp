@@ -21,6 +21,14 @@ namespace {
 
 constexpr std::size_t most = SendDatagrams::most;
 constexpr std::size_t most_pieces = 2 * most;
+/// A call takes no further datagram of the queue when it has so many for the wire: the kernel cuts
+/// one into up to 64, and each takes its time (R8).
+constexpr std::size_t enough_on_wire = 256;
+
+// As how many datagrams the kernel, or the library, sends so many bytes.
+std::size_t on_wire(std::size_t bytes, std::size_t segment) noexcept {
+  return segment == 0 || bytes <= segment ? 1 : (bytes + segment - 1) / segment;
+}
 
 }  // namespace
 
@@ -95,6 +103,14 @@ class Batch {
     for (std::size_t i = 0; i < sent; ++i) sum += origins_[i].bytes;
     return sum;
   }
+  /// How many datagrams the first `sent` messages are on the wire.
+  std::size_t datagrams(std::size_t sent) const noexcept {
+    std::size_t sum = 0;
+    for (std::size_t i = 0; i < sent; ++i) {
+      sum += on_wire(origins_[i].bytes, queue_.target(origins_[i].target).segment);
+    }
+    return sum;
+  }
   /// The kernel has sent so many messages. Returns how many whole datagrams of the queue they were,
   /// and notes in the queue how much of a further datagram they were.
   long settle(std::size_t sent) noexcept;
@@ -158,7 +174,8 @@ bool Batch::add(const DatagramQueue::Target& target, const detail::Segment* from
 void Batch::gather() noexcept {
   const detail::Segment* segment = queue_.first();
   std::size_t total = 0;
-  for (std::size_t i = 0; i < queue_.count() && total < fair_share; ++i) {
+  std::size_t wire = 0;
+  for (std::size_t i = 0; i < queue_.count() && total < fair_share && wire < enough_on_wire; ++i) {
     const DatagramQueue::Target& target = queue_.target(i);
     if (target.error != 0) return;
     // A flag of sendmmsg(2) holds for all messages of the call.
@@ -174,6 +191,7 @@ void Batch::gather() noexcept {
                             at == target.bytes};
     } while (at < target.bytes);
     total += target.bytes;
+    wire += on_wire(target.bytes, target.segment);
     while (!segment->ends_write) segment = segment->next;
     segment = segment->next;
   }
@@ -210,7 +228,8 @@ Attempt Performer::no_room(SendDatagrams& operation, long error) noexcept {
 }
 
 Attempt Performer::send_datagrams(SendDatagrams& operation) noexcept {
-  for (std::size_t bytes = 0;;) {
+  std::size_t bytes = 0;
+  for (std::size_t wire = 0;;) {
     Batch batch(operation);
     if (batch.count() == 0) return {-EMSGSIZE};
     bool lends = operation.lends(operation.queue().target(0));
@@ -229,11 +248,15 @@ Attempt Performer::send_datagrams(SendDatagrams& operation) noexcept {
     if (static_cast<std::size_t>(sent) < batch.count()) operation.set_fell_short();
     if (lends) operation.add_lent(static_cast<std::size_t>(sent));
     bytes += batch.bytes(static_cast<std::size_t>(sent));
-    // Bytes that were sent count as those that are received do.
-    BackendSide::set_extra_cost(operation, bytes >> traits_of(Opcode::recv_datagrams).moved_shift);
+    wire += batch.datagrams(static_cast<std::size_t>(sent));
     // If the kernel took only some segments of the first datagram, this sends the rest before
     // anything is told.
-    if (const long whole = batch.settle(static_cast<std::size_t>(sent))) return {whole};
+    const long whole = batch.settle(static_cast<std::size_t>(sent));
+    // Bytes that were sent count as those that are received do, and each segment is a datagram.
+    BackendSide::set_extra_cost(operation,
+                                (bytes >> traits_of(Opcode::recv_datagrams).moved_shift) + wire -
+                                    static_cast<std::size_t>(whole));
+    if (whole > 0) return {whole};
   }
 }
 

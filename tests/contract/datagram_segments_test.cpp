@@ -148,4 +148,24 @@ TEST_CASE("coalescing into buffers that are too small is refused, with the size"
   CHECK(!two.server.is_open());
 }
 
+TEST_CASE("segments count as the datagrams that they are", "[datagram][R8]") {
+  proa::Options with = options();
+  with.round_budget = 64;
+  World world(with);
+  Two two(world);
+  two.meet();
+  two.server.stop_receiving();
+  constexpr std::size_t number = 60;
+  const std::string bytes(64, 's');
+  for (std::size_t i = 0; i < number; ++i) two.client.send_segments(proa::Bytes(bytes), 1);
+  std::size_t most = 0;
+  while (two.client.results.size() < number) {
+    const std::size_t before = two.client.results.size();
+    world->run_once(1ms);
+    most = std::max(most, two.client.results.size() - before);
+  }
+  // Each of them leaves as 64 datagrams.
+  CHECK(most <= 8);
+}
+
 }  // namespace
