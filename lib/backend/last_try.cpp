@@ -62,14 +62,11 @@ long connect_result(Connect& connect, System& system) noexcept {
   return system.connect(connect.descriptor(), connect.address());
 }
 
-/// The loop copies no more than this for a request that is over otherwise (R8).
-constexpr std::size_t longest_copy = std::size_t{1} << 20;
-
 // Reads or writes a regular file as far as the page cache can do it at once. A transfer that would
 // wait, or that the system cannot try without waiting, is no news.
 template <class Request>
 long file_result(Request& request, long (*some)(Request&, int) noexcept) noexcept {
-  if (wanted(request) > longest_copy) return -EAGAIN;
+  if (wanted(request) > fair_share) return -EAGAIN;
   if (kind_of(request.descriptor().number) != FileKind::buffered) return -EAGAIN;
   // A short result means that a page is not in the cache, or that the file ends: only a second step
   // tells which.
