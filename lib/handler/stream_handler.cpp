@@ -137,7 +137,8 @@ void StreamHandler::opened() {
   resume_held();
   tell_filter_connected();
   end_output_if_sent();
-  if (!closing()) on_open();
+  // on_connected() of a filter may have called fork(2): the child hears nothing more (R14).
+  if (!closing() && !proactor_.core().inherited()) on_open();
 }
 
 void StreamHandler::loop_dispatch(Notice notice) {
