@@ -55,7 +55,7 @@ class Rotation {
         const Step step = ask(turn_);
         if (step.rests) return nullptr;
         if (step.finished) {
-          owed = cost(*step.finished) - 1;
+          owed = std::min(cost(*step.finished), most_owed) - 1;
           return step.finished;
         }
         idle = step.worked ? 0 : idle + 1;
@@ -71,6 +71,8 @@ class Rotation {
 
  private:
   static constexpr std::size_t none = SIZE_MAX;
+  // The kernel or a worker may have moved gigabytes for one result; that took no time of the loop.
+  static constexpr std::size_t most_owed = 64;
 
   std::size_t turn_ = 0;
   std::array<std::size_t, sources> owed_{};  // turns to be passed over
