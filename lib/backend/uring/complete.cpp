@@ -81,7 +81,8 @@ Operation* UringBackend::go_on_or_end(Operation& operation, long result) noexcep
   return nullptr;
 }
 
-bool UringBackend::waits_for_room(const Operation& operation) noexcept {
+bool UringBackend::sees_room_alone(const Operation& operation) const noexcept {
+  if (!ring_.features().multishot_poll) return false;
   switch (operation.opcode()) {
     case Opcode::send:
     case Opcode::send_buffers:
@@ -92,10 +93,6 @@ bool UringBackend::waits_for_room(const Operation& operation) noexcept {
     default:
       return false;
   }
-}
-
-bool UringBackend::sees_room_alone(const Operation& operation) const noexcept {
-  return ring_.features().multishot_poll && waits_for_room(operation);
 }
 
 Operation* UringBackend::polled(Operation& operation, const Completion& completion) noexcept {

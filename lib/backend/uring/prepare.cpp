@@ -20,9 +20,6 @@ constexpr std::size_t most_pieces = 1024;  // IOV_MAX
 constexpr std::uint64_t at_position = ~std::uint64_t{0};
 
 constexpr __kernel_timespec backlog_retry = {0, 5000000};  // nanoseconds
-/// Only kernels without multishot polls need it: how long a send waits until it asks for room again
-/// when its peer sends no more.
-constexpr __kernel_timespec room_retry = {0, 50000000};
 
 void prepare_send(Descriptor to, const void* data, std::size_t size, unsigned flags,
                   io_uring_sqe* sqe) noexcept {
@@ -95,8 +92,7 @@ io_uring_sqe* UringBackend::fill(Operation& operation) noexcept {
         io_uring_prep_poll_multishot(sqe, descriptor.number, POLLOUT);
       } else {
         // The kernel only reads the time.
-        const auto* const time = waits_for_room(operation) ? &room_retry : &backlog_retry;
-        io_uring_prep_timeout(sqe, const_cast<__kernel_timespec*>(time), 0, 0);
+        io_uring_prep_timeout(sqe, const_cast<__kernel_timespec*>(&backlog_retry), 0, 0);
       }
       return sqe;
     }

@@ -169,7 +169,6 @@ class UringBackend final : public Backend {
   static bool tells_only_of_input(const Operation& operation, long events) noexcept;
   /// Whether the operation can wait for room although its peer sends no more, which ends every
   /// POLL_ADD for output at once: a multishot one tells of that end, and goes on.
-  static bool waits_for_room(const Operation& operation) noexcept;
   bool sees_room_alone(const Operation& operation) const noexcept;
   Operation* complete(const Completion& completion) noexcept;
   Operation* polled(Operation& operation, const Completion& completion) noexcept;
