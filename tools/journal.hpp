@@ -6,7 +6,6 @@
 #include <cstring>
 #include <deque>
 #include <fstream>
-#include <list>
 #include <proa/proa.hpp>
 #include <string>
 #include <string_view>
@@ -60,9 +59,10 @@ inline Contents scan(const std::string& path) {
   return found;
 }
 
-/// Appends to a file. Records are written several at a time, each at its own offset, and one Sync
-/// serves all of a group: it covers the writes that had completed when it was submitted, so it is
-/// submitted when the last one has. What is appended meanwhile is the next group.
+/// Appends to a file, and syncs. Records are written in groups: each is one write, so that a
+/// process that is killed leaves a beginning of it and no gap, and one Sync, which is submitted
+/// when the write has completed: a Sync covers only such writes. What is appended meanwhile is the
+/// next group.
 ///
 /// Subclass it; the on_*() are called by the proactor's loop. It must live until it is idle(), or
 /// the proactor has shut down; the file stays the caller's.
@@ -74,6 +74,7 @@ class Journal {
         file_(file),
         last_(contents.records),
         synced_(contents.records),
+        group_end_(contents.records),
         end_(contents.end) {}
   virtual ~Journal() = default;
   Journal(const Journal&) = delete;
@@ -98,49 +99,31 @@ class Journal {
  protected:
   /// All records up to this one are on the disk.
   virtual void on_synced(std::uint64_t number) = 0;
-  /// The kernel has this record; the disk may not.
+  /// The kernel has all records up to this one; the disk may not.
   virtual void on_written(std::uint64_t /*number*/) {}
   /// A write or a sync failed, or was refused. What was not acknowledged may be there or not, and
   /// another sync would not tell: nothing is acknowledged any more.
   virtual void on_error(std::error_code error) = 0;
 
  private:
-  static constexpr std::size_t largest_group = 64;
-
-  struct Write {
-    explicit Write(Journal& owner) : journal(owner) {}
-    void completed(const proa::Result& result) { journal.written(*this, result); }
-    Journal& journal;
-    std::string bytes;
-    std::uint64_t number = 0;
-    proa::On<proa::WriteAt, &Write::completed> request{*this};
-  };
+  static constexpr std::size_t large_group = 256 * 1024;  // bytes; no record is added to it
 
   void begin_group() {
     if (queue_.empty() || error_) return;
     busy_ = true;
-    group_end_ = synced_;
-    for (auto write = writes_.begin(); !queue_.empty() && group_end_ < synced_ + largest_group;
-         ++write) {
-      if (write == writes_.end()) write = writes_.emplace(writes_.end(), *this);
-      write->bytes = std::move(queue_.front());
-      queue_.pop_front();
-      write->number = ++group_end_;
-      write->request.prepare(file_, end_, {write->bytes.data(), write->bytes.size()});
-      end_ += write->bytes.size();
-      ++writing_;
-      if (const std::error_code refused = proactor_.submit(write->request)) {
-        return written(*write, {refused, 0});
-      }
+    group_.clear();
+    for (; !queue_.empty() && group_.size() < large_group; queue_.pop_front()) {
+      group_.append(queue_.front());
+      ++group_end_;
     }
+    write_.prepare(file_, end_, {group_.data(), group_.size()});
+    if ((error_ = proactor_.submit(write_))) fail();
   }
 
-  void written(Write& write, const proa::Result& result) {
-    --writing_;
-    if (result.error && !error_) error_ = result.error;
-    if (!result.error) on_written(write.number);
-    if (writing_ > 0) return;
-    if (error_) return fail();
+  void written(const proa::Result& result) {
+    if ((error_ = result.error)) return fail();
+    end_ += group_.size();
+    on_written(group_end_);
     sync_.prepare_data(file_);
     if ((error_ = proactor_.submit(sync_))) fail();
   }
@@ -162,14 +145,14 @@ class Journal {
   proa::Proactor& proactor_;
   const proa::Descriptor file_;
   std::deque<std::string> queue_;  // encoded, not yet given to the kernel
-  std::list<Write> writes_;
+  std::string group_;              // what the kernel writes
+  proa::On<proa::WriteAt, &Journal::written> write_{*this};
   proa::On<proa::Sync, &Journal::synced> sync_{*this};
   std::error_code error_;
-  std::uint64_t last_;           // appended
-  std::uint64_t synced_;         // acknowledged
-  std::uint64_t group_end_ = 0;  // the last one of the group that is under way
-  std::uint64_t end_;            // offset of the next record
-  std::size_t writing_ = 0;
+  std::uint64_t last_;       // appended
+  std::uint64_t synced_;     // acknowledged
+  std::uint64_t group_end_;  // the last one of the group that is under way
+  std::uint64_t end_;        // offset of the next group
   bool busy_ = false;
 };
 

@@ -1,10 +1,12 @@
 // The journal of the tools: what it acknowledges is on the disk, because of when it syncs.
 #include "journal.hpp"
 
+#include <cerrno>
 #include <optional>
 #include <vector>
 
 #include "contract/file_rig.hpp"
+#include "support/faults.hpp"
 #include "support/ledger.hpp"
 #include "support/patterns.hpp"
 
@@ -19,8 +21,7 @@ struct Log : journal::Journal {
       : Journal(*world, file.descriptor(), contents), ledger(with), last_synced(contents.records) {}
 
   void on_written(std::uint64_t number) override {
-    if (syncs_when_written.size() <= number) syncs_when_written.resize(number + 1);
-    syncs_when_written[number] = ledger.syncs() + 1;
+    syncs_when_written.resize(number + 1, ledger.syncs() + 1);
   }
   void on_synced(std::uint64_t number) override {
     while (last_synced < number) {
@@ -106,6 +107,30 @@ TEST_CASE("a journal goes on behind its last intact record", "[file][journal]") 
     CHECK(journal::scan(path).records == 4);
     CHECK(journal::scan(path).end == 4 * size);
   }
+  ledger.reset();
+}
+
+TEST_CASE("a write of a journal that fails leaves no gap before other records", "[file][journal]") {
+  const Folder folder;
+  std::optional<Ledger> ledger;
+  std::optional<Log> log;
+  World world;
+  const std::string path = folder.path("log");
+  const proa::File file =
+      open_file(world, path, OpenFlags::read | OpenFlags::write | OpenFlags::create);
+  ledger.emplace();
+  log.emplace(world, file, *ledger);
+  std::optional<Faults> faults;
+  log->then = [&] {  // the next group has records 2 to 10
+    faults.emplace();
+    faults->fail(told_by(Call::pwritev2), -EIO);
+  };
+  for (int i = 0; i < 10; ++i) log->append("a record");
+  world.run_until("it has failed", [&] { return !log->errors.empty(); });
+  CHECK(log->errors.front() == std::errc::io_error);
+  CHECK(log->last_synced == 1);
+  CHECK(journal::scan(path).end == contents(path).size());
+  faults.reset();
   ledger.reset();
 }
 
