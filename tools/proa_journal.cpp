@@ -14,10 +14,14 @@ namespace {
 
 constexpr char help[] =
     "usage: proa-journal [options] PATH   appends each line of standard input, as a record\n"
-    "       proa-journal --verify PATH    prints how many intact records there are\n"
+    "       proa-journal --verify PATH    prints how many records there are, before any damage\n"
     "Records are numbered from 1 on. When one is on the disk, so that nothing takes it away, its\n"
-    "number is printed. An existing journal is continued behind its last intact record. One\n"
-    "process at a time appends to it; another one fails.\n"
+    "number is printed. An existing journal is continued behind its last record. One process at a\n"
+    "time appends to it; another one fails.\n"
+    "\n"
+    "A record that was being written when the process or the machine stopped is cut off, which is\n"
+    "said. A journal that is damaged, or that cannot be read, is refused and stays as it is.\n"
+    "To give up all behind the damage, at the offset that is named: truncate -s OFFSET PATH.\n"
     "\n"
     "      --verify           only look\n" TOOL_BACKEND_HELP
     "  -h, --help\n"
@@ -112,15 +116,20 @@ void sync_directory(const std::string& path) {
 /// Two processes would write over each other's records. Lasts as long as the file is open, also in
 /// the kernel: what a killed process had begun with io_uring goes on for a moment, and is waited
 /// for.
-void lock(proa::Descriptor file, const std::string& path) {
+void lock(int file, const std::string& path) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
-  while (::flock(file.number, LOCK_EX | LOCK_NB) != 0) {
+  while (::flock(file, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) tool::die(path + ": " + std::strerror(errno));
     if (std::chrono::steady_clock::now() > end) {
       tool::die(path + ": another process appends to it");
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
+}
+
+std::string torn_tail(const std::string& path, const journal::Contents& contents) {
+  return path + ": offset " + std::to_string(contents.end) + ": the torn record at the end, " +
+         std::to_string(contents.torn) + " bytes";
 }
 
 int write_journal(const std::string& path, const proa::Options& options) {
@@ -130,13 +139,19 @@ int write_journal(const std::string& path, const proa::Options& options) {
   const proa::File file = proa::File::open(
       *proactor, path, OpenFlags::read | OpenFlags::write | OpenFlags::create, 0644, error);
   if (error) tool::die(path + ": " + error.message());
-  lock(file.descriptor(), path);
+  const int number = file.descriptor().number;
+  lock(number, path);
   sync_directory(path);
-  const journal::Contents contents = journal::scan(path);
-  // Behind the last intact record is what was never acknowledged.
-  if (::ftruncate(file.descriptor().number, static_cast<off_t>(contents.end)) != 0) {
-    tool::die(path + ": " + std::strerror(errno));
+  const journal::Contents contents = journal::scan(number);
+  if (!contents.refusal.empty()) tool::die(path + ": " + contents.refusal);
+  if (contents.torn > 0) {
+    if (::ftruncate(number, static_cast<off_t>(contents.end)) != 0) {
+      tool::die(path + ": " + std::strerror(errno));
+    }
+    tool::complain(torn_tail(path, contents) + ", was cut off");
   }
+  // Also the records that a process which was killed had written and not synced are there to stay.
+  if (::fsync(number) != 0) tool::die(path + ": " + std::strerror(errno));
   proa::Socket input = proa::Socket::borrow(*proactor, STDIN_FILENO, error);
   if (error) tool::die("standard input: " + error.message());
 
@@ -146,6 +161,16 @@ int write_journal(const std::string& path, const proa::Options& options) {
   proactor->run();
   proactor->shutdown(std::chrono::seconds(60));
   return lines.failed() ? tool::failure : log.status();
+}
+
+int verify_journal(const std::string& path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) tool::die(path + ": " + std::strerror(errno));
+  const journal::Contents contents = journal::scan(file);
+  std::printf("%llu\n", static_cast<unsigned long long>(contents.records));
+  if (!contents.refusal.empty()) tool::die(path + ": " + contents.refusal);
+  if (contents.torn > 0) tool::complain(torn_tail(path, contents) + ", will be cut off");
+  return 0;
 }
 
 }  // namespace
@@ -175,7 +200,5 @@ int main(int argc, char** argv) {
   if (argc - optind != 1) tool::bad_usage("one path is needed");
   const std::string path = argv[optind];
   if (!verify) return write_journal(path, options);
-  if (::access(path.c_str(), R_OK) != 0) tool::die(path + ": " + std::strerror(errno));
-  std::printf("%llu\n", static_cast<unsigned long long>(journal::scan(path).records));
-  return 0;
+  return verify_journal(path);
 }

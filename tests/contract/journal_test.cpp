@@ -1,6 +1,9 @@
 // The journal of the tools: what it acknowledges is on the disk, because of when it syncs.
 #include "journal.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <optional>
 #include <vector>
@@ -43,6 +46,15 @@ struct Log : journal::Journal {
   std::function<void()> then;
 };
 
+// What is in a file, by its path.
+journal::Contents scan(const std::string& path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  REQUIRE(file >= 0);
+  journal::Contents found = journal::scan(file);
+  ::close(file);
+  return found;
+}
+
 TEST_CASE("each record of a journal is covered by a sync begun after it was written",
           "[file][journal][F08]") {
   constexpr std::size_t number = 1000;
@@ -67,8 +79,8 @@ TEST_CASE("each record of a journal is covered by a sync begun after it was writ
   CHECK(log->covered == number);
   CHECK(log->errors.empty());
   CHECK(ledger->syncs() < number / 2);  // that is what groups are for
-  CHECK(journal::scan(folder.path("log")).records == number);
-  CHECK(journal::scan(folder.path("log")).end == contents(folder.path("log")).size());
+  CHECK(scan(folder.path("log")).records == number);
+  CHECK(scan(folder.path("log")).end == contents(folder.path("log")).size());
   ledger.reset();
 }
 
@@ -82,7 +94,7 @@ TEST_CASE("a journal goes on behind its last intact record", "[file][journal]") 
   const auto write = [&](std::uint64_t records) {
     const proa::File file =
         open_file(world, path, OpenFlags::read | OpenFlags::write | OpenFlags::create);
-    log.emplace(world, file, *ledger, journal::scan(path));
+    log.emplace(world, file, *ledger, scan(path));
     const std::uint64_t last = log->last_synced + records;
     while (records-- > 0) log->append("a record");
     world.run_until("all is acknowledged", [&] { return log->last_synced == last; });
@@ -93,19 +105,27 @@ TEST_CASE("a journal goes on behind its last intact record", "[file][journal]") 
   const std::size_t size = bytes.size() / 10;
   SECTION("it is whole") {
     write(5);
-    CHECK(journal::scan(path).records == 15);
+    CHECK(scan(path).records == 15);
   }
   SECTION("the last record is cut off") {
     folder.file("log", bytes.substr(0, bytes.size() - 1));
-    CHECK(journal::scan(path).records == 9);
+    CHECK(scan(path).records == 9);
+    CHECK(scan(path).torn == size - 1);
+    CHECK(scan(path).refusal.empty());
+    folder.file("log", bytes.substr(0, scan(path).end));
     write(1);
-    CHECK(journal::scan(path).records == 10);
+    CHECK(scan(path).records == 10);
   }
   SECTION("a byte is another one") {
     bytes[4 * size + 20] = 'X';
     folder.file("log", bytes);
-    CHECK(journal::scan(path).records == 4);
-    CHECK(journal::scan(path).end == 4 * size);
+    CHECK(scan(path).records == 4);
+    CHECK(scan(path).end == 4 * size);
+    // Intact records follow: to go on in their place would lose them.
+    CHECK(scan(path).refusal == "offset " + std::to_string(4 * size) +
+                                    ": record 5 has a wrong checksum, and the intact record 6 "
+                                    "follows at offset " +
+                                    std::to_string(5 * size));
   }
   ledger.reset();
 }
@@ -129,7 +149,7 @@ TEST_CASE("a write of a journal that fails leaves no gap before other records", 
   world.run_until("it has failed", [&] { return !log->errors.empty(); });
   CHECK(log->errors.front() == std::errc::io_error);
   CHECK(log->last_synced == 1);
-  CHECK(journal::scan(path).end == contents(path).size());
+  CHECK(scan(path).end == contents(path).size());
   faults.reset();
   ledger.reset();
 }

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# proa-journal, killed again and again: no record that it acknowledged is lost.
+# proa-journal, killed again and again: no record that it acknowledged is lost. Arguments: as all, and failing_read
+# behind the backend.
 . "$(dirname "$0")/lib.sh"
+failing_read=${1:?}
 need awk socat
 
 journal() { "$tools/proa-journal" --backend "$backend" --strict "$@"; }
@@ -26,18 +28,99 @@ appends() {
   [ "$(verify log)" -eq 5003 ]
 }
 
-# What is damaged ends the journal there, and is written over.
-damage() {
+# A record whose end is missing was not acknowledged: it is cut off, and the user hears of that.
+torn() {
   seq 100 | journal log >acks
+  local whole
+  whole=$(stat -c %s log)
+  truncate -s -1 log
+  [ "$(verify log 2>err)" -eq 99 ]
+  grep -q "^proa-journal: log: offset $((whole - 19)): .* torn .*18 bytes" err
+  [ "$(stat -c %s log)" -eq $((whole - 1)) ]
+  echo again | journal log >acks 2>err
+  [ "$(cat acks)" -eq 100 ]
+  grep -q "^proa-journal: log: offset $((whole - 19)): .* torn .*18 bytes" err
   [ "$(verify log)" -eq 100 ]
-  printf x | dd of=log bs=1 seek=1000 conv=notrunc status=none
-  local intact
-  intact=$(verify log)
-  echo "intact: $intact"
-  [ "$intact" -gt 10 ] && [ "$intact" -lt 100 ]
-  echo again | journal log >acks
-  [ "$(cat acks)" -eq $((intact + 1)) ]
-  [ "$(verify log)" -eq $((intact + 1)) ]
+  # What was cut off comes back in no shape: the journal is as long as its records.
+  [ "$(stat -c %s log)" -eq $((whole + 2)) ]
+}
+
+# When the power fails, a file may have got longer and not been filled.
+zeros() {
+  echo one | journal log >acks
+  local record end
+  for record in two "$(printf '%03000d' 1)"; do
+    end=$(stat -c %s log)
+    echo "$record" | journal log >acks
+    truncate -s "-$((${#record} / 2))" log
+    if [ "$record" = two ]; then truncate -s "$end" log; fi
+    truncate -s $((end + 16 + ${#record})) log
+    [ "$(verify log 2>err)" -eq 1 ]
+    echo again | journal log >acks 2>err
+    grep -q "^proa-journal: log: offset $end: .* torn .* $((16 + ${#record})) bytes" err
+    [ "$(cat acks)" -eq 2 ]
+    [ "$(verify log)" -eq 2 ]
+    truncate -s "$end" log
+  done
+}
+
+# refuses OFFSET WORDS COMMAND...: to append fails with a message of these words, and the file stays as it is.
+refuses() {
+  local offset=$1 words=$2 status=0
+  shift 2
+  cp log before
+  echo more | "$@" --backend "$backend" --strict log >acks 2>err || status=$?
+  cat err
+  [ $status -eq 1 ]
+  [ ! -s acks ]
+  grep -q "^proa-journal: log: offset $offset: .*$words" err
+  cmp log before
+}
+
+# Record 3 of 100, which begins at byte 36, is damaged: in its length, checksum, number, text, as a whole.
+damage() {
+  seq -f '%02g' 100 | journal log >acks  # 18 bytes each
+  cp log whole
+  local where length
+  for where in 36:1 39:1 40:1 44:1 51:1 53:1 36:18 36:30; do
+    cp whole log
+    length=${where#*:}
+    printf "%${length}s" | tr ' ' '\377' | dd of=log bs=1 seek="${where%:*}" conv=notrunc status=none
+    echo "damage: $where"
+    refuses 36 'record 3 .*intact record [45] .*offset' "$tools/proa-journal"
+    [ "$(verify log 2>err || echo "status $?")" = $'2\nstatus 1' ]
+    grep -q '^proa-journal: log: offset 36: record 3 ' err
+  done
+  # Records that are missing, and bytes that were put between two.
+  { head -c 36 whole && tail -c +55 whole; } >log
+  refuses 36 'record 3 .*intact record 4 .*offset 36' "$tools/proa-journal"
+  { head -c 36 whole && tail -c 19 whole; } >log
+  refuses 36 'record 3 .*intact record 100 .*offset 36' "$tools/proa-journal"
+  { head -c 36 whole && printf abc && tail -c +37 whole; } >log
+  refuses 36 'record 3 .*intact record 3 .*offset 39' "$tools/proa-journal"
+  # The last record: nothing follows, and nothing is missing.
+  for where in 1785 1786 1790 1800; do
+    cp whole log
+    printf '\377' | dd of=log bs=1 seek="$where" conv=notrunc status=none
+    refuses 1782 'record 100 has a wrong' "$tools/proa-journal"
+  done
+  # Far behind the damage, and across what is read at once.
+  cp whole log
+  lines 5000 | journal log >acks
+  dd if=/dev/urandom of=log bs=1000 seek=1 count=5000 conv=notrunc status=none
+  refuses 990 'record 56 .*intact record' "$tools/proa-journal"
+}
+
+# What cannot be read is not gone.
+unreadable() {
+  lines 5000 | journal log >acks
+  [ "$(stat -c %s log)" -gt 4000000 ]
+  refuses '[0-9]*' 'Input/output error' "$failing_read" 3000000 "$tools/proa-journal"
+  local status=0
+  "$failing_read" 3000000 "$tools/proa-journal" --verify log >found 2>err || status=$?
+  [ $status -eq 1 ]
+  grep -q '^proa-journal: log: offset [0-9]*: Input/output error' err
+  [ "$(verify log)" -eq 5000 ]
 }
 
 # kill_once AFTER: it dies when that many numbers have come. What came in all is acknowledged.
@@ -160,7 +243,10 @@ failures() {
 }
 
 check "appends and acknowledges each line" appends
-check "goes on behind the last intact record" damage
+check "cuts off a torn record, and says so" torn
+check "cuts off what the file system had not written" zeros
+check "refuses a journal that is damaged" damage
+check "refuses a journal that cannot be read" unreadable
 check "150 times killed, no acknowledged record is lost" killed 1 150
 check "standard input that breaks off is a failure" broken_input
 check "standard input, output or errors closed" closed_descriptors
