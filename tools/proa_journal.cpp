@@ -2,6 +2,7 @@
 // disk. What makes that true is in journal.hpp.
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -20,8 +21,9 @@ constexpr char help[] =
     "time appends to it; another one fails.\n"
     "\n"
     "A record that was being written when the process or the machine stopped is cut off, which is\n"
-    "said. A journal that is damaged, or that cannot be read, is refused and stays as it is.\n"
-    "To give up all behind the damage, at the offset that is named: truncate -s OFFSET PATH.\n"
+    "said. A journal that is damaged, that cannot be read, or that is renamed while the program\n"
+    "waits for it, is refused and stays as it is. To give up all behind the damage, at the offset\n"
+    "that is named: truncate -s OFFSET PATH.\n"
     "\n"
     "      --verify           only look\n" TOOL_BACKEND_HELP
     "  -h, --help\n"
@@ -118,13 +120,23 @@ void sync_directory(const std::string& path) {
 /// for.
 void lock(int file, const std::string& path) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
-  while (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+  for (bool late = false; ::flock(file, LOCK_EX | LOCK_NB) != 0;) {
     if (errno != EWOULDBLOCK) tool::die(path + ": " + std::strerror(errno));
-    if (std::chrono::steady_clock::now() > end) {
-      tool::die(path + ": another process appends to it");
-    }
+    if (late) tool::die(path + ": another process appends to it");
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    // However long the process was stopped, it tries once more.
+    late = std::chrono::steady_clock::now() > end;
   }
+}
+
+/// While this process waited for the lock, its holder or somebody else may have renamed the file.
+void check_name(int file, const std::string& path) {
+  struct stat ours {};
+  struct stat named {};
+  if (::fstat(file, &ours) != 0) tool::die(path + ": " + std::strerror(errno));
+  const bool found = ::stat(path.c_str(), &named) == 0;
+  if (found && ours.st_dev == named.st_dev && ours.st_ino == named.st_ino) return;
+  tool::die(path + ": the file was renamed or replaced while this process waited for it");
 }
 
 std::string torn_tail(const std::string& path, const journal::Contents& contents) {
@@ -141,6 +153,7 @@ int write_journal(const std::string& path, const proa::Options& options) {
   if (error) tool::die(path + ": " + error.message());
   const int number = file.descriptor().number;
   lock(number, path);
+  check_name(number, path);
   sync_directory(path);
   const journal::Contents contents = journal::scan(number);
   if (!contents.refusal.empty()) tool::die(path + ": " + contents.refusal);

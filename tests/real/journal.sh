@@ -123,6 +123,37 @@ unreadable() {
   [ "$(verify log)" -eq 5000 ]
 }
 
+has_open() { find "/proc/$1/fd" -lname "$2" 2>/dev/null | grep -q .; }
+
+# renamed COMMAND...: runs the command while a second process waits for the journal; what the first one acknowledged
+# stays, and the second one says that the file is another one.
+renamed() {
+  mkfifo feed
+  "$tools/proa-journal" --backend "$backend" --strict log <feed >acks &
+  local status=0 first=$! second
+  exec 5>feed
+  seq 100 >&5
+  wait_for has_lines acks 100
+  cp log before
+  echo lost | "$tools/proa-journal" --backend "$backend" --strict log >acks.other 2>err 5>&- &
+  second=$!
+  wait_for has_open $second "$(pwd -P)/log"
+  kill -STOP $second
+  mv log log.1
+  "$@"
+  exec 5>&-
+  wait $first
+  kill -CONT $second
+  wait $second || status=$?
+  cat err
+  [ $status -eq 1 ]
+  grep -q '^proa-journal: log: .*renamed or replaced' err
+  [ ! -s acks.other ]
+  cmp log.1 before
+  [ "$(verify log.1)" -eq 100 ]
+}
+replaced() { renamed cp log.1 log; cmp log before; }
+
 # kill_once AFTER: it dies when that many numbers have come. What came in all is acknowledged.
 kill_once() {
   local i pid last number=0
@@ -247,6 +278,8 @@ check "cuts off a torn record, and says so" torn
 check "cuts off what the file system had not written" zeros
 check "refuses a journal that is damaged" damage
 check "refuses a journal that cannot be read" unreadable
+check "refuses a journal that was renamed while it waited" renamed true
+check "refuses a journal that was replaced while it waited" replaced
 check "150 times killed, no acknowledged record is lost" killed 1 150
 check "standard input that breaks off is a failure" broken_input
 check "standard input, output or errors closed" closed_descriptors
