@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 #include <thread>
 
 #include "journal.hpp"
@@ -106,10 +107,12 @@ class Log final : public journal::Journal {
   int status_ = 0;
 };
 
-/// A new file is found again after a crash if its directory was synced.
+/// A new file is found again after a crash if its directory was synced, which is not that of a
+/// symbolic link to it.
 void sync_directory(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  const std::string name = slash == path.npos ? "." : path.substr(0, slash + 1);
+  std::error_code error;
+  const std::string name = std::filesystem::canonical(path, error).parent_path().string();
+  if (error) tool::die(path + ": " + error.message());
   const int directory = ::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory < 0 || ::fsync(directory) != 0) tool::die(name + ": " + std::strerror(errno));
   ::close(directory);
