@@ -251,9 +251,6 @@ long uring_submit_and_wait(io_uring* ring, unsigned want, const timespec* timeou
   return checked(::syscall(__NR_io_uring_enter, ring->ring_fd, filled, want, flags, &argument,
                            sizeof argument));
 }
-// Under DEFER_TASKRUN the kernel completes nothing that has waited by this, so no completions come
-// but those of what is done as it is submitted.
-long uring_submit(io_uring* ring) noexcept { return ::io_uring_submit(ring); }
 long uring_exit(io_uring* ring) noexcept {
   ::io_uring_queue_exit(ring);
   return 0;
@@ -262,7 +259,6 @@ long uring_exit(io_uring* ring) noexcept {
 long uring_setup(unsigned, io_uring*, io_uring_params*) noexcept { return -ENOSYS; }
 long uring_register(int, unsigned, void*, unsigned) noexcept { return -ENOSYS; }
 long uring_submit_and_wait(io_uring*, unsigned, const timespec*) noexcept { return -ENOSYS; }
-long uring_submit(io_uring*) noexcept { return -ENOSYS; }
 long uring_exit(io_uring*) noexcept { return -ENOSYS; }
 #endif
 

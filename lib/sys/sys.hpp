@@ -130,7 +130,6 @@ struct Message;
     (fd, opcode, argument, count))                                                          \
   X(uring_submit_and_wait, (io_uring * ring, unsigned want, const timespec* timeout),       \
     (ring, want, timeout))                                                                  \
-  X(uring_submit, (io_uring * ring), (ring))                                                \
   X(uring_exit, (io_uring * ring), (ring))
 
 // kqueue.cpp has these. Linux has them in the tests only.

@@ -202,6 +202,4 @@ long Ring::enter(unsigned want, const timespec* timeout) noexcept {
   return sys::uring_submit_and_wait(&ring_, want, timeout);
 }
 
-long Ring::submit() noexcept { return sys::uring_submit(&ring_); }
-
 }  // namespace proa::uring

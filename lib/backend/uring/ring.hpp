@@ -73,8 +73,6 @@ class Ring {
 
   /// Submits all SQEs and waits until `want` completions are in the queue or the timeout is over.
   long enter(unsigned want, const timespec* timeout) noexcept;
-  /// Submits all SQEs. What has waited at the kernel stays there.
-  long submit() noexcept;
 
  private:
   std::string setup(unsigned entries, Release allowed);

@@ -280,22 +280,7 @@ void UringBackend::feed() noexcept {
 long UringBackend::enter(unsigned want, const timespec* timeout) noexcept {
   if (ring_.overflowed()) ++counters_.completion_overflows;
   ++counters_.waits;
-  return entered(ring_.enter(want, timeout));
-}
-
-// Enters the kernel while the loop has work: under DEFER_TASKRUN operations complete only in there
-// (R8). But while more completions wait than the loop takes in one round, more of them would only
-// stand in front of those that come later.
-void UringBackend::enter_between() noexcept {
-  if (ring_.ready() < options_.round_budget || ring_.overflowed()) {
-    enter(0, nullptr);
-  } else if (ring_.unsubmitted() > 0) {
-    ++counters_.waits;
-    entered(ring_.submit());
-  }
-}
-
-long UringBackend::entered(long result) noexcept {
+  const long result = ring_.enter(want, timeout);
   switch (-result) {
     case EINTR:
     case ETIME:
@@ -323,7 +308,9 @@ void UringBackend::wait(TimePoint until) noexcept {
   const Loop resting = notify_fd_ >= 0 ? Loop::asleep : Loop::busy;
   if (!done_.empty() || !readable_.empty() || !accepting_.empty() || ring_.ready() > 0 ||
       may_serve() || draws_on()) {
-    enter_between();
+    // The backend has work, so it does not sleep. It enters the kernel all the same, because under
+    // DEFER_TASKRUN operations complete only in there (R8).
+    enter(0, nullptr);
   } else {
     timespec timeout = {};
     bool sleep = true;

@@ -96,8 +96,6 @@ class UringBackend final : public Backend {
   void feed() noexcept;
   void arm_wake() noexcept;
   long enter(unsigned want, const timespec* timeout) noexcept;
-  void enter_between() noexcept;
-  long entered(long result) noexcept;
   Operation* leave(Operation& operation) noexcept;
   Operation* end(Operation& operation, long result) noexcept;
   void finish_later(Operation& operation) noexcept;
