@@ -203,6 +203,7 @@ void StreamHandler::loop_drain() {
 void StreamHandler::loop_overdue() {
   if (!connected() || output_ == Output::broken || !timing()) return close();
   timing_->overdue = true;
+  if (verdict_ == Verdict::drain && !finishing_) return notify_later(notice_read);
   if (finishing_ || !wants_input_ || !gives(input_)) return end_overdue();
   const bool judges = verdict_ == Verdict::none || verdict_ == Verdict::timeout;
   judges ? judge(Verdict::overdue) : notify_later(notice_read);

@@ -168,12 +168,15 @@ struct Draining {
       peers.back()->read(!narrow);
     }
   }
-  void begin(std::size_t number) {
+  void open(std::size_t number) {
     connect(number);
     world.run_until("all are open", [&] {
       return streams.size() == number &&
              all_of(streams, [](const Stream& stream) { return stream.saw("open"); });
     });
+  }
+  void begin(std::size_t number) {
+    open(number);
     server.drain(hang, [&] { drained = true; });
     world.run_until("all know of the drain", [&] {
       return all_of(streams, [](const Stream& stream) { return stream.saw("drain"); });
@@ -206,6 +209,25 @@ TEST_CASE("what had come by the deadline of a drain is heard, and answered", "[R
   for (Peer* const peer : run.peers) {
     CHECK(peer->received() == "12345");
     CHECK(peer->error() == 0);
+  }
+}
+
+TEST_CASE("a drain whose deadline came in a pause is told, although the input has ended", "[R7]") {
+  Draining run(patient(hang));
+  run.open(40);
+  for (Stream& stream : run.streams) stream.ended = [] {};
+  for (Peer* const peer : run.peers) {
+    peer->send("12345");
+    peer->half_close();
+    peer->turn();
+  }
+  run.server.drain(hang, [&] { run.drained = true; });
+  run.world->poll();
+  run.clock.leap(2 * hang);
+  run.end();
+  for (const Stream& stream : run.streams) {
+    CHECK(stream.count("drain") == 1);
+    CHECK(stream.received_bytes == 5);
   }
 }
 
