@@ -159,7 +159,9 @@ class Handler {
   Proactor& proactor_;
   class ServerCore* server_ = nullptr;
   Socket socket_;
-  std::int32_t error_ = 0;
+  // -errno or a negative Error: the loop will call on_error() with the first, then with the other
+  std::int16_t error_ = 0;
+  std::int16_t later_error_ = 0;
   std::uint16_t notices_ = 0;
   // what close() waits for besides the operations on the descriptor: an Open, a write into another
   // file, blocks that are lent to the kernel

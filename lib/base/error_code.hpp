@@ -8,7 +8,7 @@
 
 namespace proa {
 
-inline constexpr int error_base = -100000;
+inline constexpr int error_base = -10000;  // a handler keeps such an int in 16 bits
 
 /// The negative int that stands for a proa::Error inside the library.
 constexpr int code_of(Error error) noexcept { return error_base - static_cast<int>(error); }

@@ -125,7 +125,12 @@ void Handler::notify_later(std::uint16_t notices) noexcept {
 
 void Handler::fail(std::int32_t error) noexcept {
   if (state_ != State::open) return;
-  if (error_ == 0) error_ = error;
+  const auto told = static_cast<std::int16_t>(error);
+  if (error_ == 0) {
+    error_ = told;
+  } else if (told != error_ && (later_error_ == 0 || later_error_ == code_of(Error::closing))) {
+    later_error_ = told;
+  }
   notify_later(notice_error);
 }
 
@@ -144,7 +149,7 @@ void Handler::rest() noexcept {
   state_ = State::idle;
   notices_ = 0;
   told_last_ = 0;
-  error_ = 0;
+  error_ = later_error_ = 0;
   if (server_) server_->rests(*this);
 }
 

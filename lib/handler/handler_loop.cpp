@@ -195,7 +195,9 @@ bool HandlerLoop::dispatch(Handler& handler) {
   switch (notice) {
     case Handler::notice_error:
       flush_later(handler);  // its end may wait for this
-      handler.loop_tell_error(std::exchange(handler.error_, 0));
+      if (handler.later_error_ != 0) handler.notify_later(Handler::notice_error);
+      handler.loop_tell_error(
+          std::exchange(handler.error_, std::exchange(handler.later_error_, std::int16_t{0})));
       break;
     case Handler::notice_drain:
       handler.loop_drain();

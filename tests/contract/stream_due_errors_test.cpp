@@ -248,4 +248,24 @@ TEST_CASE("an error that leaves a stream without a connection is counted if nobo
   CHECK(world->counters().errors_unanswered == 1);
 }
 
+// The default on_error() ignores the first of the two: the stream would wait for ever.
+TEST_CASE("two different errors that are due together are both told", "[R2]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world);
+  std::vector<std::error_code> errors;
+  stream.failed = [&](std::error_code error) { errors.push_back(error); };
+  wait_open(world, stream);
+  stream.half_close();
+  stream.write("late");
+  stream.write("too late");
+  const bool file = GENERATE(true, false);
+  file ? stream.receive_file({}, 0, 100) : stream.set_read_timeout(proa::Duration(0));
+  world.run_until("both were told", [&] { return errors.size() == 2; });
+  turns(world, 5);
+  REQUIRE(errors.size() == 2);
+  CHECK(errors[0] == Error::closing);
+  CHECK(errors[1] == (file ? std::errc::bad_file_descriptor : std::errc::invalid_argument));
+}
+
 }  // namespace
