@@ -157,11 +157,6 @@ Operation* UringBackend::received_buffers(RecvBuffers& recv,
       starve(recv);
       return nullptr;
     }
-    if (provided && result == -EINVAL && ring_.features().multishot_limit) {
-      ring_.lacks_multishot_limit();
-      go_on(recv);
-      return nullptr;
-    }
     if (provided && result == -ECANCELED && !has(recv, ending)) {
       go_on(recv);  // guard_ended() has cancelled the receive so that it reads again
       return nullptr;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <memory>
 #include <vector>
@@ -61,6 +62,32 @@ std::string refused(long error) {
     default:
       return text;
   }
+}
+
+// Nothing that the kernel reports tells 6.17 from the releases before, so it is asked once per
+// process, by a ring of its own: a multishot receive with a limit, on no descriptor, is refused
+// with EINVAL by a kernel that knows no limits, before it looks for the descriptor.
+bool limits_receives() noexcept {
+  enum Answer { unknown, yes, no };
+  static std::atomic<Answer> known{unknown};
+  if (const Answer answer = known.load(std::memory_order_relaxed)) return answer == yes;
+  io_uring ring = {};
+  io_uring_params parameters = {};
+  if (sys::uring_setup(2, &ring, &parameters) < 0) return false;
+  io_uring_sqe* const sqe = io_uring_get_sqe(&ring);
+  io_uring_prep_recv(sqe, -1, nullptr, 0, 0);
+  sqe->flags |= IOSQE_BUFFER_SELECT;
+  sqe->ioprio |= IORING_RECV_MULTISHOT;
+  sqe->file_index = 1;
+  io_uring_cqe* cqe = nullptr;
+  Answer answer = unknown;
+  if (sys::uring_submit_and_wait(&ring, 1, nullptr) == 1 && io_uring_peek_cqe(&ring, &cqe) == 0) {
+    if (cqe->res == -EBADF) answer = yes;
+    if (cqe->res == -EINVAL) answer = no;
+  }
+  sys::uring_exit(&ring);
+  known.store(answer, std::memory_order_relaxed);
+  return answer == yes;
 }
 
 }  // namespace
@@ -157,9 +184,9 @@ std::string Ring::ask(Release allowed) {
   }
   features_.no_iowait = (ring_.features & sys::uring_feature_no_iowait) != 0;
   features_.multishot_recv = features_.release >= since(Sort::op_flag, recv_multishot);
-  // Nothing that the kernel reports tells 6.17 from the releases before: the first receive does.
-  features_.multishot_limit =
-      features_.multishot_recv && allowed >= since(Sort::op_flag, recv_multishot_limit);
+  features_.multishot_limit = features_.multishot_recv &&
+                              allowed >= since(Sort::op_flag, recv_multishot_limit) &&
+                              limits_receives();
   features_.poll_first = features_.release >= since(Sort::op_flag, poll_first);
   features_.multishot_poll = features_.release >= since(Sort::op_flag, poll_multishot);
   features_.buffer_ring =

@@ -48,8 +48,6 @@ class Ring {
   long enable() noexcept;
 
   const Features& features() const noexcept { return features_; }
-  /// The kernel has refused a multishot receive with a limit.
-  void lacks_multishot_limit() noexcept { features_.multishot_limit = false; }
   int descriptor() const noexcept { return ring_.ring_fd; }
 
   bool has_room(unsigned places = 1) const noexcept {
