@@ -172,6 +172,16 @@ TEST_CASE("what the page cache has for a file's request comes before its deadlin
   CHECK(reads.back().text() == std::string_view(bytes).substr((number - 1) * 1000));
 }
 
+// Sends until the kernel has no room; so many bytes.
+std::size_t fill(World& world, const Connection& line) {
+  std::size_t full = 0;
+  const std::string bytes = pattern(3, 1000);
+  for (long sent = 1; sent > 0; full += static_cast<std::size_t>(sent > 0 ? sent : 0)) {
+    sent = world.system().send(line.descriptor(), {bytes.data(), bytes.size()});
+  }
+  return full;
+}
+
 TEST_CASE("a SendFile goes out for which there was room by its deadline", "[file][R4][R7]") {
   // What the loop finds first, and what follows a share that went out.
   const std::size_t size = GENERATE(std::size_t{8}, std::size_t{100000});
@@ -182,11 +192,7 @@ TEST_CASE("a SendFile goes out for which there was room by its deadline", "[file
   World world;
   const proa::File file = open_file(world, folder.path("a"), proa::OpenFlags::read);
   const Connection line = world.pair(Link::abstract);
-  std::size_t full = 0;
-  const std::string bytes = pattern(3, 1000);
-  for (long sent = 1; sent > 0; full += static_cast<std::size_t>(sent > 0 ? sent : 0)) {
-    sent = world.system().send(line.descriptor(), {bytes.data(), bytes.size()});
-  }
+  const std::size_t full = fill(world, line);
   line.far.read(false);
   alarm.then = [&] {
     line.far.read(true);
@@ -208,9 +214,7 @@ TEST_CASE("a SendFile that finds no room ends by its deadline", "[file][R7]") {
   World world;
   const proa::File file = open_file(world, folder.path("a"), proa::OpenFlags::read);
   const Connection line = world.pair(Link::abstract);
-  const std::string bytes = pattern(3, 1000);
-  while (world.system().send(line.descriptor(), {bytes.data(), bytes.size()}) > 0) {
-  }
+  fill(world, line);
   line.far.read(false);
   send.request.prepare(line.descriptor(), file.descriptor(), 0, 8);
   world.submit(send.request, world.in(5ms));
@@ -227,11 +231,7 @@ TEST_CASE("run_once() counts no try that only goes on", "[file][R1][R7]") {
   World world;
   const proa::File file = open_file(world, folder.path("a"), proa::OpenFlags::read);
   const Connection line = world.pair(Link::abstract);
-  std::size_t full = 0;
-  const std::string bytes = pattern(3, 1000);
-  for (long sent = 1; sent > 0; full += static_cast<std::size_t>(sent > 0 ? sent : 0)) {
-    sent = world.system().send(line.descriptor(), {bytes.data(), bytes.size()});
-  }
+  const std::size_t full = fill(world, line);
   alarm.then = [&] {
     while (line.far.received_bytes() < full) line.far.turn();
   };

@@ -1,38 +1,12 @@
 // How the input ends behind a filter: by an error of the connection, and by the filter's own word.
 #include <proa/stream_filter.hpp>
 
-#include "contract/stream_rig.hpp"
+#include "contract/filter_rig.hpp"
 
 namespace {
 
 using namespace proa_test;
 using proa::Buffer;
-
-// Keeps what the peer sends until the test lets it go, as one does that works on other threads.
-class Late : public proa::StreamFilter {
- public:
-  void let_go() {
-    for (Buffer& each : kept_) give(std::move(each));
-    kept_.clear();
-  }
-  using StreamFilter::fail;
-  using StreamFilter::give_end;
-  bool holds() const { return !kept_.empty(); }
-  int ends = 0;
-
- private:
-  void on_received(Buffer data) noexcept override { kept_.push_back(std::move(data)); }
-  void on_ended() noexcept override { ++ends; }
-  void on_written(Buffer data) noexcept override { send(std::move(data)); }
-  std::vector<Buffer> kept_;
-};
-
-Late& late(Stream& stream) {
-  auto made = std::make_unique<Late>();
-  Late& filter = *made;
-  stream.set_filter(std::move(made));
-  return filter;
-}
 
 // A stream whose filter holds what the peer has sent, behind an error of the connection.
 struct Failed {

@@ -7,8 +7,8 @@
 #include <proa/server.hpp>
 #include <proa/stream_filter.hpp>
 
+#include "contract/filter_rig.hpp"
 #include "contract/raw.hpp"
-#include "contract/stream_rig.hpp"
 
 namespace {
 
@@ -293,31 +293,6 @@ TEST_CASE("before on_closed() a filter is gone, and the stream as new", "[filter
   CHECK(gone_at_end);
 }
 
-// Keeps what the peer sends until the test lets it go, as one does that works on other threads.
-class Late : public proa::StreamFilter {
- public:
-  void let_go() {
-    for (Buffer& each : kept_) give(std::move(each));
-    kept_.clear();
-  }
-  using StreamFilter::fail;
-  using StreamFilter::give_end;
-  bool ended = false;
-
- private:
-  void on_received(Buffer data) noexcept override { kept_.push_back(std::move(data)); }
-  void on_ended() noexcept override { ended = true; }
-  void on_written(Buffer data) noexcept override { send(std::move(data)); }
-  std::vector<Buffer> kept_;
-};
-
-Late& late(Stream& stream) {
-  auto made = std::make_unique<Late>();
-  Late& filter = *made;
-  stream.set_filter(std::move(made));
-  return filter;
-}
-
 TEST_CASE("what a filter gives behind the peer's end is read before the end", "[filter]") {
   Streams streams;
   World world;
@@ -344,7 +319,7 @@ TEST_CASE("what a filter gives behind the peer's end is read before the end", "[
   }
   far.send("late");
   far.half_close();
-  world.run_until("the filter heard of the end", [&] { return filter.ended; });
+  world.run_until("the filter heard of the end", [&] { return filter.ends > 0; });
   turns(world, 5);
   CHECK(stream.events == Events{"open"});
   SECTION("both at once") {
@@ -428,13 +403,13 @@ TEST_CASE("the error of a filter that has failed waits for no end that the filte
   SECTION("the peer's end came before") {
     Late& filter = late(stream);
     far.half_close();
-    world.run_until("the filter heard of the end", [&] { return filter.ended; });
+    world.run_until("the filter heard of the end", [&] { return filter.ends > 0; });
     filter.fail(std::make_error_code(expected));
   }
   SECTION("the peer's end came before, and a send failed") {
     Late& filter = late(stream);
     far.half_close();
-    world.run_until("the filter heard of the end", [&] { return filter.ended; });
+    world.run_until("the filter heard of the end", [&] { return filter.ends > 0; });
     if (GENERATE(false, true)) stream.stop_reading();
     far.reset();
     stream.write("x");
@@ -461,7 +436,7 @@ struct Served {
     far.connect(server.addresses().at(0));
     far.send("late");
     far.half_close();
-    world.run_until("the filter heard of the end", [&] { return filter && filter->ended; });
+    world.run_until("the filter heard of the end", [&] { return filter && filter->ends > 0; });
     server.drain(hang, [this] { drained = true; });
   }
   Streams streams;
@@ -492,7 +467,7 @@ TEST_CASE("behind the peer's end a filter that is silent is not waited for witho
     auto [stream, far] = line(streams, world);
     Late& filter = late(stream);
     far.half_close();
-    world.run_until("the filter heard of the end", [&] { return filter.ended; });
+    world.run_until("the filter heard of the end", [&] { return filter.ends > 0; });
     GENERATE(true, false) ? stream.set_read_timeout(10ms) : stream.set_idle_timeout(10ms);
     wait_closed(world, stream);
     CHECK(stream.events == Events{"open", "error", "closed"});
