@@ -213,21 +213,26 @@ TEST_CASE("what had come by the deadline of a drain is heard, and answered", "[R
 }
 
 TEST_CASE("a drain whose deadline came in a pause is told, although the input has ended", "[R7]") {
-  Draining run(patient(hang));
-  run.open(40);
+  proa::Options with = patient(hang);
+  with.round_budget = GENERATE(1u, 4u, 512u);
+  const std::size_t size = GENERATE(std::size_t{5}, std::size_t{20000});
+  const int rounds = GENERATE(0, 1, 2, 3, 4);
+  CAPTURE(with.round_budget, size, rounds);
+  Draining run(with);
+  run.open(20);
   for (Stream& stream : run.streams) stream.ended = [] {};
   for (Peer* const peer : run.peers) {
-    peer->send("12345");
+    peer->send(std::string(size, 'x'));
     peer->half_close();
     peer->turn();
   }
   run.server.drain(hang, [&] { run.drained = true; });
-  run.world->poll();
+  for (int i = 0; i < rounds; ++i) run.world->run_once(proa::Duration(0));
   run.clock.leap(2 * hang);
   run.end();
   for (const Stream& stream : run.streams) {
     CHECK(stream.count("drain") == 1);
-    CHECK(stream.received_bytes == 5);
+    CHECK(stream.received_bytes == size);
   }
 }
 
