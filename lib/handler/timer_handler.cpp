@@ -50,7 +50,7 @@ void TimerHandler::arm(TimePoint deadline, Duration period) noexcept {
 // The loop tells the error by loop_dispatch(); until then the handler stays open.
 void TimerHandler::refuse(std::int32_t error) noexcept {
   if (closing()) return;
-  error_ = error;
+  error_ = static_cast<std::int16_t>(error);
   notify_later(notice_notified);
 }
 
