@@ -15,15 +15,13 @@ constexpr char help[] =
     "port 0 lets the system choose. With udp: in front, as in udp:127.0.0.1:7 or\n"
     "udp:unix:/a/path, it echoes datagrams. Prints \"listening on ADDRESS (backend)\" for each.\n"
     "\n"
-    "  -l, --listen ADDRESS   where to listen; repeatable\n"
-    "      --drain SECONDS    how long connections may take to end after SIGINT or SIGTERM "
-    "(5)\n" TOOL_BACKEND_HELP
+    "  -l, --listen ADDRESS   where to listen; repeatable\n" TOOL_SERVING_HELP TOOL_BACKEND_HELP
     "  -h, --help\n"
     "\n"
     "Datagrams of unnamed UNIX sockets, and those longer than a UDP datagram can be, are dropped.\n"
-    "\n"
-    "SIGINT or SIGTERM: what was received is still sent back, then it ends; a second one ends it\n"
-    "at once. Exit status: 0 after such an end, 1 after an error, 2 for bad usage.\n";
+    "\n" TOOL_SIGNALS_HELP
+    "What was received by then is still sent back. Exit status: 0 after such an end, 1 after an\n"
+    "error, 2 for bad usage.\n";
 
 class Echo final : public proa::StreamHandler {
  public:
@@ -70,8 +68,6 @@ class DatagramEcho final : public proa::DatagramHandler {
   Deadline deadline_;
 };
 
-using DatagramEchoes = std::list<DatagramEcho>;
-
 /// Whether it asks for datagrams; the address is looked at, so that all are before one is bound.
 bool is_datagram(const std::string& text) {
   const bool datagrams = text.compare(0, tool::datagram_prefix.size(), tool::datagram_prefix) == 0;
@@ -79,28 +75,36 @@ bool is_datagram(const std::string& text) {
   return datagrams;
 }
 
+tool::Service make_service(proa::Proactor& proactor) {
+  const auto echoes = std::make_shared<std::list<DatagramEcho>>();
+  return {std::make_shared<proa::Server<Echo>>(proactor),
+          {[&proactor, echoes](const proa::Address& address, bool reuse_port, proa::Address& bound,
+                               std::string* detail) {
+             proa::DatagramOptions options;
+             options.reuse_port = reuse_port;
+             DatagramEcho& echo = echoes->emplace_back(proactor);
+             const std::error_code error = echo.bind(address, options, detail);
+             bound = echo.address();
+             return error;
+           },
+           [echoes](proa::Duration limit) {
+             for (DatagramEcho& each : *echoes) each.drain(limit);
+           }},
+          {}};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   tool::begin(argv);
-  enum { option_drain = 1 };
-  const option long_options[] = {{"listen", required_argument, nullptr, 'l'},
-                                 {"drain", required_argument, nullptr, option_drain},
-                                 {"help", no_argument, nullptr, 'h'},
-                                 TOOL_BACKEND_OPTIONS,
-                                 {}};
-  proa::Options options;
-  std::vector<std::string> addresses;
-  proa::Duration deadline = std::chrono::seconds(5);
+  const option long_options[] = {TOOL_SERVING_OPTIONS, TOOL_BACKEND_OPTIONS, {}};
+  tool::Serving serving;
   for (int c; (c = ::getopt_long(argc, argv, "l:h", long_options, nullptr)) != -1;) {
-    if (tool::take_backend_option(c, options)) continue;
+    if (tool::take_serving_option(c, serving)) continue;
     switch (c) {
       case 'l':
-        if (is_datagram(optarg)) options.buffer_size = tool::datagram_buffer_size;
-        addresses.push_back(optarg);
-        break;
-      case option_drain:
-        deadline = tool::to_seconds("drain", optarg);
+        if (is_datagram(optarg)) serving.options.buffer_size = tool::datagram_buffer_size;
+        serving.addresses.push_back(optarg);
         break;
       case 'h':
         std::fputs(help, stdout);
@@ -110,19 +114,5 @@ int main(int argc, char** argv) {
     }
   }
   if (optind < argc) tool::bad_usage(std::string("unexpected argument \"") + argv[optind] + "\"");
-  if (addresses.empty()) tool::bad_usage("no address to listen on");
-  const auto proactor = tool::make_proactor(options);
-  proa::Server<Echo> server(*proactor);
-  DatagramEchoes datagrams;
-  const tool::Datagrams also = {
-      [&](const proa::Address& address, proa::Address& bound, std::string* detail) {
-        DatagramEcho& echo = datagrams.emplace_back(*proactor);
-        const std::error_code error = echo.bind(address, {}, detail);
-        bound = echo.address();
-        return error;
-      },
-      [&](proa::Duration limit) {
-        for (DatagramEcho& each : datagrams) each.drain(limit);
-      }};
-  return tool::serve(*proactor, server, addresses, deadline, also);
+  return tool::serve(std::move(serving), make_service);
 }

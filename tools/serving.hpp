@@ -1,15 +1,19 @@
-// What the tools that serve share: listening, saying where, and winding up when told to end.
+// How the tools that serve run: listening, saying where, counting, and winding up when told to end.
 #pragma once
 
 #include <sys/resource.h>
 
-#include <chrono>
 #include <csignal>
 #include <functional>
+#include <list>
+#include <memory>
+#include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
-#include "tool.hpp"
+#include "counters_text.hpp"
+#include "serving_options.hpp"
 
 namespace tool {
 
@@ -18,84 +22,200 @@ inline const std::string datagram_prefix = "udp:";
 
 /// How a tool serves datagrams beside streams, if it does.
 struct Datagrams {
-  std::function<std::error_code(const proa::Address&, proa::Address& bound, std::string* detail)>
+  std::function<std::error_code(const proa::Address&, bool reuse_port, proa::Address& bound,
+                                std::string* detail)>
       bind;
   std::function<void(proa::Duration)> drain;
 };
 
-/// SIGINT or SIGTERM: the server drains; a second one ends the program at once.
-class Interrupt final : public proa::SignalHandler {
- public:
-  Interrupt(proa::Proactor& proactor, proa::ServerBase& server, proa::Duration deadline,
-            const Datagrams& datagrams)
-      : SignalHandler(proactor), server_(server), deadline_(deadline), datagrams_(datagrams) {}
+/// What one thread serves with.
+struct Service {
+  std::shared_ptr<proa::ServerBase> server;
+  Datagrams datagrams;
+  /// Called when the server has drained.
+  std::function<void()> drained;
+};
+/// Makes the service of a thread; called in the main thread, before the proactor runs.
+using MakeService = std::function<Service(proa::Proactor&)>;
 
- private:
-  void on_signal(int, std::uint64_t count) override {
-    if (draining_ || count > 1) return proactor().stop();
-    draining_ = true;
-    server_.drain(deadline_);
-    if (datagrams_.drain) datagrams_.drain(deadline_);
+/// One thread's part of the work: a proactor, and the service on it.
+class Part {
+ public:
+  Part(const Serving& serving, const MakeService& make, unsigned number)
+      : number_(number), proactor_(make_proactor(serving.options)), service_(make(*proactor_)) {
+    service_.server->set_error_callback([](const proa::Address& where, std::error_code error) {
+      complain(where.to_string() + ": " + error.message());
+    });
+    if (serving.limit == proa::ServerBase::unlimited) return;
+    service_.server->set_limit(serving.limit / serving.threads +
+                               (number < serving.limit % serving.threads));
   }
 
-  proa::ServerBase& server_;
-  proa::Duration deadline_;
-  const Datagrams& datagrams_;
+  proa::Proactor& proactor() { return *proactor_; }
+
+  std::error_code listen(bool datagrams, const proa::Address& address, const Serving& serving,
+                         proa::Address& bound, std::string* detail) {
+    const bool share = serving.threads > 1 && address.family() != proa::Address::Family::local;
+    if (datagrams) return service_.datagrams.bind(address, share, bound, detail);
+    proa::ListenOptions options = serving.listen;
+    options.reuse_port = share;
+    const std::error_code error = service_.server->listen(address.to_string(), detail, options);
+    if (!error) bound = service_.server->addresses().back();
+    return error;
+  }
+  bool serves_datagrams() const { return static_cast<bool>(service_.datagrams.bind); }
+
+  void run() {
+    proactor_->run();
+    proactor_->shutdown(std::chrono::seconds(1));
+  }
+  void drain(proa::Duration limit) {
+    service_.server->drain(limit, service_.drained);
+    if (service_.datagrams.drain) service_.datagrams.drain(limit);
+  }
+  void print_counters() const {
+    const std::string text = "thread " + std::to_string(number_) + ", " +
+                             proactor_->backend().name + ": live " +
+                             std::to_string(service_.server->live()) + ", " +
+                             counters_text(proactor_->counters()) + "\n";
+    std::fputs(text.c_str(), stderr);
+  }
+
+ private:
+  unsigned number_;
+  std::unique_ptr<proa::Proactor> proactor_;
+  Service service_;
+};
+
+/// SIGINT or SIGTERM: all parts drain; a second one ends the program at once. SIGUSR1: the
+/// counters.
+class Signals final : public proa::SignalHandler {
+ public:
+  Signals(std::list<Part>& parts, proa::Duration drain)
+      : SignalHandler(parts.front().proactor()), parts_(parts), drain_(drain) {}
+
+ private:
+  void on_signal(int signal, std::uint64_t count) override {
+    if (signal == SIGUSR1) return each([](Part& part) { part.print_counters(); });
+    if (draining_ || count > 1) {
+      for (Part& part : parts_) part.proactor().stop();
+      return;
+    }
+    draining_ = true;
+    each([limit = drain_](Part& part) { part.drain(limit); });
+  }
+  /// In its own thread; one that has ended has nothing to do.
+  template <class Work>
+  void each(Work work) {
+    for (Part& part : parts_) (void)part.proactor().post([work, &part] { work(part); });
+  }
+
+  std::list<Part>& parts_;
+  proa::Duration drain_;
   bool draining_ = false;
 };
 
-/// As many connections as the system lets this process have.
-inline void raise_descriptor_limit() {
+/// As many descriptors as the system lets this process have; returns how many those are.
+inline std::size_t raise_descriptor_limit() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return static_cast<std::size_t>(limit.rlim_cur);
+}
+
+/// A limit on connections with which each of them has `each` descriptors when it needs them.
+inline std::size_t limit_by_descriptors(const Serving& serving, std::size_t each) {
+  constexpr std::size_t kept = 32;  // for what is open in any case, in a thread
+  const std::size_t there = raise_descriptor_limit();
+  const std::size_t most = there > kept * serving.threads
+                               ? std::max<std::size_t>((there - kept * serving.threads) / each, 1)
+                               : 1;
+  if (serving.limit == proa::ServerBase::unlimited)
+    return std::max<std::size_t>(most, serving.threads);
+  if (serving.limit > most) {
+    bad_usage("limit \"" + std::to_string(serving.limit) + "\" is too high: with the " +
+              std::to_string(there) + " descriptors that the system allows (ulimit -n) " +
+              std::to_string(most) + " connections can be served");
+  }
+  return serving.limit;
+}
+
+/// Makes all parts listen on all addresses, and collects where that is.
+inline std::error_code listen(std::list<Part>& parts, const Serving& serving,
+                              std::vector<BoundPath>& paths, std::vector<std::string>& names,
+                              std::string& detail) {
+  for (const std::string& text : serving.addresses) {
+    const bool datagrams = parts.front().serves_datagrams() &&
+                           text.compare(0, datagram_prefix.size(), datagram_prefix) == 0;
+    const std::string prefix = datagrams ? datagram_prefix : "";
+    proa::Address address = to_address(text.substr(prefix.size()));
+    for (Part& part : parts) {
+      const bool first = &part == &parts.front();
+      if (!first && address.family() == proa::Address::Family::local) break;
+      // The others share the port that the system chose for the first one.
+      proa::Address bound;
+      if (auto error = part.listen(datagrams, address, serving, bound, &detail)) return error;
+      address = bound;
+    }
+    paths.emplace_back(address);
+    names.push_back(prefix + address.to_string());
+  }
+  return {};
 }
 
 /// Listens, says where, and runs until it is told to end; the exit status.
-inline int serve(proa::Proactor& proactor, proa::ServerBase& server,
-                 const std::vector<std::string>& addresses, proa::Duration deadline,
-                 const Datagrams& datagrams = {}) {
+inline int serve(Serving serving, const MakeService& make) {
   raise_descriptor_limit();
-  server.set_error_callback([](const proa::Address& where, std::error_code error) {
-    complain(where.to_string() + ": " + error.message());
-  });
-  Interrupt interrupt(proactor, server, deadline, datagrams);
+  if (serving.addresses.empty()) bad_usage("no address to listen on");
+  if (serving.limit < serving.threads) {
+    bad_usage("limit \"" + std::to_string(serving.limit) +
+              "\" is less than one connection for each of " + std::to_string(serving.threads) +
+              " threads");
+  }
+  std::list<Part> parts;
+  for (unsigned i = 0; i < serving.threads; ++i) {
+    parts.emplace_back(serving, make, i);
+    serving.options.backend = parts.front().proactor().backend().name;  // the same for all
+  }
+  Part& own = parts.front();
+  Signals signals(parts, serving.drain);
   std::string detail;
-  for (const int signal : {SIGINT, SIGTERM}) {
-    if (interrupt.start(signal, &detail)) die(detail);
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) {
+    if (signals.start(signal, &detail)) die(detail);
   }
 
   std::vector<BoundPath> paths;
   std::vector<std::string> names;
-  int status = 0;
-  for (const std::string& text : addresses) {
-    const bool is_datagram =
-        datagrams.bind && text.compare(0, datagram_prefix.size(), datagram_prefix) == 0;
-    proa::Address bound;
-    std::error_code error;
-    if (is_datagram) {
-      error = datagrams.bind(to_address(text.substr(datagram_prefix.size())), bound, &detail);
-    } else if (!(error = server.listen(text, &detail))) {
-      bound = server.addresses().back();
-    }
-    if (error) {
-      complain(detail);
-      status = failure;
-      break;
-    }
-    paths.emplace_back(bound);
-    names.push_back((is_datagram ? datagram_prefix : "") + bound.to_string());
+  if (listen(parts, serving, paths, names, detail)) {
+    complain(detail);
+    for (Part& part : parts) part.proactor().shutdown(std::chrono::seconds(1));
+    return failure;
   }
-  if (status == 0) {
-    for (const std::string& name : names) {
-      std::printf("listening on %s (%s)\n", name.c_str(), proactor.backend().name.c_str());
-    }
-    std::fflush(stdout);
-    proactor.run();
+  for (const std::string& name : names) {
+    std::printf("listening on %s (%s)\n", name.c_str(), own.proactor().backend().name.c_str());
   }
-  proactor.shutdown(std::chrono::seconds(1));
-  return status;
+  std::fflush(stdout);
+
+  std::vector<std::thread> threads;
+  std::optional<proa::KeepAlive> others;  // signals are heard while any part runs
+  if (parts.size() > 1) others.emplace(own.proactor());
+  std::size_t running = parts.size() - 1;
+  for (Part& part : parts) {
+    if (&part == &own) continue;
+    threads.emplace_back([&] {
+      part.run();
+      (void)own.proactor().post([&] {
+        if (--running == 0) others.reset();
+      });
+    });
+  }
+  own.proactor().run();
+  for (std::thread& thread : threads) thread.join();
+  others.reset();
+  own.proactor().shutdown(std::chrono::seconds(1));
+  return 0;
 }
 
 }  // namespace tool

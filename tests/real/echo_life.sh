@@ -152,6 +152,27 @@ address_in_use() {
   stop_echo
 }
 
+# They share the ports; the first one alone has the UNIX address. SIGUSR1 tells of each.
+threads() {
+  start_server proa-echo 3 --threads 2 --listen=127.0.0.1:0 --listen=udp:127.0.0.1:0 --listen=unix:shared.sock 2>errors
+  [ "${#addresses[@]}" -eq 3 ]
+  local i address ends line
+  for i in {1..12}; do
+    for address in "${addresses[@]}"; do
+      ends=  # an empty datagram comes back, and is the end
+      if [[ $address == udp:* ]]; then ends=,shut-null,null-eof; fi
+      line=$(echo "hello $i" | timeout 120 socat -t 60 - "$(to_socat "$address")$ends")
+      [ "$line" = "hello $i" ]
+    done
+  done
+  kill -USR1 "$pid"
+  wait_for has_lines errors 2
+  cat errors
+  [ "$(grep -c "^thread [01], $backend: live [0-9]*, submitted [1-9]" errors)" -eq 2 ]
+  stop_server
+  [ ! -e shared.sock ]
+}
+
 check "prints where it listens" prints_where
 check "ends cleanly on SIGTERM" ends_cleanly TERM
 check "ends cleanly on SIGINT" ends_cleanly INT
@@ -161,4 +182,5 @@ check "a second signal ends it at once" second_signal
 check "removes no path but its own" keeps_foreign_path
 check "bad usage and failures are named" bad_usage
 check "an address in use" address_in_use
+check "threads" threads
 finish
