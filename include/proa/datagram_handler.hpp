@@ -93,8 +93,8 @@ class DatagramHandler : public Handler {
   void send_segments(Bytes datagrams, std::size_t segment, const Address& to = {}) noexcept;
 
   /// The gentle end: calls no on_receive() any more, sends what is queued, tells it by on_sent(),
-  /// then closes. Closes also when Options::linger passes and the system has taken no datagram.
-  /// What is sent after it fails with Error::closing.
+  /// then closes. Closes also when Options::linger passes and the system has taken no datagram,
+  /// nor has room for one by then. What is sent after it fails with Error::closing.
   void finish() noexcept;
   /// From finish() to on_closed().
   bool finishing() const noexcept { return finishing_; }
@@ -172,6 +172,8 @@ class DatagramHandler : public Handler {
   void tell(const Result& result);
   void begin_linger() noexcept;
   void look_at_linger(const Result& result);
+  void look_at_linger_at(TimePoint when) noexcept;
+  bool lingered_in_vain(const Result& result) noexcept;
   void close_if_finished() noexcept;
   void tell_error(const std::error_code& error);
   void loop_tell_error(std::int32_t error) override;

@@ -25,6 +25,9 @@ struct DatagramHandler::Extras {
 
   On<Timer, &DatagramHandler::look_at_linger> linger;
   TimePoint sent_last;  // when finish() was called, or the system last took a datagram behind it
+  // The linger time has passed, and the handler has ended the send that it waits for: the result of
+  // that send says whether the system has room for a datagram by now.
+  bool lingered = false;
 };
 
 }  // namespace proa

@@ -1,6 +1,8 @@
 // The gentle end of a datagram handler. Upholds R1 (the verb only notes what to do) and R6.
 #include <new>
 #include <proa/datagram_handler.hpp>
+#include <proa/error.hpp>
+#include <utility>
 
 #include "handler/datagram_extras.hpp"
 #include "handler/datagram_states.hpp"
@@ -27,15 +29,36 @@ void DatagramHandler::finish() noexcept {
 void DatagramHandler::begin_linger() noexcept {
   if (!extras_) extras_.reset(new (std::nothrow) Extras(*this, 0));
   if (!extras_) return;
+  extras_->lingered = false;
   extras_->sent_last = proactor().system().now();
-  (void)proactor().core().arm(extras_->linger,
-                              after(extras_->sent_last, proactor().options().linger));
+  look_at_linger_at(after(extras_->sent_last, proactor().options().linger));
 }
 
+void DatagramHandler::look_at_linger_at(TimePoint when) noexcept {
+  (void)proactor().core().arm(extras_->linger, when);
+}
+
+// The linger time has run out, or part of it. Only the system knows whether it has room for a
+// datagram by now (R7). So the handler ends the send that waits for room, and the result of that
+// send says whether the system took anything. Between two sends nothing waits for room.
 void DatagramHandler::look_at_linger(const Result&) {
+  const TimePoint now = proactor().system().now();
   const TimePoint until = after(extras_->sent_last, proactor().options().linger);
-  const bool over = proactor().system().now() >= until;
-  if (over || !proactor().core().arm(extras_->linger, until)) close();
+  if (now < until) return look_at_linger_at(until);
+  if (!send_.pending()) return look_at_linger_at(after(now, next_look));
+  extras_->lingered = true;
+  proactor().core().expire(send_);
+}
+
+// A send has ended. Returns true if the linger time has ended that send, and the system took
+// nothing: the handler waits no longer.
+bool DatagramHandler::lingered_in_vain(const Result& result) noexcept {
+  if (!finishing_ || !extras_) return false;
+  const bool lingered = std::exchange(extras_->lingered, false);
+  if (lingered && result.error == Error::deadline) return true;
+  if (!result.error) extras_->sent_last = proactor().system().now();
+  if (lingered) look_at_linger_at(after(extras_->sent_last, proactor().options().linger));
+  return false;
 }
 
 // Behind finish(): nothing is left to send, and no error is due.

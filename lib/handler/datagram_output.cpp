@@ -131,11 +131,11 @@ void DatagramHandler::sent(const Result& result) {
     notify_later(notice_read);
   }
   if (closing()) return;
+  if (lingered_in_vain(result)) return close();
   const std::int32_t earlier = std::exchange(pending_error_, 0);
   if (tells_errors_ && send_.fell_short()) notify_later(notice_read);
   if (!result.error) {
     taken_ = static_cast<std::uint8_t>(result.bytes);
-    if (finishing_ && extras_) extras_->sent_last = proactor().system().now();
     if (earlier != 0 && tells_errors_) {
       notify_later(notice_read);
     } else if (earlier != 0 && !is_cured(earlier)) {  // it was the socket's

@@ -3,6 +3,7 @@
 // The core and the handlers above it: which are open, what the loop has to tell them, whose output
 // is to be flushed, and who waits for a block of the pool. Handlers reach it by Proactor::core().
 
+#include <chrono>
 #include <proa/file_handler.hpp>
 #include <proa/handler.hpp>
 #include <proa/notifier.hpp>
@@ -10,6 +11,9 @@
 #include "proactor/core.hpp"
 
 namespace proa {
+
+/// After this time a handler looks again at what the kernel has, or has room for.
+constexpr Duration next_look = std::chrono::milliseconds(10);
 
 struct OpenHook {
   static ListHook& hook(Handler& handler) noexcept { return handler.open_hook_; }

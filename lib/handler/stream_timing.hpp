@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <proa/stream_handler.hpp>
 
 namespace proa {
@@ -34,8 +33,5 @@ struct StreamHandler::Timing {
   // so long the input is kept after a failed send, before the error is told
   TimePoint keep_until = never;
 };
-
-/// After this time a stream looks again at what the kernel has for it.
-constexpr Duration next_look = std::chrono::milliseconds(10);
 
 }  // namespace proa

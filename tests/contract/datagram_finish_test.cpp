@@ -107,6 +107,33 @@ TEST_CASE("finish() of datagrams waits no longer than the linger time for room",
   CHECK(client.failures() == 0);
 }
 
+TEST_CASE("finish() of datagrams sends what has room, however short the linger time is",
+          "[datagram][R2][R6][R7]") {
+  Endpoints endpoints;
+  proa::Options with = options();
+  with.linger = GENERATE(0ns, 1ns);
+  World world(with);
+  constexpr std::size_t number = 200;  // several batches
+  Endpoint& server = endpoints.bound(world);
+  Endpoint& client = endpoints.bound(world);
+  SECTION("at once") {}
+  SECTION("in on_receive()") {
+    client.receive = [&](proa::Buffer&, const Address&) {
+      send_numbers(client, server.address(), number);
+      client.finish();
+    };
+    server.send("begin", client.address());
+  }
+  if (!client.receive) {
+    send_numbers(client, server.address(), number);
+    client.finish();
+  }
+  wait_closed(world, client);
+  CHECK(client.failures() == 0);
+  CHECK(client.results.size() == number);
+  wait_received(world, server, number);
+}
+
 TEST_CASE("finish() with nothing to send closes", "[datagram][R6]") {
   Endpoints endpoints;
   World world;
