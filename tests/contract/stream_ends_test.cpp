@@ -247,7 +247,7 @@ TEST_CASE("an end that came behind much input is told", "[R2][R12]") {
   }
   far.send_pattern(6, size);
   world.run_until("all is sent", [&f = far] { return f.sent(); });
-  world.run_until("all has arrived", [&s = stream, size] {
+  world.run_until("all has arrived", [&s = stream] {
     int there = 0;
     REQUIRE(::ioctl(s.descriptor().number, FIONREAD, &there) == 0);
     return static_cast<std::size_t>(there) == size;
