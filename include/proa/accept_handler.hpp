@@ -31,7 +31,7 @@ struct ListenOptions {
 /// handling").
 class AcceptHandler : public Handler {
  public:
-  explicit AcceptHandler(Proactor& proactor) noexcept : Handler(proactor, Kind::accept) {}
+  explicit AcceptHandler(Proactor& proactor) noexcept : Handler(proactor, HandlerKind::accept) {}
 
   /// Makes a listening socket and begins to accept; the handler is open then. On failure the
   /// handler stays as it was, and `*detail`, if given, receives a sentence that names the address:
@@ -57,7 +57,7 @@ class AcceptHandler : public Handler {
   /// listen, or after finish().
   void pause() noexcept;
   void resume() noexcept;
-  bool paused() const noexcept { return mode_ == Mode::paused; }
+  bool paused() const noexcept { return mode_ == AcceptMode::paused; }
 
   /// The gentle end: calls on_accept() for every connection that waits in the backlog, even if
   /// accepting was paused, then close(). Without descriptors or memory the handler waits for them
@@ -78,7 +78,7 @@ class AcceptHandler : public Handler {
 
  private:
   friend class ServerCore;
-  enum class Mode : std::uint8_t {
+  enum class AcceptMode : std::uint8_t {
     accepting,
     paused,
     finishing,  // finish() was called: the handler takes what waits in the backlog
@@ -86,26 +86,28 @@ class AcceptHandler : public Handler {
     failed,     // on_error() told why, and nothing but the end follows
   };
 
-  Socket make(const Address& address, const ListenOptions& options, std::error_code& error);
-  std::error_code cannot_listen() const noexcept;
-  std::error_code begin(Socket listening) noexcept;
-  void arm() noexcept;
-  void hurry() noexcept;
-  bool finishes() const noexcept { return mode_ == Mode::finishing || mode_ == Mode::hurrying; }
-  void back_off(std::error_code error);
-  void accepted(Accept& request, const Result& result);
-  void failed(std::error_code error);
-  void retry(const Result& result);
-  void take_waiting();
-  void loop_dispatch(Notice) override;
+  Socket make_(const Address& address, const ListenOptions& options, std::error_code& error);
+  std::error_code cannot_listen_() const noexcept;
+  std::error_code begin_(Socket listening) noexcept;
+  void arm_() noexcept;
+  void hurry_() noexcept;
+  bool finishes_() const noexcept {
+    return mode_ == AcceptMode::finishing || mode_ == AcceptMode::hurrying;
+  }
+  void back_off_(std::error_code error);
+  void accepted_(Accept& request, const Result& result);
+  void failed_(std::error_code error);
+  void retry_(const Result& result);
+  void take_waiting_();
+  void loop_dispatch(HandlerNotice) override;
   void loop_closing_down() noexcept override;
 
-  On<Accept, &AcceptHandler::accepted> accept_{*this, true};
-  On<Timer, &AcceptHandler::retry> backoff_{*this};
+  On<Accept, &AcceptHandler::accepted_> accept_{*this, true};
+  On<Timer, &AcceptHandler::retry_> backoff_{*this};
   Duration delay_{};         // the delay before the next attempt; zero while accepting works
   unsigned taken_ = 0;       // connections that were accepted since finish()
   bool pause_told_ = false;  // on_paused() was called since accepting last worked
-  Mode mode_ = Mode::accepting;
+  AcceptMode mode_ = AcceptMode::accepting;
 };
 
 }  // namespace proa

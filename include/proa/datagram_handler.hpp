@@ -144,40 +144,41 @@ class DatagramHandler : public Handler {
   virtual void on_drained() {}
 
  private:
-  struct Extras;
+  struct DatagramExtras;
 
-  std::error_code make(const Address& address, const DatagramOptions& options, Socket& socket);
-  std::error_code configure(Socket& socket, bool ip, const DatagramOptions& options);
-  std::error_code cannot_open(const DatagramOptions& options) const noexcept;
-  void begin(Socket socket, bool connected, bool ip, const DatagramOptions& options);
-  std::error_code open_with(const Address& address, const DatagramOptions& options, bool binds);
-  bool takes_output() noexcept;
-  std::int32_t refusal(const Address& to, std::size_t capacity) const noexcept;
-  void queue(Bytes bytes, std::uint32_t segment, std::int32_t refused, const Address& to) noexcept;
-  void queue(Buffer buffer, std::uint32_t segment, std::int32_t refused,
-             const Address& to) noexcept;
-  bool tell_errors();
-  void begin_zero_copy(std::size_t from) noexcept;
-  std::size_t lends_from() const noexcept;
-  void lend(std::size_t count);
-  void returned(const SendNotice& notice) noexcept;
-  void settle_zero_copy() noexcept;
-  void look_for_returned(const Result& result);
-  void grew(bool queued) noexcept;
-  void listen_for_errors() noexcept;
-  void arm() noexcept;
-  void received(RecvDatagrams& request, const Result& result);
-  void sent(const Result& result);
-  void tell_sent();
-  void tell(const Result& result);
-  void begin_linger() noexcept;
-  void look_at_linger(const Result& result);
-  void look_at_linger_at(TimePoint when) noexcept;
-  bool lingered_in_vain(const Result& result) noexcept;
-  void close_if_finished() noexcept;
-  void tell_error(const std::error_code& error);
+  std::error_code make_(const Address& address, const DatagramOptions& options, Socket& socket);
+  std::error_code configure_(Socket& socket, bool ip, const DatagramOptions& options);
+  std::error_code cannot_open_(const DatagramOptions& options) const noexcept;
+  void begin_(Socket socket, bool connected, bool ip, const DatagramOptions& options);
+  std::error_code open_with_(const Address& address, const DatagramOptions& options, bool binds);
+  bool takes_output_() noexcept;
+  std::int32_t refusal_(const Address& to, std::size_t capacity) const noexcept;
+  void enqueue_(Bytes bytes, std::uint32_t segment, std::int32_t refused,
+                const Address& to) noexcept;
+  void enqueue_(Buffer buffer, std::uint32_t segment, std::int32_t refused,
+                const Address& to) noexcept;
+  bool tell_errors_();
+  void begin_zero_copy_(std::size_t from) noexcept;
+  std::size_t lends_from_() const noexcept;
+  void lend_(std::size_t count);
+  void returned_(const SendNotice& notice) noexcept;
+  void settle_zero_copy_() noexcept;
+  void look_for_returned_(const Result& result);
+  void grew_(bool queued) noexcept;
+  void listen_for_errors_() noexcept;
+  void arm_() noexcept;
+  void received_(RecvDatagrams& request, const Result& result);
+  void sent_(const Result& result);
+  void tell_sent_();
+  void tell_(const Result& result);
+  void begin_linger_() noexcept;
+  void look_at_linger_(const Result& result);
+  void look_at_linger_at_(TimePoint when) noexcept;
+  bool lingered_in_vain_(const Result& result) noexcept;
+  void close_if_finished_() noexcept;
+  void tell_error_(const std::error_code& error);
   void loop_tell_error(std::int32_t error) override;
-  void loop_dispatch(Notice notice) override;
+  void loop_dispatch(HandlerNotice notice) override;
   void loop_flush() noexcept override;
   void loop_closing_down() noexcept override;
   void loop_release_resources() noexcept override;
@@ -190,10 +191,10 @@ class DatagramHandler : public Handler {
   bool with_control_ = false;
   detail::Receiving receiving_{};
 
-  On<RecvDatagrams, &DatagramHandler::received> recv_{*this};
-  On<SendDatagrams, &DatagramHandler::sent> send_{*this};
+  On<RecvDatagrams, &DatagramHandler::received_> recv_{*this};
+  On<SendDatagrams, &DatagramHandler::sent_> send_{*this};
   DatagramQueue queue_;
-  std::unique_ptr<Extras> extras_;
+  std::unique_ptr<DatagramExtras> extras_;
   std::size_t limit_ = std::size_t{64} << 20;
   std::uint64_t errors_ = 0;
   std::int32_t pending_error_ = 0;  // error of the last send, which is tried once more

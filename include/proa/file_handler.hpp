@@ -128,28 +128,28 @@ class FileHandler : public Handler {
  private:
   friend struct StarvedHook;
   friend class HandlerLoop;
-  struct Marks;
+  struct FileMarks;
   using FileReading = detail::FileReading;
   using FileOutput = detail::FileOutput;
-  struct Opening;
+  struct FileOpening;
 
-  void open_ended(const Result& result);
-  void read_ended(ReadAt& request, const Result& result);
-  void write_ended(const Result& result);
-  void sync_ended(const Result& result);
+  void open_ended_(const Result& result);
+  void read_ended_(ReadAt& request, const Result& result);
+  void write_ended_(const Result& result);
+  void sync_ended_(const Result& result);
 
   // One read that is in flight, or that waits until the reads before it are told.
-  struct Ahead {
+  struct FileAhead {
     enum class State : std::uint8_t {
       idle,
       reading,
       stale,  // in flight; its bytes are dropped when it completes
       done,   // complete; waits until the reads before it are told
     };
-    explicit Ahead(FileHandler& handler) noexcept : request(handler) {}
+    explicit FileAhead(FileHandler& handler) noexcept : request(handler) {}
     bool busy() const noexcept { return state != State::idle; }
 
-    On<ReadAt, &FileHandler::read_ended> request;
+    On<ReadAt, &FileHandler::read_ended_> request;
     Buffer buffer;
     std::uint64_t from = 0;
     std::size_t skip = 0;  // bytes before `from` that alignment made the request read
@@ -159,63 +159,63 @@ class FileHandler : public Handler {
     State state = State::idle;
   };
 
-  void reopen() noexcept;
-  void begin_opening() noexcept;
-  bool lacks_file() const noexcept;
-  void take(File file) noexcept;
-  void read_ahead() noexcept;
+  void reopen_() noexcept;
+  void begin_opening_() noexcept;
+  bool lacks_file_() const noexcept;
+  void take_(File file) noexcept;
+  void read_ahead_() noexcept;
   /// The core lends the block that the handler waited for.
-  void lent(Buffer block) noexcept;
+  void lent_(Buffer block) noexcept;
   /// Submits a read into this block, or into one of the pool; false if there is no block, or if
   /// that failed.
-  bool submit_read(Ahead& ahead, Buffer block = {}) noexcept;
-  void deliver_next();
-  void tell(const std::error_code& error);
-  Ahead* next_in_order() noexcept;
-  void drop_ahead() noexcept;
-  void restart_reading() noexcept;
+  bool submit_read_(FileAhead& ahead, Buffer block = {}) noexcept;
+  void deliver_next_();
+  void tell_(const std::error_code& error);
+  FileAhead* next_in_order_() noexcept;
+  void drop_ahead_() noexcept;
+  void restart_reading_() noexcept;
 
-  bool accepts_output(const char* verb) noexcept;
-  void copy(const Bytes* pieces, std::size_t count) noexcept;
-  void write_grew() noexcept;
-  void set_filled(bool filled) noexcept;
-  Marks* marks() noexcept;
-  void begin_write() noexcept;
-  void begin_sync() noexcept;
-  void refuse_write(std::int32_t error) noexcept;
-  void tell_refusal() noexcept;
-  void refuse_output(const std::error_code& error) noexcept;
-  void tell_written();
-  void tell_writes(std::size_t& left);
-  void tell_syncs(std::size_t& left);
-  bool takes_nothing() const noexcept;
-  void output_failed();
-  void drop_output() noexcept;
-  bool sync_is_due() noexcept;
-  bool syncs_wait() const noexcept;
-  void close_if_finished() noexcept;
+  bool accepts_output_(const char* verb) noexcept;
+  void copy_(const Bytes* pieces, std::size_t count) noexcept;
+  void write_grew_() noexcept;
+  void set_filled_(bool filled) noexcept;
+  FileMarks* need_marks_() noexcept;
+  void begin_write_() noexcept;
+  void begin_sync_() noexcept;
+  void refuse_write_(std::int32_t error) noexcept;
+  void tell_refusal_() noexcept;
+  void refuse_output_(const std::error_code& error) noexcept;
+  void tell_written_();
+  void tell_writes_(std::size_t& left);
+  void tell_syncs_(std::size_t& left);
+  bool takes_nothing_() const noexcept;
+  void output_failed_();
+  void drop_output_() noexcept;
+  bool sync_is_due_() noexcept;
+  bool syncs_wait_() const noexcept;
+  void close_if_finished_() noexcept;
 
-  bool held_back() const noexcept;
-  bool reads() const noexcept;
-  bool live() const noexcept { return state_ == State::open; }
+  bool held_back_() const noexcept;
+  bool reads_() const noexcept;
+  bool live_() const noexcept { return state_ == HandlerState::open; }
   /// The handler has a file, and on_open() was called.
-  bool ready() const noexcept {
-    return live() && descriptor().valid() && (notices_ & notice_open) == 0;
+  bool ready_() const noexcept {
+    return live_() && descriptor().valid() && (notices_ & notice_open) == 0;
   }
 
   void loop_tell_error(std::int32_t error) override;
-  void loop_dispatch(Notice notice) override;
+  void loop_dispatch(HandlerNotice notice) override;
   void loop_flush() noexcept override;
   bool loop_has_begun() const noexcept override;
   void loop_closing_down() noexcept override;
   void loop_release_resources() noexcept override;
 
   ListHook starved_hook_;
-  std::array<Ahead, 2> ahead_{Ahead(*this), Ahead(*this)};
-  On<WriteAt, &FileHandler::write_ended> write_{*this};
+  std::array<FileAhead, 2> ahead_{FileAhead(*this), FileAhead(*this)};
+  On<WriteAt, &FileHandler::write_ended_> write_{*this};
   WriteQueue queue_;
-  std::unique_ptr<Opening> opening_;
-  std::unique_ptr<Marks> marks_;
+  std::unique_ptr<FileOpening> opening_;
+  std::unique_ptr<FileMarks> marks_;
   std::unique_ptr<Watermarks> watermarks_;  // nullptr: the defaults
   std::uint64_t read_position_ = 0;
   std::uint64_t next_read_ = 0;  // offset of the next read to submit

@@ -33,13 +33,13 @@ class Handler {
   /// written and not sent are lost: finish() is the gentle end. Legal in every callback; no effect
   /// the second time, nor in on_closed(), unless the handler has begun another life there.
   void close() noexcept;
-  bool closing() const noexcept { return state_ == State::closing; }
+  bool closing() const noexcept { return state_ == HandlerState::closing; }
   /// True between the first verb and on_closed().
-  bool is_open() const noexcept { return state_ != State::idle; }
+  bool is_open() const noexcept { return state_ != HandlerState::idle; }
   [[deprecated("is_open() is the query")]] bool open() const noexcept { return is_open(); }
 
  protected:
-  enum class Kind : std::uint8_t {
+  enum class HandlerKind : std::uint8_t {
     stream,
     accept,
     timer,
@@ -50,8 +50,8 @@ class Handler {
     datagram
   };
 
-  Handler(Proactor& proactor, Kind kind) noexcept;
-  Handler(Proactor& proactor, Kind kind, Socket socket) noexcept;
+  Handler(Proactor& proactor, HandlerKind kind) noexcept;
+  Handler(Proactor& proactor, HandlerKind kind, Socket socket) noexcept;
   /// Aborts, naming the handler, unless it was never opened or on_closed() has begun.
   virtual ~Handler();
 
@@ -78,10 +78,10 @@ class Handler {
   friend struct NoticeHook;
   friend struct UnflushedHook;
 
-  enum class State : std::uint8_t { idle, open, closing };
+  enum class HandlerState : std::uint8_t { idle, open, closing };
 
   // What the loop has to tell this handler, in this order; from the one on that was told last.
-  enum Notice : std::uint16_t {
+  enum HandlerNotice : std::uint16_t {
     notice_notified = 1,
     notice_open = 2,
     notice_read = 4,
@@ -97,47 +97,47 @@ class Handler {
 
   // Each verb begins with check() or start(), and passes its name: a call from a foreign thread is
   // misuse.
-  void check(const char* verb) const noexcept;
+  void check_(const char* verb) const noexcept;
   // idle -> open. False if the handler is not open then: it closes, or the proactor was shut down.
-  bool start(const char* verb) noexcept;
-  bool open_up() noexcept;
-  void notify_later(std::uint16_t notices) noexcept;
-  void fail(std::int32_t error) noexcept;  // the loop will call on_error() with this -errno
+  bool start_(const char* verb) noexcept;
+  bool open_up_() noexcept;
+  void notify_later_(std::uint16_t notices) noexcept;
+  void fail_(std::int32_t error) noexcept;  // the loop will call on_error() with this -errno
   /// The same for a verb of a handler that may be idle: the handler opens.
-  void refuse(const char* verb, std::int32_t error) noexcept;
+  void refuse_(const char* verb, std::int32_t error) noexcept;
   /// Replaces the handler's descriptor.
-  void take(Socket socket) noexcept;
-  void rest() noexcept;          // open -> idle without on_closed(); no operation may be in flight
-  void reopen_later() noexcept;  // asks for notice_reopen after on_closed()
-  void became_closed();
-  void go_on(bool served) noexcept;
+  void take_(Socket socket) noexcept;
+  void rest_() noexcept;          // open -> idle without on_closed(); no operation may be in flight
+  void reopen_later_() noexcept;  // asks for notice_reopen after on_closed()
+  void became_closed_();
+  void go_on_(bool served) noexcept;
   /// Inside on_closed(), and no verb there has begun another life.
-  bool is_over() const noexcept { return in_on_closed_ && !loop_has_begun(); }
+  bool is_over_() const noexcept { return in_on_closed_ && !loop_has_begun(); }
   /// Makes a handler that has not begun idle, without on_closed(). It remembers no verb then.
-  void forget() noexcept;
-  void left_behind() noexcept;
-  void unanswered() noexcept;  // counts an on_error() after which nothing comes by itself
+  void forget_() noexcept;
+  void left_behind_() noexcept;
+  void unanswered_() noexcept;  // counts an on_error() after which nothing comes by itself
   /// The object that the program knows: another one, if this handler is a part of it.
-  struct Known {
+  struct HandlerName {
     const char* kind;
     const void* object;
   };
-  virtual Known loop_known_as() const noexcept;
-  [[noreturn]] void misused(const char* how) const noexcept;
-  [[noreturn]] void clashes(const Handler& other) const noexcept;
+  virtual HandlerName loop_known_as() const noexcept;
+  [[noreturn]] void misused_(const char* how) const noexcept;
+  [[noreturn]] void clashes_(const Handler& other) const noexcept;
   // Called by the destructor of a handler that is not idle: misuse, except in a child of fork(2).
-  void destroyed(const char* how =
-                     "destroyed before on_closed(): close() it and run the loop "
-                     "until then, or call Proactor::shutdown() first") noexcept;
+  void destroyed_(const char* how =
+                      "destroyed before on_closed(): close() it and run the loop "
+                      "until then, or call Proactor::shutdown() first") noexcept;
   // Called in a child of fork(2): makes the handler idle, without a callback, and without a call
   // that the parent could notice.
-  void disown() noexcept;
+  void disown_() noexcept;
   /// Undoes what the handler has changed in this process, such as the action of a signal.
   virtual void loop_leave_process() noexcept {}
-  /// notice_error has come: what fail() was given, or 0.
+  /// notice_error has come: what fail_() was given, or 0.
   virtual void loop_tell_error(std::int32_t error);
   /// The loop tells one of the notices that the derived class asked for.
-  virtual void loop_dispatch(Notice) {}
+  virtual void loop_dispatch(HandlerNotice) {}
   /// on_drain() is due.
   virtual void loop_drain() { on_drain(); }
   /// The deadline of the server's drain has passed: the handler takes what had come by then, and
@@ -166,8 +166,8 @@ class Handler {
   // what close() waits for besides the operations on the descriptor: an Open, a write into another
   // file, blocks that are lent to the kernel
   std::uint16_t elsewhere_ = 0;
-  State state_ = State::idle;
-  Kind kind_;
+  HandlerState state_ = HandlerState::idle;
+  HandlerKind kind_;
   std::uint8_t told_last_ : 4;  // the number of the notice that the loop told last, from 1
   bool keeps_running_ : 1;      // while the handler is open, run() does not return
   bool in_on_closed_ : 1;

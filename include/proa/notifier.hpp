@@ -10,11 +10,11 @@ namespace proa {
 /// call notify() any more once on_closed() has begun.
 class Notifier : public Handler {
  public:
-  explicit Notifier(Proactor& proactor) noexcept : Notifier(proactor, Kind::notifier) {}
+  explicit Notifier(Proactor& proactor) noexcept : Notifier(proactor, HandlerKind::notifier) {}
 
   /// Opens the notifier, so that on_notify() can come, also for a notify() before this call. For
   /// the proactor's thread.
-  void start() noexcept { Handler::start("start"); }
+  void start() noexcept { Handler::start_("start"); }
   /// Ends it without on_closed(): the notifier is idle again, and forgets every notify() that
   /// on_notify() has not told. No effect on one that closes. For the proactor's thread.
   void stop() noexcept;
@@ -23,14 +23,14 @@ class Notifier : public Handler {
   void notify() noexcept;
 
  protected:
-  Notifier(Proactor& proactor, Kind kind) noexcept;
+  Notifier(Proactor& proactor, HandlerKind kind) noexcept;
   ~Notifier() override;
 
   virtual void on_notify() = 0;
 
  private:
   friend class HandlerLoop;
-  void loop_dispatch(Notice) override { on_notify(); }
+  void loop_dispatch(HandlerNotice) override { on_notify(); }
 
   std::atomic<bool> notified_{false};
   Notifier* next_notified_ = nullptr;

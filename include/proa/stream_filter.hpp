@@ -74,7 +74,7 @@ class StreamFilter {
  private:
   friend class StreamHandler;
   /// The stream that a verb is for. Misuse before set_filter(), and on a foreign thread.
-  StreamHandler& stream(const char* verb) const noexcept;
+  StreamHandler& checked_stream_(const char* verb) const noexcept;
 
   StreamHandler* stream_ = nullptr;
 };

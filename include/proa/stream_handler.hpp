@@ -164,7 +164,7 @@ class StreamHandler : public Handler {
   /// Payload bytes that were written and that the kernel has not taken yet.
   std::size_t unsent() const noexcept { return queue_.size() - taken_; }
   /// A connection was made, and on_closed() has not begun. It may be broken by now.
-  bool connected() const noexcept { return connection_ >= Connection::opened; }
+  bool connected() const noexcept { return connection_ >= StreamConnection::opened; }
 
  protected:
   ~StreamHandler() override;
@@ -187,12 +187,12 @@ class StreamHandler : public Handler {
   void on_drain() override { finish(); }
 
  private:
-  struct Connecting;
+  struct StreamConnecting;
   friend class StreamFilter;
-  struct Timing;
-  struct Files;
-  struct Extras;
-  enum class Connection : std::uint8_t {
+  struct StreamTiming;
+  struct StreamFiles;
+  struct StreamExtras;
+  enum class StreamConnection : std::uint8_t {
     none,
     missed,      // a verb needed a connection and found none; told unless connect() comes before
     refused,     // connect() failed at once, or the Socket was invalid, which is to be told
@@ -200,137 +200,133 @@ class StreamHandler : public Handler {
     opened,      // this side's connect() made the connection
     given,       // the program passed a connected Socket
   };
-  using Input = detail::Input;
-  using Output = detail::Output;
-  using Hold = detail::Hold;
-  using Verdict = detail::Verdict;
 
-  void received(RecvBuffers& request, const Result& result);
-  void sent(const Result& result);
-  void file_sent(SendFile& request, const Result& result);
-  void file_written(const Result& result);
-  void connect_ended(const Result& result);
-  void connect_later(const Address& address, TimePoint deadline) noexcept;
-  void reconnect() noexcept;
-  void refuse_connection(std::int32_t error) noexcept;
-  void not_connected(std::error_code error);
-  void timer_expired(const Result& result);
+  void received_(RecvBuffers& request, const Result& result);
+  void sent_(const Result& result);
+  void file_sent_(SendFile& request, const Result& result);
+  void file_written_(const Result& result);
+  void connect_ended_(const Result& result);
+  void connect_later_(const Address& address, TimePoint deadline) noexcept;
+  void reconnect_() noexcept;
+  void refuse_connection_(std::int32_t error) noexcept;
+  void not_connected_(std::error_code error);
+  void timer_expired_(const Result& result);
 
-  bool sending() const noexcept;
-  bool output_goes_on() noexcept;
-  bool receiving_file() const noexcept;
-  Files* files() noexcept;
-  void send_file_part() noexcept;
-  void note_file_progress() noexcept;
-  void receive_file_part();
-  void drop_received_files() noexcept;
-  void end_receiving_files() noexcept;
+  bool sending_() const noexcept;
+  bool output_goes_on_() noexcept;
+  bool receiving_file_() const noexcept;
+  StreamFiles* need_files_() noexcept;
+  void send_file_part_() noexcept;
+  void note_file_progress_() noexcept;
+  void receive_file_part_();
+  void drop_received_files_() noexcept;
+  void end_receiving_files_() noexcept;
 
-  void tell_end();
-  void tell_written();
-  void give_held();
-  void await_input() noexcept;
-  void update_reading() noexcept;
-  void need_connection() noexcept;
-  bool accepts_output(const char* verb) noexcept;
-  void copy(const Bytes* pieces, std::size_t count) noexcept;
-  Extras* extras() noexcept;
-  StreamFilter* filter() const noexcept;
-  void tell_filter_connected();
-  void received_by_filter(Buffer data);
-  void ask_filter_again() noexcept;
-  bool tries_last_words() noexcept;
-  void tell_filter_received(Buffer data) noexcept;
-  bool filter_is_ahead() const noexcept;
-  bool input_waits_for_filter() const noexcept;
-  void feed_filter() noexcept;
-  void given_by_filter(Buffer data) noexcept;
-  void sent_by_filter(Buffer data) noexcept;
-  void filter_gave_end() noexcept;
-  void ask_filter_for_end() noexcept;
-  bool filter_has_given_all() noexcept;
-  void filter_sent_end() noexcept;
-  void filter_failed(std::error_code error) noexcept;
-  void write_filtered(Buffer data) noexcept;
-  void write_filtered(const Bytes* pieces, std::size_t count, std::size_t size) noexcept;
-  void end_filtered_write() noexcept;
-  std::size_t payload_written() noexcept;
-  bool has_last_words() noexcept;
-  void refuse_write(std::int32_t error) noexcept;
-  void tell_refusal() noexcept;
-  void input_ended(std::int32_t error) noexcept;
-  bool exceeds_limit(std::size_t more) noexcept;
-  void queue_grew() noexcept;
-  bool drained() const noexcept;
-  bool held_back() const noexcept;
-  void set_hold(Hold hold) noexcept;
-  void read_next(Buffer& data);
-  void resume_held() noexcept;
-  void output_failed() noexcept;
-  void judge(Verdict verdict) noexcept;
-  void look();
-  void look_later(TimePoint when) noexcept;
-  void look_at_silence();
-  void give_last_input();
-  void wait_to_pronounce(Duration look_again = Duration::max());
-  void keep_last_input();
-  bool take_last_input(Buffer& buffer) noexcept;
-  void pronounce();
-  void broken(std::error_code error);
-  void opened();
-  void end_output_if_sent() noexcept;
-  void end_output() noexcept;
-  void close_if_finished() noexcept;
+  void tell_end_();
+  void tell_written_();
+  void give_held_();
+  void await_input_() noexcept;
+  void update_reading_() noexcept;
+  void need_connection_() noexcept;
+  bool accepts_output_(const char* verb) noexcept;
+  void copy_(const Bytes* pieces, std::size_t count) noexcept;
+  StreamExtras* need_extras_() noexcept;
+  StreamFilter* filter_() const noexcept;
+  void tell_filter_connected_();
+  void received_by_filter_(Buffer data);
+  void ask_filter_again_() noexcept;
+  bool tries_last_words_() noexcept;
+  void tell_filter_received_(Buffer data) noexcept;
+  bool filter_is_ahead_() const noexcept;
+  bool input_waits_for_filter_() const noexcept;
+  void feed_filter_() noexcept;
+  void given_by_filter_(Buffer data) noexcept;
+  void sent_by_filter_(Buffer data) noexcept;
+  void filter_gave_end_() noexcept;
+  void ask_filter_for_end_() noexcept;
+  bool filter_has_given_all_() noexcept;
+  void filter_sent_end_() noexcept;
+  void filter_failed_(std::error_code error) noexcept;
+  void write_filtered_(Buffer data) noexcept;
+  void write_filtered_(const Bytes* pieces, std::size_t count, std::size_t size) noexcept;
+  void end_filtered_write_() noexcept;
+  std::size_t payload_written_() noexcept;
+  bool has_last_words_() noexcept;
+  void refuse_write_(std::int32_t error) noexcept;
+  void tell_refusal_() noexcept;
+  void input_ended_(std::int32_t error) noexcept;
+  bool exceeds_limit_(std::size_t more) noexcept;
+  void queue_grew_() noexcept;
+  bool drained_() const noexcept;
+  bool held_back_() const noexcept;
+  void set_hold_(detail::Hold hold) noexcept;
+  void read_next_(Buffer& data);
+  void resume_held_() noexcept;
+  void output_failed_() noexcept;
+  void judge_(detail::Verdict verdict) noexcept;
+  void look_();
+  void look_later_(TimePoint when) noexcept;
+  void look_at_silence_();
+  void give_last_input_();
+  void wait_to_pronounce_(Duration look_again = Duration::max());
+  void keep_last_input_();
+  bool take_last_input_(Buffer& buffer) noexcept;
+  void pronounce_();
+  void broken_(std::error_code error);
+  void opened_();
+  void end_output_if_sent_() noexcept;
+  void end_output_() noexcept;
+  void close_if_finished_() noexcept;
   void loop_release_resources() noexcept override;
-  Timing* timing() noexcept;
-  bool silent() const noexcept;
-  bool timed_out(TimePoint now) noexcept;
-  bool take_limit(const char* verb, Duration limit) noexcept;
-  void start_timing() noexcept;
-  Operation* connecting() noexcept;
-  void linger_ended() noexcept;
-  void linger_over() noexcept;
-  bool lingered_in_vain(const Result& result, std::size_t moved) noexcept;
-  void end_overdue() noexcept;
-  void arm_timer() noexcept;
-  TimePoint idle_until() const noexcept;
-  TimePoint linger_until() const noexcept;
-  TimePoint next_timeout() const noexcept;
-  TimePoint system_now() const noexcept;
-  bool reads() const noexcept;
+  StreamTiming* need_timing_() noexcept;
+  bool silent_() const noexcept;
+  bool timed_out_(TimePoint now) noexcept;
+  bool take_limit_(const char* verb, Duration limit) noexcept;
+  void start_timing_() noexcept;
+  Operation* connect_request_() noexcept;
+  void linger_ended_() noexcept;
+  void linger_over_() noexcept;
+  bool lingered_in_vain_(const Result& result, std::size_t moved) noexcept;
+  void end_overdue_() noexcept;
+  void arm_timer_() noexcept;
+  TimePoint idle_until_() const noexcept;
+  TimePoint linger_until_() const noexcept;
+  TimePoint next_timeout_() const noexcept;
+  TimePoint system_now_() const noexcept;
+  bool reads_() const noexcept;
   /// Whether the handler is open and not closing. Once the proactor was shut down, no verb opens a
   /// handler.
-  bool live() const noexcept { return state_ == State::open; }
+  bool live_() const noexcept { return state_ == HandlerState::open; }
   /// Whether on_open() was called: the stream receives, sends and tells nothing before.
-  bool announced() const noexcept { return (notices_ & notice_open) == 0; }
+  bool announced_() const noexcept { return (notices_ & notice_open) == 0; }
 
   void loop_tell_error(std::int32_t error) override;
-  void loop_dispatch(Notice notice) override;
+  void loop_dispatch(HandlerNotice notice) override;
   void loop_drain() override;
   void loop_overdue() override;
   void loop_flush() noexcept override;
-  bool loop_has_begun() const noexcept override { return connection_ > Connection::missed; }
+  bool loop_has_begun() const noexcept override { return connection_ > StreamConnection::missed; }
   void loop_closing_down() noexcept override;
 
-  On<RecvBuffers, &StreamHandler::received> recv_{*this};
-  On<SendBuffers, &StreamHandler::sent> send_{*this};
+  On<RecvBuffers, &StreamHandler::received_> recv_{*this};
+  On<SendBuffers, &StreamHandler::sent_> send_{*this};
   WriteQueue queue_;
   WriteQueue held_;  // input that waits until the handler reads
-  std::unique_ptr<Connecting> connecting_;
-  std::unique_ptr<Timing> timing_;
-  std::unique_ptr<Extras> extras_;  // changed watermarks, a filter
-  std::unique_ptr<Files> files_;
+  std::unique_ptr<StreamConnecting> connecting_;
+  std::unique_ptr<StreamTiming> timing_;
+  std::unique_ptr<StreamExtras> extras_;  // changed watermarks, a filter
+  std::unique_ptr<StreamFiles> files_;
   std::size_t taken_ = 0;  // bytes that the kernel has taken, and that are still in the queue
   std::size_t write_progress_ = 0;  // bytes of the front write that were taken
   std::int32_t input_error_ = 0;
   std::int32_t output_error_ = 0;
   std::int32_t refused_ = 0;      // why a write was refused: to be told behind the writes before it
-  std::uint32_t last_input_ = 0;  // bytes that had come at judge() and were not read since
-  Connection connection_ = Connection::none;
-  Input input_{};
-  Output output_{};
-  Hold hold_{};
-  Verdict verdict_{};
+  std::uint32_t last_input_ = 0;  // bytes that had come at judge_() and were not read since
+  StreamConnection connection_ = StreamConnection::none;
+  detail::Input input_{};
+  detail::Output output_{};
+  detail::Hold hold_{};
+  detail::Verdict verdict_{};
   bool wants_input_ = false;  // start_reading() was called, and no stop_reading() since
   bool finishing_ = false;    // finish() was called
 };

@@ -19,7 +19,7 @@ namespace proa {
 /// back.
 class TimerHandler : public Handler {
  public:
-  explicit TimerHandler(Proactor& proactor) noexcept : Handler(proactor, Kind::timer) {}
+  explicit TimerHandler(Proactor& proactor) noexcept : Handler(proactor, HandlerKind::timer) {}
 
   /// Calls on_timer() once, `delay` from now; zero or less means in the next round of the loop.
   /// Starting an armed timer arms it anew: only the last start counts. Timers of the same deadline
@@ -46,14 +46,14 @@ class TimerHandler : public Handler {
   virtual void on_timer(std::uint64_t expirations) = 0;
 
  private:
-  void arm(TimePoint deadline, Duration period) noexcept;
-  void refuse(std::int32_t error) noexcept;
-  void fired(const Result& result);
-  void loop_dispatch(Notice) override;
+  void arm_(TimePoint deadline, Duration period) noexcept;
+  void refuse_(std::int32_t error) noexcept;
+  void fired_(const Result& result);
+  void loop_dispatch(HandlerNotice) override;
   bool loop_has_begun() const noexcept override { return armed(); }
   void loop_closing_down() noexcept override;
 
-  On<Timer, &TimerHandler::fired> timer_{*this};
+  On<Timer, &TimerHandler::fired_> timer_{*this};
   TimePoint due_;
   Duration period_{};
 };

@@ -41,51 +41,51 @@ void describe(std::string* detail, const Address& address, const std::error_code
 }  // namespace
 
 AcceptHandler::~AcceptHandler() {
-  if (is_open()) destroyed();
+  if (is_open()) destroyed_();
 }
 
-std::error_code AcceptHandler::cannot_listen() const noexcept {
+std::error_code AcceptHandler::cannot_listen_() const noexcept {
   if (closing() || proactor().shutting_down()) return Error::closing;
   return is_open() ? std::make_error_code(std::errc::device_or_resource_busy) : std::error_code();
 }
 
 std::error_code AcceptHandler::listen(const Address& address, const ListenOptions& options,
                                       std::string* detail) {
-  check("listen");
-  std::error_code error = cannot_listen();
+  check_("listen");
+  std::error_code error = cannot_listen_();
   if (!error && !address.is_set()) error = Error::bad_address;
   if (!error) {
-    Socket made = make(address, options, error);
-    if (!error) error = begin(std::move(made));
+    Socket made = make_(address, options, error);
+    if (!error) error = begin_(std::move(made));
   }
   describe(detail, address, error);
   return error;
 }
 
 std::error_code AcceptHandler::listen(Socket listening) noexcept {
-  check("listen");
-  if (const std::error_code error = cannot_listen()) return error;
+  check_("listen");
+  if (const std::error_code error = cannot_listen_()) return error;
   if (!listening.valid()) return std::make_error_code(std::errc::bad_file_descriptor);
-  return begin(std::move(listening));
+  return begin_(std::move(listening));
 }
 
-std::error_code AcceptHandler::begin(Socket listening) noexcept {
+std::error_code AcceptHandler::begin_(Socket listening) noexcept {
   socket_ = std::move(listening);
   accept_.prepare(descriptor());
   if (const std::error_code error = proactor().submit(accept_)) {
     socket_.close();
     return error;
   }
-  mode_ = Mode::accepting;
+  mode_ = AcceptMode::accepting;
   delay_ = {};
   pause_told_ = false;
   taken_ = 0;
-  start("listen");
+  start_("listen");
   return {};
 }
 
-Socket AcceptHandler::make(const Address& address, const ListenOptions& options,
-                           std::error_code& error) {
+Socket AcceptHandler::make_(const Address& address, const ListenOptions& options,
+                            std::error_code& error) {
   const Address::Family family = address.family();
   Socket socket = Socket::open(proactor(), family, Transport::stream, error);
   const auto set = [&](SocketOption option, bool value) {
@@ -104,73 +104,73 @@ Socket AcceptHandler::make(const Address& address, const ListenOptions& options,
 }
 
 void AcceptHandler::pause() noexcept {
-  check("pause");
-  if (!is_open() || closing() || mode_ != Mode::accepting) return;
-  mode_ = Mode::paused;
+  check_("pause");
+  if (!is_open() || closing() || mode_ != AcceptMode::accepting) return;
+  mode_ = AcceptMode::paused;
   proactor().cancel(accept_);
 }
 
 void AcceptHandler::resume() noexcept {
-  check("resume");
-  if (!is_open() || closing() || mode_ != Mode::paused) return;
-  mode_ = Mode::accepting;
-  arm();
+  check_("resume");
+  if (!is_open() || closing() || mode_ != AcceptMode::paused) return;
+  mode_ = AcceptMode::accepting;
+  arm_();
 }
 
 void AcceptHandler::finish() noexcept {
-  check("finish");
-  if (is_over() || !open_up() || finishes()) return;
-  if (!descriptor().valid() || mode_ == Mode::failed) return close();
-  mode_ = Mode::finishing;
+  check_("finish");
+  if (is_over_() || !open_up_() || finishes_()) return;
+  if (!descriptor().valid() || mode_ == AcceptMode::failed) return close();
+  mode_ = AcceptMode::finishing;
   proactor().core().disarm(backoff_);
   proactor().cancel(accept_);
-  arm();
+  arm_();
 }
 
 // The deadline of a server's drain has passed: takes what waits in the backlog as finish() does,
 // but does not wait for descriptors or memory.
-void AcceptHandler::hurry() noexcept {
-  if (!finishes() || backoff_.pending()) return close();
-  mode_ = Mode::hurrying;
+void AcceptHandler::hurry_() noexcept {
+  if (!finishes_() || backoff_.pending()) return close();
+  mode_ = AcceptMode::hurrying;
 }
 
-// Submits the Accept, or, after finish(), asks for take_waiting(). While the last Accept is still
+// Submits the Accept, or, after finish(), asks for take_waiting_(). While the last Accept is still
 // being cancelled or a timer runs, this does nothing: the end of either calls arm() again.
-void AcceptHandler::arm() noexcept {
-  if (mode_ == Mode::paused || accept_.pending() || backoff_.pending()) return;
-  if (finishes()) return notify_later(notice_read);
+void AcceptHandler::arm_() noexcept {
+  if (mode_ == AcceptMode::paused || accept_.pending() || backoff_.pending()) return;
+  if (finishes_()) return notify_later_(notice_read);
   accept_.prepare(descriptor());
-  if (proactor().submit(accept_)) fail(-ENOMEM);
+  if (proactor().submit(accept_)) fail_(-ENOMEM);
 }
 
-void AcceptHandler::accepted(Accept& request, const Result& result) {
+void AcceptHandler::accepted_(Accept& request, const Result& result) {
   Socket socket = std::move(request.socket());
   if (closing()) return;
   if (!result.error) {
     delay_ = {};
     pause_told_ = false;
-    arm();
+    arm_();
     const Address peer = socket.peer_address();
     on_accept(std::move(socket), peer);
   } else if (worth_waiting(result.error)) {
-    back_off(result.error);
+    back_off_(result.error);
   } else if (result.error == std::errc::operation_canceled) {
-    arm();
+    arm_();
   } else {
-    failed(result.error);
+    failed_(result.error);
   }
 }
 
-void AcceptHandler::failed(std::error_code error) {
-  const bool finishing = finishes();
-  mode_ = Mode::failed;
+void AcceptHandler::failed_(std::error_code error) {
+  const bool finishing = finishes_();
+  mode_ = AcceptMode::failed;
   on_error(error);
-  finishing ? close() : unanswered();
+  finishing ? close() : unanswered_();
 }
 
 // After finish(): accepts what waits in the backlog until it is empty, but no more connections than
 // a backlog can hold: new ones that keep coming would put the end off for ever.
-void AcceptHandler::take_waiting() {
+void AcceptHandler::take_waiting_() {
   constexpr unsigned longest_backlog = 65535;
   System& system = proactor().system();
   for (std::size_t budget = proactor().options().round_budget; budget > 0; --budget) {
@@ -179,19 +179,19 @@ void AcceptHandler::take_waiting() {
     const long result = system.accept(descriptor(), accepted, nullptr);
     if (result == -EAGAIN) return close();
     if (died_in_queue(descriptor(), result)) {
-      notify_later(notice_read);
+      notify_later_(notice_read);
       continue;
     }
     if (result < 0) {
       const std::error_code error = to_error_code(static_cast<int>(result));
-      if (!worth_waiting(error)) return failed(error);
+      if (!worth_waiting(error)) return failed_(error);
       // accept(2) fails without a free descriptor also when no connection waits.
-      return system.readable(descriptor()) ? back_off(error) : close();
+      return system.readable(descriptor()) ? back_off_(error) : close();
     }
     ++taken_;
     delay_ = {};
     pause_told_ = false;
-    notify_later(notice_read);  // before on_accept(), which may throw
+    notify_later_(notice_read);  // before on_accept(), which may throw
     Socket socket(system, accepted);
     const Address peer = socket.peer_address();
     on_accept(std::move(socket), peer);
@@ -199,13 +199,13 @@ void AcceptHandler::take_waiting() {
   }
 }
 
-void AcceptHandler::loop_dispatch(Notice) { take_waiting(); }
+void AcceptHandler::loop_dispatch(HandlerNotice) { take_waiting_(); }
 
-void AcceptHandler::back_off(std::error_code error) {
-  if (mode_ == Mode::hurrying) return close();
+void AcceptHandler::back_off_(std::error_code error) {
+  if (mode_ == AcceptMode::hurrying) return close();
   delay_ = delay_ == Duration::zero() ? first_delay : std::min(delay_ * 2, longest_delay);
   Core& core = proactor().core();
-  if (!core.arm(backoff_, after(core.system().now(), delay_))) fail(-ENOMEM);
+  if (!core.arm(backoff_, after(core.system().now(), delay_))) fail_(-ENOMEM);
   // accept(2) fails without a free descriptor even if no connection waits; the program is told only
   // if one does.
   if (pause_told_ || !core.system().readable(descriptor())) return;
@@ -214,7 +214,7 @@ void AcceptHandler::back_off(std::error_code error) {
   on_paused(error);
 }
 
-void AcceptHandler::retry(const Result&) { arm(); }
+void AcceptHandler::retry_(const Result&) { arm_(); }
 
 void AcceptHandler::loop_closing_down() noexcept { proactor().core().disarm(backoff_); }
 

@@ -10,60 +10,61 @@
 
 namespace proa {
 
-DatagramHandler::DatagramHandler(Proactor& proactor) noexcept : Handler(proactor, Kind::datagram) {}
+DatagramHandler::DatagramHandler(Proactor& proactor) noexcept
+    : Handler(proactor, HandlerKind::datagram) {}
 
 DatagramHandler::~DatagramHandler() {
-  if (is_open()) destroyed();
+  if (is_open()) destroyed_();
 }
 
 void DatagramHandler::finish() noexcept {
-  check("finish");
-  if (is_over() || !open_up() || finishing_) return;
+  check_("finish");
+  if (is_over_() || !open_up_() || finishing_) return;
   stop_receiving();
   finishing_ = true;
-  close_if_finished();
-  if (!closing()) begin_linger();
+  close_if_finished_();
+  if (!closing()) begin_linger_();
 }
 
 // Without memory for the timer there is no bound.
-void DatagramHandler::begin_linger() noexcept {
-  if (!extras_) extras_.reset(new (std::nothrow) Extras(*this, 0));
+void DatagramHandler::begin_linger_() noexcept {
+  if (!extras_) extras_.reset(new (std::nothrow) DatagramExtras(*this, 0));
   if (!extras_) return;
   extras_->lingered = false;
   extras_->sent_last = proactor().system().now();
-  look_at_linger_at(after(extras_->sent_last, proactor().options().linger));
+  look_at_linger_at_(after(extras_->sent_last, proactor().options().linger));
 }
 
-void DatagramHandler::look_at_linger_at(TimePoint when) noexcept {
+void DatagramHandler::look_at_linger_at_(TimePoint when) noexcept {
   (void)proactor().core().arm(extras_->linger, when);
 }
 
 // The linger time has run out, or part of it. Only the system knows whether it has room for a
 // datagram by now (R7). So the handler ends the send that waits for room, and the result of that
 // send says whether the system took anything. Between two sends nothing waits for room.
-void DatagramHandler::look_at_linger(const Result&) {
+void DatagramHandler::look_at_linger_(const Result&) {
   const TimePoint now = proactor().system().now();
   const TimePoint until = after(extras_->sent_last, proactor().options().linger);
-  if (now < until) return look_at_linger_at(until);
-  if (!send_.pending()) return look_at_linger_at(after(now, next_look));
+  if (now < until) return look_at_linger_at_(until);
+  if (!send_.pending()) return look_at_linger_at_(after(now, next_look));
   extras_->lingered = true;
   proactor().core().expire(send_);
 }
 
 // A send has ended. Returns true if the linger time has ended that send, and the system took
 // nothing: the handler waits no longer.
-bool DatagramHandler::lingered_in_vain(const Result& result) noexcept {
+bool DatagramHandler::lingered_in_vain_(const Result& result) noexcept {
   if (!finishing_ || !extras_) return false;
   const bool lingered = std::exchange(extras_->lingered, false);
   if (lingered && result.error == Error::deadline) return true;
   if (!result.error) extras_->sent_last = proactor().system().now();
-  if (lingered) look_at_linger_at(after(extras_->sent_last, proactor().options().linger));
+  if (lingered) look_at_linger_at_(after(extras_->sent_last, proactor().options().linger));
   return false;
 }
 
 // Behind finish(): nothing is left to send, and no error is due.
-void DatagramHandler::close_if_finished() noexcept {
-  if (!finishing_ || state_ != State::open || (notices_ & notice_error) != 0) return;
+void DatagramHandler::close_if_finished_() noexcept {
+  if (!finishing_ || state_ != HandlerState::open || (notices_ & notice_error) != 0) return;
   if (queue_.empty() && !send_.pending()) close();
 }
 

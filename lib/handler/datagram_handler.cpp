@@ -51,32 +51,32 @@ void DatagramHandler::on_error(std::error_code) {}
 
 std::error_code DatagramHandler::bind(const Address& address, const DatagramOptions& options,
                                       std::string* detail) {
-  check("bind");
-  const std::error_code error = open_with(address, options, true);
+  check_("bind");
+  const std::error_code error = open_with_(address, options, true);
   describe(detail, "cannot bind ", address, options.coalesce, error);
   return error;
 }
 
 std::error_code DatagramHandler::connect(const Address& peer, const DatagramOptions& options,
                                          std::string* detail) {
-  check("connect");
+  check_("connect");
   std::error_code error;
   if (!is_open() || closing() || connected_ || finishing_) {
-    error = open_with(peer, options, false);
+    error = open_with_(peer, options, false);
   } else if (!peer.is_set()) {
     error = Error::bad_address;
   } else {
     const long result = proactor().system().connect(descriptor(), peer);
     error = to_error_code(static_cast<int>(result));
     connected_ = !error;
-    listen_for_errors();
+    listen_for_errors_();
   }
   describe(detail, "cannot connect to ", peer, options.coalesce, error);
   return error;
 }
 
-std::error_code DatagramHandler::make(const Address& address, const DatagramOptions& options,
-                                      Socket& socket) {
+std::error_code DatagramHandler::make_(const Address& address, const DatagramOptions& options,
+                                       Socket& socket) {
   std::error_code error;
   socket = Socket::open(proactor(), address.family(), Transport::datagram, error);
   const auto set = [&](bool wanted, SocketOption option, int value) {
@@ -87,11 +87,11 @@ std::error_code DatagramHandler::make(const Address& address, const DatagramOpti
   set(options.reuse_address && ip, SocketOption::reuse_address, 1);
   set(options.reuse_port && ip, SocketOption::reuse_port, 1);
   set(v6, SocketOption::v6_only, options.v6_only);
-  return error ? error : configure(socket, ip, options);
+  return error ? error : configure_(socket, ip, options);
 }
 
-std::error_code DatagramHandler::configure(Socket& socket, bool ip,
-                                           const DatagramOptions& options) {
+std::error_code DatagramHandler::configure_(Socket& socket, bool ip,
+                                            const DatagramOptions& options) {
   std::error_code error;
   const auto set = [&](bool wanted, SocketOption option, int value) {
     if (!error && wanted) error = socket.set_option(option, value);
@@ -114,64 +114,64 @@ std::error_code DatagramHandler::configure(Socket& socket, bool ip,
   return error;
 }
 
-std::error_code DatagramHandler::cannot_open(const DatagramOptions& options) const noexcept {
+std::error_code DatagramHandler::cannot_open_(const DatagramOptions& options) const noexcept {
   if (closing() || proactor().shutting_down()) return Error::closing;
   if (is_open()) return std::make_error_code(std::errc::device_or_resource_busy);
   const bool small = options.coalesce && proactor().options().buffer_size < coalesced_size;
   return small ? std::make_error_code(std::errc::no_buffer_space) : std::error_code();
 }
 
-std::error_code DatagramHandler::open_with(const Address& address, const DatagramOptions& options,
-                                           bool binds) {
-  std::error_code error = cannot_open(options);
+std::error_code DatagramHandler::open_with_(const Address& address, const DatagramOptions& options,
+                                            bool binds) {
+  std::error_code error = cannot_open_(options);
   if (error) return error;
   if (!address.is_set()) return Error::bad_address;
   Socket socket;
-  error = make(address, options, socket);
+  error = make_(address, options, socket);
   if (!error && binds) error = socket.bind(address);
   if (!error && !binds) {
     error =
         to_error_code(static_cast<int>(proactor().system().connect(socket.descriptor(), address)));
   }
   if (error) return error;
-  begin(std::move(socket), !binds, address.family() != Address::Family::local, options);
+  begin_(std::move(socket), !binds, address.family() != Address::Family::local, options);
   return {};
 }
 
 std::error_code DatagramHandler::bind(Socket bound, const DatagramOptions& options) {
-  check("bind");
-  if (const std::error_code error = cannot_open(options)) return error;
+  check_("bind");
+  if (const std::error_code error = cannot_open_(options)) return error;
   if (!bound.valid()) return std::make_error_code(std::errc::bad_file_descriptor);
   const Address::Family family = bound.local_address().family();
   const bool ip = family == Address::Family::ipv4 || family == Address::Family::ipv6;
-  if (const std::error_code error = configure(bound, ip, options)) return error;
+  if (const std::error_code error = configure_(bound, ip, options)) return error;
   const bool connected = bound.peer_address().is_set();
-  begin(std::move(bound), connected, ip, options);
+  begin_(std::move(bound), connected, ip, options);
   return {};
 }
 
-void DatagramHandler::begin(Socket socket, bool connected, bool ip,
-                            const DatagramOptions& options) {
+void DatagramHandler::begin_(Socket socket, bool connected, bool ip,
+                             const DatagramOptions& options) {
   socket_ = std::move(socket);
   connected_ = connected;
   // UNIX sockets get no room for control messages, because a peer could send descriptors in it.
   with_control_ =
       ip && (options.destination || options.traffic_class || options.arrival || options.coalesce);
-  listen_for_errors();
-  begin_zero_copy(options.zero_copy_from);
-  start("bind");
+  listen_for_errors_();
+  begin_zero_copy_(options.zero_copy_from);
+  start_("bind");
   start_receiving();
 }
 
 // On a socket that is not connected nobody could tell which datagram an error is about.
-void DatagramHandler::listen_for_errors() noexcept {
+void DatagramHandler::listen_for_errors_() noexcept {
   tells_errors_ = connected_ && descriptor().valid() &&
                   socket_.local_address().family() != Address::Family::local &&
                   !socket_.set_option(SocketOption::tell_errors, 1);
 }
 
 void DatagramHandler::stop_receiving() noexcept {
-  check("stop_receiving");
+  check_("stop_receiving");
   const bool on = receives(receiving_) || receiving_ == detail::Receiving::failed;
   if (!is_open() || closing() || !on) return;
   receiving_ = detail::after_stop(recv_.pending());
@@ -179,36 +179,36 @@ void DatagramHandler::stop_receiving() noexcept {
 }
 
 void DatagramHandler::start_receiving() noexcept {
-  check("start_receiving");
+  check_("start_receiving");
   if (!is_open() || closing() || finishing_) return;
   receiving_ = after_start(receiving_);
   failures_ = 0;
-  arm();
+  arm_();
 }
 
 // Submits the receive. While the last one is still being cancelled, this does nothing: its end
-// calls arm() again.
-void DatagramHandler::arm() noexcept {
+// calls arm_() again.
+void DatagramHandler::arm_() noexcept {
   if (!receives(receiving_) || recv_.pending()) return;
   recv_.prepare(descriptor(), with_control_);
   if (const std::error_code error = proactor().submit(recv_)) {
     receiving_ = detail::Receiving::failed;
-    fail(to_negative(error));
+    fail_(to_negative(error));
   }
 }
 
 // Behind an error that ended receiving nothing comes unless the owner answers.
-void DatagramHandler::tell_error(const std::error_code& error) {
+void DatagramHandler::tell_error_(const std::error_code& error) {
   on_error(error);
-  if (receiving_ == detail::Receiving::failed && !finishing_) unanswered();
+  if (receiving_ == detail::Receiving::failed && !finishing_) unanswered_();
 }
 
 void DatagramHandler::loop_tell_error(std::int32_t error) {
-  if (finishing_) notify_later(notice_written);  // which closes
-  tell_error(to_error_code(error));
+  if (finishing_) notify_later_(notice_written);  // which closes
+  tell_error_(to_error_code(error));
 }
 
-void DatagramHandler::received(RecvDatagrams& request, const Result& result) {
+void DatagramHandler::received_(RecvDatagrams& request, const Result& result) {
   if (closing()) return;
   if (!result.error) {
     failures_ = 0;
@@ -226,26 +226,26 @@ void DatagramHandler::received(RecvDatagrams& request, const Result& result) {
   // handler gives up.
   const bool last = !cancelled && failures_ + 1 == most_failures;
   const bool ends = last || is_final(result.error);
-  if (cancelled || !ends) arm();
+  if (cancelled || !ends) arm_();
   if (cancelled) return;
-  // The error of the receive only announces that tell_errors() has something to tell, unless that
+  // The error of the receive only announces that tell_errors_() has something to tell, unless that
   // finds nothing.
-  if (tells_errors_ && tell_errors()) return arm();
+  if (tells_errors_ && tell_errors_()) return arm_();
   if (closing()) return;
   ++failures_;
   if (ends && receives(receiving_)) receiving_ = detail::Receiving::failed;
   ++errors_;
-  tell_error(result.error);
+  tell_error_(result.error);
 }
 
 // Tells the errors that the kernel has returned for sent datagrams, no more than one turn's at a
 // time. The error of a call only announces them. Returns false if there were none.
-bool DatagramHandler::tell_errors() {
+bool DatagramHandler::tell_errors_() {
   struct Resume {
     DatagramHandler& handler;
     bool done = false;
     ~Resume() {
-      if (!done && handler.state_ == State::open) handler.notify_later(notice_read);
+      if (!done && handler.state_ == HandlerState::open) handler.notify_later_(notice_read);
     }
   } resume{*this};
   SendNotice notice;
@@ -254,20 +254,20 @@ bool DatagramHandler::tell_errors() {
   while (told < HandlerLoop::most_told &&
          proactor().system().take_notice(descriptor(), notice) == 0) {
     some = true;
-    if (notice.returned) returned(notice);
+    if (notice.returned) returned_(notice);
     if (notice.error == 0 || closing()) continue;
     ++errors_;
     ++told;
     on_error(to_error_code(notice.error));
   }
   resume.done = told < HandlerLoop::most_told;
-  if (extras_) settle_zero_copy();
+  if (extras_) settle_zero_copy_();
   return some;
 }
 
-void DatagramHandler::loop_dispatch(Notice notice) {
-  if (notice == notice_written) tell_sent();
-  if (notice == notice_read) tell_errors();
+void DatagramHandler::loop_dispatch(HandlerNotice notice) {
+  if (notice == notice_written) tell_sent_();
+  if (notice == notice_read) tell_errors_();
 }
 
 void DatagramHandler::loop_release_resources() noexcept {
@@ -282,7 +282,7 @@ void DatagramHandler::loop_release_resources() noexcept {
 
 std::error_code DatagramHandler::join(const Address& group, std::uint32_t interface,
                                       const Address& source) noexcept {
-  check("join");
+  check_("join");
   if (closing()) return Error::closing;
   if (!group.is_set()) return Error::bad_address;
   const long result = proactor().system().multicast(descriptor(), true, group, interface, source);
@@ -291,7 +291,7 @@ std::error_code DatagramHandler::join(const Address& group, std::uint32_t interf
 
 std::error_code DatagramHandler::leave(const Address& group, std::uint32_t interface,
                                        const Address& source) noexcept {
-  check("leave");
+  check_("leave");
   if (closing()) return Error::closing;
   if (!group.is_set()) return Error::bad_address;
   const long result = proactor().system().multicast(descriptor(), false, group, interface, source);
@@ -300,7 +300,7 @@ std::error_code DatagramHandler::leave(const Address& group, std::uint32_t inter
 
 std::error_code DatagramHandler::set_multicast(std::uint32_t interface, int hops,
                                                bool loop) noexcept {
-  check("set_multicast");
+  check_("set_multicast");
   if (closing()) return Error::closing;
   std::error_code error =
       socket_.set_option(SocketOption::multicast_interface, static_cast<int>(interface));
@@ -310,7 +310,7 @@ std::error_code DatagramHandler::set_multicast(std::uint32_t interface, int hops
 }
 
 void DatagramHandler::set_limit(std::size_t bytes) noexcept {
-  check("set_limit");
+  check_("set_limit");
   limit_ = bytes;
 }
 

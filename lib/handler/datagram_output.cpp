@@ -35,7 +35,7 @@ bool is_cured(std::int32_t error) noexcept {
 
 void DatagramHandler::on_sent(const Address&, const Result&) {}
 
-std::int32_t DatagramHandler::refusal(const Address& to, std::size_t capacity) const noexcept {
+std::int32_t DatagramHandler::refusal_(const Address& to, std::size_t capacity) const noexcept {
   if (finishing_) return code_of(Error::closing);
   if (connected_ && to.is_set()) return -EISCONN;
   if (!connected_ && !to.is_set()) return -EDESTADDRREQ;
@@ -45,57 +45,57 @@ std::int32_t DatagramHandler::refusal(const Address& to, std::size_t capacity) c
   return 0;
 }
 
-bool DatagramHandler::takes_output() noexcept {
+bool DatagramHandler::takes_output_() noexcept {
   const bool takes = is_open() && !closing();
   if (!takes) ++errors_;
   return takes;
 }
 
 void DatagramHandler::send(Buffer datagram, const Address& to) noexcept {
-  check("send");
-  if (!takes_output()) return;
-  const std::int32_t refused = refusal(to, datagram.capacity());
-  queue(std::move(datagram), 0, refused, to);
+  check_("send");
+  if (!takes_output_()) return;
+  const std::int32_t refused = refusal_(to, datagram.capacity());
+  enqueue_(std::move(datagram), 0, refused, to);
 }
 
 void DatagramHandler::send(Bytes datagram, const Address& to) noexcept {
-  check("send");
-  if (!takes_output()) return;
-  std::int32_t refused = refusal(to, queue_.growth(datagram.size, proactor().core().pool()));
+  check_("send");
+  if (!takes_output_()) return;
+  std::int32_t refused = refusal_(to, queue_.growth(datagram.size, proactor().core().pool()));
   // Before its bytes are copied: the system would say the same.
   if (refused == 0 && datagram.size > UINT16_MAX) refused = -EMSGSIZE;
-  queue(datagram, 0, refused, to);
+  enqueue_(datagram, 0, refused, to);
 }
 
 void DatagramHandler::send_segments(Buffer datagrams, std::size_t segment,
                                     const Address& to) noexcept {
-  check("send_segments");
-  if (!takes_output()) return;
-  std::int32_t refused = refusal(to, datagrams.capacity());
+  check_("send_segments");
+  if (!takes_output_()) return;
+  std::int32_t refused = refusal_(to, datagrams.capacity());
   if (refused == 0) refused = refusal_of_segments(datagrams.size(), segment);
-  queue(std::move(datagrams), static_cast<std::uint32_t>(segment), refused, to);
+  enqueue_(std::move(datagrams), static_cast<std::uint32_t>(segment), refused, to);
 }
 
 void DatagramHandler::send_segments(Bytes datagrams, std::size_t segment,
                                     const Address& to) noexcept {
-  check("send_segments");
-  if (!takes_output()) return;
-  std::int32_t refused = refusal(to, queue_.growth(datagrams.size, proactor().core().pool()));
+  check_("send_segments");
+  if (!takes_output_()) return;
+  std::int32_t refused = refusal_(to, queue_.growth(datagrams.size, proactor().core().pool()));
   if (refused == 0) refused = refusal_of_segments(datagrams.size, segment);
-  queue(datagrams, static_cast<std::uint32_t>(segment), refused, to);
+  enqueue_(datagrams, static_cast<std::uint32_t>(segment), refused, to);
 }
 
-void DatagramHandler::queue(Buffer buffer, std::uint32_t segment, std::int32_t refused,
-                            const Address& to) noexcept {
+void DatagramHandler::enqueue_(Buffer buffer, std::uint32_t segment, std::int32_t refused,
+                               const Address& to) noexcept {
   if (refused == 0 && !buffer) refused = -ENOBUFS;  // what was to be sent has found no block
-  if (refused != 0) return queue(Bytes(), 0, refused, to);
+  if (refused != 0) return enqueue_(Bytes(), 0, refused, to);
   proactor().core().pool().turn_to_writing(buffer);
-  grew(queue_.push(std::move(buffer), to, segment));
+  grew_(queue_.push(std::move(buffer), to, segment));
 }
 
 // What is refused has its place in the order too.
-void DatagramHandler::queue(Bytes bytes, std::uint32_t segment, std::int32_t refused,
-                            const Address& to) noexcept {
+void DatagramHandler::enqueue_(Bytes bytes, std::uint32_t segment, std::int32_t refused,
+                               const Address& to) noexcept {
   if (refused != 0) bytes = {};
   if (refused != 0 && queue_.failed() == most_refused) {
     ++errors_;  // who does not look at what is refused must not fill the memory with it
@@ -103,48 +103,48 @@ void DatagramHandler::queue(Bytes bytes, std::uint32_t segment, std::int32_t ref
   }
   const bool queued = queue_.push(bytes, to, segment, proactor().core().pool());
   if (queued && refused != 0) queue_.fail_last(refused);
-  grew(queued);
+  grew_(queued);
 }
 
-void DatagramHandler::grew(bool queued) noexcept {
-  if (!queued) return fail(-ENOBUFS);
+void DatagramHandler::grew_(bool queued) noexcept {
+  if (!queued) return fail_(-ENOBUFS);
   if (queue_.capacity() > filled_mark) filled_ = true;
   if (!send_.pending()) proactor().core().flush_when_idle(*this);
 }
 
 void DatagramHandler::loop_flush() noexcept {
-  if (state_ != State::open || send_.pending() || queue_.empty() || taken_ > 0) {
-    return close_if_finished();
+  if (state_ != HandlerState::open || send_.pending() || queue_.empty() || taken_ > 0) {
+    return close_if_finished_();
   }
-  if (queue_.target(0).error != 0) return notify_later(notice_written);
-  send_.prepare(descriptor(), queue_, cuts_, lends_from());
-  if (const std::error_code error = proactor().submit(send_)) fail(to_negative(error));
+  if (queue_.target(0).error != 0) return notify_later_(notice_written);
+  send_.prepare(descriptor(), queue_, cuts_, lends_from_());
+  if (const std::error_code error = proactor().submit(send_)) fail_(to_negative(error));
 }
 
-void DatagramHandler::sent(const Result& result) {
+void DatagramHandler::sent_(const Result& result) {
   if (send_.lent() > 0) {
-    lend(result.bytes);
+    lend_(result.bytes);
     if (closing()) {
-      tell_errors();  // calls nobody then, but looks at what is lent
+      tell_errors_();  // calls nobody then, but looks at what is lent
       return;
     }
-    notify_later(notice_read);
+    notify_later_(notice_read);
   }
   if (closing()) return;
-  if (lingered_in_vain(result)) return close();
+  if (lingered_in_vain_(result)) return close();
   const std::int32_t earlier = std::exchange(pending_error_, 0);
-  if (tells_errors_ && send_.fell_short()) notify_later(notice_read);
+  if (tells_errors_ && send_.fell_short()) notify_later_(notice_read);
   if (!result.error) {
     taken_ = static_cast<std::uint8_t>(result.bytes);
     if (earlier != 0 && tells_errors_) {
-      notify_later(notice_read);
+      notify_later_(notice_read);
     } else if (earlier != 0 && !is_cured(earlier)) {  // it was the socket's
       ++errors_;
-      fail(earlier);
+      fail_(earlier);
     }
-    return tell_sent();
+    return tell_sent_();
   }
-  if (tells_errors_) notify_later(notice_read);
+  if (tells_errors_) notify_later_(notice_read);
   if (earlier == 0) {
     // No checksum by the device, hence no segments (udp(7)).
     if (result.error == std::errc::io_error) cuts_ = true;
@@ -155,15 +155,15 @@ void DatagramHandler::sent(const Result& result) {
   struct Resume {
     DatagramHandler& handler;
     ~Resume() {
-      if (handler.state_ == State::open) handler.notify_later(notice_written);
+      if (handler.state_ == HandlerState::open) handler.notify_later_(notice_written);
     }
   } const resume{*this};
   // A UNIX socket loses its peer with the first error: the second is only what follows.
   const bool follows = connected_ && result.error == std::errc::not_connected;
-  tell({follows ? to_error_code(earlier) : result.error, 0});
+  tell_({follows ? to_error_code(earlier) : result.error, 0});
 }
 
-void DatagramHandler::tell(const Result& result) {
+void DatagramHandler::tell_(const Result& result) {
   const Address to = queue_.target(0).to;
   queue_.pop();
   if (result.error) ++errors_;
@@ -171,21 +171,21 @@ void DatagramHandler::tell(const Result& result) {
 }
 
 // One on_sent() at a time; an exception from one leaves the rest for later.
-void DatagramHandler::tell_sent() {
+void DatagramHandler::tell_sent_() {
   struct Resume {
     DatagramHandler& handler;
     bool done = false;
     ~Resume() {
-      if (!done && handler.state_ == State::open) handler.notify_later(notice_written);
+      if (!done && handler.state_ == HandlerState::open) handler.notify_later_(notice_written);
     }
   } resume{*this};
   for (std::size_t told = 0; !queue_.empty() && told < SendDatagrams::most; ++told) {
     const DatagramQueue::Target& target = queue_.target(0);
     if (taken_ > 0) {
       --taken_;
-      tell({{}, target.bytes});
+      tell_({{}, target.bytes});
     } else if (target.error != 0) {
-      tell({to_error_code(target.error), 0});
+      tell_({to_error_code(target.error), 0});
     } else {
       break;
     }
@@ -194,12 +194,12 @@ void DatagramHandler::tell_sent() {
   resume.done = true;
   if (closing()) return;
   if (!queue_.empty()) {
-    taken_ > 0 ? notify_later(notice_written) : proactor().core().flush_when_idle(*this);
+    taken_ > 0 ? notify_later_(notice_written) : proactor().core().flush_when_idle(*this);
   } else if (std::exchange(filled_, false)) {
-    if (finishing_) notify_later(notice_written);  // which closes
+    if (finishing_) notify_later_(notice_written);  // which closes
     on_drained();
   } else {
-    close_if_finished();
+    close_if_finished_();
   }
 }
 

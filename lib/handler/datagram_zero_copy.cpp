@@ -17,36 +17,36 @@ constexpr Duration longest_wait = std::chrono::seconds(1);
 
 }  // namespace
 
-void DatagramHandler::begin_zero_copy(std::size_t from) noexcept {
+void DatagramHandler::begin_zero_copy_(std::size_t from) noexcept {
   extras_.reset();
   // Where the system refuses the option, sends copy the bytes.
   if (from == 0 || socket_.set_option(SocketOption::zero_copy, 1)) return;
-  extras_.reset(new (std::nothrow) Extras(*this, from));
+  extras_.reset(new (std::nothrow) DatagramExtras(*this, from));
 }
 
 // Returns the size from which on the next send may lend its blocks; 0 if it may not.
-std::size_t DatagramHandler::lends_from() const noexcept {
+std::size_t DatagramHandler::lends_from_() const noexcept {
   // If the library cuts datagrams, one part of a datagram could be lent and another not.
-  return extras_ && !cuts_ && extras_->lent.capacity() < Extras::most ? extras_->from : 0;
+  return extras_ && !cuts_ && extras_->lent.capacity() < DatagramExtras::most ? extras_->from : 0;
 }
 
 // The kernel sends the first `count` datagrams from where they are: moves their blocks from the
 // queue to `lent`.
-void DatagramHandler::lend(std::size_t count) {
+void DatagramHandler::lend_(std::size_t count) {
   if (extras_->lent.empty()) ++elsewhere_;
   for (std::size_t i = 0; i < count; ++i) queue_.lend(i, extras_->lent);
   extras_->outstanding += send_.lent();
   extras_->since = proactor().system().now();
 }
 
-void DatagramHandler::returned(const SendNotice& notice) noexcept {
+void DatagramHandler::returned_(const SendNotice& notice) noexcept {
   if (!extras_) return;
   extras_->outstanding -= std::uint64_t{notice.last - notice.first} + 1;
   extras_->since = proactor().system().now();
 }
 
-void DatagramHandler::settle_zero_copy() noexcept {
-  Extras& state = *extras_;
+void DatagramHandler::settle_zero_copy_() noexcept {
+  DatagramExtras& state = *extras_;
   if (state.lent.empty()) return;
   const TimePoint now = proactor().system().now();
   const bool given_up =
@@ -54,7 +54,7 @@ void DatagramHandler::settle_zero_copy() noexcept {
   if (state.outstanding > 0 && !given_up) {
     if (proactor().core().arm(state.timer, after(now, look_again))) return;
     // Without memory for the timer the next round looks. A handler that closes has no other turn.
-    if (!closing()) return notify_later(notice_read);
+    if (!closing()) return notify_later_(notice_read);
   }
   proactor().core().disarm(state.timer);
   state.outstanding > 0 ? state.lent.forget() : state.lent.clear();
@@ -62,14 +62,14 @@ void DatagramHandler::settle_zero_copy() noexcept {
   proactor().core().ended_elsewhere(*this);
 }
 
-void DatagramHandler::look_for_returned(const Result&) { tell_errors(); }
+void DatagramHandler::look_for_returned_(const Result&) { tell_errors_(); }
 
 // The handler is told nothing from here on except its end. A callback in the middle of a batch may
 // have closed it, before anything was arranged that would look for the lent blocks.
 void DatagramHandler::loop_closing_down() noexcept {
   if (!extras_) return;
   proactor().core().disarm(extras_->linger);
-  if (!extras_->lent.empty()) tell_errors();
+  if (!extras_->lent.empty()) tell_errors_();
 }
 
 }  // namespace proa

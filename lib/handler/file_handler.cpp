@@ -17,41 +17,42 @@
 
 namespace proa {
 
-struct FileHandler::Opening {
-  explicit Opening(FileHandler& handler) noexcept : request(handler) {}
+struct FileHandler::FileOpening {
+  explicit FileOpening(FileHandler& handler) noexcept : request(handler) {}
 
-  On<Open, &FileHandler::open_ended> request;
-  std::unique_ptr<Opening> next;  // an open() that was called while the handler closes
+  On<Open, &FileHandler::open_ended_> request;
+  std::unique_ptr<FileOpening> next;  // an open() that was called while the handler closes
 };
 
-FileHandler::FileHandler(Proactor& proactor) noexcept : Handler(proactor, Kind::file) {}
+FileHandler::FileHandler(Proactor& proactor) noexcept : Handler(proactor, HandlerKind::file) {}
 
-FileHandler::FileHandler(Proactor& proactor, File file) noexcept : Handler(proactor, Kind::file) {
-  start("FileHandler");
-  if (!live()) return;
+FileHandler::FileHandler(Proactor& proactor, File file) noexcept
+    : Handler(proactor, HandlerKind::file) {
+  start_("FileHandler");
+  if (!live_()) return;
   if (!file.valid()) {
-    fail(-EBADF);
+    fail_(-EBADF);
   } else {
-    take(std::move(file));
-    notify_later(notice_open);
+    take_(std::move(file));
+    notify_later_(notice_open);
   }
 }
 
 FileHandler::~FileHandler() {
   // The constructor of a derived class threw, or on_closed() has called verbs that need a file:
   // nothing has begun yet.
-  if (state_ == State::open && ((notices_ & notice_open) != 0 || is_over())) {
+  if (state_ == HandlerState::open && ((notices_ & notice_open) != 0 || is_over_())) {
     loop_closing_down();
-    rest();
+    rest_();
   }
   // Reported here, because the destructor of a pending request could only name the request.
-  if (state_ != State::idle) destroyed();
+  if (state_ != HandlerState::idle) destroyed_();
 }
 
 void FileHandler::on_read(Buffer&) {}
 
-void FileHandler::take(File file) noexcept {
-  Handler::take(Socket(std::move(file)));
+void FileHandler::take_(File file) noexcept {
+  Handler::take_(Socket(std::move(file)));
   direct_ = is_direct(descriptor().number);
   offset_alignment_ = direct_ ? std::max<std::size_t>(alignment().offset, 1) : 1;
 }
@@ -65,19 +66,19 @@ FileAlignment FileHandler::alignment() const noexcept {
 // An open() that was remembered is not pending, and the new one replaces it.
 void FileHandler::open(const std::string& path, OpenFlags flags, unsigned mode,
                        Descriptor at) noexcept {
-  start("open");
+  start_("open");
   if (!is_open()) return;
   if (opening_ && !opening_->request.pending()) opening_.reset();
-  if (live() && (opening_ || descriptor().valid())) return fail(-EBUSY);
+  if (live_() && (opening_ || descriptor().valid())) return fail_(-EBUSY);
   missed_ = false;
-  std::unique_ptr<Opening> made(new (std::nothrow) Opening(*this));
+  std::unique_ptr<FileOpening> made(new (std::nothrow) FileOpening(*this));
   if (made) {
     made->request.prepare(path, flags, mode, at);
-  } else if (live()) {
-    return fail(-ENOMEM);
+  } else if (live_()) {
+    return fail_(-ENOMEM);
   }
   (opening_ ? opening_->next : opening_) = std::move(made);
-  live() ? begin_opening() : reopen_later();
+  live_() ? begin_opening_() : reopen_later_();
 }
 
 // An open() that is remembered has not begun.
@@ -85,91 +86,91 @@ bool FileHandler::loop_has_begun() const noexcept {
   return descriptor().valid() || (opening_ && opening_->request.pending());
 }
 
-bool FileHandler::lacks_file() const noexcept { return !opening_ && !descriptor().valid(); }
+bool FileHandler::lacks_file_() const noexcept { return !opening_ && !descriptor().valid(); }
 
-void FileHandler::reopen() noexcept {
+void FileHandler::reopen_() noexcept {
   if (opening_ && opening_->request.pending()) return;  // on_closed() has called open() again
-  if (!start("open")) return opening_.reset();
+  if (!start_("open")) return opening_.reset();
   // Without one memory was short; or on_closed() has tried another one, which has failed.
-  opening_ ? begin_opening() : fail(-ENOMEM);
+  opening_ ? begin_opening_() : fail_(-ENOMEM);
 }
 
-void FileHandler::begin_opening() noexcept {
+void FileHandler::begin_opening_() noexcept {
   if (const std::error_code error = proactor_.submit(opening_->request)) {
     opening_.reset();
-    return fail(to_negative(error));
+    return fail_(to_negative(error));
   }
   ++elsewhere_;
 }
 
-void FileHandler::open_ended(const Result& result) {
+void FileHandler::open_ended_(const Result& result) {
   const auto ended = std::move(opening_);
   opening_ = std::move(ended->next);
   proactor_.core().ended_elsewhere(*this);
   // A file that was opened although the open was cancelled is closed with the request.
   if (closing()) return;
   if (result.error) {
-    notify_later(notice_written);  // finish() may have waited for the file
-    return tell(result.error);
+    notify_later_(notice_written);  // finish() may have waited for the file
+    return tell_(result.error);
   }
-  take(std::move(ended->request.file()));
+  take_(std::move(ended->request.file()));
   proactor_.core().flush_later(*this);
-  read_ahead();
+  read_ahead_();
   on_open();
 }
 
 void FileHandler::start_reading() noexcept {
-  check("start_reading");
+  check_("start_reading");
   if (closing() || reading_ != FileReading::off || finishing_) return;
-  restart_reading();
+  restart_reading_();
 }
 
 void FileHandler::start_reading(std::uint64_t offset) noexcept {
-  check("start_reading");
+  check_("start_reading");
   if (closing() || finishing_) return;
   read_position_ = offset;
-  drop_ahead();
-  restart_reading();
+  drop_ahead_();
+  restart_reading_();
 }
 
-void FileHandler::restart_reading() noexcept {
+void FileHandler::restart_reading_() noexcept {
   reading_ = FileReading::on;
-  read_ahead();
+  read_ahead_();
 }
 
 void FileHandler::stop_reading() noexcept {
-  check("stop_reading");
-  drop_ahead();
+  check_("stop_reading");
+  drop_ahead_();
   reading_ = FileReading::off;
 }
 
-void FileHandler::drop_ahead() noexcept {
-  for (Ahead& ahead : ahead_) {
+void FileHandler::drop_ahead_() noexcept {
+  for (FileAhead& ahead : ahead_) {
     if (ahead.request.pending()) {
-      ahead.state = Ahead::State::stale;
+      ahead.state = FileAhead::State::stale;
       proactor_.core().cancel(ahead.request);
     } else {
-      ahead.state = Ahead::State::idle;
+      ahead.state = FileAhead::State::idle;
       ahead.buffer.reset();
     }
   }
   next_read_ = read_position_;
 }
 
-void FileHandler::read_ahead() noexcept {
-  if (reading_ != FileReading::on || held_back() || !ready()) return;
-  for (Ahead& ahead : ahead_) {
-    if (!ahead.busy() && !submit_read(ahead)) return;
+void FileHandler::read_ahead_() noexcept {
+  if (reading_ != FileReading::on || held_back_() || !ready_()) return;
+  for (FileAhead& ahead : ahead_) {
+    if (!ahead.busy() && !submit_read_(ahead)) return;
   }
 }
 
-void FileHandler::lent(Buffer block) noexcept {
-  if (reading_ != FileReading::on || held_back() || !ready()) return;
-  Ahead& ahead = ahead_[ahead_[0].busy() ? 1 : 0];
-  if (!ahead.busy()) submit_read(ahead, std::move(block));
+void FileHandler::lent_(Buffer block) noexcept {
+  if (reading_ != FileReading::on || held_back_() || !ready_()) return;
+  FileAhead& ahead = ahead_[ahead_[0].busy() ? 1 : 0];
+  if (!ahead.busy()) submit_read_(ahead, std::move(block));
 }
 
-bool FileHandler::submit_read(Ahead& ahead, Buffer block) noexcept {
+bool FileHandler::submit_read_(FileAhead& ahead, Buffer block) noexcept {
   constexpr std::uint64_t last_offset = INT64_MAX;
   HandlerLoop& core = proactor_.core();
   Pool& pool = direct_ ? core.paged_pool() : core.pool();
@@ -198,51 +199,51 @@ bool FileHandler::submit_read(Ahead& ahead, Buffer block) noexcept {
     ahead.buffer.reset();
     reading_ = FileReading::failed;
     input_error_ = to_negative(error);
-    notify_later(notice_read);
+    notify_later_(notice_read);
     return false;
   }
-  ahead.state = Ahead::State::reading;
+  ahead.state = FileAhead::State::reading;
   next_read_ = offset + ahead.length;
   return true;
 }
 
-void FileHandler::read_ended(ReadAt& request, const Result& result) {
-  Ahead& ahead = ahead_[&request == &ahead_[0].request ? 0 : 1];
-  if (ahead.state == Ahead::State::stale || closing()) {
-    ahead.state = Ahead::State::idle;
+void FileHandler::read_ended_(ReadAt& request, const Result& result) {
+  FileAhead& ahead = ahead_[&request == &ahead_[0].request ? 0 : 1];
+  if (ahead.state == FileAhead::State::stale || closing()) {
+    ahead.state = FileAhead::State::idle;
     ahead.buffer.reset();
-    return read_ahead();
+    return read_ahead_();
   }
-  ahead.state = Ahead::State::done;
+  ahead.state = FileAhead::State::done;
   ahead.bytes = result.bytes;
   ahead.error = to_negative(result.error);
-  deliver_next();
+  deliver_next_();
 }
 
-FileHandler::Ahead* FileHandler::next_in_order() noexcept {
-  for (Ahead& ahead : ahead_) {
-    if (ahead.state == Ahead::State::done && ahead.from == read_position_) return &ahead;
+FileHandler::FileAhead* FileHandler::next_in_order_() noexcept {
+  for (FileAhead& ahead : ahead_) {
+    if (ahead.state == FileAhead::State::done && ahead.from == read_position_) return &ahead;
   }
   return nullptr;
 }
 
 // Makes one callback. What follows waits for a notice, so that an exception out of this callback
 // loses nothing.
-void FileHandler::deliver_next() {
-  if (!reads()) return;
+void FileHandler::deliver_next_() {
+  if (!reads_()) return;
   if (reading_ == FileReading::failed) {
     const std::error_code error = to_error_code(input_error_);
     stop_reading();
-    return tell(error);
+    return tell_(error);
   }
   if (reading_ == FileReading::ended) {
     stop_reading();
     return on_end();
   }
-  Ahead* const ahead = next_in_order();
-  if (!ahead) return read_ahead();
+  FileAhead* const ahead = next_in_order_();
+  if (!ahead) return read_ahead_();
   Buffer data = std::move(ahead->buffer);
-  ahead->state = Ahead::State::idle;
+  ahead->state = FileAhead::State::idle;
   proactor_.core().pool().fill(data, ahead->bytes);
   data.remove_prefix(ahead->skip);
   read_position_ += data.size();
@@ -250,66 +251,66 @@ void FileHandler::deliver_next() {
   if (ahead->error != 0 || ahead->bytes < ahead->length || ahead->bytes == 0) {
     input_error_ = ahead->error;
     reading_ = input_error_ == 0 ? FileReading::ended : FileReading::failed;
-    drop_ahead();
-    if (data.empty()) return deliver_next();
-    notify_later(notice_read);
+    drop_ahead_();
+    if (data.empty()) return deliver_next_();
+    notify_later_(notice_read);
   } else {
-    read_ahead();
-    if (next_in_order()) notify_later(notice_read);
+    read_ahead_();
+    if (next_in_order_()) notify_later_(notice_read);
   }
   on_read(data);
 }
 
 // What keeps the handler from its file is told in place of the want of one.
 void FileHandler::loop_tell_error(std::int32_t error) {
-  if (refused_ != 0 && ready()) notify_later(notice_written);
-  const bool missed = std::exchange(missed_, false) && lacks_file();
+  if (refused_ != 0 && ready_()) notify_later_(notice_written);
+  const bool missed = std::exchange(missed_, false) && lacks_file_();
   if (missed && error == 0) error = -EBADF;
   if (error == 0) return;  // open() was called in time
   const std::error_code code = to_error_code(error);
-  lacks_file() ? tell(code) : on_error(code);
+  lacks_file_() ? tell_(code) : on_error(code);
 }
 
 // Tells an error behind which the handler may have to wait for its owner.
-void FileHandler::tell(const std::error_code& error) {
+void FileHandler::tell_(const std::error_code& error) {
   on_error(error);
   if (finishing_) return;
-  const bool writes = write_.pending() || output_error_ != 0 || !queue_.empty() || syncs_wait();
+  const bool writes = write_.pending() || output_error_ != 0 || !queue_.empty() || syncs_wait_();
   const bool goes_on = opening_ || reading_ != FileReading::off || writes;
-  if (lacks_file() || !goes_on) unanswered();
+  if (lacks_file_() || !goes_on) unanswered_();
 }
 
-void FileHandler::loop_dispatch(Notice notice) {
+void FileHandler::loop_dispatch(HandlerNotice notice) {
   switch (notice) {
     case notice_open:
       proactor_.core().flush_later(*this);
-      read_ahead();
+      read_ahead_();
       return on_open();
     case notice_read:
-      return deliver_next();
+      return deliver_next_();
     case notice_written:
-      return tell_written();
+      return tell_written_();
     case notice_reopen:
-      return reopen();
+      return reopen_();
     default:
       return;
   }
 }
 
 void FileHandler::finish() noexcept {
-  check("finish");
-  if (is_over() || !open_up() || finishing_) return;
+  check_("finish");
+  if (is_over_() || !open_up_() || finishing_) return;
   finishing_ = true;
   stop_reading();
   proactor_.core().flush_later(*this);
-  close_if_finished();
+  close_if_finished_();
 }
 
-void FileHandler::close_if_finished() noexcept {
-  if (!finishing_ || !live() || opening_ || (notices_ & (notice_open | notice_error)) != 0) return;
-  const bool waits = write_.pending() || output_error_ != 0 || !queue_.empty() || syncs_wait();
+void FileHandler::close_if_finished_() noexcept {
+  if (!finishing_ || !live_() || opening_ || (notices_ & (notice_open | notice_error)) != 0) return;
+  const bool waits = write_.pending() || output_error_ != 0 || !queue_.empty() || syncs_wait_();
   if (descriptor().valid() && waits) return;
-  tell_refusal();
+  tell_refusal_();
   if ((notices_ & notice_error) == 0) close();
 }
 
@@ -321,9 +322,9 @@ void FileHandler::loop_closing_down() noexcept {
 void FileHandler::loop_release_resources() noexcept {
   if ((notices_ & notice_reopen) == 0) opening_.reset();
   queue_.clear();
-  for (Ahead& ahead : ahead_) {
+  for (FileAhead& ahead : ahead_) {
     ahead.buffer.reset();
-    ahead.state = Ahead::State::idle;
+    ahead.state = FileAhead::State::idle;
   }
   marks_.reset();
   read_position_ = next_read_ = write_position_ = 0;

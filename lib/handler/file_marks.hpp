@@ -9,8 +9,8 @@ namespace proa {
 
 /// What a file's handler does between writes; the first such verb makes this. `behind` counts calls
 /// of write(): a mark is reached when on_write() has told so many.
-struct FileHandler::Marks {
-  explicit Marks(FileHandler& handler) : request(handler) {}
+struct FileHandler::FileMarks {
+  explicit FileMarks(FileHandler& handler) : request(handler) {}
 
   struct SyncMark {
     std::uint64_t behind;
@@ -29,7 +29,7 @@ struct FileHandler::Marks {
     }
   }
 
-  On<Sync, &FileHandler::sync_ended> request;
+  On<Sync, &FileHandler::sync_ended_> request;
   MarkQueue<SyncMark> syncs;
   MarkQueue<Move> moves;
   std::uint64_t reached = 0;  // calls of sync() that the next request is for

@@ -53,140 +53,140 @@ const Watermarks& FileHandler::watermarks() const noexcept {
 }
 
 void FileHandler::set_watermarks(const Watermarks& watermarks) noexcept {
-  check("set_watermarks");
-  if (watermarks.low > watermarks.high) return refuse("set_watermarks", -EINVAL);
+  check_("set_watermarks");
+  if (watermarks.low > watermarks.high) return refuse_("set_watermarks", -EINVAL);
   if (!watermarks_) watermarks_.reset(new (std::nothrow) Watermarks);
-  if (!watermarks_) return refuse("set_watermarks", -ENOMEM);
-  const bool held = held_back();
+  if (!watermarks_) return refuse_("set_watermarks", -ENOMEM);
+  const bool held = held_back_();
   *watermarks_ = watermarks;
   if (queue_.capacity() > watermarks.high) filled_ = true;
-  if (held && reads()) notify_later(notice_read);
-  if (ready() && filled_ && queue_.capacity() <= watermarks.low) notify_later(notice_written);
+  if (held && reads_()) notify_later_(notice_read);
+  if (ready_() && filled_ && queue_.capacity() <= watermarks.low) notify_later_(notice_written);
 }
 
-void FileHandler::set_filled(bool filled) noexcept {
-  const bool held = held_back();
+void FileHandler::set_filled_(bool filled) noexcept {
+  const bool held = held_back_();
   filled_ = filled;
-  if (held && reads()) notify_later(notice_read);
+  if (held && reads_()) notify_later_(notice_read);
 }
 
-bool FileHandler::accepts_output(const char* verb) noexcept {
-  start(verb);
-  if (!live()) return false;
-  if (finishing_) fail(code_of(Error::closing));
+bool FileHandler::accepts_output_(const char* verb) noexcept {
+  start_(verb);
+  if (!live_()) return false;
+  if (finishing_) fail_(code_of(Error::closing));
   if (finishing_ || output_ != FileOutput::open) return false;
-  if (lacks_file()) {  // told if open() has not been called by then
+  if (lacks_file_()) {  // told if open() has not been called by then
     missed_ = true;
-    notify_later(notice_error);
+    notify_later_(notice_error);
   }
   return true;
 }
 
 void FileHandler::write(Buffer buffer) noexcept {
-  if (!accepts_output("write")) return;
-  if (!buffer) return refuse_write(-ENOBUFS);
+  if (!accepts_output_("write")) return;
+  if (!buffer) return refuse_write_(-ENOBUFS);
   const std::size_t limit = watermarks().limit;
   if (buffer.capacity() > limit || queue_.capacity() > limit - buffer.capacity()) {
-    return refuse_write(code_of(Error::write_limit));
+    return refuse_write_(code_of(Error::write_limit));
   }
   // Of whichever pool it is.
   proactor_.core().pool().turn_to_writing(buffer);
   proactor_.core().paged_pool().turn_to_writing(buffer);
   queue_.push(std::move(buffer));
-  write_grew();
+  write_grew_();
 }
 
 void FileHandler::write(Bytes bytes) noexcept {
-  if (accepts_output("write")) copy(&bytes, 1);
+  if (accepts_output_("write")) copy_(&bytes, 1);
 }
 
 void FileHandler::writev(const Bytes* pieces, std::size_t count) noexcept {
-  if (accepts_output("writev")) copy(pieces, count);
+  if (accepts_output_("writev")) copy_(pieces, count);
 }
 
-void FileHandler::copy(const Bytes* pieces, std::size_t count) noexcept {
+void FileHandler::copy_(const Bytes* pieces, std::size_t count) noexcept {
   const std::size_t limit = watermarks().limit;
   std::size_t size = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const bool nowhere = pieces[i].data == nullptr && pieces[i].size > 0;
     if (nowhere || pieces[i].size > PTRDIFF_MAX - size) {
-      return refuse_write(code_of(Error::bad_length));
+      return refuse_write_(code_of(Error::bad_length));
     }
     size += pieces[i].size;
   }
   if (size > limit || queue_.capacity() > limit - size) {
-    return refuse_write(code_of(Error::write_limit));
+    return refuse_write_(code_of(Error::write_limit));
   }
   if (!queue_.push(pieces, count, proactor_.core().pool())) {
     queue_.drop_unfinished();
-    return refuse_write(-ENOBUFS);
+    return refuse_write_(-ENOBUFS);
   }
-  write_grew();
+  write_grew_();
 }
 
 // Behind a gap nothing can be in its place: what was queued before it is written, and that is all.
 // The error is told behind the last on_write() and on_synced(), because the handler mostly closes
 // then.
-void FileHandler::refuse_write(std::int32_t error) noexcept {
+void FileHandler::refuse_write_(std::int32_t error) noexcept {
   output_ = after(output_, FileOutputEvent::cut);
   if (refused_ == 0) refused_behind_ = writes_queued_;
   if (refused_ == 0) refused_ = error;
-  tell_refusal();
+  tell_refusal_();
 }
 
-void FileHandler::tell_refusal() noexcept {
-  const bool due = lacks_file() || (writes_told_ >= refused_behind_ && !syncs_wait());
+void FileHandler::tell_refusal_() noexcept {
+  const bool due = lacks_file_() || (writes_told_ >= refused_behind_ && !syncs_wait_());
   // Another error is told first, and calls this again.
-  if (refused_ != 0 && due && error_ == 0) fail(std::exchange(refused_, 0));
+  if (refused_ != 0 && due && error_ == 0) fail_(std::exchange(refused_, 0));
 }
 
-void FileHandler::write_grew() noexcept {
+void FileHandler::write_grew_() noexcept {
   ++writes_queued_;
-  if (queue_.capacity() > watermarks().high && !filled_) set_filled(true);
+  if (queue_.capacity() > watermarks().high && !filled_) set_filled_(true);
   if (!write_.pending()) proactor_.core().flush_later(*this);
 }
 
-FileHandler::Marks* FileHandler::marks() noexcept {
+FileHandler::FileMarks* FileHandler::need_marks_() noexcept {
   if (!marks_) {
-    marks_.reset(new (std::nothrow) Marks(*this));
-    if (!marks_) fail(-ENOMEM);
+    marks_.reset(new (std::nothrow) FileMarks(*this));
+    if (!marks_) fail_(-ENOMEM);
   }
   return marks_.get();
 }
 
 void FileHandler::set_write_position(std::uint64_t offset) noexcept {
-  check("set_write_position");
+  check_("set_write_position");
   if (closing()) return;
   output_ = after(output_, FileOutputEvent::reposition);
   if (queue_.empty() && (!marks_ || marks_->moves.empty())) {
     write_position_ = offset;
-  } else if (!marks() || !marks_->moves.push({writes_queued_, offset})) {
-    refuse_write(-ENOMEM);  // what follows would be written to the wrong place
+  } else if (!need_marks_() || !marks_->moves.push({writes_queued_, offset})) {
+    refuse_write_(-ENOMEM);  // what follows would be written to the wrong place
   }
 }
 
 void FileHandler::sync() noexcept {
-  if (!accepts_output("sync") || !marks()) return;
-  MarkQueue<Marks::SyncMark>& syncs = marks_->syncs;
+  if (!accepts_output_("sync") || !need_marks_()) return;
+  MarkQueue<FileMarks::SyncMark>& syncs = marks_->syncs;
   if (!syncs.empty() && syncs.back().behind == writes_queued_) {
     ++syncs.back().calls;
   } else if (!syncs.push({writes_queued_, 1})) {
-    return fail(-ENOMEM);
+    return fail_(-ENOMEM);
   }
   proactor_.core().flush_later(*this);
 }
 
 void FileHandler::loop_flush() noexcept {
-  if (!ready()) return close_if_finished();
-  if (!write_.pending() && taken_ == 0 && output_error_ == 0) begin_write();
-  begin_sync();
-  close_if_finished();
+  if (!ready_()) return close_if_finished_();
+  if (!write_.pending() && taken_ == 0 && output_error_ == 0) begin_write_();
+  begin_sync_();
+  close_if_finished_();
 }
 
-void FileHandler::begin_write() noexcept {
+void FileHandler::begin_write_() noexcept {
   std::uint64_t writes = UINT64_MAX;
   while (marks_ && !marks_->moves.empty()) {
-    const Marks::Move& move = marks_->moves.front();
+    const FileMarks::Move& move = marks_->moves.front();
     // Writes of nothing that follow it may have been told already.
     if (move.behind > writes_told_) {
       writes = move.behind - writes_told_;
@@ -196,39 +196,39 @@ void FileHandler::begin_write() noexcept {
     marks_->moves.pop();
   }
   if (queue_.empty()) return;
-  if (queue_.first()->size == 0) return notify_later(notice_written);
+  if (queue_.first()->size == 0) return notify_later_(notice_written);
   const Gathered all = gather(queue_.first(), writes);
   write_.prepare(descriptor(), write_position_, all.pieces.data(), all.count);
-  if (const std::error_code error = proactor_.submit(write_)) refuse_output(error);
+  if (const std::error_code error = proactor_.submit(write_)) refuse_output_(error);
 }
 
-void FileHandler::begin_sync() noexcept {
+void FileHandler::begin_sync_() noexcept {
   if (!marks_ || marks_->request.pending() || marks_->failed) return;
   marks_->reach(writes_told_);
   if (marks_->reached == 0) return;
   marks_->request.prepare(descriptor());
   if (const std::error_code error = proactor_.submit(marks_->request)) {
     marks_->failed = true;
-    refuse_output(error);
+    refuse_output_(error);
   } else {
     marks_->covered = std::exchange(marks_->reached, 0);
   }
 }
 
-void FileHandler::refuse_output(const std::error_code& error) noexcept {
+void FileHandler::refuse_output_(const std::error_code& error) noexcept {
   if (output_error_ == 0) output_error_ = to_negative(error);
-  notify_later(notice_written);
+  notify_later_(notice_written);
 }
 
-void FileHandler::write_ended(const Result& result) {
+void FileHandler::write_ended_(const Result& result) {
   if (closing()) return;
   taken_ += result.bytes;
   write_position_ += result.bytes;
   if (result.error && output_error_ == 0) output_error_ = to_negative(result.error);
-  tell_written();
+  tell_written_();
 }
 
-void FileHandler::sync_ended(const Result& result) {
+void FileHandler::sync_ended_(const Result& result) {
   const std::uint64_t covered = std::exchange(marks_->covered, 0);
   if (closing()) return;
   if (result.error) {
@@ -238,37 +238,37 @@ void FileHandler::sync_ended(const Result& result) {
   } else {
     marks_->untold += covered;
   }
-  tell_written();
+  tell_written_();
 }
 
-void FileHandler::tell_written() {
+void FileHandler::tell_written_() {
   struct Resume {
     FileHandler& handler;
     bool done = false;
     ~Resume() {
-      if (!done && handler.live()) handler.notify_later(notice_written);
+      if (!done && handler.live_()) handler.notify_later_(notice_written);
     }
   } resume{*this};
   std::size_t left = HandlerLoop::most_told;
-  tell_writes(left);
-  if (!closing()) tell_syncs(left);
+  tell_writes_(left);
+  if (!closing()) tell_syncs_(left);
   resume.done = true;
   if (closing()) return;
-  if (taken_ > 0 || (marks_ && marks_->untold > 0)) return notify_later(notice_written);
-  if (output_error_ != 0 && !write_.pending() && !sync_is_due()) return output_failed();
-  tell_refusal();
+  if (taken_ > 0 || (marks_ && marks_->untold > 0)) return notify_later_(notice_written);
+  if (output_error_ != 0 && !write_.pending() && !sync_is_due_()) return output_failed_();
+  tell_refusal_();
   const bool drained = filled_ && queue_.capacity() <= watermarks().low;
-  if (drained) set_filled(false);
+  if (drained) set_filled_(false);
   proactor_.core().flush_later(*this);
   if (drained) on_drained();
 }
 
 // Takes what was written off the queue, one on_write() at a time; many leave others their turn, and
 // an exception from one leaves the rest for later.
-void FileHandler::tell_writes(std::size_t& left) {
+void FileHandler::tell_writes_(std::size_t& left) {
   for (bool told = false; !queue_.empty() && left > 0; told = true, --left) {
     // Writes of nothing that follow themselves must leave others their turn (R8).
-    if (taken_ == 0 && (told || !takes_nothing())) break;
+    if (taken_ == 0 && (told || !takes_nothing_())) break;
     bool write_ended = false;
     const std::size_t part = queue_.consume(taken_, write_ended);
     taken_ -= part;
@@ -281,11 +281,11 @@ void FileHandler::tell_writes(std::size_t& left) {
 }
 
 // Whether a write of nothing is at the front, and its turn has come.
-bool FileHandler::takes_nothing() const noexcept {
-  return ready() && output_error_ == 0 && !write_.pending() && queue_.first()->size == 0;
+bool FileHandler::takes_nothing_() const noexcept {
+  return ready_() && output_error_ == 0 && !write_.pending() && queue_.first()->size == 0;
 }
 
-void FileHandler::tell_syncs(std::size_t& left) {
+void FileHandler::tell_syncs_(std::size_t& left) {
   for (; marks_ && marks_->untold > 0 && left > 0; --left) {
     --marks_->untold;
     on_synced();
@@ -293,15 +293,15 @@ void FileHandler::tell_syncs(std::size_t& left) {
   }
 }
 
-void FileHandler::output_failed() {
+void FileHandler::output_failed_() {
   const std::int32_t error = std::exchange(output_error_, 0);
   output_ = after(output_, FileOutputEvent::fail);
-  drop_output();
+  drop_output_();
   proactor_.core().flush_later(*this);  // finish() waits for nothing any more
-  tell(to_error_code(error));
+  tell_(to_error_code(error));
 }
 
-void FileHandler::drop_output() noexcept {
+void FileHandler::drop_output_() noexcept {
   queue_.clear();
   taken_ = write_progress_ = 0;
   refused_ = 0;
@@ -312,17 +312,17 @@ void FileHandler::drop_output() noexcept {
     marks_->syncs.clear();
     marks_->moves.clear();
   }
-  if (filled_) set_filled(false);
+  if (filled_) set_filled_(false);
 }
 
 // Whether a Sync is in flight, or to come, for writes that were all told.
-bool FileHandler::sync_is_due() noexcept {
+bool FileHandler::sync_is_due_() noexcept {
   if (!marks_) return false;
   marks_->reach(writes_told_);
   return marks_->request.pending() || (marks_->reached > 0 && !marks_->failed);
 }
 
-bool FileHandler::syncs_wait() const noexcept {
+bool FileHandler::syncs_wait_() const noexcept {
   return marks_ && (marks_->request.pending() || marks_->reached > 0 || marks_->untold > 0 ||
                     !marks_->syncs.empty());
 }

@@ -43,13 +43,13 @@ namespace proa {
 using detail::FileOutputEvent;
 
 // Whether the handler's own output holds its reading back.
-inline bool FileHandler::held_back() const noexcept {
+inline bool FileHandler::held_back_() const noexcept {
   return filled_ && watermarks().pause_reading;
 }
 
 // Whether on_read() may be called now.
-inline bool FileHandler::reads() const noexcept {
-  return reading_ != FileReading::off && !held_back();
+inline bool FileHandler::reads_() const noexcept {
+  return reading_ != FileReading::off && !held_back_();
 }
 
 }  // namespace proa

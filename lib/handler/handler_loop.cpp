@@ -38,7 +38,7 @@ std::unique_ptr<HandlerLoop> HandlerLoop::create(const Options& options, std::er
 
 HandlerLoop::~HandlerLoop() {
   if (inherited()) {
-    while (Handler* const handler = open_.front()) handler->disown();
+    while (Handler* const handler = open_.front()) handler->disown_();
     let_go();
   } else {
     end_of_life();
@@ -59,11 +59,11 @@ void HandlerLoop::opened(Handler& handler) noexcept {
 void HandlerLoop::claim(Handler& handler) noexcept {
   const int number = handler.descriptor().number;
   if (handler.socket_.valid() && !handler.socket_.is_of(system())) {
-    handler.misused("given a descriptor of another proactor: release() it, and adopt() it here");
+    handler.misused_("given a descriptor of another proactor: release() it, and adopt() it here");
   }
   void* const before = own(number, &handler);
   if (before == nullptr || before == &handler) return;
-  static_cast<Handler*>(before)->clashes(handler);
+  static_cast<Handler*>(before)->clashes_(handler);
 }
 
 void HandlerLoop::disclaim(Handler& handler) noexcept {
@@ -101,7 +101,7 @@ void HandlerLoop::await_buffer(FileHandler& handler, const Pool& from) noexcept 
 
 bool HandlerLoop::lend(Pool& from, Line& line) noexcept {
   bool lent = false;
-  for (; !line.empty() && from.available(); lent = true) line.pop_front()->lent(from.take());
+  for (; !line.empty() && from.available(); lent = true) line.pop_front()->lent_(from.take());
   return lent;
 }
 
@@ -120,7 +120,7 @@ void HandlerLoop::closed_under(const void* owner, const Operation& pending) noex
   char how[128];
   std::snprintf(how, sizeof how, "the descriptor is closed while %s %p is pending on it",
                 traits_of(pending).name, static_cast<const void*>(&pending));
-  static_cast<const Handler*>(owner)->misused(how);
+  static_cast<const Handler*>(owner)->misused_(how);
 }
 
 void HandlerLoop::settled(void* owner) noexcept {
@@ -185,7 +185,8 @@ bool HandlerLoop::dispatch(Handler& handler) {
   const unsigned behind = handler.notices_ & ~((1u << handler.told_last_) - 1u);
   const unsigned next = behind != 0 ? behind : handler.notices_;
   unsigned notice = next & ~(next - 1u);
-  if (handler.state_ == Handler::State::closing) notice = handler.notices_ & Handler::notice_closed;
+  if (handler.state_ == Handler::HandlerState::closing)
+    notice = handler.notices_ & Handler::notice_closed;
   if (notice == 0) return false;
   handler.told_last_ = static_cast<std::uint8_t>(__builtin_ctz(notice) + 1) & 15;
   handler.notices_ = static_cast<std::uint16_t>(handler.notices_ & ~notice);
@@ -195,7 +196,7 @@ bool HandlerLoop::dispatch(Handler& handler) {
   switch (notice) {
     case Handler::notice_error:
       flush_later(handler);  // its end may wait for this
-      if (handler.later_error_ != 0) handler.notify_later(Handler::notice_error);
+      if (handler.later_error_ != 0) handler.notify_later_(Handler::notice_error);
       handler.loop_tell_error(
           std::exchange(handler.error_, std::exchange(handler.later_error_, std::int16_t{0})));
       break;
@@ -208,13 +209,13 @@ bool HandlerLoop::dispatch(Handler& handler) {
     case Handler::notice_closed:
       // The callback that came last may have left something elsewhere: that one's end tells again.
       if (handler.elsewhere_ > 0) return false;
-      handler.became_closed();
+      handler.became_closed_();
       break;
     case Handler::notice_left:
-      handler.left_behind();
+      handler.left_behind_();
       return false;
     default:
-      handler.loop_dispatch(static_cast<Handler::Notice>(notice));
+      handler.loop_dispatch(static_cast<Handler::HandlerNotice>(notice));
   }
   return true;
 }

@@ -5,20 +5,20 @@
 
 namespace proa {
 
-Notifier::Notifier(Proactor& proactor, Kind kind) noexcept : Handler(proactor, kind) {
+Notifier::Notifier(Proactor& proactor, HandlerKind kind) noexcept : Handler(proactor, kind) {
   keeps_running_ = false;
 }
 
 // A notifier that was notified but never opened is still in the stack of notified ones.
 Notifier::~Notifier() {
   if (is_open() || !notified_.load(std::memory_order_acquire)) return;
-  if (!proactor().core().inherited()) check("~Notifier");
+  if (!proactor().core().inherited()) check_("~Notifier");
   proactor().core().collect_notified();
 }
 
 void Notifier::stop() noexcept {
-  if (!proactor().core().inherited()) check("stop");
-  if (is_open() && !closing()) rest();
+  if (!proactor().core().inherited()) check_("stop");
+  if (is_open() && !closing()) rest_();
 }
 
 void Notifier::notify() noexcept {

@@ -44,7 +44,7 @@ class ServerCore::Listener final : public AcceptHandler {
   }
 
   // The server may be gone.
-  Known loop_known_as() const noexcept override {
+  HandlerName loop_known_as() const noexcept override {
     return core_ ? core_->loop_known_as() : AcceptHandler::loop_known_as();
   }
 
@@ -52,21 +52,21 @@ class ServerCore::Listener final : public AcceptHandler {
 };
 
 ServerCore::ServerCore(Proactor& proactor, Make make, const ServerBase& server)
-    : Handler(proactor, Kind::server), server_object_(server), make_(std::move(make)) {
+    : Handler(proactor, HandlerKind::server), server_object_(server), make_(std::move(make)) {
   if (!make_) misuse("Server %p made with an empty factory", static_cast<const void*>(&server));
   keeps_running_ = false;
 }
 
 // Touches the proactor only if something is left there: it may be gone if nothing is.
 ServerCore::~ServerCore() {
-  if (in_factory_) misused("destroyed in its own factory");
+  if (in_factory_) misused_("destroyed in its own factory");
   const bool listens = std::any_of(listeners_.begin(), listeners_.end(),
                                    [](const Listener* listener) { return listener->is_open(); });
   const bool busy = is_open() || listens || live_ > 0;
-  if (busy && !proactor().core().inherited()) check("~Server");
+  if (busy && !proactor().core().inherited()) check_("~Server");
   if (is_open()) {
     proactor().core().disarm(deadline_);
-    rest();
+    rest_();
   }
   // In a child of fork(2) they may have been closed already, without on_closed().
   for (Listener* const listener : listeners_) {
@@ -82,7 +82,7 @@ ServerCore::~ServerCore() {
 
 std::error_code ServerCore::listen(std::string_view text, std::string* detail,
                                    const ListenOptions& options) {
-  check("listen");
+  check_("listen");
   std::error_code error;
   const Address address = Address::parse(text, error, detail);
   if (error) return error;
@@ -100,7 +100,7 @@ std::error_code ServerCore::listen(Socket listening) {
 
 template <class Listen>
 std::error_code ServerCore::add_listener(Listen listen) {
-  start("listen");
+  start_("listen");
   if (serving_ != Serving::all || closing()) return Error::closing;
   listeners_.reserve(listeners_.size() + 1);
   auto* const listener = new Listener(*this);
@@ -114,7 +114,7 @@ std::error_code ServerCore::add_listener(Listen listen) {
 }
 
 std::vector<Address> ServerCore::addresses() const {
-  check("addresses");
+  check_("addresses");
   std::vector<Address> addresses;
   if (serving_ != Serving::all) return addresses;
   for (const Listener* const listener : listeners_) {
@@ -157,19 +157,19 @@ void ServerCore::start_one(Connection connection) {
     ++refused_;
     return;
   }
-  if (handler->server_) handler->misused("returned by a factory twice");
+  if (handler->server_) handler->misused_("returned by a factory twice");
   if (&handler->proactor() != &proactor()) {
-    handler->misused("returned by the factory of a server of another proactor");
+    handler->misused_("returned by the factory of a server of another proactor");
   }
   handler->server_ = this;
   if (!handler->is_open()) return resting_.push_back(*handler);
   ++live_;
-  if (const std::uint16_t due = end_notices()) handler->notify_later(due);
+  if (const std::uint16_t due = end_notices()) handler->notify_later_(due);
 }
 
 void ServerCore::gone() noexcept {
   --live_;
-  if (paused_ && is_open()) notify_later(notice_room);
+  if (paused_ && is_open()) notify_later_(notice_room);
   tell_if_drained();
 }
 
@@ -190,10 +190,10 @@ void ServerCore::wakes(Handler& handler) noexcept {
 }
 
 void ServerCore::set_limit(std::size_t limit) noexcept {
-  check("set_limit");
+  check_("set_limit");
   limit_ = limit;
   pause_or_resume();
-  if (!held_.empty()) notify_later(notice_room);
+  if (!held_.empty()) notify_later_(notice_room);
 }
 
 void ServerCore::pause_or_resume() noexcept {
@@ -204,7 +204,7 @@ void ServerCore::pause_or_resume() noexcept {
 }
 
 void ServerCore::drain(Duration deadline, std::function<void()> drained) {
-  start("drain");
+  start_("drain");
   if (!is_open() || closing()) return;
   if (drained) on_drained_ = std::move(drained);
   HandlerLoop& core = proactor().core();
@@ -213,7 +213,7 @@ void ServerCore::drain(Duration deadline, std::function<void()> drained) {
     serving_ = Serving::drains;
     for (Listener* const listener : listeners_) listener->finish();
     core.each_open([this](Handler& handler) {
-      if (handler.server_ == this) handler.notify_later(notice_drain);
+      if (handler.server_ == this) handler.notify_later_(notice_drain);
     });
   }
   if (!armed) deadline_passed({});
@@ -237,9 +237,9 @@ std::uint16_t ServerCore::end_notices() const noexcept {
 void ServerCore::deadline_passed(const Result&) {
   serving_ = Serving::overdue;
   drop_beyond_limit();
-  for (Listener* const listener : listeners_) listener->hurry();
+  for (Listener* const listener : listeners_) listener->hurry_();
   proactor().core().each_open([this](Handler& handler) {
-    if (handler.server_ == this) handler.notify_later(notice_overdue);
+    if (handler.server_ == this) handler.notify_later_(notice_overdue);
   });
   tell_if_drained();
 }
@@ -249,10 +249,10 @@ bool ServerCore::has_drained() const noexcept {
 }
 
 void ServerCore::tell_if_drained() noexcept {
-  if (has_drained() && is_open()) notify_later(notice_empty);
+  if (has_drained() && is_open()) notify_later_(notice_empty);
 }
 
-void ServerCore::loop_dispatch(Notice notice) {
+void ServerCore::loop_dispatch(HandlerNotice notice) {
   if (notice == notice_empty) {
     if (!has_drained()) return;  // one that rested was started again
     proactor().core().disarm(deadline_);
@@ -261,7 +261,7 @@ void ServerCore::loop_dispatch(Notice notice) {
   } else if (!held_.empty() && live_ < limit_) {
     Connection connection = std::move(held_.front());
     held_.pop_front();
-    if (!held_.empty()) notify_later(notice_room);
+    if (!held_.empty()) notify_later_(notice_room);
     start_one(std::move(connection));
   } else {
     pause_or_resume();

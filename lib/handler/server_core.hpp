@@ -29,7 +29,7 @@ class ServerCore final : public Handler {
   std::uint64_t refused() const noexcept { return refused_; }
   void drain(Duration deadline, std::function<void()> drained);
   void set_error_callback(std::function<void(const Address&, std::error_code)> callback) {
-    check("set_error_callback");
+    check_("set_error_callback");
     on_trouble_ = std::move(callback);
   }
   std::uint64_t errors() const noexcept { return errors_; }
@@ -58,8 +58,8 @@ class ServerCore final : public Handler {
     Address peer;
   };
   // What dispatch() is asked for, in the terms of Handler.
-  static constexpr Notice notice_room = notice_open;
-  static constexpr Notice notice_empty = notice_read;
+  static constexpr HandlerNotice notice_room = notice_open;
+  static constexpr HandlerNotice notice_empty = notice_read;
 
   template <class Listen>
   std::error_code add_listener(Listen listen);
@@ -74,10 +74,10 @@ class ServerCore final : public Handler {
   bool has_drained() const noexcept;
   void tell_if_drained() noexcept;
   void deadline_passed(const Result& result);
-  void loop_dispatch(Notice notice) override;
+  void loop_dispatch(HandlerNotice notice) override;
   void loop_closing_down() noexcept override;
   void loop_leave_process() noexcept override { leave_resting(); }
-  Known loop_known_as() const noexcept override { return {"Server", &server_object_}; }
+  HandlerName loop_known_as() const noexcept override { return {"Server", &server_object_}; }
 
   const ServerBase& server_object_;
   const Make make_;

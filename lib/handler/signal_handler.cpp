@@ -243,16 +243,17 @@ void describe(std::string* detail, int signal, const std::error_code& error) noe
 
 }  // namespace
 
-SignalHandler::SignalHandler(Proactor& proactor) noexcept : Notifier(proactor, Kind::signal) {}
+SignalHandler::SignalHandler(Proactor& proactor) noexcept
+    : Notifier(proactor, HandlerKind::signal) {}
 
 SignalHandler::~SignalHandler() {
-  if (is_open()) destroyed("destroyed while it was started or closing");
+  if (is_open()) destroyed_("destroyed while it was started or closing");
 }
 
 std::error_code SignalHandler::start(int signal, std::string* detail) noexcept {
   int error = 0;
   if (detail) detail->clear();
-  Handler::start("start");
+  Handler::start_("start");
   for (const Subscription* s = subscriptions_; s; s = s->next_of_owner) {
     if (s->signal == signal) return {};
   }
@@ -269,17 +270,17 @@ std::error_code SignalHandler::start(int signal, std::string* detail) noexcept {
     subscriptions_ = made;
     return {};
   }
-  if (is_open() && !closing() && !subscriptions_) rest();
+  if (is_open() && !closing() && !subscriptions_) rest_();
   const std::error_code code = to_error_code(error);
   describe(detail, signal, code);
   return code;
 }
 
 void SignalHandler::stop() noexcept {
-  if (!proactor().core().inherited()) check("stop");
+  if (!proactor().core().inherited()) check_("stop");
   if (!is_open() || closing()) return;
   loop_closing_down();
-  rest();
+  rest_();
 }
 
 void SignalHandler::loop_closing_down() noexcept {
@@ -299,7 +300,7 @@ void SignalHandler::on_notify() {
     const std::uint64_t count = told->take();
     if (count == 0) continue;
     if (told->next_of_owner) {
-      notify_later(notice_notified);
+      notify_later_(notice_notified);
       *link = std::exchange(told->next_of_owner, nullptr);
       while (*link) link = &(*link)->next_of_owner;
       *link = told;

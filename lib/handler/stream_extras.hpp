@@ -10,7 +10,7 @@
 namespace proa {
 
 /// What most streams do not need; the first verb that needs a part of it makes it.
-struct StreamHandler::Extras {
+struct StreamHandler::StreamExtras {
   /// Stands for a write that was queued before there was a filter: on_write() tells the bytes that
   /// were sent.
   static constexpr std::size_t as_sent = SIZE_MAX;
@@ -53,7 +53,7 @@ struct StreamHandler::Extras {
   bool failed = false;  // the filter has called fail(), and the stream waits for nothing of it
 };
 
-inline StreamFilter* StreamHandler::filter() const noexcept {
+inline StreamFilter* StreamHandler::filter_() const noexcept {
   return extras_ ? extras_->filter.get() : nullptr;
 }
 

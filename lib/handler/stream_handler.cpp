@@ -14,79 +14,80 @@
 
 namespace proa {
 
-struct StreamHandler::Connecting {
-  explicit Connecting(StreamHandler& handler) noexcept : request(handler) {}
+struct StreamHandler::StreamConnecting {
+  explicit StreamConnecting(StreamHandler& handler) noexcept : request(handler) {}
 
-  On<Connect, &StreamHandler::connect_ended> request;
+  On<Connect, &StreamHandler::connect_ended_> request;
   TimePoint deadline = never;
-  std::unique_ptr<Connecting> next;  // a connect() that was called while the handler closes
+  std::unique_ptr<StreamConnecting> next;  // a connect() that was called while the handler closes
 };
 
-StreamHandler::StreamHandler(Proactor& proactor) noexcept : Handler(proactor, Kind::stream) {}
+StreamHandler::StreamHandler(Proactor& proactor) noexcept
+    : Handler(proactor, HandlerKind::stream) {}
 
 StreamHandler::StreamHandler(Proactor& proactor, Socket connected) noexcept
-    : Handler(proactor, Kind::stream, std::move(connected)) {
-  start("StreamHandler");
-  if (!live()) return;
+    : Handler(proactor, HandlerKind::stream, std::move(connected)) {
+  start_("StreamHandler");
+  if (!live_()) return;
   if (!descriptor().valid()) {
-    refuse_connection(-EBADF);
+    refuse_connection_(-EBADF);
   } else {
-    connection_ = Connection::given;
-    notify_later(notice_open);
+    connection_ = StreamConnection::given;
+    notify_later_(notice_open);
   }
 }
 
 StreamHandler::~StreamHandler() {
   // The constructor of a derived class threw, or on_closed() has called verbs that need a
   // connection: nothing has begun yet.
-  if (state_ == State::open && (!announced() || is_over())) {
+  if (state_ == HandlerState::open && (!announced_() || is_over_())) {
     loop_closing_down();
-    rest();
+    rest_();
   }
   // Reported here, because the destructor of a pending request could only name the request.
-  if (state_ != State::idle) destroyed();
+  if (state_ != HandlerState::idle) destroyed_();
 }
 
 void StreamHandler::connect(const Address& address, TimePoint deadline) noexcept {
-  start("connect");
-  if (closing()) return connect_later(address, deadline);
-  if (!live()) return;
-  if (connection_ >= Connection::connecting) return fail(connected() ? -EISCONN : -EALREADY);
+  start_("connect");
+  if (closing()) return connect_later_(address, deadline);
+  if (!live_()) return;
+  if (connection_ >= StreamConnection::connecting) return fail_(connected() ? -EISCONN : -EALREADY);
   connecting_.reset();  // a connect() that was remembered is void now
-  if (!address.is_set()) return refuse_connection(code_of(Error::bad_address));
+  if (!address.is_set()) return refuse_connection_(code_of(Error::bad_address));
   std::error_code error;
-  take(Socket::open(proactor_, address.family(), Transport::stream, error));
-  if (error) return refuse_connection(to_negative(error));
+  take_(Socket::open(proactor_, address.family(), Transport::stream, error));
+  if (error) return refuse_connection_(to_negative(error));
   if (descriptor().kind == DescriptorKind::tcp) {
     (void)socket_.set_option(SocketOption::no_delay, 1);
   }
-  connecting_.reset(new (std::nothrow) Connecting(*this));
-  if (!connecting_) return refuse_connection(-ENOMEM);
+  connecting_.reset(new (std::nothrow) StreamConnecting(*this));
+  if (!connecting_) return refuse_connection_(-ENOMEM);
   connecting_->request.prepare(descriptor(), address);
   if ((error = proactor_.submit(connecting_->request, deadline))) {
     connecting_.reset();
-    return refuse_connection(to_negative(error));
+    return refuse_connection_(to_negative(error));
   }
-  connection_ = Connection::connecting;
-  if (timing_) start_timing();
+  connection_ = StreamConnection::connecting;
+  if (timing_) start_timing_();
 }
 
 // Remembers a connect() that was called while the handler closes. The last one replaces those
 // before.
-void StreamHandler::connect_later(const Address& address, TimePoint deadline) noexcept {
-  std::unique_ptr<Connecting> made(new (std::nothrow) Connecting(*this));
+void StreamHandler::connect_later_(const Address& address, TimePoint deadline) noexcept {
+  std::unique_ptr<StreamConnecting> made(new (std::nothrow) StreamConnecting(*this));
   if (made) {
     made->request.prepare({}, address);
     made->deadline = deadline;
   }
   const bool pending = connecting_ && connecting_->request.pending();
   (pending ? connecting_->next : connecting_) = std::move(made);
-  reopen_later();
+  reopen_later_();
 }
 
-void StreamHandler::reconnect() noexcept {
+void StreamHandler::reconnect_() noexcept {
   if (!connecting_) {  // memory was short; or on_closed() has tried another one, which has failed
-    if (start("connect")) refuse_connection(-ENOMEM);
+    if (start_("connect")) refuse_connection_(-ENOMEM);
     return;
   }
   if (connecting_->request.pending()) return;  // on_closed() has connected elsewhere
@@ -94,121 +95,121 @@ void StreamHandler::reconnect() noexcept {
   connect(asked->request.address(), asked->deadline);
 }
 
-void StreamHandler::refuse_connection(std::int32_t error) noexcept {
-  connection_ = Connection::refused;
-  fail(error);
+void StreamHandler::refuse_connection_(std::int32_t error) noexcept {
+  connection_ = StreamConnection::refused;
+  fail_(error);
 }
 
-void StreamHandler::not_connected(std::error_code error) {
+void StreamHandler::not_connected_(std::error_code error) {
   proactor_.core().flush_later(*this);  // finish() may wait for the connection
   on_error(error);
-  if (connection_ == Connection::none && !finishing_) unanswered();
+  if (connection_ == StreamConnection::none && !finishing_) unanswered_();
 }
 
 // What keeps a stream from its connection is told in place of the want of one.
 void StreamHandler::loop_tell_error(std::int32_t error) {
-  if (refused_ != 0 && connected() && announced()) notify_later(notice_written);
-  if (connection_ == Connection::missed) {
-    if (error != 0) fail(error);  // another one, which is told next
+  if (refused_ != 0 && connected() && announced_()) notify_later_(notice_written);
+  if (connection_ == StreamConnection::missed) {
+    if (error != 0) fail_(error);  // another one, which is told next
     error = -ENOTCONN;
   }
   if (error == 0) return;  // connect() was called in time
-  if (connection_ >= Connection::connecting) return on_error(to_error_code(error));
-  connection_ = Connection::none;
-  not_connected(to_error_code(error));
+  if (connection_ >= StreamConnection::connecting) return on_error(to_error_code(error));
+  connection_ = StreamConnection::none;
+  not_connected_(to_error_code(error));
 }
 
-Operation* StreamHandler::connecting() noexcept {
+Operation* StreamHandler::connect_request_() noexcept {
   return connecting_ && connecting_->request.pending() ? &connecting_->request : nullptr;
 }
 
-void StreamHandler::connect_ended(const Result& result) {
+void StreamHandler::connect_ended_(const Result& result) {
   const auto ended = std::move(connecting_);
   connecting_ = std::move(ended->next);
-  connection_ = Connection::none;
-  if (closing() || lingered_in_vain(result, 0)) return;
-  if (result.error) return not_connected(result.error);
-  connection_ = Connection::opened;
-  opened();
+  connection_ = StreamConnection::none;
+  if (closing() || lingered_in_vain_(result, 0)) return;
+  if (result.error) return not_connected_(result.error);
+  connection_ = StreamConnection::opened;
+  opened_();
 }
 
-void StreamHandler::opened() {
+void StreamHandler::opened_() {
   proactor_.core().flush_later(*this);
-  resume_held();
-  tell_filter_connected();
-  end_output_if_sent();
+  resume_held_();
+  tell_filter_connected_();
+  end_output_if_sent_();
   // on_connected() of a filter may have called fork(2): the child hears nothing more (R14).
   if (!closing() && !proactor_.core().inherited()) on_open();
 }
 
-void StreamHandler::loop_dispatch(Notice notice) {
+void StreamHandler::loop_dispatch(HandlerNotice notice) {
   switch (notice) {
     case notice_open:
-      return opened();
+      return opened_();
     case notice_written:
-      return tell_written();
+      return tell_written_();
     case notice_reopen:
-      return reconnect();
+      return reconnect_();
     case notice_read:
-      if (verdict_ != Verdict::none) return look();
-      return give_held();
+      if (verdict_ != Verdict::none) return look_();
+      return give_held_();
     default:
       return;
   }
 }
 
-void StreamHandler::broken(std::error_code error) {
+void StreamHandler::broken_(std::error_code error) {
   output_ = after(output_, OutputEvent::tell);
   proactor_.core().cancel(recv_);
   proactor_.core().cancel(send_);
   if (files_) proactor_.core().cancel(files_->send);
   taken_ = write_progress_ = 0;
   refused_ = 0;
-  if (!sending()) queue_.clear();
+  if (!sending_()) queue_.clear();
   proactor_.core().flush_later(*this);  // finish() may wait for this
   on_error(error);
-  if (!finishing_) unanswered();
+  if (!finishing_) unanswered_();
 }
 
 void StreamHandler::half_close() noexcept {
-  start("half_close");
-  if (!live() || output_ != Output::open) return;
+  start_("half_close");
+  if (!live_() || output_ != Output::open) return;
   output_ = after(output_, OutputEvent::half_close);
-  need_connection();
-  end_output_if_sent();
+  need_connection_();
+  end_output_if_sent_();
 }
 
 void StreamHandler::finish() noexcept {
-  check("finish");
-  if (is_over() || !open_up() || finishing_) return;
+  check_("finish");
+  if (is_over_() || !open_up_() || finishing_) return;
   finishing_ = true;
   input_ = after(input_, InputEvent::finish);
   output_ = after(output_, OutputEvent::finish);
-  drop_received_files();
-  close_if_finished();
+  drop_received_files_();
+  close_if_finished_();
   if (closing()) return;
-  if (Timing* const timing = this->timing()) {
+  if (StreamTiming* const timing = this->need_timing_()) {
     timing->linger = proactor_.options().linger;
-    timing->sent_last = system_now();
-    arm_timer();
+    timing->sent_last = system_now_();
+    arm_timer_();
   }
-  update_reading();
-  if (is_error(verdict_)) notify_later(notice_read);  // it waits for the handler no more
-  end_output_if_sent();
+  update_reading_();
+  if (is_error(verdict_)) notify_later_(notice_read);  // it waits for the handler no more
+  end_output_if_sent_();
 }
 
-void StreamHandler::end_output_if_sent() noexcept {
-  if (ends(output_) && connected() && announced() && queue_.empty() && !sending()) end_output();
+void StreamHandler::end_output_if_sent_() noexcept {
+  if (ends(output_) && connected() && announced_() && queue_.empty() && !sending_()) end_output_();
 }
 
 // The kernel has taken everything.
-void StreamHandler::end_output() noexcept {
-  if (has_last_words()) return;  // the stream calls this again when the filter has sent them
+void StreamHandler::end_output_() noexcept {
+  if (has_last_words_()) return;  // the stream calls this again when the filter has sent them
   output_ = after(output_, OutputEvent::sent);
   const bool failed = descriptor().is_socket() && socket_.shutdown(ShutdownSide::send);
   // The connection is gone: finish() need not wait for an end of the peer.
   if (failed && finishing_) input_ = after(input_, InputEvent::end);
-  close_if_finished();
+  close_if_finished_();
 }
 
 // Closes behind finish() when nothing is left to wait for. finish() waits
@@ -218,14 +219,14 @@ void StreamHandler::end_output() noexcept {
 //   back bytes that the peer has not seen yet (RFC 1122, 4.2.2.13). Only a socket has a peer;
 // - and in any case for the errors that are due.
 // Without a connection, or behind its error, only the errors are left. The linger time bounds the
-// first three (timer_expired()).
-void StreamHandler::close_if_finished() noexcept {
-  if (!finishing_ || !live()) return;
+// first three (timer_expired_()).
+void StreamHandler::close_if_finished_() noexcept {
+  if (!finishing_ || !live_()) return;
   if (output_ == Output::lingering && (input_ == Input::over || !descriptor().is_socket())) {
     output_ = after(output_, OutputEvent::done);
   }
-  const bool over = connection_ == Connection::none || output_ >= Output::broken;
-  if (over && output_ != Output::broken) tell_refusal();
+  const bool over = connection_ == StreamConnection::none || output_ >= Output::broken;
+  if (over && output_ != Output::broken) tell_refusal_();
   if (over && (notices_ & notice_error) == 0) close();
 }
 
@@ -244,7 +245,7 @@ void StreamHandler::loop_release_resources() noexcept {
   files_.reset();
   taken_ = write_progress_ = 0;
   input_error_ = output_error_ = refused_ = 0;
-  connection_ = Connection::none;
+  connection_ = StreamConnection::none;
   input_ = Input::flows;
   output_ = Output::open;
   hold_ = Hold::clear;

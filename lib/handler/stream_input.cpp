@@ -13,124 +13,124 @@
 namespace proa {
 
 void StreamHandler::start_reading() noexcept {
-  check("start_reading");
+  check_("start_reading");
   wants_input_ = true;
-  if (!live()) return;
-  if (output_ != Output::broken) return resume_held();
+  if (!live_()) return;
+  if (output_ != Output::broken) return resume_held_();
   // Gives on_read() what had come before the error that on_error() told.
-  if (input_ == Input::rest) judge(Verdict::error);
+  if (input_ == Input::rest) judge_(Verdict::error);
 }
 
 void StreamHandler::stop_reading() noexcept {
-  check("stop_reading");
+  check_("stop_reading");
   wants_input_ = false;
-  if (live()) update_reading();
+  if (live_()) update_reading_();
 }
 
 // The handler wants input again. It gets the bytes that were kept first, then the end or new bytes.
-void StreamHandler::resume_held() noexcept {
-  if (!held_.empty() || input_waits_for_filter() || receiving_file() || is_ended(input_) ||
+void StreamHandler::resume_held_() noexcept {
+  if (!held_.empty() || input_waits_for_filter_() || receiving_file_() || is_ended(input_) ||
       verdict_ != Verdict::none) {
-    notify_later(notice_read);
+    notify_later_(notice_read);
   }
-  await_input();
+  await_input_();
 }
 
-void StreamHandler::await_input() noexcept {
-  if (timing_) timing_->silent_since = system_now();
-  update_reading();
+void StreamHandler::await_input_() noexcept {
+  if (timing_) timing_->silent_since = system_now_();
+  update_reading_();
 }
 
 // Submits or cancels the receive, so that one is at the backend exactly while the stream wants
 // input.
-void StreamHandler::update_reading() noexcept {
+void StreamHandler::update_reading_() noexcept {
   // A filter often gives a few blocks for one: the receive that is there goes on meanwhile.
-  const bool goes_on = receiving_file() || (filter() && recv_.pending());
-  const bool full = filter() ? filter_is_ahead() : held_.capacity() >= file_backlog;
-  const bool room = !input_waits_for_filter() && (held_.empty() || (goes_on && !full));
-  const bool asked = reads() || (filter() && filter()->wants_input());
-  const bool wanted = connected() && announced() && live() && output_ != Output::broken &&
+  const bool goes_on = receiving_file_() || (filter_() && recv_.pending());
+  const bool full = filter_() ? filter_is_ahead_() : held_.capacity() >= file_backlog;
+  const bool room = !input_waits_for_filter_() && (held_.empty() || (goes_on && !full));
+  const bool asked = reads_() || (filter_() && filter_()->wants_input());
+  const bool wanted = connected() && announced_() && live_() && output_ != Output::broken &&
                       verdict_ == Verdict::none &&
                       (input_ == Input::flows ? asked && room : input_ == Input::dropped);
   if (wanted == recv_.pending()) return;
   if (!wanted) return proactor_.core().cancel(recv_);
   recv_.prepare(descriptor());
-  if (const std::error_code error = proactor_.submit(recv_)) fail(to_negative(error));
+  if (const std::error_code error = proactor_.submit(recv_)) fail_(to_negative(error));
 }
 
-void StreamHandler::received(RecvBuffers& request, const Result& result) {
+void StreamHandler::received_(RecvBuffers& request, const Result& result) {
   Buffer buffer = std::move(request.buffer());
   if (closing() || output_ == Output::broken) return;
   if (buffer) {
-    if (timing_) timing_->silent_since = timing_->idle_since = system_now();
+    if (timing_) timing_->silent_since = timing_->idle_since = system_now_();
     if (!gives(input_) || is_ended(input_)) return;
-    if (filter()) return received_by_filter(std::move(buffer));
-    if (reads() && held_.empty() && !receiving_file()) return read_next(buffer);
+    if (filter_()) return received_by_filter_(std::move(buffer));
+    if (reads_() && held_.empty() && !receiving_file_()) return read_next_(buffer);
     // What is kept here must not keep the blocks that other streams receive into (R8).
     proactor_.core().pool().turn_to_writing(buffer);
     held_.push(std::move(buffer));
-    if (receiving_file()) receive_file_part();
+    if (receiving_file_()) receive_file_part_();
     return;
   }
-  if (request.pending() || lingered_in_vain(result, 0)) return;
+  if (request.pending() || lingered_in_vain_(result, 0)) return;
   // Only this stream cancels its receive.
   const bool ended = result.error != std::errc::operation_canceled;
-  if (ended) input_ended(to_negative(result.error));
-  if (verdict_ != Verdict::none) return notify_later(notice_read);
-  if (!ended) return update_reading();
-  if (output_ == Output::lingering) return close_if_finished();
+  if (ended) input_ended_(to_negative(result.error));
+  if (verdict_ != Verdict::none) return notify_later_(notice_read);
+  if (!ended) return update_reading_();
+  if (output_ == Output::lingering) return close_if_finished_();
   // If a send has failed already, the handler hears of that in this round, in place of the end.
-  if (receiving_file() || sending()) return notify_later(notice_read);
-  if (held_.empty() && reads()) tell_end();
+  if (receiving_file_() || sending_()) return notify_later_(notice_read);
+  if (held_.empty() && reads_()) tell_end_();
 }
 
-void StreamHandler::input_ended(std::int32_t error) noexcept {
+void StreamHandler::input_ended_(std::int32_t error) noexcept {
   // Behind an end that the filter has given nothing that becomes of the connection is news.
   if (input_ != Input::closed) input_error_ = error;
-  if (!filter() || extras_->failed) {
+  if (!filter_() || extras_->failed) {
     input_ = after(input_, InputEvent::end);
     return;
   }
-  ask_filter_for_end();
+  ask_filter_for_end_();
   if (error == 0 || input_ != Input::passing) return;
   // The filter still has something to give, and may be waited for no longer than the linger time.
   output_error_ = error;
-  output_failed();
+  output_failed_();
 }
 
 // Gives the handler the oldest buffer that was kept, or the end behind the last one.
-void StreamHandler::give_held() {
-  if (!reads() || output_ == Output::broken) return update_reading();
-  if (receiving_file()) return receive_file_part();
-  if (held_.empty() && input_waits_for_filter()) {
-    feed_filter();
-    if (held_.empty()) return notify_later(notice_read);
+void StreamHandler::give_held_() {
+  if (!reads_() || output_ == Output::broken) return update_reading_();
+  if (receiving_file_()) return receive_file_part_();
+  if (held_.empty() && input_waits_for_filter_()) {
+    feed_filter_();
+    if (held_.empty()) return notify_later_(notice_read);
   }
-  if (held_.empty()) return is_ended(input_) ? tell_end() : update_reading();
+  if (held_.empty()) return is_ended(input_) ? tell_end_() : update_reading_();
   Buffer buffer = held_.pop();
   proactor_.core().pool().turn_to_receiving(buffer);
-  if (!held_.empty() || input_waits_for_filter() || is_ended(input_)) {
-    update_reading();
-    notify_later(notice_read);
+  if (!held_.empty() || input_waits_for_filter_() || is_ended(input_)) {
+    update_reading_();
+    notify_later_(notice_read);
   } else {
-    await_input();
+    await_input_();
   }
-  read_next(buffer);
+  read_next_(buffer);
 }
 
 // Calls on_read(). If the output is above its high mark, no other on_read() follows until the
 // output has fallen.
-void StreamHandler::read_next(Buffer& data) {
-  if (const Hold next = after_reading(hold_); next != hold_) set_hold(next);
+void StreamHandler::read_next_(Buffer& data) {
+  if (const Hold next = after_reading(hold_); next != hold_) set_hold_(next);
   on_read(data);
 }
 
-void StreamHandler::tell_end() {
+void StreamHandler::tell_end_() {
   if (!is_ended(input_)) return;
   // What was sent is told before an error is.
-  if (input_error_ != 0 && taken_ > 0) return notify_later(notice_read);
+  if (input_error_ != 0 && taken_ > 0) return notify_later_(notice_read);
   input_ = after(input_, InputEvent::tell);
-  if (input_error_ != 0) return broken(to_error_code(input_error_));
+  if (input_error_ != 0) return broken_(to_error_code(input_error_));
   on_end();
 }
 

@@ -22,38 +22,38 @@ const Watermarks& StreamHandler::watermarks() const noexcept {
 }
 
 void StreamHandler::set_watermarks(const Watermarks& watermarks) noexcept {
-  check("set_watermarks");
-  if (watermarks.low > watermarks.high) return refuse("set_watermarks", -EINVAL);
-  if (!extras()) return refuse("set_watermarks", -ENOMEM);
-  const bool held = held_back();
+  check_("set_watermarks");
+  if (watermarks.low > watermarks.high) return refuse_("set_watermarks", -EINVAL);
+  if (!need_extras_()) return refuse_("set_watermarks", -ENOMEM);
+  const bool held = held_back_();
   extras_->watermarks = watermarks;
-  queue_grew();
-  held && !held_back() ? resume_held() : update_reading();
-  if (connected() && announced() && drained()) notify_later(notice_written);
+  queue_grew_();
+  held && !held_back_() ? resume_held_() : update_reading_();
+  if (connected() && announced_() && drained_()) notify_later_(notice_written);
 }
 
-bool StreamHandler::drained() const noexcept {
+bool StreamHandler::drained_() const noexcept {
   return is_filled(hold_) && queue_.capacity() <= watermarks().low;
 }
 
-void StreamHandler::set_hold(Hold hold) noexcept {
-  const bool held = held_back();
+void StreamHandler::set_hold_(Hold hold) noexcept {
+  const bool held = held_back_();
   hold_ = hold;
-  held && !held_back() ? resume_held() : update_reading();
+  held && !held_back_() ? resume_held_() : update_reading_();
 }
 
 // A verb that needs a connection, on a stream that has none and opens none: told from the loop if
 // connect() has not been called by then.
-void StreamHandler::need_connection() noexcept {
-  if (connection_ > Connection::none) return;
-  connection_ = Connection::missed;
-  notify_later(notice_error);
+void StreamHandler::need_connection_() noexcept {
+  if (connection_ > StreamConnection::none) return;
+  connection_ = StreamConnection::missed;
+  notify_later_(notice_error);
 }
 
-bool StreamHandler::accepts_output(const char* verb) noexcept {
-  start(verb);
-  if (!live()) return false;
-  need_connection();
+bool StreamHandler::accepts_output_(const char* verb) noexcept {
+  start_(verb);
+  if (!live_()) return false;
+  need_connection_();
   switch (output_) {
     case Output::open:
       return true;
@@ -62,110 +62,110 @@ bool StreamHandler::accepts_output(const char* verb) noexcept {
     case Output::broken:
       return false;
     default:
-      fail(code_of(Error::closing));
+      fail_(code_of(Error::closing));
       return false;
   }
 }
 
-bool StreamHandler::exceeds_limit(std::size_t more) noexcept {
+bool StreamHandler::exceeds_limit_(std::size_t more) noexcept {
   const std::size_t limit = watermarks().limit;
   if (more <= limit && queue_.capacity() <= limit - more) return false;
-  refuse_write(code_of(Error::write_limit));
+  refuse_write_(code_of(Error::write_limit));
   return true;
 }
 
 void StreamHandler::write(Buffer buffer) noexcept {
-  if (!accepts_output("write")) return;
-  if (!buffer) return refuse_write(-ENOBUFS);
-  if (exceeds_limit(buffer.capacity())) return;
-  if (filter()) return write_filtered(std::move(buffer));
+  if (!accepts_output_("write")) return;
+  if (!buffer) return refuse_write_(-ENOBUFS);
+  if (exceeds_limit_(buffer.capacity())) return;
+  if (filter_()) return write_filtered_(std::move(buffer));
   proactor_.core().pool().turn_to_writing(buffer);
   queue_.push(std::move(buffer));
-  queue_grew();
+  queue_grew_();
 }
 
 void StreamHandler::write(Bytes bytes) noexcept {
-  if (accepts_output("write")) copy(&bytes, 1);
+  if (accepts_output_("write")) copy_(&bytes, 1);
 }
 
 void StreamHandler::writev(const Bytes* pieces, std::size_t count) noexcept {
-  if (accepts_output("writev")) copy(pieces, count);
+  if (accepts_output_("writev")) copy_(pieces, count);
 }
 
-void StreamHandler::copy(const Bytes* pieces, std::size_t count) noexcept {
+void StreamHandler::copy_(const Bytes* pieces, std::size_t count) noexcept {
   std::size_t size = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const bool nowhere = pieces[i].data == nullptr && pieces[i].size > 0;
     if (nowhere || pieces[i].size > PTRDIFF_MAX - size)
-      return refuse_write(code_of(Error::bad_length));
+      return refuse_write_(code_of(Error::bad_length));
     size += pieces[i].size;
   }
-  if (exceeds_limit(size)) return;
-  if (filter()) return write_filtered(pieces, count, size);
+  if (exceeds_limit_(size)) return;
+  if (filter_()) return write_filtered_(pieces, count, size);
   if (!queue_.push(pieces, count, proactor_.core().pool())) {
     queue_.drop_unfinished();
-    return refuse_write(-ENOBUFS);
+    return refuse_write_(-ENOBUFS);
   }
-  queue_grew();
+  queue_grew_();
 }
 
 // Behind a gap nothing makes sense: what was queued before it is sent, and that is all. The error
 // is told behind the last on_write(), because the handler mostly closes then.
-void StreamHandler::refuse_write(std::int32_t error) noexcept {
+void StreamHandler::refuse_write_(std::int32_t error) noexcept {
   output_ = after(output_, OutputEvent::cut);
   refused_ = error;
-  if (queue_.empty() || connection_ < Connection::connecting) tell_refusal();
+  if (queue_.empty() || connection_ < StreamConnection::connecting) tell_refusal_();
 }
 
-void StreamHandler::tell_refusal() noexcept {
+void StreamHandler::tell_refusal_() noexcept {
   if (refused_ == 0 || error_ != 0) return;  // another error is told first, and calls this again
-  fail(std::exchange(refused_, 0));
+  fail_(std::exchange(refused_, 0));
 }
 
-void StreamHandler::queue_grew() noexcept {
+void StreamHandler::queue_grew_() noexcept {
   // A queue that is not sent any more never falls, so it must not hold the input back.
   const bool fills = output_ < Output::failed && queue_.capacity() > watermarks().high;
-  if (fills && !is_filled(hold_)) set_hold(after_filling(hold_));
-  if (!sending() && !queue_.empty()) proactor_.core().flush_later(*this);
+  if (fills && !is_filled(hold_)) set_hold_(after_filling(hold_));
+  if (!sending_() && !queue_.empty()) proactor_.core().flush_later(*this);
 }
 
 void StreamHandler::loop_flush() noexcept {
-  if (state_ != State::open || !connected() || !announced() || !sends(output_) || sending() ||
-      queue_.empty() || taken_ > 0) {
-    return close_if_finished();
+  if (state_ != HandlerState::open || !connected() || !announced_() || !sends(output_) ||
+      sending_() || queue_.empty() || taken_ > 0) {
+    return close_if_finished_();
   }
-  if (queue_.begins_with_nothing()) return notify_later(notice_written);
-  if (queue_.first_file()) return send_file_part();
+  if (queue_.begins_with_nothing()) return notify_later_(notice_written);
+  if (queue_.first_file()) return send_file_part_();
   send_.prepare(descriptor(), queue_.first());
   if (proactor_.core().send_at_once(send_)) return;
-  if (const std::error_code error = proactor_.submit(send_)) fail(to_negative(error));
+  if (const std::error_code error = proactor_.submit(send_)) fail_(to_negative(error));
 }
 
-void StreamHandler::sent(const Result& result) {
+void StreamHandler::sent_(const Result& result) {
   if (closing()) return;
   if (output_ == Output::broken) return queue_.clear();
   taken_ += result.bytes;
-  if (timing_ && result.bytes > 0) timing_->sent_last = timing_->idle_since = system_now();
+  if (timing_ && result.bytes > 0) timing_->sent_last = timing_->idle_since = system_now_();
   const std::size_t seen = files_ ? std::exchange(files_->seen, 0) : 0;
-  if (lingered_in_vain(result, result.bytes - seen)) return;
+  if (lingered_in_vain_(result, result.bytes - seen)) return;
   // A deadline that has come is the linger time's alone.
   if (result.error && result.error != Error::deadline) output_error_ = to_negative(result.error);
-  tell_written();
+  tell_written_();
 }
 
 // Whether bytes can go out, or have and were not told yet.
-bool StreamHandler::output_goes_on() noexcept {
-  return taken_ > 0 || (sending() && proactor_.system().writable(descriptor()));
+bool StreamHandler::output_goes_on_() noexcept {
+  return taken_ > 0 || (sending_() && proactor_.system().writable(descriptor()));
 }
 
 // Takes what was sent off the queue, one on_write() at a time; many leave others their turn, and an
 // exception from one leaves the rest for later. An error of the send comes behind them.
-void StreamHandler::tell_written() {
+void StreamHandler::tell_written_() {
   struct Resume {
     StreamHandler& stream;
     bool done = false;
     ~Resume() {
-      if (!done && stream.state_ == State::open) stream.notify_later(notice_written);
+      if (!done && stream.state_ == HandlerState::open) stream.notify_later_(notice_written);
     }
   } resume{*this};
   for (std::size_t told = 0; !queue_.empty() && told < HandlerLoop::most_told; ++told) {
@@ -176,21 +176,21 @@ void StreamHandler::tell_written() {
     taken_ -= part;
     write_progress_ += part;
     if (!write_ended) break;
-    on_write(payload_written());
+    on_write(payload_written_());
     if (closing()) break;
   }
   resume.done = true;
   if (closing()) return;
-  if (taken_ > 0) return notify_later(notice_written);
-  if (output_error_ != 0 && output_ < Output::failed) return output_failed();
+  if (taken_ > 0) return notify_later_(notice_written);
+  if (output_error_ != 0 && output_ < Output::failed) return output_failed_();
 
-  if (queue_.empty() && !sending()) tell_refusal();
-  const bool drained = this->drained();
-  if (drained) set_hold(Hold::clear);
+  if (queue_.empty() && !sending_()) tell_refusal_();
+  const bool drained = this->drained_();
+  if (drained) set_hold_(Hold::clear);
   if (!queue_.empty()) {
     proactor_.core().flush_later(*this);
-  } else if (ends(output_) && !sending()) {
-    end_output();
+  } else if (ends(output_) && !sending_()) {
+    end_output_();
   }
   if (drained && !closing()) on_drained();
 }

@@ -146,18 +146,23 @@ constexpr bool is_drain(Verdict verdict) noexcept {
 
 namespace proa {
 
+using detail::Hold;
+using detail::Input;
 using detail::InputEvent;
+using detail::Output;
 using detail::OutputEvent;
+using detail::Verdict;
 
 // Whether the stream's own output holds its input back. A stream that opened its connection never
 // does: if both ends held back, each could wait for the other to read.
-inline bool StreamHandler::held_back() const noexcept {
-  return hold_ == Hold::held && connection_ != Connection::opened && watermarks().pause_reading;
+inline bool StreamHandler::held_back_() const noexcept {
+  return hold_ == Hold::held && connection_ != StreamConnection::opened &&
+         watermarks().pause_reading;
 }
 
 // Whether on_read() may be called now.
-inline bool StreamHandler::reads() const noexcept {
-  return wants_input_ && gives(input_) && (is_drain(verdict_) || !held_back());
+inline bool StreamHandler::reads_() const noexcept {
+  return wants_input_ && gives(input_) && (is_drain(verdict_) || !held_back_());
 }
 
 }  // namespace proa

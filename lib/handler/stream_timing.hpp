@@ -8,8 +8,8 @@ namespace proa {
 /// when it fires, the stream compares the times of the last bytes to see whether a timeout is
 /// really due. The stream takes these times from the clock, because the time of the round may be
 /// long past when other callbacks were slow (R7).
-struct StreamHandler::Timing {
-  explicit Timing(StreamHandler& stream) : timer(stream) {}
+struct StreamHandler::StreamTiming {
+  explicit StreamTiming(StreamHandler& stream) : timer(stream) {}
 
   /// What was set holds for the next connection too.
   void forget_connection() noexcept {
@@ -18,7 +18,7 @@ struct StreamHandler::Timing {
     lingered = overdue = false;
   }
 
-  On<Timer, &StreamHandler::timer_expired> timer;
+  On<Timer, &StreamHandler::timer_expired_> timer;
   Duration read = Duration::max();
   Duration idle = Duration::max();
   Duration linger = Duration::max();
@@ -29,7 +29,7 @@ struct StreamHandler::Timing {
   // kernel has for it by now decides.
   bool lingered = false;
   bool overdue = false;       // the deadline of the server's drain has passed
-  TimePoint look_at = never;  // when look() shall run again
+  TimePoint look_at = never;  // when look_() shall run again
   // so long the input is kept after a failed send, before the error is told
   TimePoint keep_until = never;
 };

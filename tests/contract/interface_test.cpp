@@ -93,4 +93,58 @@ TEST_CASE("a request may call a const method", "[R1]") {
   CHECK(calls == 2);
 }
 
+// Names that a program may well have, at namespace scope.
+enum class State { waiting, greeted };
+struct Connection {
+  int number = 0;
+};
+struct Input {};
+struct Timing {};
+using Files = std::vector<int>;
+bool check(const std::error_code& error) { return !error; }
+int fail(const char*) { return 1; }
+int sent(int bytes) { return bytes; }
+int take(int bytes) { return bytes; }
+int live() { return 1; }
+
+struct OwnStream : proa::StreamHandler {
+  using StreamHandler::StreamHandler;
+  void on_read(proa::Buffer&) override { read += check({}) + sent(1) + take(1) + live(); }
+  State state = State::waiting;
+  Connection connection;
+  Files files;
+  int read = fail("");
+};
+struct OwnDatagrams : proa::DatagramHandler {
+  using DatagramHandler::DatagramHandler;
+  void on_receive(proa::Buffer&, const proa::Address&, const proa::DatagramInfo&) override {
+    received += check({}) + sent(1) + take(1) + live();
+  }
+  State state = State::waiting;
+  Files files;
+  int received = fail("");
+};
+struct OwnFile : proa::FileHandler {
+  using FileHandler::FileHandler;
+  State state = State::waiting;
+  Files files;
+  int read = check({}) + sent(1) + take(1) + live() + fail("");
+};
+struct OwnTimer : proa::TimerHandler {
+  using TimerHandler::TimerHandler;
+  void on_timer(std::uint64_t) override { state = State::greeted; }
+  State state = State::waiting;
+  int read = check({}) + sent(1) + take(1) + live() + fail("");
+};
+
+TEST_CASE("a handler uses the names that its program has at namespace scope", "[interface]") {
+  World world;
+  OwnStream stream(*world);
+  OwnDatagrams datagrams(*world);
+  OwnFile file(*world);
+  OwnTimer timer(*world);
+  CHECK(stream.read + datagrams.received == 2);
+  CHECK(file.read + timer.read == 10);
+}
+
 }  // namespace

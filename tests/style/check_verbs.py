@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Each method for the program that belongs to the proactor's thread is tried on a foreign one, and each verb of a
 handler has a row in its table of states: the table in tests/contract/foreign_threads_test.cpp and those in
-docs/STATES.md against the headers. A verb with several overloads is tried as often on a foreign thread.
+docs/STATES.md against the headers. A verb with several overloads is tried as often on a foreign thread. And what is
+private in a class to derive from has a name that hides none of the program's own.
 Argument: source root. Prints TAP."""
 import collections
 import pathlib
@@ -69,6 +70,24 @@ def verbs_with_rows():
         yield from (f"{name}::{verb}" for cell in cells[1:] for verb in re.findall(r"`(\w+)\(", cell))
 
 
+# A name of a base class hides that of a namespace in the derived class, also if the derived class may not use it.
+hiding_allowed = re.compile(r"\w+_|loop_\w+|on_\w+|notice_\w+")
+
+
+def hiding_names(text, name):
+    """Private functions, types and names of types of a class to derive from that a program may well have too."""
+    word = name.removesuffix("Handler").removesuffix("Base") or name
+    body = re.search(r"^class " + name + r"\b[^;{]*\{(.*?)^\};", text, re.S | re.M)[1]
+    private = re.sub(r"//[^\n]*", "", body.split(" private:", 1)[1] if " private:" in body else "")
+    for line in private.splitlines():
+        if not re.match(r"  \S", line) or line.startswith("  friend "):
+            continue
+        found = (re.match(r"  (?:enum|struct|class|using)(?: class)? (\w+)\b(?! \w|[*:]\S|\*)", line)
+                 or re.match(r"  [^(=]*?\b(\w+)\(", line))
+        if found and not hiding_allowed.fullmatch(found[1]) and not found[1].startswith((word, "Handler")):
+            yield f"{name}::{found[1]}"
+
+
 test = (root / "tests/contract/foreign_threads_test.cpp").read_text(encoding="utf-8")
 table = test[test.index("const Verb verbs[] = {"):]
 table = table[:table.index("\n};")]
@@ -77,9 +96,11 @@ tried = collections.Counter(re.match(r'\{"(\w+::~?\w+)",', row)[1] for row in ro
 in_tables = set(verbs_with_rows()) | as_another
 untried = [f"a row stands there twice: {row}" for row, times in collections.Counter(rows).items() if times > 1]
 without_row = set()
+hiding = []
 for header, names in classes.items():
     text = (root / "include/proa" / header).read_text(encoding="utf-8")
     for name in names:
+        hiding += hiding_names(text, name) if name not in {"Proactor", "KeepAlive"} else ()
         methods = collections.Counter(public_methods(text, name))
         untried += [f"{m}() has {tried[m]} rows of {times}" for m, times in methods.items()
                     if m not in exempt and tried[m] < times]
@@ -89,6 +110,9 @@ for one in untried:
     print(f"tests/contract/foreign_threads_test.cpp: {one}", file=sys.stderr)
 for one in sorted(without_row):
     print(f"{one}() has no row in docs/STATES.md", file=sys.stderr)
+for one in hiding:
+    print(f"{one} is private, and hides what a program has of that name in a class derived from it", file=sys.stderr)
 print(("not ok" if untried else "ok") + " 1 - style: every verb is tried on a foreign thread")
-print(("not ok" if without_row else "ok") + " 2 - style: every verb has a row in its table of states\n1..2")
-sys.exit(1 if untried or without_row else 0)
+print(("not ok" if without_row else "ok") + " 2 - style: every verb has a row in its table of states")
+print(("not ok" if hiding else "ok") + " 3 - style: private names hide none of a program's own\n1..3")
+sys.exit(1 if untried or without_row or hiding else 0)
