@@ -54,14 +54,19 @@ void ReadinessAdapter::submit(Operation& operation) noexcept {
   if (operation.opcode() == Opcode::send_file) return submit_send_file(*entry, operation);
   const bool queued = operation.opcode() == Opcode::recv_datagrams &&
                       static_cast<RecvDatagrams&>(operation).has_queued();
-  const bool first = !entry->watched && poller_.silent_on_misuse();
+  // epoll reports nothing for a connected socket that does not listen, accept(2) tells that.
+  const bool first =
+      operation.opcode() == Opcode::accept || (!entry->watched && poller_.silent_on_misuse());
   if (operation.opcode() == Opcode::poll && !entry->watched) {
     // A repeating Poll gets its first result from the first event. Any other Poll asks poll(2).
     if (BackendSide::repeating(operation)) return park(*entry, operation);
     return runnable_.push_back(operation);
   }
   if (entry->ready[side(operation)] || entry->unpollable || queued || first) {
-    if (operation.direction() == Direction::in) return runnable_.push_back(operation);
+    // A repeating Poll waits for more behind its first result: it may not end within submit().
+    const bool at_once =
+        operation.direction() == Direction::out && operation.opcode() != Opcode::poll;
+    if (!at_once) return runnable_.push_back(operation);
   } else if (operation.direction() == Direction::in || entry->watched) {
     return park(*entry, operation);
   }

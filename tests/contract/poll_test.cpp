@@ -254,6 +254,28 @@ TEST_CASE("a repeating Poll tells each time when there is room again", "[poll][R
   world.run_until("it ended", [&] { return poll.done(); });
 }
 
+TEST_CASE("a repeating Poll that has ended goes on when it is submitted again", "[poll][R2][R3]") {
+  const bool writes = GENERATE(true, false);
+  Polling poll(writes ? Direction::out : Direction::in, true);
+  const Ends line = make_sockets();
+  World world;
+  std::error_code error;
+  proa::Socket& adopted = world.own(proa::Socket::adopt(*world, ::dup(line.write.number), error));
+  REQUIRE(!error);
+  if (!writes) REQUIRE(::write(line.read.number, "x", 1) == 1);
+  for (int i = 0; i < 3; ++i) {
+    const std::size_t told = poll.results.size();
+    poll.request.prepare(adopted.descriptor());
+    world.submit(poll.request);
+    run_until_told(world, poll, told + 1);
+    CHECK(!poll.error());
+    world->cancel(poll.request);
+    world.run_until("it ended", [&] { return poll.done(); });
+    CHECK(poll.error() == Error::canceled);
+  }
+  CHECK(poll.results.size() == 6);
+}
+
 TEST_CASE("what is always ready is told once", "[poll][R8][R12]") {
   const char* const path = GENERATE("/dev/null", "/proc/self/exe");
   const bool repeating = GENERATE(false, true);
