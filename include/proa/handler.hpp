@@ -89,7 +89,8 @@ class Handler {
     notice_error = 16,
     notice_drain = 32,
     notice_closed = 64,
-    // on_closed() has returned: carry out the connect() or open() that was called before
+    // carry out the connect() or open() that was called before: on_closed() has returned, or the
+    // program's own requests on the descriptor before have ended
     notice_reopen = 128,
     notice_left = 256,     // on_closed() has returned, and a server's handler was not destroyed
     notice_overdue = 512,  // the deadline of the server's drain has passed

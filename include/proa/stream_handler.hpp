@@ -207,6 +207,7 @@ class StreamHandler : public Handler {
   void file_written_(const Result& result);
   void connect_ended_(const Result& result);
   void connect_later_(const Address& address, TimePoint deadline) noexcept;
+  void connect_behind_(const Address& address, TimePoint deadline) noexcept;
   void reconnect_() noexcept;
   void refuse_connection_(std::int32_t error) noexcept;
   void not_connected_(std::error_code error);

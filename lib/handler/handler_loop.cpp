@@ -123,8 +123,13 @@ void HandlerLoop::closed_under(const void* owner, const Operation& pending) noex
   static_cast<const Handler*>(owner)->misused_(how);
 }
 
+void HandlerLoop::end_requests(Handler& handler) noexcept {
+  end_descriptor(handler.descriptor().number, &handler);
+}
+
 void HandlerLoop::settled(void* owner) noexcept {
-  close_when_settled(*static_cast<Handler*>(owner));
+  Handler& handler = *static_cast<Handler*>(owner);
+  handler.closing() ? close_when_settled(handler) : handler.notify_later_(Handler::notice_reopen);
 }
 
 // The last notice waits for the last operation, wherever that is (R6).

@@ -55,6 +55,12 @@ class HandlerLoop final : public Core {
   /// completion.
   void close(Handler& handler) noexcept;
   void closed(Handler& handler) noexcept;
+  bool has_requests(const Handler& handler) noexcept {
+    return in_flight(handler.descriptor().number);
+  }
+  /// Cancels what is in flight on the open handler's descriptor, and refuses more; notice_reopen
+  /// follows the last completion.
+  void end_requests(Handler& handler) noexcept;
   /// An operation that a handler has in flight on no descriptor, or on another's, has ended.
   void ended_elsewhere(Handler& handler) noexcept;
   /// The handler is lent() a block of the pool when those before it have theirs (R8, R11).

@@ -55,6 +55,7 @@ void StreamHandler::connect(const Address& address, TimePoint deadline) noexcept
   if (connection_ >= StreamConnection::connecting) return fail_(connected() ? -EISCONN : -EALREADY);
   connecting_.reset();  // a connect() that was remembered is void now
   if (!address.is_set()) return refuse_connection_(code_of(Error::bad_address));
+  if (proactor_.core().has_requests(*this)) return connect_behind_(address, deadline);
   std::error_code error;
   take_(Socket::open(proactor_, address.family(), Transport::stream, error));
   if (error) return refuse_connection_(to_negative(error));
@@ -85,12 +86,25 @@ void StreamHandler::connect_later_(const Address& address, TimePoint deadline) n
   reopen_later_();
 }
 
+// Requests of the program's own are pending on the descriptor of the connection that failed. They
+// end first, because that descriptor is closed then (R6); the end of the last one is
+// notice_reopen.
+void StreamHandler::connect_behind_(const Address& address, TimePoint deadline) noexcept {
+  connecting_.reset(new (std::nothrow) StreamConnecting(*this));
+  if (!connecting_) return refuse_connection_(-ENOMEM);
+  connecting_->request.prepare({}, address);
+  connecting_->deadline = deadline;
+  connection_ = StreamConnection::connecting;
+  proactor_.core().end_requests(*this);
+}
+
 void StreamHandler::reconnect_() noexcept {
   if (!connecting_) {  // memory was short; or on_closed() has tried another one, which has failed
     if (start_("connect")) refuse_connection_(-ENOMEM);
     return;
   }
   if (connecting_->request.pending()) return;  // on_closed() has connected elsewhere
+  connection_ = StreamConnection::none;
   const auto asked = std::move(connecting_);
   connect(asked->request.address(), asked->deadline);
 }

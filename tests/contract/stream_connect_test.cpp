@@ -144,6 +144,47 @@ TEST_CASE("connect() again, from on_error()", "[R2]") {
   CHECK(client.events == Events{"error", "error", "error", "open", "write"});
 }
 
+TEST_CASE("connect() again ends the program's own requests on the descriptor before", "[R2][R6]") {
+  Streams streams;
+  Recording<proa::Poll> poll(proa::Direction::in);
+  Sending send;
+  World world;
+  Stream& client = streams.add(*world);
+  const Address nobody = closed_port(world);
+  const Address there = world.listen().local_address();
+  Events expected{"error", "open", "write"};
+  bool again = true;
+  client.failed = [&](std::error_code) {
+    if (std::exchange(again, false)) client.connect(there);
+  };
+  SECTION("it connects") {}
+  SECTION("it is closed before") {
+    client.failed = [&](std::error_code) {
+      client.connect(there);
+      client.close();
+    };
+    expected = {"error", "closed"};
+  }
+  SECTION("a second connect() is refused") {
+    client.failed = [&](std::error_code) {
+      if (!std::exchange(again, false)) return;
+      client.connect(there);
+      client.connect(there);
+    };
+    expected = {"error", "error", "open", "write"};
+  }
+  client.write("at last");
+  client.connect(nobody);
+  poll.request.prepare(client.descriptor());
+  // A request that would wait for ever, and one that waits for the connection.
+  world.submit(poll.request);
+  world.submit(send.to(client.descriptor(), "mine"));
+  world.run_until("all is told", [&] { return client.events.size() == expected.size(); });
+  CHECK(client.events == expected);
+  CHECK(poll.done());
+  CHECK(send.done());
+}
+
 TEST_CASE("after on_closed() a stream is as new: it may connect again", "[R6]") {
   Streams streams;
   World world;
