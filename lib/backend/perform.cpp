@@ -131,6 +131,7 @@ Attempt Performer::send_buffers(SendBuffers& operation) noexcept {
   iovec pieces[max_pieces];
   std::size_t bytes = 0;
   const int count = gather(operation, pieces, max_pieces, bytes);
+  count_pieces(operation, count);
   return attempt(write_pieces(operation.descriptor(), pieces, count), bytes);
 }
 

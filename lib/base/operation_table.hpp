@@ -32,8 +32,9 @@ struct OperationTraits {
   // What a result takes of a share or a round's budget (R8): so many callbacks, and one more for
   // every 2^moved_shift of what it moved. 2^12 bytes take about the time of a callback. Datagrams
   // that were sent count each, because each is told, and their bytes are an extra cost
-  // (BackendSide::extra_cost()). A connection is a socket that the kernel makes, and a handler with
-  // its first operations.
+  // (BackendSide::extra_cost()), as are the pieces of what a stream sends. The system call of a
+  // batch of datagrams is more work than a callback. A connection is a socket that the kernel
+  // makes, and a handler with its first operations.
   std::uint8_t callbacks;
   std::uint8_t moved_shift;
 };
@@ -46,7 +47,7 @@ inline constexpr std::array<OperationTraits, 15> operation_table = {{
     {Opcode::send_buffers, "SendBuffers", Works::stream, Brings::nothing, true, false, false, 1,
      12},
     {Opcode::accept, "Accept", Works::stream, Brings::socket, false, false, false, 8, 12},
-    {Opcode::connect, "Connect", Works::stream, Brings::nothing, false, false, false, 1, 12},
+    {Opcode::connect, "Connect", Works::stream, Brings::nothing, false, false, false, 8, 12},
     {Opcode::timer, "Timer", Works::time, Brings::nothing, false, false, false, 1, 12},
     {Opcode::read_at, "ReadAt", Works::file, Brings::nothing, false, false, true, 1, 12},
     {Opcode::write_at, "WriteAt", Works::file, Brings::nothing, true, false, true, 1, 12},
@@ -56,7 +57,7 @@ inline constexpr std::array<OperationTraits, 15> operation_table = {{
     {Opcode::recv_datagrams, "RecvDatagrams", Works::datagrams, Brings::block, false, true, true, 1,
      12},
     {Opcode::send_datagrams, "SendDatagrams", Works::datagrams, Brings::nothing, true, false, false,
-     1, 0},
+     4, 0},
     {Opcode::poll, "Poll", Works::stream, Brings::nothing, false, true, false, 1, 12},
 }};
 

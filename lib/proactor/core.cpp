@@ -201,7 +201,9 @@ bool Core::sent_at_once(SendBuffers& send) noexcept {
   if (!possible) return false;
   const long result = backend_->try_send(send);
   if (result == -EAGAIN) return false;
+  const std::uint8_t extra_cost = send.extra_cost_;
   take_on(send);
+  send.extra_cost_ = extra_cost;
   ++channel->pending;
   channel->active[side(send)] = &send;
   finish(send, result);

@@ -170,6 +170,7 @@ io_uring_sqe* UringBackend::fill_send_buffers(SendBuffers& send) noexcept {
   if (!message) return nullptr;
   std::size_t bytes = 0;
   const int count = gather(send, message->pieces(), SendBuffers::max_pieces, bytes);
+  count_pieces(send, count);
   return fill_message(send.descriptor(), message, count, 0);
 }
 
