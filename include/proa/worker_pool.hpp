@@ -26,7 +26,8 @@ class WorkerPool {
 
   explicit WorkerPool(Proactor& proactor) : WorkerPool(proactor, Options()) {}
   WorkerPool(Proactor& proactor, const Options& options);
-  /// Ends the threads. Misuse while work is pending: Proactor::shutdown() waits for it.
+  /// Ends the threads. Misuse while work is pending: Proactor::shutdown() waits for it. The
+  /// proactor must still be there: it is misuse to destroy the proactor first.
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;

@@ -107,6 +107,9 @@ void Core::end_of_life() noexcept {
       misuse("Proactor %p destroyed, and %zu handlers or requests did not end", owner_, still);
     }
   }
+  if (workers_.after(*workers_.front())) {
+    misuse("Proactor %p destroyed before a WorkerPool of it", owner_);
+  }
 }
 
 // Once a worker is at it, the number may be handed out again any moment.

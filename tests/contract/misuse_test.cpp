@@ -12,6 +12,7 @@
 #include <proa/server.hpp>
 #include <proa/stream_filter.hpp>
 #include <proa/stream_handler.hpp>
+#include <proa/worker_pool.hpp>
 #include <thread>
 
 #include "support/death.hpp"
@@ -95,6 +96,15 @@ TEST_CASE("a pending request submitted or changed again", "[R3]") {
   });
   CHECK_SAYS(prepared, "Recv " + address_of(&read.request));
   CHECK_SAYS(prepared, "prepare while it was pending");
+}
+
+TEST_CASE("a proactor destroyed before its WorkerPool", "[R6]") {
+  const std::string message = message_of([] {
+    auto proactor = make_proactor();
+    const proa::WorkerPool pool(*proactor);
+    proactor.reset();
+  });
+  CHECK_SAYS(message, "destroyed before a WorkerPool of it");
 }
 
 TEST_CASE("a pending request destroyed", "[R6]") {

@@ -288,6 +288,8 @@ long UringBackend::enter(unsigned want, const timespec* timeout) noexcept {
     case EAGAIN:  // the kernel has no memory for the requests, which stay in the queue
     case ENOMEM:
       break;
+    case EEXIST:
+      give_up("another thread runs the proactor than the one that ran it first", result);
     case EBADR:
       give_up("a completion was lost", result);
     default:
