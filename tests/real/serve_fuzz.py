@@ -116,6 +116,8 @@ def main():
         except subprocess.TimeoutExpired:
             server.kill()
             problem += " does not end"
+        if (root.parent / "errors").stat().st_size > 0:
+            problem += " it complains"
         left = list(root.rglob(".proa-upload-*"))
         if left:
             problem += f" left behind: {left}"

@@ -3,25 +3,22 @@
 
 #include <proa/proa.hpp>
 
+#include "file_work.hpp"
+
 namespace http {
 
-class Session;
-
-class Download {
+class Download final : public FileWork {
  public:
-  explicit Download(Session& session) : session_(session) {}
+  explicit Download(Session& session) : FileWork(session) {}
 
   void start();
-  /// The connection has gone: what can be ended is.
-  void give_up();
-  /// Whether a request on a file is on its way.
-  bool pending() const { return open_.pending() || status_.pending(); }
 
  private:
   void opened(proa::Open& request, const proa::Result& result);
   void looked(proa::Status& request, const proa::Result& result);
 
-  Session& session_;
+  bool is_pending() const override { return open_.pending() || status_.pending(); }
+
   proa::File file_;
   proa::On<proa::Open, &Download::opened> open_{*this};
   proa::On<proa::Status, &Download::looked> status_{*this};

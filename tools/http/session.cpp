@@ -46,13 +46,13 @@ void Session::begin() {
   const Method method = request().method;
   const bool puts = method == Method::put && site_.writable;
   if (puts) {
-    upload_ = std::make_unique<Upload>(*this);
+    upload_.reset(new Upload(*this));
     return upload_->start();
   }
   const bool gets = method == Method::get || method == Method::head;
   // A body means nothing here, and could be another request (RFC 9110, 9.3.1).
   if (gets && body_is_left()) return answer(short_response(400));
-  if (gets) return download_.start();
+  if (gets) return download_->start();
   const std::string allow =
       field("Allow", site_.writable ? "GET, HEAD, OPTIONS, PUT" : "GET, HEAD, OPTIONS");
   if (method != Method::options) return answer(short_response(405, allow));
@@ -162,7 +162,7 @@ void Session::on_end() {
 void Session::on_error(std::error_code error) {
   const bool is_late = error == proa::Error::deadline;
   if (state_ == State::receiving) {
-    if (is_late && upload_->pending()) return;  // the disk is late, not the peer
+    if (is_late && upload_->is_pending()) return;  // the disk is late, not the peer
     const Response response = is_late ? short_response(408) : refusal_by(error);
     const bool is_of_file = response.status == 507 || error == std::errc::io_error;
     if (is_late || is_of_file) return upload_->fail(response);
@@ -182,16 +182,7 @@ void Session::on_drain() {
 
 void Session::on_closed() {
   leave_idle();
-  state_ = State::closed;
-  download_.give_up();
-  if (upload_) upload_->give_up();
-  gone();
-}
-
-bool Session::gone() {
-  if (state_ != State::closed) return closing();
-  if (!download_.pending() && !(upload_ && upload_->pending())) delete this;
-  return true;
+  delete this;
 }
 
 }  // namespace http

@@ -19,7 +19,7 @@ class Session final : public proa::StreamHandler {
 
   // What follows is for the Download or Upload that carries out the request.
 
-  const Site& site() const { return site_; }
+  Site& site() { return site_; }
   const Request& request() const { return parser_.request(); }
   Parser& parser() { return parser_; }
   /// Answers, with parts of a file if the answer has any. The request is over then.
@@ -32,10 +32,6 @@ class Session final : public proa::StreamHandler {
   void read_body();
   /// The body was read to its end; what is left in `data` belongs to the next request.
   void body_ended(proa::Buffer& data);
-  /// Whether the connection has gone. The session itself may be destroyed by this, if it waits for
-  /// the last request on a file: whoever is told true touches nothing any more.
-  bool gone();
-  bool is_closed() const { return state_ == State::closed; }
 
  private:
   enum class State : std::uint8_t {
@@ -44,7 +40,6 @@ class Session final : public proa::StreamHandler {
     receiving,  // a body goes into a file
     answering,  // until the kernel has taken the answer; what arrives waits
     ending,     // the last answer was given, and finish() called
-    closed,     // on_closed() has come; requests on files may be on their way
   };
 
   void on_open() override;
@@ -75,8 +70,8 @@ class Session final : public proa::StreamHandler {
   proa::TimePoint head_due_;
   proa::Buffer rest_;  // what came behind the part that was used
   proa::File file_;    // that is being sent
-  Download download_{*this};
-  std::unique_ptr<Upload> upload_;
+  WorkPointer<Download> download_{new Download(*this)};
+  WorkPointer<Upload> upload_;
   std::optional<std::list<Session*>::iterator> idle_;  // its place in Site::idle_sessions
   unsigned unwritten_ = 0;                             // writes that the kernel has not taken
   bool body_ended_ = false;                            // of the current request

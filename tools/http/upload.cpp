@@ -9,52 +9,43 @@
 
 namespace http {
 
-void Upload::submit(proa::Operation& operation) {
-  if (session_.proactor().submit(operation)) session_.close();
-}
-
-bool Upload::over() {
-  if (session_.is_closed()) remove_temporary();
-  return session_.gone();
-}
-
 void Upload::start() {
-  const Request& request = session_.request();
+  const Request& request = session().request();
   // Part of a file (RFC 9110, 14.5) would otherwise be taken for all of it.
-  if (request.has_content_range) return session_.answer(short_response(400));
-  if (request.framing == Framing::none) return session_.answer(short_response(411));
-  look_.prepare(request.path, proa::OpenFlags::no_follow, session_.site().root.descriptor());
+  if (request.has_content_range) return session().answer(short_response(400));
+  if (request.framing == Framing::none) return session().answer(short_response(411));
+  look_.prepare(request.path, proa::OpenFlags::no_follow, site().root.descriptor());
   submit(look_);
 }
 
 void Upload::looked(proa::Status& request, const proa::Result& result) {
-  if (over()) return;
+  if (gone()) return;
   Validators current;
   if (!result.error) {
     const proa::FileStatus& status = request.status();
-    if (status.type != proa::FileType::regular) return session_.answer(short_response(409));
-    if ((status.permissions & 0222) == 0) return session_.answer(short_response(403));
+    if (status.type != proa::FileType::regular) return session().answer(short_response(409));
+    if ((status.permissions & 0222) == 0) return session().answer(short_response(403));
     replaces_ = true;
     permissions_ = status.permissions & 0777;
     current = validators_of(status);
   } else if (result.error != std::errc::no_such_file_or_directory) {
-    return session_.answer(refusal_by(result.error));
+    return session().answer(refusal_by(result.error));
   }
-  if (const int status = check_conditions(session_.request(), current)) {
-    return session_.answer(short_response(status));
+  if (const int status = check_conditions(session().request(), current)) {
+    return session().answer(short_response(status));
   }
   open_temporary();
 }
 
 void Upload::open_temporary() {
   static std::atomic<unsigned> count{0};
-  const std::string& path = session_.request().path;
+  const std::string& path = session().request().path;
   const std::string name = path.substr(0, path.find_last_of('/') + 1) + std::string(upload_prefix) +
                            std::to_string(::getpid()) + "-" + std::to_string(++count);
   using proa::OpenFlags;
   open_.prepare(name,
                 OpenFlags::write | OpenFlags::create | OpenFlags::exclusive | OpenFlags::no_follow,
-                permissions_, session_.site().root.descriptor());
+                permissions_, site().root.descriptor());
   submit(open_);
 }
 
@@ -63,38 +54,38 @@ void Upload::opened(proa::Open& request, const proa::Result& result) {
     file_ = std::move(request.file());
     temporary_ = request.path();
   }
-  if (over()) return;
+  if (gone()) return;
   if (result.error == std::errc::file_exists) return open_temporary();  // of an earlier life
-  if (result.error) return session_.answer(refusal_by(result.error));
-  const Request& asked = session_.request();
-  if (asked.expects_continue) session_.invite_body();
+  if (result.error) return session().answer(refusal_by(result.error));
+  const Request& asked = session().request();
+  if (asked.expects_continue) session().invite_body();
   if (asked.framing == Framing::length) {
-    return session_.store_body(file_.descriptor(), asked.length);
+    return session().store_body(file_.descriptor(), asked.length);
   }
-  session_.parser().begin_body();
-  session_.read_body();
+  session().parser().begin_body();
+  session().read_body();
 }
 
 void Upload::take(proa::Buffer& data) {
-  Parser& parser = session_.parser();
+  Parser& parser = session().parser();
   chunk_.clear();
   data.remove_prefix(parser.take_body(data.text(), chunk_));
   if (parser.state() == Parser::State::refused) return fail(short_response(parser.status()));
-  if (parser.state() == Parser::State::done) session_.body_ended(data);
+  if (parser.state() == Parser::State::done) session().body_ended(data);
   if (!chunk_.empty()) {
     write_.prepare(file_.descriptor(), size_, proa::Bytes(chunk_));
     return submit(write_);
   }
   if (parser.state() == Parser::State::done) return received();
-  session_.read_body();
+  session().read_body();
 }
 
 void Upload::written(const proa::Result& result) {
-  if (over() || temporary_.empty()) return;
+  if (gone() || temporary_.empty()) return;
   if (result.error) return fail(refusal_by(result.error));
   size_ += chunk_.size();
-  if (session_.parser().state() == Parser::State::done) return received();
-  session_.read_body();
+  if (session().parser().state() == Parser::State::done) return received();
+  session().read_body();
 }
 
 void Upload::received() {
@@ -103,48 +94,43 @@ void Upload::received() {
 }
 
 void Upload::checked(proa::Status& request, const proa::Result& result) {
-  if (over()) return;
+  if (gone()) return;
   if (result.error) return fail(refusal_by(result.error));
   stored_ = validators_of(request.status());
-  rename_.prepare(temporary_, session_.request().path, session_.site().root.descriptor());
+  rename_.prepare(temporary_, session().request().path, site().root.descriptor());
   submit(rename_);
 }
 
 void Upload::renamed(const proa::Result& result) {
   if (!result.error) temporary_.clear();
-  if (over()) return;
+  if (gone()) return;
   if (result.error) return fail(refusal_by(result.error));
   file_.close();
   Response response;
   response.status = replaces_ ? 204 : 201;
   response.fields = validator_fields(stored_, std::time(nullptr));
-  session_.answer(response);
+  session().answer(response);
 }
 
 void Upload::fail(const Response& response) {
   Response last = response;
   last.closes = true;
   remove_temporary();
-  session_.answer(last);
-}
-
-void Upload::give_up() {
-  // What has begun is waited for: then its file is removed.
-  if (!pending()) remove_temporary();
+  session().answer(last);
 }
 
 void Upload::remove_temporary() {
   if (temporary_.empty()) return;
-  unlink_.prepare(temporary_, proa::OpenFlags::read, session_.site().root.descriptor());
-  if (session_.proactor().submit(unlink_)) {  // the proactor was shut down
-    ::unlinkat(session_.site().root.descriptor().number, temporary_.c_str(), 0);
+  unlink_.prepare(temporary_, proa::OpenFlags::read, site().root.descriptor());
+  if (proactor().submit(unlink_)) {  // the proactor was shut down
+    ::unlinkat(site().root.descriptor().number, temporary_.c_str(), 0);
   }
   temporary_.clear();
 }
 
-void Upload::removed(const proa::Result&) { (void)session_.gone(); }
+void Upload::removed(const proa::Result&) { (void)gone(); }
 
-bool Upload::pending() const {
+bool Upload::is_pending() const {
   return look_.pending() || open_.pending() || write_.pending() || check_.pending() ||
          rename_.pending() || unlink_.pending();
 }

@@ -5,15 +5,14 @@
 #include <string>
 
 #include "conditions.hpp"
+#include "file_work.hpp"
 #include "response.hpp"
 
 namespace http {
 
-class Session;
-
-class Upload {
+class Upload final : public FileWork {
  public:
-  explicit Upload(Session& session) : session_(session) {}
+  explicit Upload(Session& session) : FileWork(session) {}
 
   void start();
   /// Bytes of a chunked body.
@@ -22,10 +21,8 @@ class Upload {
   void received();
   /// The body breaks off, or cannot be stored.
   void fail(const Response& response);
-  /// The connection has gone.
-  void give_up();
   /// Whether a request on a file is on its way.
-  bool pending() const;
+  bool is_pending() const override;
 
  private:
   void looked(proa::Status& request, const proa::Result& result);
@@ -36,11 +33,8 @@ class Upload {
   void renamed(const proa::Result& result);
   void removed(const proa::Result& result);
   void remove_temporary();
-  /// Whether to go no further, since the connection has gone.
-  bool over();
-  void submit(proa::Operation& operation);
+  void clean_up() override { remove_temporary(); }
 
-  Session& session_;
   bool replaces_ = false;
   unsigned permissions_ = 0666;
   proa::File file_;
