@@ -86,9 +86,9 @@ class DatagramHandler : public Handler {
   /// Sends several datagrams of `segment` bytes each, the last one perhaps shorter, from one
   /// buffer; one on_sent() for all. The system cuts them where it can (UDP_SEGMENT, udp(7): one
   /// pass for up to 64 datagrams and 65,507 bytes), else the library does. The bounds are the same
-  /// in both cases: above them, and for a segment of 0, errc::invalid_argument. Segments larger
-  /// than the path takes fail with EMSGSIZE where the system cuts, and go out in fragments where
-  /// the library does.
+  /// in both cases: above them, and for a segment of 0 or of more than 65,507,
+  /// errc::invalid_argument. Segments larger than the path takes fail with EMSGSIZE where the
+  /// system cuts, and go out in fragments where the library does.
   void send_segments(Buffer datagrams, std::size_t segment, const Address& to = {}) noexcept;
   void send_segments(Bytes datagrams, std::size_t segment, const Address& to = {}) noexcept;
 

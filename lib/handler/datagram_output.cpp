@@ -1,6 +1,7 @@
 // A datagram socket's output: a queue, which leaves when a round has nothing more to deliver. A
 // send that fails is tried once more: what it told may have been meant for an earlier datagram
 // (udp(7), "Error handling"). Upholds R1, R2 (each send() is told once) and R5.
+#include <algorithm>
 #include <cerrno>
 #include <proa/datagram_handler.hpp>
 #include <proa/error.hpp>
@@ -22,8 +23,8 @@ constexpr std::size_t filled_mark = std::size_t{256} << 10;
 std::int32_t refusal_of_segments(std::size_t size, std::size_t segment) noexcept {
   constexpr std::size_t most_segments = 64;
   constexpr std::size_t most_bytes = 65507;
-  const bool good = segment > 0 && size <= most_bytes && size <= segment * most_segments;
-  return good ? 0 : -EINVAL;
+  const bool is_size = segment > 0 && segment <= most_bytes;
+  return is_size && size <= std::min(segment * most_segments, most_bytes) ? 0 : -EINVAL;
 }
 
 // By a second try: there was no room, or the device does not cut segments.
