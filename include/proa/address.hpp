@@ -98,6 +98,10 @@ class Address {
   /// The port in host byte order; 0 for UNIX addresses and unset ones.
   std::uint16_t port() const noexcept;
 
+  /// The number of the interface to which an IPv6 address belongs ([fe80::1%eth0], RFC 4007); 0 if
+  /// it names none, and for other families.
+  std::uint32_t scope() const noexcept;
+
   /// The same address with another port; UNIX addresses and unset ones come back unchanged.
   Address with_port(std::uint16_t port) const noexcept;
 

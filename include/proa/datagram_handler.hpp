@@ -99,9 +99,11 @@ class DatagramHandler : public Handler {
   /// From finish() to on_closed().
   bool finishing() const noexcept { return finishing_; }
 
-  /// Joins or leaves a multicast group, on an interface (if_nametoindex(3)) or on one of the
-  /// system's choice; with a source, for the datagrams of that source alone. Errors are those of
-  /// setsockopt(2) (ip(7), MCAST_JOIN_GROUP), and Error::closing while the handler closes.
+  /// Joins or leaves a multicast group, on an interface (if_nametoindex(3)); with 0 on that of the
+  /// group's scope ([ff02::1%eth0]), or, if it has none, on one of the system's choice. With a
+  /// source, for the datagrams of that source alone. Errors are those of setsockopt(2) (ip(7),
+  /// MCAST_JOIN_GROUP), errc::invalid_argument if the scope is another interface than the one
+  /// given, and Error::closing while the handler closes.
   [[nodiscard]] std::error_code join(const Address& group, std::uint32_t interface = 0,
                                      const Address& source = {}) noexcept;
   [[nodiscard]] std::error_code leave(const Address& group, std::uint32_t interface = 0,
@@ -157,6 +159,8 @@ class DatagramHandler : public Handler {
                 const Address& to) noexcept;
   void enqueue_(Buffer buffer, std::uint32_t segment, std::int32_t refused,
                 const Address& to) noexcept;
+  std::error_code change_group_(bool join, const Address& group, std::uint32_t interface,
+                                const Address& source) noexcept;
   bool tell_errors_();
   void begin_zero_copy_(std::size_t from) noexcept;
   std::size_t lends_from_() const noexcept;

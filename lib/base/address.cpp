@@ -160,6 +160,10 @@ std::uint16_t Address::port() const noexcept {
   }
 }
 
+std::uint32_t Address::scope() const noexcept {
+  return family() == Family::ipv6 ? load<sockaddr_in6>(raw_).sin6_scope_id : 0;
+}
+
 Address Address::with_port(std::uint16_t port) const noexcept {
   Address result = *this;
   const std::uint16_t network_order = htons(port);

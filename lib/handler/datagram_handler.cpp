@@ -283,18 +283,27 @@ void DatagramHandler::loop_release_resources() noexcept {
 std::error_code DatagramHandler::join(const Address& group, std::uint32_t interface,
                                       const Address& source) noexcept {
   check_("join");
-  if (closing()) return Error::closing;
-  if (!group.is_set()) return Error::bad_address;
-  const long result = proactor().system().multicast(descriptor(), true, group, interface, source);
-  return to_error_code(static_cast<int>(result));
+  return change_group_(true, group, interface, source);
 }
 
 std::error_code DatagramHandler::leave(const Address& group, std::uint32_t interface,
                                        const Address& source) noexcept {
   check_("leave");
+  return change_group_(false, group, interface, source);
+}
+
+// The kernel does not look at the scope of the group.
+std::error_code DatagramHandler::change_group_(bool join, const Address& group,
+                                               std::uint32_t interface,
+                                               const Address& source) noexcept {
   if (closing()) return Error::closing;
   if (!group.is_set()) return Error::bad_address;
-  const long result = proactor().system().multicast(descriptor(), false, group, interface, source);
+  const std::uint32_t scope = group.scope();
+  if (interface != 0 && scope != 0 && interface != scope) {
+    return std::make_error_code(std::errc::invalid_argument);
+  }
+  const long result = proactor().system().multicast(descriptor(), join, group,
+                                                    interface != 0 ? interface : scope, source);
   return to_error_code(static_cast<int>(result));
 }
 

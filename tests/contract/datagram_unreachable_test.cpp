@@ -1,62 +1,21 @@
 // Datagrams to nets that cannot be reached (U10). Linux can give a test a network of its own.
-#include <fcntl.h>
-#include <net/if.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
-
 #include "contract/endpoint_rig.hpp"
+#include "contract/network_rig.hpp"
 
 namespace {
 
 using namespace proa_test;
 using proa::Address;
 
-// A network of the test's own: loopback and nothing else, for this thread, until the end.
-class Namespace {
- public:
-  Namespace() : before_(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)) {
-    if (before_ < 0 || ::unshare(CLONE_NEWNET) < 0) {
-      why_ = std::strerror(errno);
-      return;
-    }
-    entered_ = true;
-    const int control = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    ifreq request{};
-    std::strcpy(request.ifr_name, "lo");
-    request.ifr_flags = IFF_UP | IFF_RUNNING;
-    if (::ioctl(control, SIOCSIFFLAGS, &request) < 0) why_ = std::strerror(errno);
-    ::close(control);
-  }
-  ~Namespace() {
-    if (entered_) ::setns(before_, CLONE_NEWNET);
-    if (before_ >= 0) ::close(before_);
-  }
-  // Why there is none, or nothing.
-  const std::string& why_not() const { return why_; }
-
- private:
-  int before_;
-  bool entered_ = false;
-  std::string why_;
-};
-
 const Address nowhere = Address::parse("192.0.2.1:9");  // RFC 5737
 
 TEST_CASE("U10: 1,000 sends to an unreachable net each complete, and the loop does not stall",
           "[datagram][R2][U10]") {
-  const Namespace network;
-  if (!network.why_not().empty()) return skip("no network namespace: " + network.why_not());
+  Namespace network;
   const bool route = GENERATE(false, true);
   // Without one there is no way at all; this one says so itself.
-  if (route && std::system("ip route add unreachable 192.0.2.0/24 2>/dev/null") != 0) {
-    return skip("no unreachable route: ip(8) failed");
-  }
+  if (route) network.ip("route add unreachable 192.0.2.0/24");
+  if (!network.why_not().empty()) return skip(network.why_not());
   Endpoints endpoints;
   Timing timer;
   World world;
@@ -97,7 +56,7 @@ TEST_CASE("U10: 1,000 sends to an unreachable net each complete, and the loop do
 
 TEST_CASE("connecting to an unreachable net fails, and says so", "[datagram]") {
   const Namespace network;
-  if (!network.why_not().empty()) return skip("no network namespace: " + network.why_not());
+  if (!network.why_not().empty()) return skip(network.why_not());
   Endpoints endpoints;
   World world;
   Endpoint& client = endpoints.add(world);
