@@ -61,7 +61,8 @@ class DatagramHandler : public Handler {
   [[nodiscard]] std::error_code bind(Socket bound, const DatagramOptions& options = {});
   /// Makes a socket that sends to this peer and receives from it alone, bound to an address of the
   /// system's choice; or, after bind(), connects the handler's socket, which keeps the options that
-  /// bind() was given: `options` has no effect then. connect(2), which does not wait for datagram
+  /// bind() was given: `options` has no effect then. What others than the peer had sent before, and
+  /// on_receive() has not told yet, is dropped. connect(2), which does not wait for datagram
   /// sockets. On failure the handler stays as it was; the errors are those of bind(), and of
   /// connect(2).
   [[nodiscard]] std::error_code connect(const Address& peer, const DatagramOptions& options = {},
@@ -159,6 +160,7 @@ class DatagramHandler : public Handler {
                 const Address& to) noexcept;
   void enqueue_(Buffer buffer, std::uint32_t segment, std::int32_t refused,
                 const Address& to) noexcept;
+  DatagramExtras* make_extras_() noexcept;
   std::error_code change_group_(bool join, const Address& group, std::uint32_t interface,
                                 const Address& source) noexcept;
   bool tell_errors_();

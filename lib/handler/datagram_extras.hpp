@@ -9,7 +9,8 @@
 namespace proa {
 
 /// What few datagram handlers need: sends without a copy, whose blocks go back to the pool together
-/// when the kernel has returned all of them; and the bound of finish().
+/// when the kernel has returned all of them; the bound of finish(); and the peer of a handler that
+/// was bound before it was connected.
 struct DatagramHandler::DatagramExtras {
   /// Above so many bytes the handler lends no more until the kernel has returned them.
   static constexpr std::size_t most = std::size_t{4} << 20;
@@ -22,6 +23,8 @@ struct DatagramHandler::DatagramExtras {
   const std::size_t from;         // datagrams of so many bytes or more are lent; 0: none
   std::uint64_t outstanding = 0;  // messages that the kernel has not returned
   TimePoint since;                // when blocks were last lent or returned
+
+  Address peer;  // what others have sent is dropped; unset: of connect() without bind(), or none
 
   On<Timer, &DatagramHandler::look_at_linger_> linger;
   TimePoint sent_last;  // when finish() was called, or the system last took a datagram behind it

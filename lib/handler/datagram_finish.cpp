@@ -26,10 +26,15 @@ void DatagramHandler::finish() noexcept {
   if (!closing()) begin_linger_();
 }
 
+// Returns nullptr if memory is short.
+DatagramHandler::DatagramExtras* DatagramHandler::make_extras_() noexcept {
+  if (!extras_) extras_.reset(new (std::nothrow) DatagramExtras(*this, 0));
+  return extras_.get();
+}
+
 // Without memory for the timer there is no bound.
 void DatagramHandler::begin_linger_() noexcept {
-  if (!extras_) extras_.reset(new (std::nothrow) DatagramExtras(*this, 0));
-  if (!extras_) return;
+  if (!make_extras_()) return;
   extras_->lingered = false;
   extras_->sent_last = proactor().system().now();
   look_at_linger_at_(after(extras_->sent_last, proactor().options().linger));

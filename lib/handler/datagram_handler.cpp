@@ -65,10 +65,13 @@ std::error_code DatagramHandler::connect(const Address& peer, const DatagramOpti
     error = open_with_(peer, options, false);
   } else if (!peer.is_set()) {
     error = Error::bad_address;
+  } else if (!make_extras_()) {
+    error = std::make_error_code(std::errc::not_enough_memory);
   } else {
     const long result = proactor().system().connect(descriptor(), peer);
     error = to_error_code(static_cast<int>(result));
     connected_ = !error;
+    if (connected_) extras_->peer = socket_.peer_address();
     listen_for_errors_();
   }
   describe(detail, "cannot connect to ", peer, options.coalesce, error);
@@ -216,6 +219,8 @@ void DatagramHandler::received_(RecvDatagrams& request, const Result& result) {
     // before.
     if (receiving_ != detail::Receiving::on) return request.keep();
     const Address source = request.source();
+    // Others than the peer had sent it before connect().
+    if (extras_ && extras_->peer.is_set() && source != extras_->peer) return;
     const DatagramInfo info = request.info();
     Buffer datagram = std::move(request.buffer());
     return on_receive(datagram, source, info);

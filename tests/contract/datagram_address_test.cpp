@@ -161,6 +161,49 @@ TEST_CASE("a bound socket can be connected, and keeps its address", "[datagram][
   CHECK(client.connect(stranger.address()) == std::errc::device_or_resource_busy);
 }
 
+TEST_CASE("connect() drops what others than the peer had sent", "[datagram][address]") {
+  Endpoints endpoints;
+  World world;
+  const bool stopped = GENERATE(false, true);
+  const auto [of_peer, of_client] =
+      GENERATE(std::pair{"127.0.0.1:0", "127.0.0.1:0"}, std::pair{"[::1]:0", "[::1]:0"},
+               std::pair{"[::ffff:127.0.0.1]:0", "[::]:0"}, std::pair{"127.0.0.1:0", "0.0.0.0:0"});
+  CAPTURE(of_peer, of_client, stopped);
+  Endpoint& peer = endpoints.bound(world, Address::parse(of_peer));
+  Endpoint& stranger = endpoints.bound(world, Address::parse(of_peer));
+  Endpoint& client = endpoints.bound(world, Address::parse(of_client));
+  const Address to = peer.address().with_port(client.address().port());
+  if (stopped) {
+    client.stop_receiving();
+    turns(world, 2);
+  }
+  // In the socket, or at the backend, when connect() is called.
+  const proa::Descriptor raw = bound_socket(world, Address::parse(of_peer)).descriptor();
+  REQUIRE(world.system().connect(raw, to) == 0);
+  REQUIRE(world.system().send(raw, "from a stranger") > 0);
+  if (stopped) {
+    stranger.send("from a stranger", to);
+    peer.send("from the peer", to);
+    wait_told(world, stranger, 1);
+    wait_told(world, peer, 1);
+  }
+  REQUIRE(!client.connect(peer.address()));
+  client.start_receiving();
+  stranger.send("from a stranger, afterwards", to);
+  peer.send("from the peer, afterwards", to);
+  const std::size_t number = stopped ? 2 : 1;
+  wait_received(world, client, number);
+  turns(world, 5);
+  CHECK(client.received.size() == number);
+  for (const Address& source : client.sources) CHECK(source == peer.address());
+  client.close();
+  wait_closed(world, client);
+  // Another life has no peer.
+  REQUIRE(!client.bind(Address::parse(of_client)));
+  stranger.send("to the next life", peer.address().with_port(client.address().port()));
+  wait_received(world, client, number + 1);
+}
+
 TEST_CASE("T06: a port that is taken, and who says so", "[datagram][address][T06]") {
   Endpoints endpoints;
   World world;

@@ -192,6 +192,26 @@ TEST_CASE("a connected UNIX socket is told of a peer that is gone", "[datagram][
   CHECK(client.results[1].error);
 }
 
+TEST_CASE("connect() drops what others than the UNIX peer had sent", "[datagram][unix]") {
+  Path path;
+  Endpoints endpoints;
+  World world;
+  Endpoint& peer = endpoints.bound(world, path.address());
+  Endpoint& named = endpoints.bound(world, Address::abstract(fresh_name()));
+  Endpoint& client = endpoints.bound(world, Address::abstract(fresh_name()));
+  Endpoint& unnamed = endpoints.connected(world, client.address());
+  client.stop_receiving();
+  named.send("from a stranger", client.address());
+  unnamed.send("from a stranger without a name");
+  peer.send("from the peer", client.address());
+  for (Endpoint* each : {&named, &unnamed, &peer}) wait_told(world, *each, 1);
+  REQUIRE(!client.connect(path.address()));
+  client.start_receiving();
+  peer.send("afterwards", client.address());
+  wait_received(world, client, 2);
+  CHECK(client.received == Texts{"from the peer", "afterwards"});
+}
+
 TEST_CASE("what a UNIX datagram socket cannot be", "[datagram][unix]") {
   Path path;
   Endpoints endpoints;
