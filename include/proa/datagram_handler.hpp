@@ -19,10 +19,11 @@ enum class Receiving : std::uint8_t;
 /// How a datagram socket is made, and what it tells of each datagram besides its source.
 struct DatagramOptions {
   bool reuse_address = false;  ///< SO_REUSEADDR: several sockets of one port, for multicast
-  bool reuse_port = false;   ///< SO_REUSEPORT: several sockets share the port's datagrams by source
-  bool v6_only = false;      ///< true: [::] takes no IPv4 (IPV6_V6ONLY, ipv6(7))
-  bool broadcast = false;    ///< may send to broadcast addresses (SO_BROADCAST)
-  bool destination = false;  ///< DatagramInfo::destination and interface
+  bool reuse_port = false;  ///< SO_REUSEPORT: several sockets share the port's datagrams by source
+  bool v6_only = false;     ///< true: [::] takes no IPv4 (IPV6_V6ONLY, ipv6(7))
+  bool broadcast = false;   ///< may send to broadcast addresses (SO_BROADCAST)
+  /// DatagramInfo::destination, to_group and interface, and with them answer_from()
+  bool destination = false;
   bool traffic_class = false;  ///< DatagramInfo::traffic_class
   bool arrival = false;        ///< DatagramInfo::arrived
   /// Several datagrams of one source may come in one buffer (DatagramInfo::segment), which costs
@@ -83,6 +84,15 @@ class DatagramHandler : public Handler {
   void send(Buffer datagram, const Address& to = {}) noexcept;
   /// The same, but copies the bytes into blocks of the pool.
   void send(Bytes datagram, const Address& to = {}) noexcept;
+  /// The same, from an address and by an interface of the program's choice: mostly
+  /// DatagramInfo::answer_from(), for an answer from the address that was asked. `from` is copied.
+  /// Its address is of the family of `to`, or of the socket if that is connected (else:
+  /// errc::address_family_not_supported; an IPv6 socket has mapped addresses for IPv4 peers), and
+  /// is one of this machine (else: EINVAL or ENETUNREACH). An interface without an address is
+  /// Error::bad_address. Not for UNIX sockets. On FreeBSD an IPv4 socket that is bound to one
+  /// address takes none (EINVAL).
+  void send(Buffer datagram, const Address& to, const DatagramSource& from) noexcept;
+  void send(Bytes datagram, const Address& to, const DatagramSource& from) noexcept;
 
   /// Sends several datagrams of `segment` bytes each, the last one perhaps shorter, from one
   /// buffer; one on_sent() for all. The system cuts them where it can (UDP_SEGMENT, udp(7): one
@@ -92,6 +102,10 @@ class DatagramHandler : public Handler {
   /// system cuts, and go out in fragments where the library does.
   void send_segments(Buffer datagrams, std::size_t segment, const Address& to = {}) noexcept;
   void send_segments(Bytes datagrams, std::size_t segment, const Address& to = {}) noexcept;
+  void send_segments(Buffer datagrams, std::size_t segment, const Address& to,
+                     const DatagramSource& from) noexcept;
+  void send_segments(Bytes datagrams, std::size_t segment, const Address& to,
+                     const DatagramSource& from) noexcept;
 
   /// The gentle end: calls no on_receive() any more, sends what is queued, tells it by on_sent(),
   /// then closes. Closes also when Options::linger passes and the system has taken no datagram,
@@ -116,7 +130,6 @@ class DatagramHandler : public Handler {
   /// The size of the largest datagram, IP header included, that reaches the peer whole, as far as
   /// the system knows; 0 on an unconnected socket.
   int path_mtu() const noexcept;
-
   /// Bytes of the blocks that queued datagrams pin, and of what the handler keeps for each.
   std::size_t queued() const noexcept { return queue_.capacity(); }
   /// A datagram that would bring queued() above so many bytes is not sent, and fails with
@@ -155,11 +168,11 @@ class DatagramHandler : public Handler {
   void begin_(Socket socket, bool connected, bool ip, const DatagramOptions& options);
   std::error_code open_with_(const Address& address, const DatagramOptions& options, bool binds);
   bool takes_output_() noexcept;
-  std::int32_t refusal_(const Address& to, std::size_t capacity) const noexcept;
-  void enqueue_(Bytes bytes, std::uint32_t segment, std::int32_t refused,
-                const Address& to) noexcept;
-  void enqueue_(Buffer buffer, std::uint32_t segment, std::int32_t refused,
-                const Address& to) noexcept;
+  std::int32_t refusal_(const DatagramQueue::Route& route, std::size_t capacity) const noexcept;
+  std::int32_t refusal_(const DatagramSource& from, const Address& to) const noexcept;
+  void put_(Buffer buffer, const DatagramQueue::Route& route, std::int32_t wrong = 0) noexcept;
+  void put_(Bytes bytes, const DatagramQueue::Route& route, std::int32_t wrong = 0) noexcept;
+  void enqueue_(Bytes bytes, const DatagramQueue::Route& route, std::int32_t refused) noexcept;
   DatagramExtras* make_extras_() noexcept;
   std::error_code change_group_(bool join, const Address& group, std::uint32_t interface,
                                 const Address& source) noexcept;

@@ -123,7 +123,7 @@ class Batch {
   };
 
   void gather() noexcept;
-  bool add(const DatagramQueue::Target& target, const detail::Segment* from, std::size_t skip,
+  bool add(std::size_t index, const detail::Segment* from, std::size_t skip,
            std::size_t size) noexcept;
 
   const SendDatagrams& operation_;
@@ -134,12 +134,13 @@ class Batch {
   std::array<sys::Message, most> messages_;
   std::array<Origin, most> origins_;
   std::array<iovec, most_pieces> pieces_;
-  std::array<SegmentSize, most> sizes_;
+  std::array<SendControl, most> controls_;
 };
 
 // Adds a datagram to the call; false if too few pieces are left for it.
-bool Batch::add(const DatagramQueue::Target& target, const detail::Segment* from, std::size_t skip,
+bool Batch::add(std::size_t index, const detail::Segment* from, std::size_t skip,
                 std::size_t size) noexcept {
+  const DatagramQueue::Target& target = queue_.target(index);
   const std::size_t begin = used_;
   for (std::size_t left = size;; from = from->next) {
     const std::size_t held = from->size;
@@ -165,8 +166,9 @@ bool Batch::add(const DatagramQueue::Target& target, const detail::Segment* from
   }
   header.msg_iov = &pieces_[begin];
   header.msg_iovlen = static_cast<decltype(header.msg_iovlen)>(used_ - begin);
+  if (target.has_source) controls_[count_].add_source(header, queue_.source(index));
   if (target.segment > 0 && !cuts_ && size > target.segment) {
-    sizes_[count_].attach(header, target.segment);
+    controls_[count_].add_segment_size(header, static_cast<std::uint16_t>(target.segment));
   }
   return true;
 }
@@ -185,7 +187,7 @@ void Batch::gather() noexcept {
     do {
       const std::size_t left = target.bytes - at;
       const std::size_t size = cut ? std::min<std::size_t>(left, target.segment) : left;
-      if (count_ == most || !add(target, segment, at, size)) return;
+      if (count_ == most || !add(i, segment, at, size)) return;
       at += size;
       origins_[count_++] = {static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(size),
                             at == target.bytes};

@@ -27,6 +27,15 @@ std::int32_t refusal_of_segments(std::size_t size, std::size_t segment) noexcept
   return is_size && size <= std::min(segment * most_segments, most_bytes) ? 0 : -EINVAL;
 }
 
+// Before the bytes are copied: the system would say the same.
+std::int32_t refusal_of_size(std::size_t size) noexcept {
+  return size > UINT16_MAX ? -EMSGSIZE : 0;
+}
+
+const DatagramSource* given(const DatagramSource& from) noexcept {
+  return from.address.is_set() || from.interface != 0 ? &from : nullptr;
+}
+
 // By a second try: there was no room, or the device does not cut segments.
 bool is_cured(std::int32_t error) noexcept {
   return error == -ENOBUFS || error == -ENOMEM || error == -EIO;
@@ -36,14 +45,24 @@ bool is_cured(std::int32_t error) noexcept {
 
 void DatagramHandler::on_sent(const Address&, const Result&) {}
 
-std::int32_t DatagramHandler::refusal_(const Address& to, std::size_t capacity) const noexcept {
+std::int32_t DatagramHandler::refusal_(const DatagramQueue::Route& route,
+                                       std::size_t capacity) const noexcept {
   if (finishing_) return code_of(Error::closing);
-  if (connected_ && to.is_set()) return -EISCONN;
-  if (!connected_ && !to.is_set()) return -EDESTADDRREQ;
-  if (queue_.capacity() + capacity + DatagramQueue::kept_for_each > limit_) {
+  if (connected_ && route.to.is_set()) return -EISCONN;
+  if (!connected_ && !route.to.is_set()) return -EDESTADDRREQ;
+  if (queue_.capacity() + capacity + queue_.kept_for_each() > limit_) {
     return code_of(Error::write_limit);
   }
-  return 0;
+  return route.from ? refusal_(*route.from, route.to) : 0;
+}
+
+// The kernel would pass over a source of the wrong family in silence.
+std::int32_t DatagramHandler::refusal_(const DatagramSource& from,
+                                       const Address& to) const noexcept {
+  if (!from.address.is_set()) return code_of(Error::bad_address);
+  const Address::Family family = from.address.family();
+  const bool fits = family == (to.is_set() ? to : address()).family();
+  return fits && family != Address::Family::local ? 0 : -EAFNOSUPPORT;
 }
 
 bool DatagramHandler::takes_output_() noexcept {
@@ -54,55 +73,82 @@ bool DatagramHandler::takes_output_() noexcept {
 
 void DatagramHandler::send(Buffer datagram, const Address& to) noexcept {
   check_("send");
-  if (!takes_output_()) return;
-  const std::int32_t refused = refusal_(to, datagram.capacity());
-  enqueue_(std::move(datagram), 0, refused, to);
+  put_(std::move(datagram), {to, nullptr, 0});
+}
+
+void DatagramHandler::send(Buffer datagram, const Address& to,
+                           const DatagramSource& from) noexcept {
+  check_("send");
+  put_(std::move(datagram), {to, given(from), 0});
 }
 
 void DatagramHandler::send(Bytes datagram, const Address& to) noexcept {
   check_("send");
-  if (!takes_output_()) return;
-  std::int32_t refused = refusal_(to, queue_.growth(datagram.size, proactor().core().pool()));
-  // Before its bytes are copied: the system would say the same.
-  if (refused == 0 && datagram.size > UINT16_MAX) refused = -EMSGSIZE;
-  enqueue_(datagram, 0, refused, to);
+  put_(datagram, {to, nullptr, 0}, refusal_of_size(datagram.size));
+}
+
+void DatagramHandler::send(Bytes datagram, const Address& to, const DatagramSource& from) noexcept {
+  check_("send");
+  put_(datagram, {to, given(from), 0}, refusal_of_size(datagram.size));
 }
 
 void DatagramHandler::send_segments(Buffer datagrams, std::size_t segment,
                                     const Address& to) noexcept {
   check_("send_segments");
-  if (!takes_output_()) return;
-  std::int32_t refused = refusal_(to, datagrams.capacity());
-  if (refused == 0) refused = refusal_of_segments(datagrams.size(), segment);
-  enqueue_(std::move(datagrams), static_cast<std::uint32_t>(segment), refused, to);
+  const std::int32_t wrong = refusal_of_segments(datagrams.size(), segment);
+  put_(std::move(datagrams), {to, nullptr, static_cast<std::uint32_t>(segment)}, wrong);
+}
+
+void DatagramHandler::send_segments(Buffer datagrams, std::size_t segment, const Address& to,
+                                    const DatagramSource& from) noexcept {
+  check_("send_segments");
+  const std::int32_t wrong = refusal_of_segments(datagrams.size(), segment);
+  put_(std::move(datagrams), {to, given(from), static_cast<std::uint32_t>(segment)}, wrong);
 }
 
 void DatagramHandler::send_segments(Bytes datagrams, std::size_t segment,
                                     const Address& to) noexcept {
   check_("send_segments");
+  put_(datagrams, {to, nullptr, static_cast<std::uint32_t>(segment)},
+       refusal_of_segments(datagrams.size, segment));
+}
+
+void DatagramHandler::send_segments(Bytes datagrams, std::size_t segment, const Address& to,
+                                    const DatagramSource& from) noexcept {
+  check_("send_segments");
+  put_(datagrams, {to, given(from), static_cast<std::uint32_t>(segment)},
+       refusal_of_segments(datagrams.size, segment));
+}
+
+// `wrong` is the error of what the verb got, which counts if nothing else is in the way.
+void DatagramHandler::put_(Buffer buffer, const DatagramQueue::Route& route,
+                           std::int32_t wrong) noexcept {
   if (!takes_output_()) return;
-  std::int32_t refused = refusal_(to, queue_.growth(datagrams.size, proactor().core().pool()));
-  if (refused == 0) refused = refusal_of_segments(datagrams.size, segment);
-  enqueue_(datagrams, static_cast<std::uint32_t>(segment), refused, to);
-}
-
-void DatagramHandler::enqueue_(Buffer buffer, std::uint32_t segment, std::int32_t refused,
-                               const Address& to) noexcept {
+  std::int32_t refused = refusal_(route, buffer.capacity());
+  if (refused == 0) refused = wrong;
   if (refused == 0 && !buffer) refused = -ENOBUFS;  // what was to be sent has found no block
-  if (refused != 0) return enqueue_(Bytes(), 0, refused, to);
+  if (refused != 0) return enqueue_(Bytes(), route, refused);
   proactor().core().pool().turn_to_writing(buffer);
-  grew_(queue_.push(std::move(buffer), to, segment));
+  grew_(queue_.push(std::move(buffer), route));
 }
 
-// What is refused has its place in the order too.
-void DatagramHandler::enqueue_(Bytes bytes, std::uint32_t segment, std::int32_t refused,
-                               const Address& to) noexcept {
-  if (refused != 0) bytes = {};
+void DatagramHandler::put_(Bytes bytes, const DatagramQueue::Route& route,
+                           std::int32_t wrong) noexcept {
+  if (!takes_output_()) return;
+  std::int32_t refused = refusal_(route, queue_.growth(bytes.size, proactor().core().pool()));
+  if (refused == 0) refused = wrong;
+  enqueue_(refused == 0 ? bytes : Bytes(), route, refused);
+}
+
+// What is refused has its place in the order too, but is not sent from anywhere.
+void DatagramHandler::enqueue_(Bytes bytes, const DatagramQueue::Route& route,
+                               std::int32_t refused) noexcept {
   if (refused != 0 && queue_.failed() == most_refused) {
     ++errors_;  // who does not look at what is refused must not fill the memory with it
     return;
   }
-  const bool queued = queue_.push(bytes, to, segment, proactor().core().pool());
+  const DatagramSource* const from = refused == 0 ? route.from : nullptr;
+  const bool queued = queue_.push(bytes, {route.to, from, route.segment}, proactor().core().pool());
   if (queued && refused != 0) queue_.fail_last(refused);
   grew_(queued);
 }

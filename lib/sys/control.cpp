@@ -39,6 +39,18 @@ constexpr int told_traffic_class = IP_TOS;
 constexpr int told_traffic_class = IP_RECVTOS;
 #endif
 
+// Whether other machines may have the address too. Linux tells it of broadcasts to a subnet as
+// well: the address from which the kernel would answer is then another one than the destination.
+bool is_group(in_addr to) noexcept {
+  const std::uint32_t address = ntohl(to.s_addr);
+  return IN_MULTICAST(address) || address == INADDR_BROADCAST;
+}
+bool is_group(const in6_addr& to) noexcept {
+  in_addr mapped{};
+  std::memcpy(&mapped, to.s6_addr + 12, sizeof mapped);
+  return IN6_IS_ADDR_MULTICAST(&to) || (IN6_IS_ADDR_V4MAPPED(&to) && is_group(mapped));
+}
+
 void decode_ip(const cmsghdr& message, DatagramInfo& info) noexcept {
   if (message.cmsg_type == told_traffic_class) {
     read(message, info.traffic_class);
@@ -49,6 +61,10 @@ void decode_ip(const cmsghdr& message, DatagramInfo& info) noexcept {
   if (message.cmsg_type != IP_PKTINFO || !read(message, packet)) return;
   info.destination = Address::ipv4(ntohl(packet.ipi_addr.s_addr), 0);
   info.interface = static_cast<std::uint32_t>(packet.ipi_ifindex);
+  info.to_group = is_group(packet.ipi_addr);
+#ifdef __linux__
+  if (packet.ipi_spec_dst.s_addr != packet.ipi_addr.s_addr) info.to_group = true;
+#endif
 #else
   in_addr to{};
   struct {
@@ -57,6 +73,7 @@ void decode_ip(const cmsghdr& message, DatagramInfo& info) noexcept {
   } link{};  // how a sockaddr_dl begins
   if (message.cmsg_type == IP_RECVDSTADDR && read(message, to)) {
     info.destination = Address::ipv4(ntohl(to.s_addr), 0);
+    info.to_group = is_group(to);
   } else if (message.cmsg_type == IP_RECVIF && read(message, link)) {
     info.interface = link.index;
   }
@@ -72,6 +89,7 @@ void decode_ipv6(const cmsghdr& message, DatagramInfo& info) noexcept {
     const bool local = IN6_IS_ADDR_LINKLOCAL(&packet.ipi6_addr);
     info.destination = Address::ipv6(bytes, 0, local ? packet.ipi6_ifindex : 0);
     info.interface = packet.ipi6_ifindex;
+    info.to_group = is_group(packet.ipi6_addr);
   } else if (message.cmsg_type == IPV6_TCLASS) {
     int value = 0;
     if (read(message, value)) info.traffic_class = static_cast<std::uint8_t>(value);
@@ -141,18 +159,52 @@ void decode_control(const void* control, std::size_t size, DatagramInfo& info) n
   }
 }
 
+template <class Value>
+void SendControl::add(msghdr& message, int level, int type, const Value& value) noexcept {
+  if (!message.msg_control) {
+    message.msg_control = bytes_;
+    message.msg_controllen = 0;
+  }
+  char* const at = bytes_ + message.msg_controllen;
+  std::memset(at, 0, CMSG_SPACE(sizeof value));
+  auto& control = *reinterpret_cast<cmsghdr*>(at);
+  control.cmsg_level = level;
+  control.cmsg_type = type;
+  control.cmsg_len = CMSG_LEN(sizeof value);
+  std::memcpy(CMSG_DATA(&control), &value, sizeof value);
+  message.msg_controllen = static_cast<decltype(message.msg_controllen)>(message.msg_controllen +
+                                                                         CMSG_SPACE(sizeof value));
+}
+
+void SendControl::add_source(msghdr& message, const DatagramSource& source) noexcept {
+  static_assert(sizeof(in6_pktinfo) <= source_size);
+  const void* const address = source.address.data();
+  if (source.address.family() == Address::Family::ipv6) {
+    in6_pktinfo packet{};
+    sockaddr_in6 from{};
+    std::memcpy(&from, address, sizeof from);
+    packet.ipi6_addr = from.sin6_addr;
+    packet.ipi6_ifindex = source.interface;
+    return add(message, IPPROTO_IPV6, IPV6_PKTINFO, packet);
+  }
+  sockaddr_in from{};
+  std::memcpy(&from, address, sizeof from);
+#ifdef IP_PKTINFO
+  in_pktinfo packet{};
+  packet.ipi_spec_dst = from.sin_addr;
+  packet.ipi_ifindex = static_cast<decltype(packet.ipi_ifindex)>(source.interface);
+  add(message, IPPROTO_IP, IP_PKTINFO, packet);
+#else
+  if (from.sin_addr.s_addr != INADDR_ANY) {
+    add(message, IPPROTO_IP, IP_SENDSRCADDR, from.sin_addr);
+  }
+#endif
+}
+
 #ifdef __linux__
 
-void SegmentSize::attach(msghdr& message, std::uint32_t size) noexcept {
-  std::memset(bytes, 0, sizeof bytes);
-  message.msg_control = bytes;
-  message.msg_controllen = sizeof bytes;
-  cmsghdr* const control = CMSG_FIRSTHDR(&message);
-  control->cmsg_level = SOL_UDP;
-  control->cmsg_type = UDP_SEGMENT;
-  control->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
-  const auto value = static_cast<std::uint16_t>(size);
-  std::memcpy(CMSG_DATA(control), &value, sizeof value);
+void SendControl::add_segment_size(msghdr& message, std::uint16_t size) noexcept {
+  add(message, SOL_UDP, UDP_SEGMENT, size);
 }
 
 long take_send_notice(int socket, SendNotice& notice) noexcept {
@@ -188,7 +240,7 @@ long take_send_notice(int socket, SendNotice& notice) noexcept {
 
 #else
 
-void SegmentSize::attach(msghdr&, std::uint32_t) noexcept {}
+void SendControl::add_segment_size(msghdr&, std::uint16_t) noexcept {}
 
 long take_send_notice(int, SendNotice&) noexcept { return -EAGAIN; }
 

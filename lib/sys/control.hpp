@@ -23,12 +23,19 @@ inline constexpr std::size_t control_room = 192;  // with room for names of inte
 /// unknown.
 void decode_control(const void* control, std::size_t size, DatagramInfo& info) noexcept;
 
-/// The control message that asks for segmentation. Used only where the system has
-/// SocketOption::segment_size.
-struct SegmentSize {
-  alignas(cmsghdr) char bytes[CMSG_SPACE(sizeof(std::uint16_t))];
+/// The control messages of a datagram that is sent.
+class SendControl {
+ public:
+  void add_source(msghdr& message, const DatagramSource& source) noexcept;
+  /// Asks for segmentation. Used only where the system has SocketOption::segment_size.
+  void add_segment_size(msghdr& message, std::uint16_t size) noexcept;
 
-  void attach(msghdr& message, std::uint32_t size) noexcept;
+ private:
+  template <class Value>
+  void add(msghdr& message, int level, int type, const Value& value) noexcept;
+
+  static constexpr std::size_t source_size = 20;  // in6_pktinfo, the largest
+  alignas(cmsghdr) char bytes_[CMSG_SPACE(source_size) + CMSG_SPACE(sizeof(std::uint16_t))];
 };
 
 /// Implements System::take_notice().

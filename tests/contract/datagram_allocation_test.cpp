@@ -14,10 +14,11 @@ using proa::Address;
 struct Quiet : proa::DatagramHandler {
   using DatagramHandler::DatagramHandler;
   ~Quiet() override = default;
-  void on_receive(proa::Buffer& data, const Address& from, const proa::DatagramInfo&) override {
+  void on_receive(proa::Buffer& data, const Address& from,
+                  const proa::DatagramInfo& info) override {
     ++received;
     bytes += data.size();
-    if (echoes) send(std::move(data), connected ? Address() : from);
+    if (echoes) send(std::move(data), connected ? Address() : from, info.answer_from());
   }
   void on_sent(const Address&, const proa::Result& result) override {
     ++told;

@@ -34,7 +34,7 @@ void require(bool holds, const char* property) {
 bool same(const DatagramInfo& a, const DatagramInfo& b) {
   return a.destination == b.destination && a.interface == b.interface &&
          a.traffic_class == b.traffic_class && a.segment == b.segment && a.arrived == b.arrived &&
-         a.truncated == b.truncated;
+         a.truncated == b.truncated && a.to_group == b.to_group;
 }
 
 // The memory ends with the bytes, and begins at any alignment.
@@ -55,6 +55,13 @@ void append(std::string& control, int level, int type, const Value& value) {
   message->cmsg_type = type;
   std::memcpy(CMSG_DATA(message), &value, sizeof value);
   control += space;
+}
+
+// An IPv4 group or the broadcast address, as IPv6 writes them.
+bool mapped_group(const std::array<std::uint8_t, 16>& bytes) {
+  static constexpr char prefix[] = "\0\0\0\0\0\0\0\0\0\0\xff\xff";
+  return std::memcmp(bytes.data(), prefix, 12) == 0 &&
+         (bytes[12] >> 4 == 14 || std::memcmp(&bytes[12], "\xff\xff\xff\xff", 4) == 0);
 }
 
 // Values out of the input, in an order out of it.
@@ -86,6 +93,8 @@ void round_trip() {
         append(control, IPPROTO_IP, IP_PKTINFO, packet);
         expected.destination = Address::ipv4(ntohl(packet.ipi_addr.s_addr), 0);
         expected.interface = static_cast<std::uint32_t>(packet.ipi_ifindex);
+        // The kernel would answer from 0.0.0.0: the destination is not this machine's alone.
+        expected.to_group = packet.ipi_addr.s_addr != 0;
         break;
       }
       case 1: {
@@ -97,6 +106,7 @@ void round_trip() {
         const bool local = bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
         expected.destination = Address::ipv6(bytes, 0, local ? packet.ipi6_ifindex : 0);
         expected.interface = packet.ipi6_ifindex;
+        expected.to_group = bytes[0] == 0xff || mapped_group(bytes);
         break;
       }
       case 2:

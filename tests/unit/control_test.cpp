@@ -1,5 +1,6 @@
 // Control messages of datagrams: what the kernel would write is understood, and no length is
 // believed.
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <sys/socket.h>
@@ -59,7 +60,7 @@ bool untouched(const DatagramInfo& info) {
 in_pktinfo packet4() {
   in_pktinfo packet{};
   packet.ipi_ifindex = 7;
-  packet.ipi_addr.s_addr = htonl(0x0a010203);
+  packet.ipi_addr.s_addr = packet.ipi_spec_dst.s_addr = htonl(0x0a010203);
   return packet;
 }
 
@@ -110,6 +111,42 @@ TEST_CASE("IPv6 has its own, and a scope where it needs one", "[control]") {
   info = decoded(local.bytes());
   CHECK(info.destination ==
         Address::ipv6({0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9}, 0, 3));
+}
+
+TEST_CASE("what several machines may have is no address to answer from", "[control]") {
+  const auto decoded4 = [](std::uint32_t to, std::uint32_t answers_from) {
+    in_pktinfo packet = packet4();
+    packet.ipi_addr.s_addr = htonl(to);
+    packet.ipi_spec_dst.s_addr = htonl(answers_from);
+    return decoded(Control().add(IPPROTO_IP, IP_PKTINFO, packet).bytes());
+  };
+  const auto decoded6 = [](const char* to) {
+    in6_pktinfo packet{};
+    packet.ipi6_ifindex = 3;
+    ::inet_pton(AF_INET6, to, &packet.ipi6_addr);
+    return decoded(Control().add(IPPROTO_IPV6, IPV6_PKTINFO, packet).bytes());
+  };
+  const DatagramInfo one = decoded4(0x0a010203, 0x0a010203);
+  CHECK(!one.to_group);
+  CHECK(one.answer_from().address == Address::ipv4({10, 1, 2, 3}, 0));
+  CHECK(one.answer_from().interface == 0);
+  for (const std::uint32_t to : {0xe0000001u, 0xefffffffu, 0xffffffffu, 0x0a0102ffu}) {
+    const DatagramInfo many = decoded4(to, 0x0a010203);
+    CHECK(many.to_group);
+    CHECK(many.answer_from().address == Address::ipv4(std::uint32_t{0}, 0));
+    CHECK(many.answer_from().interface == 7);
+  }
+  CHECK(!decoded6("2001:db8::1").to_group);
+  CHECK(decoded6("2001:db8::1").answer_from().interface == 0);
+  CHECK(decoded6("fe80::1").answer_from().interface == 3);
+  CHECK(!decoded6("::ffff:10.1.2.3").to_group);
+  CHECK(decoded6("ff02::1").to_group);
+  CHECK(decoded6("ff02::1").answer_from().address == Address::ipv6({}, 0));
+  CHECK(decoded6("ff02::1").answer_from().interface == 3);
+  CHECK(decoded6("::ffff:239.1.2.3").to_group);
+  CHECK(decoded6("::ffff:255.255.255.255").answer_from().address.to_string() ==
+        "[::ffff:0.0.0.0]:0");
+  CHECK(!DatagramInfo().answer_from().address.is_set());
 }
 
 TEST_CASE("nothing there, nothing said", "[control]") {
