@@ -130,6 +130,14 @@ class DatagramHandler : public Handler {
   /// The size of the largest datagram, IP header included, that reaches the peer whole, as far as
   /// the system knows; 0 on an unconnected socket.
   int path_mtu() const noexcept;
+  /// How many datagrams the system has dropped since the socket was made, because its receive
+  /// buffer (DatagramOptions::receive_buffer) had no room or they were damaged; modulo 2^32. The
+  /// number that SO_RXQ_OVFL tells (socket(7)), asked for when it is wanted: it costs received
+  /// datagrams nothing. 0 where the system does not tell: other systems than Linux count for the
+  /// whole machine alone (`netstat -s -p udp`); UNIX sockets, which drop nothing; a handler that is
+  /// not open.
+  std::uint32_t dropped() const noexcept;
+
   /// Bytes of the blocks that queued datagrams pin, and of what the handler keeps for each.
   std::size_t queued() const noexcept { return queue_.capacity(); }
   /// A datagram that would bring queued() above so many bytes is not sent, and fails with

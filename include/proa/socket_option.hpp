@@ -28,7 +28,9 @@ enum class SocketOption : unsigned char {
   multicast_interface,  ///< the interface's number
   multicast_hops,
   multicast_loop,  ///< whether this machine gets its own datagrams to groups
-  pending_error,   ///< read only: takes the socket's error (SO_ERROR), 0 or -errno
+  dropped,  ///< read only: datagrams that found no room in the receive buffer or were damaged,
+            ///< modulo 2^32; of a socket, since it was made (SO_MEMINFO, Linux 4.12)
+  pending_error,  ///< read only: takes the socket's error (SO_ERROR), 0 or -errno
 };
 enum class ShutdownSide : unsigned char { receive, send, both };
 

@@ -328,6 +328,12 @@ void DatagramHandler::set_limit(std::size_t bytes) noexcept {
   limit_ = bytes;
 }
 
+std::uint32_t DatagramHandler::dropped() const noexcept {
+  int number = 0;
+  const bool told = is_open() && !socket_.get_option(SocketOption::dropped, number);
+  return told ? static_cast<std::uint32_t>(number) : 0;
+}
+
 int DatagramHandler::path_mtu() const noexcept {
   int bytes = 0;
   return connected_ && !socket_.get_option(SocketOption::path_mtu, bytes) ? bytes : 0;

@@ -9,8 +9,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 
 #include "sys/sys.hpp"
+
+#ifdef __linux__
+#include <linux/sock_diag.h>
+#endif
 
 namespace proa {
 
@@ -26,6 +31,7 @@ constexpr int coalescing = UDP_GRO;
 constexpr int segmenting = UDP_SEGMENT;
 constexpr int errors_v4 = IP_RECVERR, errors_v6 = IPV6_RECVERR;
 constexpr int path_mtu_v4 = IP_MTU, path_mtu_v6 = IPV6_MTU;
+constexpr int memory_numbers = SO_MEMINFO;
 constexpr int keep_whole_v4 = IP_MTU_DISCOVER, keep_whole_v6 = IPV6_MTU_DISCOVER;
 constexpr int keep_whole_on = IP_PMTUDISC_DO, keep_whole_off = IP_PMTUDISC_WANT;
 #else
@@ -33,6 +39,7 @@ constexpr int arrival = SO_TIMESTAMP;
 constexpr int lending = 0, coalescing = 0, segmenting = 0;
 constexpr int errors_v4 = 0, errors_v6 = 0;
 constexpr int path_mtu_v4 = 0, path_mtu_v6 = 0;
+constexpr int memory_numbers = 0;
 constexpr int keep_whole_v4 = IP_DONTFRAG, keep_whole_v6 = IPV6_DONTFRAG;
 constexpr int keep_whole_on = 1, keep_whole_off = 0;
 #ifdef SO_REUSEPORT_LB
@@ -110,6 +117,8 @@ OptionNames names_of(SocketOption option) noexcept {
       return {{IPPROTO_IP, IP_MULTICAST_TTL}, {IPPROTO_IPV6, IPV6_MULTICAST_HOPS}};
     case SocketOption::multicast_loop:
       return {{IPPROTO_IP, IP_MULTICAST_LOOP}, {IPPROTO_IPV6, IPV6_MULTICAST_LOOP}};
+    case SocketOption::dropped:
+      return {{SOL_SOCKET, memory_numbers}, {}};
     case SocketOption::pending_error:
       return {{SOL_SOCKET, SO_ERROR}, {}};
   }
@@ -191,6 +200,15 @@ long get_socket_option(int socket, SocketOption option, int& value) noexcept {
     value = setting.l_onoff ? setting.l_linger : -1;
     return result;
   }
+#ifdef SO_MEMINFO
+  if (option == SocketOption::dropped) {
+    std::uint32_t numbers[SK_MEMINFO_VARS] = {};
+    socklen_t size = sizeof numbers;
+    const long result = sys::getsockopt(socket, name.level, name.name, numbers, &size);
+    value = static_cast<int>(numbers[SK_MEMINFO_DROPS]);
+    return result;
+  }
+#endif
   socklen_t size = sizeof value;
   const long result = sys::getsockopt(socket, name.level, name.name, &value, &size);
   if (option == SocketOption::pending_error) value = -value;

@@ -230,4 +230,37 @@ TEST_CASE("on_drained comes once after much was queued, and not after little", "
   CHECK(client.drains == 2);
 }
 
+#ifdef __linux__
+TEST_CASE("datagrams that the system has dropped are counted", "[datagram]") {
+  Endpoints endpoints;
+  World world;
+  proa::DatagramOptions small;
+  small.receive_buffer = 8192;
+  Endpoint& server = endpoints.add(world);
+  CHECK(server.dropped() == 0);
+  REQUIRE(!server.bind(Address::loopback(0), small));
+  Endpoint& client = endpoints.connected(world, server.address());
+  server.stop_receiving();
+  turns(world, 2);
+  CHECK(server.dropped() == 0);
+  constexpr std::size_t number = 200;
+  const std::string text(1000, 'd');
+  for (std::size_t i = 0; i < number; ++i) client.send(proa::Bytes(text));
+  wait_told(world, client, number);
+  CHECK(client.failures() == 0);
+  CHECK(server.dropped() > 0);
+  CHECK(server.dropped() < number);
+  CHECK(client.dropped() == 0);
+  server.start_receiving();
+  wait_received(world, server, number - server.dropped());
+  client.send("there is room again");
+  world.run_until("the last has come",
+                  [&] { return server.received.back() == "there is room again"; });
+  CHECK(server.received.size() + server.dropped() == number + 1);
+  server.close();
+  wait_closed(world, server);
+  CHECK(server.dropped() == 0);
+}
+#endif
+
 }  // namespace
