@@ -66,6 +66,14 @@ class DatagramHandler : public Handler {
   /// on_receive() has not told yet, is dropped. connect(2), which does not wait for datagram
   /// sockets. On failure the handler stays as it was; the errors are those of bind(), and of
   /// connect(2).
+  ///
+  /// A UNIX peer is a socket, not a path. When that socket is closed, the next send fails with
+  /// ECONNREFUSED, and those behind it with ENOTCONN (FreeBSD: EDESTADDRREQ), also when another
+  /// socket is bound to the path meanwhile; nothing tells a handler that does not send. So a client
+  /// whose server may start anew closes the handler at such an error, and calls connect() again, in
+  /// on_closed() or behind it, until that finds the new server; or else it calls bind() with a name
+  /// of its own instead, and gives the server's path to each send(), which looks it up anew
+  /// (unix(7)).
   [[nodiscard]] std::error_code connect(const Address& peer, const DatagramOptions& options = {},
                                         std::string* detail = nullptr);
   /// The address to which the handler is bound, with the port that the system chose.
@@ -155,7 +163,7 @@ class DatagramHandler : public Handler {
   virtual void on_receive(Buffer& data, const Address& source, const DatagramInfo& info) = 0;
   /// The system has taken the datagram of a send(), or it failed: once per send(), in order. `to`
   /// is the address that send() got. Errors: those of sendmsg(2) (EMSGSIZE, ENETUNREACH, ...), and
-  /// those that send() names.
+  /// those that send() and connect() name.
   virtual void on_sent(const Address& to, const Result& result);
   /// The network has returned an error for an earlier datagram of a connected socket (ECONNREFUSED,
   /// EHOSTUNREACH, EMSGSIZE with a new path_mtu(), ...; ICMP, ip(7), IP_RECVERR): once for each, or

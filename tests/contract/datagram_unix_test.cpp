@@ -187,9 +187,13 @@ TEST_CASE("a connected UNIX socket is told of a peer that is gone", "[datagram][
   wait_told(world, client, 1);
   CHECK(client.results[0].error == std::errc::connection_refused);
   CHECK(client.is_open());
+  // Another socket of that path is not its peer.
+  REQUIRE(::unlink(path.name.c_str()) == 0);
+  Endpoint& again = endpoints.bound(world, path.address());
   client.send("two");
   wait_told(world, client, 2);
-  CHECK(client.results[1].error);
+  CHECK(client.results[1].error == std::errc::not_connected);
+  CHECK(again.received.empty());
 }
 
 TEST_CASE("connect() drops what others than the UNIX peer had sent", "[datagram][unix]") {
@@ -210,6 +214,46 @@ TEST_CASE("connect() drops what others than the UNIX peer had sent", "[datagram]
   peer.send("afterwards", client.address());
   wait_received(world, client, 2);
   CHECK(client.received == Texts{"from the peer", "afterwards"});
+}
+
+TEST_CASE("the client of a UNIX server that starts anew connects again", "[datagram][unix][R6]") {
+  Path path;
+  Endpoints endpoints;
+  World world;
+  Endpoint& server = endpoints.bound(world, path.address());
+  Endpoint& client = endpoints.connected(world, path.address());
+  Endpoint& looking_up = endpoints.bound(world, Address::abstract(fresh_name()));
+  client.send("one");
+  looking_up.send("one", path.address());
+  wait_received(world, server, 2);
+  server.close();
+  wait_closed(world, server);
+  REQUIRE(::unlink(path.name.c_str()) == 0);
+  bool waits = false;
+  client.gone = [&] { waits = bool(client.connect(path.address())); };
+  client.sent = [&](const proa::Result& result) {
+    if (result.error) client.close();
+  };
+
+  const bool too_early = GENERATE(true, false);
+  Endpoint* anew = too_early ? nullptr : &endpoints.bound(world, path.address());
+  client.send("two");
+  client.send("three");
+  world.run_until("it has closed", [&] { return client.closed == 1; });
+  CHECK(client.results.back().error == std::errc::connection_refused);
+  CHECK(waits == too_early);
+  if (too_early) {
+    CHECK(!client.is_open());
+    anew = &endpoints.bound(world, path.address());
+    REQUIRE(!client.connect(path.address()));
+  }
+  client.send("four");
+  wait_received(world, *anew, 1);
+  CHECK(anew->received == Texts{"four"});
+  looking_up.send("five", path.address());
+  wait_received(world, *anew, 2);
+  CHECK(anew->received.back() == "five");
+  CHECK(looking_up.failures() == 0);
 }
 
 TEST_CASE("what a UNIX datagram socket cannot be", "[datagram][unix]") {
