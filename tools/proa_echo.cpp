@@ -4,6 +4,7 @@
 #include <list>
 #include <vector>
 
+#include "datagrams.hpp"
 #include "serving.hpp"
 
 namespace {
@@ -13,9 +14,11 @@ constexpr char help[] =
     "Sends back what it receives. ADDRESS is 127.0.0.1:7, [::1]:7, *:7, unix:/a/path or "
     "unix:@name;\n"
     "port 0 lets the system choose. With udp: in front, as in udp:127.0.0.1:7 or\n"
-    "udp:unix:/a/path, it echoes datagrams. Prints \"listening on ADDRESS (backend)\" for each.\n"
+    "udp:unix:/a/path, it echoes datagrams; those that came to udp:0.0.0.0 or udp:[::] come back\n"
+    "from the address that they were sent to. Prints \"listening on ADDRESS (backend)\" for each.\n"
     "\n"
-    "  -l, --listen ADDRESS   where to listen; repeatable\n" TOOL_SERVING_HELP TOOL_BACKEND_HELP
+    "  -l, --listen ADDRESS   where to listen; repeatable\n" TOOL_RECEIVE_BUFFER_HELP
+        TOOL_SERVING_HELP TOOL_BACKEND_HELP
     "  -h, --help\n"
     "\n"
     "Datagrams of unnamed UNIX sockets, and those longer than a UDP datagram can be, are dropped.\n"
@@ -39,6 +42,7 @@ class DatagramEcho final : public proa::DatagramHandler {
 
   /// Sends what it has received, then closes; after `limit` at the latest.
   void drain(proa::Duration limit) {
+    tool::complain_of_dropped(*this);
     if (queued() == 0) return close();
     stop_receiving();
     deadline_.start(limit);
@@ -57,7 +61,7 @@ class DatagramEcho final : public proa::DatagramHandler {
 
   void on_receive(proa::Buffer& data, const proa::Address& source,
                   const proa::DatagramInfo& info) override {
-    if (source.is_set() && !info.truncated) send(std::move(data), source);
+    if (source.is_set() && !info.truncated) send(std::move(data), source, info.answer_from());
   }
   void on_sent(const proa::Address&, const proa::Result&) override {
     if (!deadline_.armed() || queued() > 0) return;
@@ -75,12 +79,12 @@ bool is_datagram(const std::string& text) {
   return datagrams;
 }
 
-tool::Service make_service(proa::Proactor& proactor) {
+tool::Service make_service(proa::Proactor& proactor, int receive_buffer) {
   const auto echoes = std::make_shared<std::list<DatagramEcho>>();
   return {std::make_shared<proa::Server<Echo>>(proactor),
-          {[&proactor, echoes](const proa::Address& address, bool reuse_port, proa::Address& bound,
-                               std::string* detail) {
-             proa::DatagramOptions options;
+          {[&proactor, echoes, receive_buffer](const proa::Address& address, bool reuse_port,
+                                               proa::Address& bound, std::string* detail) {
+             proa::DatagramOptions options = tool::datagram_options(address, receive_buffer);
              options.reuse_port = reuse_port;
              DatagramEcho& echo = echoes->emplace_back(proactor);
              const std::error_code error = echo.bind(address, options, detail);
@@ -97,14 +101,19 @@ tool::Service make_service(proa::Proactor& proactor) {
 
 int main(int argc, char** argv) {
   tool::begin(argv);
-  const option long_options[] = {TOOL_SERVING_OPTIONS, TOOL_BACKEND_OPTIONS, {}};
+  const option long_options[] = {
+      TOOL_RECEIVE_BUFFER_OPTION, TOOL_SERVING_OPTIONS, TOOL_BACKEND_OPTIONS, {}};
   tool::Serving serving;
+  int receive_buffer = 0;
   for (int c; (c = ::getopt_long(argc, argv, "l:h", long_options, nullptr)) != -1;) {
     if (tool::take_serving_option(c, serving)) continue;
     switch (c) {
       case 'l':
         if (is_datagram(optarg)) serving.options.buffer_size = tool::datagram_buffer_size;
         serving.addresses.push_back(optarg);
+        break;
+      case tool::option_receive_buffer:
+        receive_buffer = tool::to_receive_buffer(optarg);
         break;
       case 'h':
         std::fputs(help, stdout);
@@ -114,5 +123,7 @@ int main(int argc, char** argv) {
     }
   }
   if (optind < argc) tool::bad_usage(std::string("unexpected argument \"") + argv[optind] + "\"");
-  return tool::serve(std::move(serving), make_service);
+  return tool::serve(std::move(serving), [&](proa::Proactor& proactor) {
+    return make_service(proactor, receive_buffer);
+  });
 }

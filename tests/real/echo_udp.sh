@@ -136,6 +136,26 @@ reader_that_stalls() {
 }
 has_unread() { [ -n "$(ss -Hxan | awk -v path="$1" '$5 == path && $3 > 0')" ]; }
 
+# SIGSTOP keeps it from reading.
+drops() {
+  start_server proa-echo 1 --listen=udp:127.0.0.1:0 --receive-buffer 4096 2>err
+  kill -STOP "$pid"
+  exec 5<>"/dev/udp/127.0.0.1/$(port_of "${addresses[0]}")"
+  local i
+  for i in {1..200}; do echo "$i" >&5; done
+  kill -CONT "$pid"
+  exec 5>&-
+  stop_server
+  grep -qE '^proa-echo: 127\.0\.0\.1:[0-9]+: [0-9]+ datagrams were dropped \(--receive-buffer\)$' err
+  local bad status
+  for bad in 0 -1 1k '' 99999999999; do
+    status=0
+    timeout 120 "$tools/proa-echo" --listen udp:127.0.0.1:0 --receive-buffer "$bad" 2>err || status=$?
+    [ $status -eq 2 ]
+    grep -qF "\"$bad\"" err
+  done
+}
+
 check "socat on every kind of address" every_address
 check "a large datagram over IPv4" one_datagram 65507 udp:127.0.0.1:0
 check "a large datagram over IPv6" one_datagram 65507 'udp:[::1]:0'
@@ -148,5 +168,6 @@ check "twenty socats at once over a UNIX path" many_at_once udp:unix:many.sock
 check "nc over UDP and UDP6" netcat
 check "bash, written and read in turns" in_turns
 check "clients that leave" clients_that_leave
+check "datagrams that find no room are told" drops
 check "a reader that stalls holds up no end" reader_that_stalls
 finish
