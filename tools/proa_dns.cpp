@@ -1,78 +1,44 @@
-// proa-dns: answers DNS questions about a few names (RFC 1035). What comes in is not trusted: every
-// length is checked, and nothing is kept of it beyond the answer, which grows in the buffer that
-// the question came in.
-#include <algorithm>
-#include <csignal>
+// proa-dns: answers DNS questions about a few names, over UDP (RFC 1035, RFC 6891) and TCP (RFC
+// 7766). Nothing is kept of what comes in, beyond a query over TCP that has not come whole.
 #include <fstream>
 #include <list>
-#include <string_view>
+#include <memory>
+#include <string>
 #include <vector>
 
-#include "dns_zone.hpp"
-#include "tool.hpp"
+#include "datagrams.hpp"
+#include "dns_message.hpp"
+#include "serving.hpp"
 
 namespace {
 
 constexpr char help[] =
     "usage: proa-dns --listen ADDRESS --record NAME=VALUE [options]\n"
-    "Answers DNS questions over UDP. VALUE is an IPv4 address (A), an IPv6 address (AAAA) or\n"
-    "txt:TEXT (TXT). Prints \"listening on ADDRESS (backend)\" for each address.\n"
+    "Answers DNS questions over UDP and TCP. VALUE is an IPv4 address (A), an IPv6 address (AAAA)\n"
+    "or txt:TEXT (TXT). Prints \"listening on ADDRESS (backend)\" for each address.\n"
     "\n"
-    "  -l, --listen ADDRESS     127.0.0.1:5353 or [::1]:5353; repeatable\n"
+    "  -l, --listen ADDRESS     127.0.0.1:5353 or [::1]:5353; repeatable. Answers to questions "
+    "that\n"
+    "                           came to 0.0.0.0 or [::] come from the address that was asked\n"
     "  -r, --record NAME=VALUE  a record; repeatable, for one name too\n"
-    "  -f, --file FILE          records, one a line; # begins a line that says "
-    "nothing\n" TOOL_BACKEND_HELP
+    "  -f, --file FILE          records, one a line; # begins a line that says nothing\n"
+    "      --timeout SECONDS    how long a connection may be idle, or a question on it may take "
+    "to\n"
+    "                           come whole (10)\n" TOOL_RECEIVE_BUFFER_HELP TOOL_SERVING_HELP
+    "                         without --limit 100 connections are served\n" TOOL_BACKEND_HELP
     "  -h, --help\n"
-    "\n"
-    "SIGINT or SIGTERM end it. Exit status: 0 after that, 1 after an error, 2 for bad usage.\n";
+    "\n" TOOL_SIGNALS_HELP
+    "What was received by then is still answered. Exit status: 0 after such an end, 1 after an\n"
+    "error, 2 for bad usage.\n";
 
-constexpr unsigned class_in = 1;
-constexpr std::size_t header_size = 12;
-constexpr std::size_t longest_answer = 512;  // RFC 1035, 4.2.1
-constexpr unsigned ttl = 60;                 // seconds
+/// Connections at a time (--limit); a client needs one rarely, and for a moment.
+constexpr std::size_t default_limit = 100;
 
-enum Code : unsigned { no_error, format_error, no_such_name = 3, not_implemented, refused };
-enum Flag : unsigned { response = 0x8000, authoritative = 0x0400, truncated = 0x0200 };
-
-unsigned get16(const char* at) {
-  const auto byte = [&](int i) { return static_cast<unsigned>(static_cast<unsigned char>(at[i])); };
-  return byte(0) << 8 | byte(1);
-}
-
-void put16(char* at, unsigned value) {
-  at[0] = static_cast<char>(value >> 8);
-  at[1] = static_cast<char>(value);
-}
-
-std::string as16(unsigned value) {
-  char bytes[2];
-  put16(bytes, value);
-  return {bytes, sizeof bytes};
-}
-
-/// The first question of a packet.
-struct Question {
-  std::string_view name;
-  unsigned type = 0;
-  unsigned in_class = 0;
-  std::size_t end = 0;  // where it ends in the packet; 0: it is none
+struct Settings {
+  dns::Zone zone;
+  proa::Duration timeout = std::chrono::seconds(10);
+  int receive_buffer = 0;
 };
-
-Question read_question(std::string_view packet) {
-  std::size_t at = header_size;
-  for (;;) {
-    if (at >= packet.size()) return {};
-    const auto size = static_cast<std::size_t>(static_cast<unsigned char>(packet[at]));
-    // A pointer has its two highest bits set: a first name has nothing to point to.
-    if (size > dns::longest_label) return {};
-    at += size + 1;
-    if (at - header_size > dns::longest_name) return {};
-    if (size == 0) break;
-  }
-  if (packet.size() < at + 4) return {};
-  return {packet.substr(header_size, at - header_size), get16(&packet[at]), get16(&packet[at + 2]),
-          at + 4};
-}
 
 class Responder final : public proa::DatagramHandler {
  public:
@@ -81,94 +47,98 @@ class Responder final : public proa::DatagramHandler {
 
  private:
   void on_receive(proa::Buffer& data, const proa::Address& source,
-                  const proa::DatagramInfo&) override {
-    // Without a header there is no number to answer to.
-    if (data.size() < header_size) return;
-    const unsigned asked = get16(data.data() + 2);
-    if ((asked & response) != 0) return;  // answering answers could go on for ever
-    const bool is_query = (asked & 0x7800) == 0;
-    Question question;
-    if (is_query && get16(data.data() + 4) == 1) question = read_question(data.text());
-    data.truncate(std::max(question.end, header_size));
-
-    Answer answer{data};
-    if (!is_query) {
-      answer.code = not_implemented;
-    } else if (question.end == 0) {
-      answer.code = format_error;
-    } else if (question.in_class != class_in) {
-      answer.code = refused;
-    } else {
-      fill(answer, question);
-    }
-    char* const header = data.data();
-    // The kind of query and whether recursion was asked for stay as they came.
-    put16(header + 2, (asked & 0x7900) | response | answer.flags | answer.code);
-    put16(header + 4, question.end > 0 ? 1 : 0);
-    put16(header + 6, answer.count);
-    put16(header + 8, 0);
-    put16(header + 10, 0);
-    send(std::move(data), source);
-  }
-
-  struct Answer {
-    proa::Buffer& data;
-    unsigned code = no_error;
-    unsigned flags = 0;
-    unsigned count = 0;
-  };
-
-  void fill(Answer& answer, const Question& question) const {
-    answer.flags = authoritative;
-    const std::vector<dns::Record>* const records = zone_.find(question.name);
-    if (!records) answer.code = no_such_name;
-    if (!records) return;
-    for (const dns::Record& each : *records) {
-      if (question.type != each.type && question.type != dns::type_any) continue;
-      const std::string record =
-          as16(0xc000 | header_size) +  // the name is where the question has it
-          as16(each.type) + as16(class_in) + as16(ttl >> 16) + as16(ttl & 0xffff) +
-          as16(static_cast<unsigned>(each.data.size())) + each.data;
-      if (answer.data.size() + record.size() > longest_answer) {
-        answer.flags |= truncated;
-        return;
-      }
-      answer.data.append(proa::Bytes(record));
-      ++answer.count;
-    }
+                  const proa::DatagramInfo& info) override {
+    answer_.clear();
+    if (!dns::append_answer(zone_, data.text(), true, answer_)) return;
+    send(proa::Bytes(answer_), source, info.answer_from());
   }
 
   const dns::Zone& zone_;
+  std::string answer_;
 };
 
-class Interrupt final : public proa::SignalHandler {
+/// Each query and each answer stands behind its length (RFC 1035, 4.2.2), and a client may send
+/// several queries without waiting for the answers.
+class Connection final : public proa::StreamHandler {
  public:
-  using SignalHandler::SignalHandler;
+  Connection(proa::Proactor& proactor, proa::Socket socket, const Settings& settings)
+      : StreamHandler(proactor, std::move(socket)), settings_(settings) {
+    set_idle_timeout(settings.timeout);
+  }
 
  private:
-  void on_signal(int, std::uint64_t) override { proactor().stop(); }
+  static constexpr std::size_t length_size = 2;
+
+  void on_read(proa::Buffer& data) override {
+    const bool begins = input_.empty();
+    input_.append(data.data(), data.size());
+    answer_queries();
+    if (begins || input_.empty()) begun_ = proactor().now();
+    // A client that sends a byte now and then is not idle.
+    if (proactor().now() - begun_ > settings_.timeout) close();
+  }
+  void on_drained() override { answer_queries(); }
+  void on_end() override {
+    ended_ = true;
+    answer_queries();
+  }
+  void on_drain() override { on_end(); }
+  void on_closed() override { delete this; }
+
+  // While the client does not read its answers, its further queries wait, and no more are read.
+  void answer_queries() {
+    std::string_view rest = input_;
+    while (rest.size() >= length_size && queued() <= watermarks().high) {
+      const std::size_t size = dns::get16(rest, 0);
+      if (size < dns::header_size) return close();  // what follows cannot be told from garbage
+      if (rest.size() - length_size < size) break;
+      answer(rest.substr(length_size, size));
+      rest.remove_prefix(length_size + size);
+    }
+    if (rest.size() < input_.size()) begun_ = proactor().now();
+    input_.erase(0, input_.size() - rest.size());
+    if (ended_ && queued() <= watermarks().high) finish();
+  }
+
+  void answer(std::string_view query) {
+    answer_.assign(length_size, '\0');
+    if (!dns::append_answer(settings_.zone, query, false, answer_)) return;
+    dns::put16(answer_, 0, static_cast<unsigned>(answer_.size() - length_size));
+    write(proa::Bytes(answer_));
+  }
+
+  const Settings& settings_;
+  std::string input_;  // from the first query on that has not been answered
+  std::string answer_;
+  proa::TimePoint begun_;  // when the query came that has not come whole
+  bool ended_ = false;     // what has come is answered, then the connection ends
 };
 
-int serve(const std::vector<proa::Address>& addresses, const proa::Options& options,
-          const dns::Zone& zone) {
-  const auto proactor = tool::make_proactor(options);
-  std::list<Responder> responders;
-  Interrupt interrupt(*proactor);
-  std::string detail;
-  bool failed = interrupt.start(SIGINT, &detail) || interrupt.start(SIGTERM, &detail);
-  for (const proa::Address& each : addresses) {
-    if (failed) break;
-    Responder& responder = responders.emplace_back(*proactor, zone);
-    failed = static_cast<bool>(responder.bind(each, {}, &detail));
-    if (failed) break;
-    std::printf("listening on %s (%s)\n", responder.address().to_string().c_str(),
-                proactor->backend().name.c_str());
-  }
-  std::fflush(stdout);
-  if (failed) tool::complain(detail);
-  if (!failed) proactor->run();
-  proactor->shutdown(std::chrono::seconds(1));
-  return failed ? tool::failure : 0;
+tool::Service make_service(proa::Proactor& proactor, const Settings& settings) {
+  const auto responders = std::make_shared<std::list<Responder>>();
+  return {
+      std::make_shared<proa::Server<Connection>>(proactor,
+                                                 [&](proa::Socket socket, const proa::Address&) {
+                                                   return new Connection(
+                                                       proactor, std::move(socket), settings);
+                                                 }),
+      {[&, responders](const proa::Address& address, bool reuse_port, proa::Address& bound,
+                       std::string* detail) {
+         proa::DatagramOptions options = tool::datagram_options(address, settings.receive_buffer);
+         options.reuse_port = reuse_port;
+         Responder& responder = responders->emplace_back(proactor, settings.zone);
+         const std::error_code error = responder.bind(address, options, detail);
+         bound = responder.address();
+         return error;
+       },
+       [responders](proa::Duration) {
+         for (Responder& each : *responders) {
+           tool::complain_of_dropped(each);
+           each.finish();
+         }
+       },
+       true},
+      {}};
 }
 
 void add_file(dns::Zone& zone, const std::string& path) {
@@ -183,26 +153,37 @@ void add_file(dns::Zone& zone, const std::string& path) {
 
 int main(int argc, char** argv) {
   tool::begin(argv);
-  const option long_options[] = {{"listen", required_argument, nullptr, 'l'},
-                                 {"record", required_argument, nullptr, 'r'},
+  enum { option_timeout = 1 };
+  const option long_options[] = {{"record", required_argument, nullptr, 'r'},
                                  {"file", required_argument, nullptr, 'f'},
-                                 {"help", no_argument, nullptr, 'h'},
+                                 {"timeout", required_argument, nullptr, option_timeout},
+                                 TOOL_RECEIVE_BUFFER_OPTION,
+                                 TOOL_SERVING_OPTIONS,
                                  TOOL_BACKEND_OPTIONS,
                                  {}};
-  proa::Options options;
-  std::vector<proa::Address> addresses;
-  dns::Zone zone;
+  tool::Serving serving;
+  serving.limit = default_limit;
+  Settings settings;
   for (int c; (c = ::getopt_long(argc, argv, "l:r:f:h", long_options, nullptr)) != -1;) {
-    if (tool::take_backend_option(c, options)) continue;
+    if (tool::take_serving_option(c, serving)) continue;
     switch (c) {
       case 'l':
-        addresses.push_back(tool::to_address(optarg));
+        if (tool::to_address(optarg).family() == proa::Address::Family::local) {
+          tool::bad_usage("\"" + std::string(optarg) + "\" is not an IP address with a port");
+        }
+        serving.addresses.push_back(optarg);
         break;
       case 'r':
-        zone.add(optarg);
+        settings.zone.add(optarg);
         break;
       case 'f':
-        add_file(zone, optarg);
+        add_file(settings.zone, optarg);
+        break;
+      case option_timeout:
+        settings.timeout = tool::to_seconds("timeout", optarg);
+        break;
+      case tool::option_receive_buffer:
+        settings.receive_buffer = tool::to_receive_buffer(optarg);
         break;
       case 'h':
         std::fputs(help, stdout);
@@ -212,7 +193,7 @@ int main(int argc, char** argv) {
     }
   }
   if (optind < argc) tool::bad_usage(std::string("unexpected argument \"") + argv[optind] + "\"");
-  if (addresses.empty()) tool::bad_usage("no address to listen on");
-  if (zone.empty()) tool::bad_usage("no records");
-  return serve(addresses, options, zone);
+  if (settings.zone.empty()) tool::bad_usage("no records");
+  return tool::serve(std::move(serving),
+                     [&](proa::Proactor& proactor) { return make_service(proactor, settings); });
 }

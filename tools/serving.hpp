@@ -26,6 +26,7 @@ struct Datagrams {
                                 std::string* detail)>
       bind;
   std::function<void(proa::Duration)> drain;
+  bool at_each_address = false;  // beside the streams, at the same port; else behind "udp:"
 };
 
 /// What one thread serves with.
@@ -59,11 +60,23 @@ class Part {
     if (datagrams) return service_.datagrams.bind(address, share, bound, detail);
     proa::ListenOptions options = serving.listen;
     options.reuse_port = share;
-    const std::error_code error = service_.server->listen(address.to_string(), detail, options);
-    if (!error) bound = service_.server->addresses().back();
-    return error;
+    // The system chooses a free port for datagrams, which streams may find taken.
+    constexpr int most_tries = 20;
+    for (int tries = 1;; ++tries) {
+      proa::Address wanted = address;
+      std::error_code error;
+      if (service_.datagrams.at_each_address) {
+        error = service_.datagrams.bind(address, share, wanted, detail);
+      }
+      if (!error) error = service_.server->listen(wanted.to_string(), detail, options);
+      if (!error) bound = service_.server->addresses().back();
+      const bool again = error == std::errc::address_in_use && wanted != address;
+      if (!again || tries == most_tries) return error;
+    }
   }
-  bool serves_datagrams() const { return static_cast<bool>(service_.datagrams.bind); }
+  bool prefixes_datagrams() const {
+    return service_.datagrams.bind && !service_.datagrams.at_each_address;
+  }
 
   void run() {
     proactor_->run();
@@ -147,7 +160,7 @@ inline std::error_code listen(std::list<Part>& parts, const Serving& serving,
                               std::vector<BoundPath>& paths, std::vector<std::string>& names,
                               std::string& detail) {
   for (const std::string& text : serving.addresses) {
-    const bool datagrams = parts.front().serves_datagrams() &&
+    const bool datagrams = parts.front().prefixes_datagrams() &&
                            text.compare(0, datagram_prefix.size(), datagram_prefix) == 0;
     const std::string prefix = datagrams ? datagram_prefix : "";
     proa::Address address = to_address(text.substr(prefix.size()));
