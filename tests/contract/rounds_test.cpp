@@ -1,8 +1,11 @@
 // What one round delivers: nothing starves (R8), and a foreign loop can drive it.
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <csignal>
 #include <list>
 #include <string>
 #include <thread>
@@ -252,6 +255,48 @@ TEST_CASE("a large Send whose peer keeps up leaves the rounds to others", "[R8]"
   reader.join();
   CHECK(!send.error());
   CHECK(fired >= 100);  // a share of it is 256 KiB
+}
+
+// The child's loop sleeps in the kernel with a timer; it exits with 1 if the timer comes first.
+[[noreturn]] void be_stopped(int ready, int data) {
+  Read read;
+  Timing timer;
+  auto proactor = make_proactor();
+  std::error_code error;
+  proa::Socket line = proa::Socket::adopt(*proactor, data, error);
+  read.then = [] { ::_exit(0); };
+  timer.then = [] { ::_exit(1); };
+  auto tell = [ready] { return ::write(ready, "r", 1) == 1 ? void() : ::_exit(3); };
+  if (error || proactor->submit(read.from(line.descriptor())) ||
+      proactor->submit(timer.request, proactor->system().now() + 300ms) || !proactor->post(tell)) {
+    ::_exit(2);
+  }
+  proactor->run();
+  ::_exit(4);
+}
+
+TEST_CASE("what comes while the process is stopped goes before a timer that is due then", "[R7]") {
+  std::array<int, 2> ready{};
+  std::array<int, 2> data{};
+  REQUIRE(::pipe(ready.data()) == 0);
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, data.data()) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) be_stopped(ready[1], data[1]);
+  char byte = 0;
+  int status = 0;
+  CHECK(::read(ready[0], &byte, 1) == 1);
+  CHECK(::kill(child, SIGSTOP) == 0);
+  CHECK(::waitpid(child, &status, WUNTRACED) == child);
+  // Had the child not been stopped in time, the test would say nothing.
+  if (WIFSTOPPED(status)) {
+    CHECK(::write(data[0], "x", 1) == 1);
+    std::this_thread::sleep_for(350ms);  // the time that passes is what is tested
+    CHECK(::kill(child, SIGCONT) == 0);
+    CHECK(::waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+  }
+  for (const int each : {ready[0], ready[1], data[0], data[1]}) ::close(each);
 }
 
 }  // namespace

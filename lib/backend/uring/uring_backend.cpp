@@ -326,7 +326,9 @@ void UringBackend::wait(TimePoint until) noexcept {
     sleep = sleep && wake_armed_ && pending_.empty() && unwanted_.empty() && unguarded_.empty();
     Loop expected = resting;
     if (sleep && loop_.compare_exchange_strong(expected, Loop::asleep)) {
-      enter(1, until == never ? nullptr : &timeout);
+      // A process that was stopped goes on with EINTR (signal(7)). What has come meanwhile comes
+      // before the timers that are due by then (R7).
+      if (enter(1, until == never ? nullptr : &timeout) == -EINTR) enter(0, nullptr);
     } else {
       enter(0, nullptr);
     }
