@@ -10,7 +10,8 @@ enum class DescriptorKind : std::uint8_t {
   tcp,       ///< a TCP socket: after a short read the kernel reports when more comes
   socket,    ///< any other socket
   pipe,      ///< a pipe, tty or other pollable descriptor in non-blocking mode
-  borrowed,  ///< a pipe that the program lends, and whose mode is never changed
+  borrowed,  ///< a pipe or another pollable descriptor that the program lends in the mode that it
+             ///< has
   file,      ///< always ready, never pollable: a regular file, /dev/null (epoll_ctl(2), EPERM)
 };
 

@@ -29,10 +29,15 @@ class Socket : public OwnedDescriptor {
   /// descriptor still belongs to the program then.
   static Socket adopt(Proactor& proactor, int number, std::error_code& error) noexcept;
 
-  /// Uses a descriptor of the program, which stays open and keeps its mode: standard input, an
-  /// inherited pipe. A tty is reopened, so that only the library's copy becomes non-blocking (the
-  /// mode belongs to the open file description and would reach the parent shell, open(2)).
-  /// errc::bad_file_descriptor if the descriptor is not open.
+  /// Uses a descriptor of the program, which stays open and keeps its mode: standard input, a
+  /// socket of inetd(8), an eventfd, a tun interface, a device. This asks the kernel whether the
+  /// descriptor can be polled: what cannot is always ready. The mode belongs to the open file
+  /// description, which other processes may share (open(2)), so the library does not change it,
+  /// but uses calls that do not wait (docs/BACKENDS.md has the few that may). A tty is reopened,
+  /// and only the library's copy is non-blocking; and a stream socket in blocking mode is
+  /// non-blocking for the length of a connect(2). What is written to a stream in one callback
+  /// leaves in one call: for a descriptor that takes messages (tun, eventfd) use a Send for each.
+  /// Errors: errc::bad_file_descriptor if the descriptor is not open, those of epoll_create1(2).
   static Socket borrow(Proactor& proactor, int number, std::error_code& error) noexcept;
 
   [[nodiscard]] std::error_code bind(const Address& address) noexcept;

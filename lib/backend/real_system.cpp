@@ -167,16 +167,17 @@ long RealSystem::borrow(int number, Descriptor& borrowed, bool& reopened) noexce
   struct stat status {};
   const long result = sys::fstat(number, &status);
   if (result < 0) return result;
-  borrowed = {number, DescriptorKind::file};
   if (S_ISSOCK(status.st_mode)) {
-    borrowed.kind = DescriptorKind::socket;
-  } else if (S_ISFIFO(status.st_mode)) {
-    borrowed.kind = DescriptorKind::borrowed;
+    borrowed = {number, DescriptorKind::socket};
   } else if (S_ISCHR(status.st_mode) && sys::is_tty(number)) {
     const long opened = sys::reopen_tty(number, O_RDWR | O_NONBLOCK | O_NOCTTY);
     if (opened < 0) return opened;
     borrowed = {static_cast<int>(opened), DescriptorKind::pipe};
     reopened = true;
+  } else {
+    const long pollable = sys::pollable(number);
+    if (pollable < 0) return pollable;
+    borrowed = {number, pollable ? DescriptorKind::borrowed : DescriptorKind::file};
   }
   return 0;
 }

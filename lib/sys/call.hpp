@@ -9,6 +9,8 @@
 #include <csignal>
 #include <cstddef>
 
+struct iovec;
+
 namespace proa::sys {
 
 /// Returns the result of a call, or -errno. macOS has two numbers for "not supported"; the library
@@ -33,6 +35,11 @@ inline socklen_t length(std::size_t size) noexcept { return static_cast<socklen_
 /// BSDs refuse a datagram above the send buffer, which is 9216 bytes unless the program asks for
 /// more.
 long with_room(long fd, int family, int type) noexcept;
+
+/// Reads or writes only if poll(2) says that the descriptor is ready, else -EAGAIN. May wait all
+/// the same if another process uses the descriptor in between.
+long read_if_ready(int fd, const iovec* pieces, int count) noexcept;
+long write_if_ready(int fd, const iovec* pieces, int count) noexcept;
 
 /// The signals that a write may raise: SIGPIPE and SIGXFSZ.
 sigset_t write_signals() noexcept;

@@ -83,6 +83,18 @@ long status(int at, const char* path, int flags, FileInfo* info) noexcept {
 long file_info(int fd, FileInfo* info) noexcept {
   return ask(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, *info);
 }
+// Whether the kernel reports events of the descriptor. Only epoll tells: poll(2) calls a descriptor
+// ready that knows no events (epoll_ctl(2), EPERM).
+long pollable(int fd) noexcept {
+  const long set = direct::epoll_create(EPOLL_CLOEXEC);
+  if (set < 0) return set;
+  epoll_event wanted{};
+  wanted.events = EPOLLIN;
+  const long added = direct::epoll_ctl(static_cast<int>(set), EPOLL_CTL_ADD, fd, &wanted);
+  ::close(static_cast<int>(set));
+  if (added == -EPERM) return 0;
+  return added < 0 ? added : 1;
+}
 long reopen_tty(int fd, int flags) noexcept {
   char path[32];
   std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
@@ -109,21 +121,18 @@ long sendmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
   return retried([&] { return ::sendmmsg(fd, raw(messages), count, flags); });
 }
 
-// Reads from a pipe or a terminal without waiting. Named pipes refuse RWF_NOWAIT, and before Linux
-// 6.4 all pipes do: this asks poll(2) first then.
+// Reads without waiting from what has no offsets. Many kinds of descriptors refuse RWF_NOWAIT
+// (named pipes, inotify, most devices; before Linux 6.4 all pipes): this asks poll(2) first then.
 long preadv2(int fd, const iovec* pieces, int count, std::int64_t offset, int flags) noexcept {
   const long result = retried([&] { return ::preadv2(fd, pieces, count, offset, flags); });
   if (result != -EOPNOTSUPP || flags != RWF_NOWAIT || offset != -1) return result;
-  return ready_now(fd, POLLIN) ? read(fd, pieces->iov_base, pieces->iov_len) : -EAGAIN;
+  return read_if_ready(fd, pieces, count);
 }
 
 long pwritev2(int fd, const iovec* pieces, int count, std::int64_t offset, int flags) noexcept {
   const long result = retried([&] { return ::pwritev2(fd, pieces, count, offset, flags); });
   if (result != -EOPNOTSUPP || flags != RWF_NOWAIT || offset != -1) return result;
-  // A pipe that polls writable has a free page, which takes PIPE_BUF bytes.
-  const std::size_t size = std::min<std::size_t>(pieces->iov_len, PIPE_BUF);
-  if (!ready_now(fd, POLLOUT)) return -EAGAIN;
-  return retried([&] { return ::write(fd, pieces->iov_base, size); });
+  return write_if_ready(fd, pieces, count);
 }
 
 long fallocate(int fd, std::int64_t offset, std::int64_t length) noexcept {

@@ -116,7 +116,7 @@ long preadv2(int fd, const iovec* pieces, int count, std::int64_t offset, int fl
     if (flags != 0) return -EOPNOTSUPP;
     return retried([&] { return ::preadv(fd, pieces, count, offset); });
   }
-  if ((flags & nowait) != 0 && !ready_now(fd, POLLIN)) return -EAGAIN;
+  if ((flags & nowait) != 0) return read_if_ready(fd, pieces, count);
   return retried([&] { return ::readv(fd, pieces, count); });
 }
 long pwritev2(int fd, const iovec* pieces, int count, std::int64_t offset, int flags) noexcept {
@@ -131,10 +131,7 @@ long pwritev2(int fd, const iovec* pieces, int count, std::int64_t offset, int f
     return retried([&] { return ::pwritev(fd, pieces, count, offset); });
   }
   if ((flags & nowait) == 0) return retried([&] { return ::writev(fd, pieces, count); });
-  // A pipe that polls writable takes PIPE_BUF bytes.
-  const std::size_t size = std::min<std::size_t>(pieces->iov_len, PIPE_BUF);
-  if (!ready_now(fd, POLLOUT)) return -EAGAIN;
-  return retried([&] { return ::write(fd, pieces->iov_base, size); });
+  return write_if_ready(fd, pieces, count);
 }
 
 long status(int at, const char* path, int flags, FileInfo* info) noexcept {
@@ -167,6 +164,15 @@ long sendfile(int to, int from, std::int64_t offset, std::size_t size) noexcept 
     if (put < got) break;
   }
   return static_cast<long>(sent);
+}
+
+// kqueue takes regular files too, but reports nothing at their end. It refuses devices that have no
+// events when it is asked to watch them.
+long pollable(int fd) noexcept {
+  struct stat status {};
+  const long result = checked(::fstat(fd, &status));
+  if (result < 0) return result;
+  return !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode) && !S_ISBLK(status.st_mode);
 }
 
 long reopen_tty(int fd, int flags) noexcept {

@@ -12,6 +12,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <climits>
 #include <cstdio>
 
 #include "sys/call.hpp"
@@ -25,6 +27,25 @@ Table table;
 short poll_now(int fd, short events) noexcept {
   pollfd asked = {fd, events, 0};
   return retried([&] { return ::poll(&asked, 1, 0); }) == 0 ? short{0} : asked.revents;
+}
+
+long read_if_ready(int fd, const iovec* pieces, int count) noexcept {
+  if (!ready_now(fd, POLLIN)) return -EAGAIN;
+  return retried([&] { return ::readv(fd, pieces, count); });
+}
+
+long write_if_ready(int fd, const iovec* pieces, int count) noexcept {
+  if (!ready_now(fd, POLLOUT)) return -EAGAIN;
+  struct stat status {};
+  if (const long result = checked(::fstat(fd, &status)); result < 0) return result;
+  // A pipe that polls writable has a free page, which takes PIPE_BUF bytes, and so much is asked of
+  // a terminal. What else polls writable may take messages (a tun interface, an eventfd), and such
+  // a write must not be cut.
+  if (!S_ISFIFO(status.st_mode) && ::isatty(fd) == 0) {
+    return retried([&] { return ::writev(fd, pieces, count); });
+  }
+  const std::size_t size = std::min<std::size_t>(pieces->iov_len, PIPE_BUF);
+  return retried([&] { return ::write(fd, pieces->iov_base, size); });
 }
 
 long call_in_children(void (*function)()) noexcept {
@@ -155,7 +176,21 @@ long close_directory(void* directory) noexcept {
   return checked(::closedir(static_cast<DIR*>(directory)));
 }
 long fstat(int fd, struct stat* status) noexcept { return checked(::fstat(fd, status)); }
-long is_tty(int fd) noexcept { return ::isatty(fd); }
+// 0 also for the master of a pseudoterminal: to open that anew would make another one.
+long is_tty(int fd) noexcept {
+  if (::isatty(fd) == 0) return 0;
+#if defined(TIOCGPTN)
+  unsigned number = 0;
+  return ::ioctl(fd, TIOCGPTN, &number) != 0;
+#elif defined(TIOCPTMASTER)
+  return ::ioctl(fd, TIOCPTMASTER) != 0;
+#elif defined(TIOCPTYGNAME)
+  char name[128];
+  return ::ioctl(fd, TIOCPTYGNAME, name) != 0;
+#else
+  return 1;
+#endif
+}
 long clock(timespec* now) noexcept { return checked(::clock_gettime(CLOCK_MONOTONIC, now)); }
 long map(std::size_t size, void** memory) noexcept {
   void* const mapped =

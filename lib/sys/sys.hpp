@@ -106,6 +106,7 @@ struct Message;
     (at, path, flags, info))                                                                       \
   X(file_info, (int fd, proa::sys::FileInfo* info), (fd, info))                                    \
   X(sendfile, (int to, int from, std::int64_t offset, std::size_t size), (to, from, offset, size)) \
+  X(pollable, (int fd), (fd))                                                                      \
   X(reopen_tty, (int fd, int flags), (fd, flags))                                                  \
   X(entropy, (void* data, std::size_t size), (data, size))                                         \
   X(take_write_signals, (), ())
