@@ -38,6 +38,14 @@ int family_of(Address::Family family) noexcept {
   return AF_UNSPEC;
 }
 
+// SOCK_STREAM and so on, or -errno.
+long socket_type(int number) noexcept {
+  int type = 0;
+  socklen_t size = sizeof type;
+  const long result = sys::getsockopt(number, SOL_SOCKET, SO_TYPE, &type, &size);
+  return result < 0 ? result : type;
+}
+
 }  // namespace
 
 TimePoint RealSystem::now() noexcept {
@@ -68,8 +76,17 @@ long RealSystem::listen(Descriptor socket, int backlog) noexcept {
   return sys::listen(socket.number, backlog > 0 ? backlog : INT_MAX);
 }
 
+// connect(2) has no flag against waiting either. A borrowed socket in blocking mode is non-blocking
+// for the length of the call: until a stream is connected, nobody can be reading or writing it. The
+// connect of a datagram socket never waits, and others may be receiving from the socket.
 long RealSystem::connect(Descriptor socket, const Address& address) noexcept {
-  return sys::connect(socket.number, address.data(), address.size());
+  const bool may_wait = socket.kind != DescriptorKind::tcp && in_blocking_mode(socket) &&
+                        socket_type(socket.number) != SOCK_DGRAM;
+  if (!may_wait) return sys::connect(socket.number, address.data(), address.size());
+  sys::set_nonblocking(socket.number);
+  const long result = sys::connect(socket.number, address.data(), address.size());
+  sys::set_blocking(socket.number);
+  return result;
 }
 
 // accept(2) has no flag against waiting. A borrowed listener may be in blocking mode, and is then
@@ -107,7 +124,7 @@ long RealSystem::send(Descriptor to, Bytes bytes) noexcept {
 }
 
 long RealSystem::send_urgent(Descriptor to, Bytes bytes) noexcept {
-  return sys::send(to.number, bytes.data, bytes.size, MSG_OOB | sys::no_signal);
+  return sys::send(to.number, bytes.data, bytes.size, MSG_OOB | MSG_DONTWAIT | sys::no_signal);
 }
 
 long RealSystem::shutdown(Descriptor socket, ShutdownSide side) noexcept {
@@ -192,10 +209,8 @@ long RealSystem::adopt(int number, Descriptor& adopted, bool& was_blocking) noex
   } else if (S_ISSOCK(status.st_mode)) {
     Address local;
     local_address({number, DescriptorKind::socket}, local);
-    int type = 0;
-    socklen_t size = sizeof type;
-    result = sys::getsockopt(number, SOL_SOCKET, SO_TYPE, &type, &size);
-    if (result < 0) return result;
+    const long type = socket_type(number);
+    if (type < 0) return type;
     const bool ip =
         local.family() == Address::Family::ipv4 || local.family() == Address::Family::ipv6;
     adopted.kind = ip && type == SOCK_STREAM ? DescriptorKind::tcp : DescriptorKind::socket;
