@@ -23,6 +23,9 @@ namespace proa {
 /// memory means that the file has ended, and 0 bytes without an error that the offset is at its end
 /// or behind it. More than max_transfer bytes are read as max_transfer. preadv(2).
 ///
+/// A device that has nothing is waited for, by no thread that files need, until cancel(), close()
+/// or the deadline; the read then ends with what there is, unless it is prepare_exactly()'s.
+///
 /// Errors: those of preadv(2), with the bytes that were read before (EISDIR, EBADF, ESPIPE for
 /// pipes and sockets), Error::misaligned, Error::end_of_file for prepare_exactly(). submit()
 /// refuses with Error::bad_length, and with Error::bad_offset above 2^63 - 1 less the length.

@@ -92,6 +92,12 @@ class Operation {
     finished,   // has its result, and waits until the core delivers it
   };
   enum class Reason : std::uint8_t { none, deadline, cancel, close };
+  // Who has a submitted operation.
+  enum class Keeper : std::uint8_t {
+    backend,
+    workers,  // a worker, or it waits for one
+    devices,  // the threads that wait for devices
+  };
   using Deliver = void (*)(Operation&, const Result&);
   static constexpr std::uint32_t no_index = 0xffffffff;
 
@@ -112,8 +118,8 @@ class Operation {
   Reason reason_ = Reason::none;  // what asked first for the operation's end
   bool repeating_ = false;        // has many results, the last one without `more_`
   bool more_ = false;
-  bool at_workers_ = false;  // a worker has it, or it waits for a worker; it has left the backend
-  std::uint8_t phase_ = 0;   // for the backend that has the operation
+  Keeper keeper_ = Keeper::backend;
+  std::uint8_t phase_ = 0;       // for the backend that has the operation
   std::uint8_t extra_cost_ = 0;  // beyond what the table of operations says of bytes_ (R8)
   std::uint16_t core_ = 0;       // which proactor of the process took it on last
   std::int32_t process_ = 0;     // the process that submitted it

@@ -10,6 +10,7 @@
 #include <proa/file_requests.hpp>
 
 #include "base/operation_list.hpp"
+#include "file/file_calls.hpp"
 #include "sys/sys.hpp"
 
 namespace proa {
@@ -30,9 +31,6 @@ inline FilePhase phase_of(Operation& operation) noexcept {
   return static_cast<FilePhase>(BackendSide::phase(operation));
 }
 
-inline bool transfers(const Operation& operation) noexcept {
-  return operation.opcode() == Opcode::read_at || operation.opcode() == Opcode::write_at;
-}
 inline bool unsupported(long result) noexcept {
   return result == -EOPNOTSUPP || result == -ENOTSUP;
 }

@@ -231,9 +231,8 @@ long RealSystem::open_file(const char* path, OpenFlags flags, unsigned mode,
                            Descriptor& opened) noexcept {
   const long result = sys::openat(AT_FDCWD, path, open_flags(flags), mode);
   if (result < 0) return result;
-  opened = {static_cast<int>(result), DescriptorKind::file};
+  opened = settle_opened(static_cast<int>(result));
   forget(opened);  // the backend may still remember a file that the program closed itself
-  sys::set_blocking(opened.number);
   return 0;
 }
 
@@ -242,7 +241,7 @@ long RealSystem::adopt_file(int number, Descriptor& adopted) noexcept {
   const long result = sys::fstat(number, &status);
   if (result < 0) return result;
   if (S_ISSOCK(status.st_mode)) return -ESPIPE;
-  adopted = {number, DescriptorKind::file};
+  adopted = {number, gives_once(number) ? DescriptorKind::borrowed : DescriptorKind::file};
   return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "file/file_calls.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 
@@ -50,15 +51,45 @@ long end_of_file(const ReadAt& read) noexcept {
                                                                    : 0;
 }
 
+bool is_ready(const Operation& operation) noexcept {
+  const short events = operation.opcode() == Opcode::read_at ? POLLIN : POLLOUT;
+  return sys::ready_now(operation.descriptor().number, events);
+}
+
+// -EAGAIN if the file has nothing to read, or no room: it is like a device.
 template <class Request>
 long perform_transfer(Request& request, long (*some)(Request&, int) noexcept) noexcept {
   for (;;) {
+    if (!is_ready(request)) return -EAGAIN;
     long result = some(request, 0);
     // EAGAIN comes from some file systems, and from a non-blocking descriptor that has nothing to
     // read.
     for (int i = 0; i < most_retries && result == -EAGAIN; ++i) result = some(request, 0);
     if (step_ends(request, result)) return result;
   }
+}
+
+// A request of no bytes tells whether the device takes such requests at all: one that has no
+// offsets says so at once, and not when it has something to read.
+long refusal_of_device(const Operation& operation) noexcept {
+  char nothing = 0;
+  const iovec empty = {&nothing, 0};
+  const int number = operation.descriptor().number;
+  const long result = operation.opcode() == Opcode::read_at
+                          ? sys::preadv2(number, &empty, 1, 0, 0)
+                          : sys::pwritev2(number, &empty, 1, 0, 0);
+  return result < 0 ? result : 0;
+}
+
+template <class Request>
+long perform_on_device(Request& request, long (*some)(Request&, int) noexcept) noexcept {
+  if (const long refusal = refusal_of_device(request); refusal < 0) return refusal;
+  while (is_ready(request)) {
+    long result = some(request, 0);
+    if (result == -EAGAIN) break;
+    if (step_ends(request, result)) return result;
+  }
+  return -EAGAIN;
 }
 
 long perform_send(SendFile& send) noexcept {
@@ -197,6 +228,16 @@ long perform_file(Operation& operation) noexcept {
   }
 }
 
+long perform_device(Operation& operation) noexcept {
+  if (operation.opcode() == Opcode::write_at) {
+    return perform_on_device(static_cast<WriteAt&>(operation), &write_some);
+  }
+  ReadAt& read = static_cast<ReadAt&>(operation);
+  const long result = perform_on_device(read, &read_some);
+  const bool enough = BackendSide::moved(read) > 0 && !read.exactly();
+  return result == -EAGAIN && enough ? 0 : result;
+}
+
 std::size_t wanted(const ReadAt& read) noexcept {
   return std::min(read.pieces().size(), max_transfer);
 }
@@ -295,16 +336,26 @@ int open_flags(OpenFlags flags) noexcept {
   return raw | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 }
 
+bool gives_once(int number) noexcept {
+  sys::FileInfo info{};
+  if (sys::file_info(number, &info) < 0) return false;
+  if (!S_ISREG(info.mode)) return !S_ISBLK(info.mode) && !S_ISDIR(info.mode);
+  return !info.on_device && sys::on_pseudo_file_system(number);
+}
+
+Descriptor settle_opened(int number) noexcept {
+  if (gives_once(number)) return {number, DescriptorKind::pipe};
+  sys::set_blocking(number);
+  return {number, DescriptorKind::file};
+}
+
 long adopt_opened(Open& open, long descriptor, System& system) noexcept {
   if (descriptor < 0) return descriptor;
   const int number = static_cast<int>(descriptor);
   // If the program closed a file of this number behind the library's back, the backend still
   // remembers that file.
   system.forget({number, DescriptorKind::file});
-  // open_flags() asked for O_NONBLOCK. On a regular file that flag makes io_uring answer EAGAIN
-  // instead of waiting for the disk.
-  sys::set_blocking(number);
-  open.file() = File(system, {number, DescriptorKind::file});
+  open.file() = File(system, settle_opened(number));
   return 0;
 }
 

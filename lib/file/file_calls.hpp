@@ -15,6 +15,16 @@ struct FileInfo;
 /// SendFile says that the socket has no room.
 long perform_file(Operation& operation) noexcept;
 
+/// The same for a read or write of a device, but without waiting: -EAGAIN if the device has nothing
+/// to read, or no room, and BackendSide::moved() tells how far it came. A read ends with what there
+/// is.
+long perform_device(Operation& operation) noexcept;
+
+/// Whether the operation is a ReadAt or a WriteAt.
+inline bool transfers(const Operation& operation) noexcept {
+  return operation.opcode() == Opcode::read_at || operation.opcode() == Opcode::write_at;
+}
+
 /// Makes one step of a read or write. The flags are those of preadv2(2).
 long read_some(ReadAt& read, int flags) noexcept;
 long write_some(WriteAt& write, int flags) noexcept;
@@ -54,7 +64,14 @@ bool is_synchronous(int number) noexcept;
 /// Returns the flags of open(2), with close-on-exec, and non-blocking, because opening a FIFO must
 /// not block.
 int open_flags(OpenFlags flags) noexcept;
-/// Makes a File of the descriptor that was opened, and sets it to blocking mode again.
+/// Whether a file may have nothing to read for a while, and gives what it gives only once: a
+/// device, a pipe, some files of /proc.
+bool gives_once(int number) noexcept;
+/// Gives a file that was opened by open_flags() the mode in which the library uses it. What
+/// gives_once() stays non-blocking. On all others O_NONBLOCK makes io_uring answer EAGAIN instead
+/// of waiting for the disk.
+Descriptor settle_opened(int number) noexcept;
+/// Makes a File of the descriptor that was opened.
 long adopt_opened(Open& open, long descriptor, System& system) noexcept;
 FileStatus to_status(const sys::FileInfo& info) noexcept;
 /// The directory from which the system resolves the path.

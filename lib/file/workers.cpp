@@ -17,9 +17,9 @@ namespace proa {
 
 namespace {
 
-// `begun` says that a worker has the operation, or that it is done. cancel() can take back the
-// others.
-enum Phase : std::uint8_t { phase_fresh, phase_queued, phase_begun };
+// `begun` says that a worker has the operation, or that it is done, and `unwanted` that cancel()
+// came after that. cancel() can take back the others.
+enum Phase : std::uint8_t { phase_fresh, phase_queued, phase_begun, phase_unwanted };
 
 }  // namespace
 
@@ -32,13 +32,17 @@ Workers::Workers(std::string name, unsigned most, std::size_t limit, Perform per
   threads_.reserve(most);
 }
 
-Workers::~Workers() {
+Workers::~Workers() { end_threads(); }
+
+void Workers::end_threads() noexcept {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     ending_ = true;
   }
   some_.notify_all();
+  if (!threads_.empty()) rouse();
   for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 // Constructs the members anew over the old ones: their destructors would wait for threads that only
@@ -55,7 +59,7 @@ bool Workers::ready() noexcept {
 }
 
 bool Workers::begin_thread() noexcept {
-  if (threads_.size() >= most_) return false;
+  if (threads_.size() >= most_ || !may_begin()) return false;
   // A worker blocks all signals: it runs no handler of the program, and SIGXFSZ (RLIMIT_FSIZE) does
   // not end the process.
   sigset_t before;
@@ -93,35 +97,42 @@ bool Workers::flush() noexcept {
     count_.store(queued, std::memory_order_relaxed);
     free = threads_.size() - busy_;
   }
-  for (std::size_t i = 0; i < std::min(free, queued); ++i) some_.notify_one();
+  for (std::size_t i = 0; i < std::min(free, queued); ++i) rouse();
   while (free < queued && begin_thread()) ++free;
   return !threads_.empty();
 }
 
 bool Workers::cancel(Operation& operation) noexcept {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (BackendSide::phase(operation) == phase_fresh) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    std::uint8_t& phase = BackendSide::phase(operation);
+    const bool fresh = phase == phase_fresh;
+    if (phase >= phase_begun) {
+      phase = phase_unwanted;
+      return false;
+    }
     OperationList::remove(operation);
-    --fresh_count_;
+    fresh ? void(--fresh_count_) : void(count_.fetch_sub(1, std::memory_order_relaxed));
     --pending_;
-    return true;
   }
-  if (BackendSide::phase(operation) != phase_queued) return false;
-  OperationList::remove(operation);
-  count_.fetch_sub(1, std::memory_order_relaxed);
-  --pending_;
+  taken_back();
   return true;
 }
 
 bool Workers::begun(const Operation& operation) noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return BackendSide::phase(operation) == phase_begun;
+  return BackendSide::phase(operation) >= phase_begun;
 }
 
 void Workers::withdraw(int descriptor, OperationList& taken) noexcept {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  count_.fetch_sub(take_back(queue_, descriptor, taken), std::memory_order_relaxed);
-  fresh_count_ -= take_back(fresh_, descriptor, taken);
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::size_t queued =
+        take_back(queue_, descriptor, taken) + take_back(kept_, descriptor, taken);
+    count_.fetch_sub(queued, std::memory_order_relaxed);
+    fresh_count_ -= take_back(fresh_, descriptor, taken);
+  }
+  if (!taken.empty()) taken_back();
 }
 
 std::size_t Workers::take_back(OperationList& from, int descriptor, OperationList& taken) noexcept {
@@ -151,16 +162,27 @@ void Workers::work() noexcept {
   sys::name_thread(name_.c_str());
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
-    while (queue_.empty() && !ending_) some_.wait(lock);
+    while (queue_.empty() && !ending_) rest(lock);
     if (queue_.empty()) return;
     Operation& operation = *queue_.pop_front();
+    if (holds(operation)) {
+      kept_.push_back(operation);
+      continue;
+    }
     count_.fetch_sub(1, std::memory_order_relaxed);
     BackendSide::phase(operation) = phase_begun;
     ++busy_;
     lock.unlock();
-    BackendSide::finish(operation, perform_(operation));
+    const long result = perform_(operation);
     lock.lock();
     --busy_;
+    if (keeps(operation, result) && BackendSide::phase(operation) != phase_unwanted) {
+      BackendSide::phase(operation) = phase_queued;
+      count_.fetch_add(1, std::memory_order_relaxed);
+      kept_.push_front(operation);  // it was before all of its descriptor that are held
+      continue;
+    }
+    BackendSide::finish(operation, result);
     const bool first = done_.empty();
     done_.push_back(operation);
     any_done_.store(true, std::memory_order_release);

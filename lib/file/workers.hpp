@@ -2,8 +2,8 @@
 
 // Threads that wait so that the loop need not: for operations on files, and behind WorkerPool. An
 // operation is in one place at a time: in the list `fresh` since submit(), in the queue since
-// flush(), with a worker, or in the list `done`. Only the loop's thread touches `fresh`; the mutex
-// guards the rest.
+// flush(), with a worker, or in the list `done`; or in the list `kept`, if a derived class tries it
+// again. Only the loop's thread touches `fresh`; the mutex guards the rest.
 
 #include <atomic>
 #include <condition_variable>
@@ -26,8 +26,9 @@ class Workers {
   using Perform = long (*)(Operation&) noexcept;
 
   Workers(std::string name, unsigned most, std::size_t limit, Perform perform);
-  /// Waits for the operations that workers have begun. The queue must be empty.
-  ~Workers();
+  /// Waits for the operations that workers have begun. The queue must be empty. A derived class has
+  /// called end_threads() before.
+  virtual ~Workers();
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
@@ -69,6 +70,33 @@ class Workers {
   ListHook& hook() noexcept { return hook_; }
   static Workers& from_hook(ListHook& hook) noexcept;
 
+ protected:
+  // What a derived class may do in its own way. The threads call these, except may_begin().
+
+  /// Before a thread begins; false if it cannot.
+  virtual bool may_begin() noexcept { return true; }
+  /// A thread has nothing to do: waits until there may be something. Called with the lock, which it
+  /// may give up meanwhile.
+  virtual void rest(std::unique_lock<std::mutex>& lock) noexcept { some_.wait(lock); }
+  /// Ends the rest of a thread.
+  virtual void rouse() noexcept { some_.notify_one(); }
+  /// An operation that was not begun has been taken back.
+  virtual void taken_back() noexcept {}
+  /// Whether the operation, taken off the queue, has to wait before a thread tries it, and goes
+  /// into the list kept(). Called with the lock.
+  virtual bool holds(Operation&) noexcept { return false; }
+  /// Whether the operation has this result only for now, and goes into the list kept(), from where
+  /// the derived class moves it to the queue. Called with the lock.
+  virtual bool keeps(Operation&, long) noexcept { return false; }
+
+  /// Ends all threads, when they have done what they have begun.
+  void end_threads() noexcept;
+
+  // Guarded by the lock.
+  OperationList& queue() noexcept { return queue_; }
+  OperationList& kept() noexcept { return kept_; }
+  std::condition_variable& some() noexcept { return some_; }
+
  private:
   bool begin_thread() noexcept;
   std::size_t take_back(OperationList& from, int descriptor, OperationList& taken) noexcept;
@@ -89,10 +117,11 @@ class Workers {
   sys::Mutex mutex_;
   std::condition_variable some_;
   OperationList queue_;
+  OperationList kept_;  // not possible when a worker tried them; counted with the queue
   OperationList done_;
   std::size_t busy_ = 0;
   bool ending_ = false;
-  std::atomic<std::size_t> count_{0};  // length of queue_
+  std::atomic<std::size_t> count_{0};  // length of queue_ and kept_
   std::atomic<bool> any_done_{false};
 };
 

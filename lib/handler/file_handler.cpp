@@ -177,6 +177,8 @@ bool FileHandler::submit_read_(FileAhead& ahead, Buffer block) noexcept {
   // The second read only makes the handler faster: it does not wait for a block, and its failure is
   // no error.
   const bool second = ahead_[0].busy() || ahead_[1].busy();
+  // What follows a short read is dropped, and a device would not give it again.
+  if (second && descriptor().kind != DescriptorKind::file) return false;
   const bool may_take = !block && !core.awaited(pool);
   if (second && !block && (!may_take || !pool.available() || next_read_ >= last_offset)) {
     return false;

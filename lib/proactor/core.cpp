@@ -56,9 +56,11 @@ Core::Core(const Options& options)
       pool_(new Pool(options.buffer_size, options.buffers, counters_)),
       paged_pool_(new Pool(Pool::Paged(), options.buffer_size, options.buffers, counters_)),
       files_("proa-file", options.workers, SIZE_MAX, &perform_file),
+      devices_("proa-device", options.workers, &perform_device),
       now_(TimePoint()),
       number_(cores_made.fetch_add(1, std::memory_order_relaxed)) {
   workers_.push_back(files_);
+  workers_.push_back(devices_);
 }
 
 std::unique_ptr<Core> Core::create(Make make, const Options& options, std::error_code& error,
@@ -87,6 +89,7 @@ std::unique_ptr<Core> Core::create(Make make, const Options& options, std::error
     core->pool_->set_backend(core->backend_.get());
     core->paged_pool_->set_backend(core->backend_.get());
     core->files_.set_backend(core->backend_.get());
+    core->devices_.set_backend(core->backend_.get());
     return core;
   }
   if (detail) *detail = std::move(reason);
@@ -107,14 +110,14 @@ void Core::end_of_life() noexcept {
       misuse("Proactor %p destroyed, and %zu handlers or requests did not end", owner_, still);
     }
   }
-  if (workers_.after(*workers_.front())) {
+  if (workers_.after(devices_)) {
     misuse("Proactor %p destroyed before a WorkerPool of it", owner_);
   }
 }
 
 // Once a worker is at it, the number may be handed out again any moment.
 bool Core::close_file_waits(const Channel& channel) noexcept {
-  return channel.close_file && channel.close_file->at_workers_ &&
+  return channel.close_file && channel.close_file->keeper_ != Keeper::backend &&
          !files_.begun(*channel.close_file);
 }
 
@@ -235,7 +238,7 @@ void Core::start(Operation& operation) noexcept {
       }
     }
     if (operation.opcode_ == Opcode::work) {
-      operation.at_workers_ = true;
+      operation.keeper_ = Keeper::workers;
       static_cast<Work&>(operation).workers_->submit(operation);
     } else {
       backend_->submit(operation);
@@ -263,9 +266,9 @@ void Core::end(Operation& operation, Reason reason) noexcept {
   if (!kept) operation.reason_ = reason;
   if (operation.opcode_ == Opcode::timer) {
     timers_.remove(operation.timer_);
-  } else if (operation.at_workers_) {
+  } else if (operation.keeper_ != Keeper::backend) {
     if (!workers_of(operation).cancel(operation)) return;  // too late
-    operation.at_workers_ = false;
+    operation.keeper_ = Keeper::backend;
   } else if (operation.state_ == State::submitted) {
     untold_ = true;
     backend_->cancel(operation);
@@ -453,6 +456,7 @@ void Core::end_descriptor(int descriptor, void* owner) noexcept {
   end_all(*channel);
   backend_->withdraw(descriptor);
   withdraw(files_, descriptor);
+  withdraw(devices_, descriptor);
 }
 
 // The kernel, or the backend's tables, would go on with a number that is somebody else's soon.

@@ -18,6 +18,7 @@
 #include "base/operation_list.hpp"
 #include "base/rotation.hpp"
 #include "buffer/pool.hpp"
+#include "file/device_workers.hpp"
 #include "file/workers.hpp"
 #include "proactor/post_queue.hpp"
 #include "proactor/timers.hpp"
@@ -97,7 +98,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
 
   /// Bytes that an operation has moved by now, or SIZE_MAX while a worker has it.
   std::size_t moved(const Operation& operation) const noexcept {
-    return operation.at_workers_ ? SIZE_MAX : operation.bytes_;
+    return operation.keeper_ != Operation::Keeper::backend ? SIZE_MAX : operation.bytes_;
   }
 
   void add_workers(Workers& workers) noexcept;
@@ -167,6 +168,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
 
  private:
   using State = Operation::State;
+  using Keeper = Operation::Keeper;
 
   const char* astray() noexcept;
   void adopt() noexcept;
@@ -208,6 +210,9 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   bool awaits_block(Operation& operation) noexcept;
   bool passed_at_last(Operation& operation) noexcept;
   void take(Operation& operation) noexcept override;
+  void wait_for(Operation& operation) noexcept;
+  void hand_to(Workers& workers, Keeper keeper, Operation& operation) noexcept;
+  bool goes_on(Operation& operation, Keeper kept) noexcept;
   void leaving(Descriptor descriptor, const char* verb) noexcept final;
   Workers& workers_of(Operation& operation) noexcept;
   void withdraw(Workers& workers, int descriptor) noexcept;
@@ -246,6 +251,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   std::unique_ptr<Backend> backend_;
 
   Workers files_;
+  DeviceWorkers devices_;
   List<Workers, WorkersHook> workers_;
   Timers timers_;
   DescriptorTable<Channel> channels_;

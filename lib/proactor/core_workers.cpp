@@ -59,15 +59,30 @@ long Core::perform_work(Operation& operation) noexcept {
 }
 
 Workers& Core::workers_of(Operation& operation) noexcept {
-  return operation.opcode_ == Opcode::work ? *static_cast<Work&>(operation).workers_ : files_;
+  if (operation.opcode_ == Opcode::work) return *static_cast<Work&>(operation).workers_;
+  return operation.keeper_ == Keeper::devices ? devices_ : files_;
 }
 
-// A backend passes it on.
+// A backend passes it on. What has no offsets may have nothing to read for long, and must not keep
+// a worker from files.
 void Core::take(Operation& operation) noexcept {
   if (operation.reason_ != Reason::none) return finish(operation, -ECANCELED);
-  if (!files_.ready()) return finish(operation, options_.workers == 0 ? -EOPNOTSUPP : -EAGAIN);
-  operation.at_workers_ = true;
-  files_.submit(operation);
+  if (transfers(operation) && kind_of(operation.descriptor_) == FileKind::other) {
+    return wait_for(operation);
+  }
+  hand_to(files_, Keeper::workers, operation);
+}
+
+// Reads or writes a device when it is ready.
+void Core::wait_for(Operation& operation) noexcept {
+  BackendSide::slot(operation) = 0;
+  hand_to(devices_, Keeper::devices, operation);
+}
+
+void Core::hand_to(Workers& workers, Keeper keeper, Operation& operation) noexcept {
+  if (!workers.ready()) return finish(operation, options_.workers == 0 ? -EOPNOTSUPP : -EAGAIN);
+  operation.keeper_ = keeper;
+  workers.submit(operation);
 }
 
 // The last try of a SendFile (R7) is a worker's share, because sendfile(2) may wait for a disk. Its
@@ -78,7 +93,7 @@ bool Core::passed_at_last(Operation& operation) noexcept {
   if (!may_go_on(operation, system())) return false;
   operation.slot_ = had_last_try;
   operation.state_ = State::submitted;
-  operation.at_workers_ = true;
+  operation.keeper_ = Keeper::workers;
   files_.submit(operation);
   return true;
 }
@@ -88,7 +103,7 @@ void Core::withdraw(Workers& workers, int descriptor) noexcept {
   OperationList taken;
   workers.withdraw(descriptor, taken);
   while (Operation* const operation = taken.pop_front()) {
-    operation->at_workers_ = false;
+    operation->keeper_ = Keeper::backend;
     if (operation->reason_ == Reason::none) operation->reason_ = Reason::close;
     finish(*operation, -ECANCELED);
   }
@@ -101,7 +116,7 @@ void Core::hand_to_workers() noexcept {
     OperationList taken;
     each->withdraw(-1, taken);
     while (Operation* const operation = taken.pop_front()) {
-      operation->at_workers_ = false;
+      operation->keeper_ = Keeper::backend;
       finish(*operation, -EAGAIN);
     }
   }
@@ -117,20 +132,30 @@ void Core::worked(FileCall& call) noexcept {
   }
 }
 
+// A worker has found no room, or nothing to read: the operation waits for that. False if it ends
+// so.
+bool Core::goes_on(Operation& operation, Keeper kept) noexcept {
+  const bool sends = operation.opcode_ == Opcode::send_file;
+  if (!sends && !transfers(operation)) return false;
+  if (operation.reason_ != Reason::none) {
+    finish(operation, -ECANCELED);
+  } else if (sends) {
+    untold_ = true;
+    backend_->submit(operation);  // until the socket has room
+  } else if (kept == Keeper::workers) {
+    wait_for(operation);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 void Core::collect_worked() noexcept {
   OperationList done;
   for (Workers* each = workers_.front(); each; each = workers_.after(*each)) each->collect(done);
   while (Operation* const operation = done.pop_front()) {
-    operation->at_workers_ = false;
-    if (operation->opcode_ == Opcode::send_file && operation->error_ == -EAGAIN) {
-      if (operation->reason_ != Reason::none) {
-        finish(*operation, -ECANCELED);
-      } else {
-        untold_ = true;
-        backend_->submit(*operation);  // until the socket has room
-      }
-      continue;
-    }
+    const Keeper kept = std::exchange(operation->keeper_, Keeper::backend);
+    if (operation->error_ == -EAGAIN && goes_on(*operation, kept)) continue;
     if (operation->opcode_ == Opcode::file_call) worked(static_cast<FileCall&>(*operation));
     operation->state_ = State::finished;
     finished_.push_back(*operation);

@@ -15,7 +15,11 @@
 #include <pthread_np.h>
 #endif
 
-namespace proa::sys::direct {
+namespace proa::sys {
+
+bool on_pseudo_file_system(int) noexcept { return false; }
+
+namespace direct {
 
 namespace {
 template <class... Arguments>
@@ -78,4 +82,5 @@ long name_thread(const char* name) noexcept {
 
 #endif
 
-}  // namespace proa::sys::direct
+}  // namespace direct
+}  // namespace proa::sys

@@ -2,6 +2,7 @@
 #include "sys/linux.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -10,6 +11,7 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -55,6 +57,20 @@ FileInfo to_info(const struct statx& from) noexcept {
   }
   info.on_device = from.stx_dev_major != 0;
   return info;
+}
+
+bool on_pseudo_file_system(int fd) noexcept {
+  struct statfs told {};
+  if (retried([&] { return ::fstatfs(fd, &told); }) < 0) return false;
+  switch (told.f_type) {
+    case PROC_SUPER_MAGIC:
+    case SYSFS_MAGIC:
+    case DEBUGFS_MAGIC:
+    case TRACEFS_MAGIC:
+      return true;
+    default:
+      return false;
+  }
 }
 
 namespace direct {

@@ -52,6 +52,31 @@ long call_in_children(void (*function)()) noexcept {
   return -::pthread_atfork(nullptr, nullptr, function);
 }
 
+long poll_many(pollfd* asked, std::size_t count) noexcept {
+  return checked(::poll(asked, static_cast<nfds_t>(count), -1));
+}
+
+long wake_pipe(int (&ends)[2]) noexcept {
+#ifdef __APPLE__
+  const long result = checked(::pipe(ends));
+  for (const int end : ends) {
+    if (result < 0) break;
+    ::fcntl(end, F_SETFD, FD_CLOEXEC);
+    ::fcntl(end, F_SETFL, O_NONBLOCK);
+  }
+  return result;
+#else
+  return checked(::pipe2(ends, O_CLOEXEC | O_NONBLOCK));
+#endif
+}
+void wake_by_pipe(int end) noexcept {
+  retried([&] { return ::write(end, "", 1); });  // EAGAIN: it is full of such bytes already
+}
+void empty_pipe(int end) noexcept {
+  char bytes[64];
+  while (retried([&] { return ::read(end, bytes, sizeof bytes); }) == sizeof bytes) continue;
+}
+
 sigset_t write_signals() noexcept {
   sigset_t set;
   sigemptyset(&set);

@@ -28,6 +28,7 @@ struct iocb;
 struct iovec;
 struct kevent;
 struct msghdr;
+struct pollfd;
 
 namespace proa::sys {
 struct FileInfo;
@@ -178,6 +179,20 @@ PROA_SYS_SOCKET_CALLS(PROA_SYS_DECLARE)
 /// does not block, as long as nobody else uses the same end of the descriptor.
 short poll_now(int fd, short events) noexcept;
 inline bool ready_now(int fd, short events) noexcept { return poll_now(fd, events) != 0; }
+
+/// Waits until one of these polls ready, or a signal comes. How many do, or -errno.
+long poll_many(pollfd* asked, std::size_t count) noexcept;
+
+/// Makes a pipe that neither waits nor is inherited, by which one thread ends the poll_many() of
+/// another. 0 or -errno.
+long wake_pipe(int (&ends)[2]) noexcept;
+void wake_by_pipe(int end) noexcept;
+/// Takes what was written there.
+void empty_pipe(int end) noexcept;
+
+/// Whether the kernel makes up the files as they are read (/proc, /sys, tracing): some of these
+/// have nothing to read at times, as devices do, although they are regular files.
+bool on_pseudo_file_system(int fd) noexcept;
 
 /// From now on every child of fork(2) calls this before fork(2) returns there; 0 or -ENOMEM.
 long call_in_children(void (*function)()) noexcept;

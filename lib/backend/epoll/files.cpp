@@ -39,6 +39,8 @@ void FileEngine::submit(Operation& operation) noexcept {
     traits->kind = kind_of(number);
     traits->write_waits = is_synchronous(number);
   }
+  // Requests on a device take turns, and one that is tried here would overtake those that wait.
+  if (traits->kind == FileKind::other) return blocking_.take(operation);
   const bool reads = operation.opcode() == Opcode::read_at;
   const std::size_t size =
       reads ? wanted(static_cast<ReadAt&>(operation)) : wanted(static_cast<WriteAt&>(operation));

@@ -62,10 +62,6 @@ unsigned opcode_of(FileVerb verb) noexcept {
   }
 }
 
-bool transfers(const Operation& operation) noexcept {
-  return operation.opcode() == Opcode::read_at || operation.opcode() == Opcode::write_at;
-}
-
 // Whether the file system obeys a request not to wait. For some that do not (FUSE), io_uring trusts
 // what poll(2) reports, and would wait in the loop's thread. To find out, this function asks for
 // bytes beyond the end of any file, of which there are none.
@@ -90,14 +86,18 @@ void FileSystem::forget(Descriptor descriptor) noexcept {
   if (Traits* const traits = traits_.find(descriptor.number)) *traits = {};
 }
 
-// Pipes have to go to the workers: preadv(2) answers ESPIPE, but io_uring ignores the offset, reads
-// the FIFO and waits.
+// Pipes and devices have to go to the workers: preadv(2) answers ESPIPE, but io_uring ignores the
+// offset, reads the FIFO and waits. A read of /proc/kmsg or of trace_pipe, which have nothing to
+// read at times, would keep one of the kernel's few threads for regular files.
 bool FileSystem::seekable(int number) noexcept {
   Traits* const traits = traits_.at(number);
   if (!traits) return false;
   if (traits->kind == FileKind::unknown) {
     traits->kind = kind_of(number);
-    traits->waits = !takes_no_wait(number) || is_synchronous(number);
+    if (traits->kind == FileKind::other) return false;
+    const bool no_wait = takes_no_wait(number);
+    traits->waits = !no_wait || is_synchronous(number);
+    if (!no_wait && sys::on_pseudo_file_system(number)) traits->kind = FileKind::other;
   }
   return traits->kind == FileKind::buffered || traits->kind == FileKind::direct;
 }

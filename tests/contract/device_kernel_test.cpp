@@ -1,0 +1,50 @@
+// The kernel's log, whose readers wait for the next message.
+#include <algorithm>
+#include <cstdio>
+#include <list>
+
+#include "contract/file_rig.hpp"
+#include "raw.hpp"
+
+namespace {
+
+using namespace proa_test;
+
+TEST_CASE("readers of the kernel's log hold up no file", "[file][device][R8]") {
+  const char* const path = GENERATE("/dev/kmsg", "/proc/kmsg");
+  CAPTURE(path);
+  // The emulation's aio(4) takes all regular files, as /proc/kmsg seems to be, which FreeBSD lacks.
+  if (over_kqueue() && std::string(path) == "/proc/kmsg") return;
+  const int tried = ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (tried < 0) return skip(std::string("cannot read ") + path, true);
+  ::close(tried);
+  std::list<ReadingAt> reads;
+  World world;
+  std::list<proa::File> files;
+  for (int i = 0; i < 6; ++i) {
+    Recording<proa::Open> open;
+    open.request.prepare(path, proa::OpenFlags::read);
+    perform(world, open);
+    REQUIRE(!open.error());
+    files.push_back(std::move(open.request.file()));
+    ReadingAt& read = reads.emplace_back(16384);
+    const proa::Descriptor descriptor = files.back().descriptor();
+    read.then = [&, descriptor] {
+      if (!read.error()) world.submit(read.from(descriptor));
+    };
+    world.submit(read.from(descriptor));
+  }
+  for (int i = 0; i < 20; ++i) {
+    turns(world, 3);
+    Recording<proa::Status> status;
+    status.request.prepare("/");
+    perform(world, status);
+    CHECK(!status.error());
+  }
+  for (ReadingAt& each : reads) world->cancel(each.request);
+  world.run_until("all were cancelled", [&] {
+    return std::all_of(reads.begin(), reads.end(), [](ReadingAt& each) { return each.done(); });
+  });
+}
+
+}  // namespace
