@@ -26,6 +26,12 @@ class Handler {
   /// closed.
   Descriptor descriptor() const noexcept { return socket_.descriptor(); }
   const Socket& socket() const noexcept { return socket_; }
+  /// Socket::set_option() on the handler's socket, at any time while it has one; a listener's
+  /// options reach the connections that it accepts from then on, as far as the system passes them
+  /// on. Never calls back. Errors: errc::bad_file_descriptor without a descriptor,
+  /// errc::not_a_socket, those of setsockopt(2); errc::no_protocol_option if the system has no such
+  /// option.
+  std::error_code set_option(SocketOption option, int value) noexcept;
 
   /// Ends everything now: cancels what is in flight, waits for the completions, closes the
   /// descriptor, then calls on_closed(). No other on_*() comes after this call. Your own requests

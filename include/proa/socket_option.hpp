@@ -9,7 +9,19 @@ enum class SocketOption : unsigned char {
   reuse_address,
   reuse_port,
   no_delay,
-  keep_alive,
+  keep_alive,           ///< SO_KEEPALIVE: probe a silent peer; see the next three, tcp(7)
+  keep_alive_idle,      ///< seconds without traffic before the first probe (TCP_KEEPIDLE)
+  keep_alive_interval,  ///< seconds between probes (TCP_KEEPINTVL)
+  keep_alive_count,     ///< probes without an answer that end the connection (TCP_KEEPCNT)
+  user_timeout,         ///< milliseconds that sent bytes may stay unacknowledged (TCP_USER_TIMEOUT)
+  defer_accept,         ///< a listener's: seconds for which a connection may bring no bytes before
+                        ///< it is given out all the same (TCP_DEFER_ACCEPT); 0: at once
+  fast_open,            ///< a listener's: so many connections may bring bytes with their SYN
+                        ///< (TCP_FASTOPEN)
+  fast_open_connect,    ///< before connect(2): the first send goes out with the SYN
+                        ///< (TCP_FASTOPEN_CONNECT)
+  quick_acknowledge,    ///< 1: acknowledge at once for the time being (TCP_QUICKACK)
+  unsent_limit,         ///< bytes that may wait unsent before there is no room (TCP_NOTSENT_LOWAT)
   v6_only,
   send_buffer,     ///< bytes
   receive_buffer,  ///< bytes

@@ -80,6 +80,11 @@ void Handler::take_(Socket socket) noexcept {
   if (is_open()) proactor_.core().claim(*this);
 }
 
+std::error_code Handler::set_option(SocketOption option, int value) noexcept {
+  check_("set_option");
+  return socket_.set_option(option, value);
+}
+
 void Handler::check_(const char* verb) const noexcept {
   const char* const why = proactor_.core().stray();
   if (!why) return;

@@ -29,6 +29,10 @@ constexpr int arrival = SO_TIMESTAMPNS;
 constexpr int lending = SO_ZEROCOPY;
 constexpr int coalescing = UDP_GRO;
 constexpr int segmenting = UDP_SEGMENT;
+constexpr int keep_idle = TCP_KEEPIDLE;
+constexpr int user_timeout = TCP_USER_TIMEOUT, defer_accept = TCP_DEFER_ACCEPT;
+constexpr int fast_open_connect = TCP_FASTOPEN_CONNECT, quick_ack = TCP_QUICKACK;
+constexpr int unsent_limit = TCP_NOTSENT_LOWAT;
 constexpr int errors_v4 = IP_RECVERR, errors_v6 = IPV6_RECVERR;
 constexpr int path_mtu_v4 = IP_MTU, path_mtu_v6 = IPV6_MTU;
 constexpr int memory_numbers = SO_MEMINFO;
@@ -37,6 +41,17 @@ constexpr int keep_whole_on = IP_PMTUDISC_DO, keep_whole_off = IP_PMTUDISC_WANT;
 #else
 constexpr int arrival = SO_TIMESTAMP;
 constexpr int lending = 0, coalescing = 0, segmenting = 0;
+constexpr int user_timeout = 0, defer_accept = 0, fast_open_connect = 0, quick_ack = 0;
+#ifdef TCP_KEEPIDLE
+constexpr int keep_idle = TCP_KEEPIDLE;
+#else
+constexpr int keep_idle = TCP_KEEPALIVE;  // macOS
+#endif
+#ifdef TCP_NOTSENT_LOWAT
+constexpr int unsent_limit = TCP_NOTSENT_LOWAT;
+#else
+constexpr int unsent_limit = 0;
+#endif
 constexpr int errors_v4 = 0, errors_v6 = 0;
 constexpr int path_mtu_v4 = 0, path_mtu_v6 = 0;
 constexpr int memory_numbers = 0;
@@ -81,6 +96,24 @@ OptionNames names_of(SocketOption option) noexcept {
       return {{IPPROTO_TCP, TCP_NODELAY}, {}};
     case SocketOption::keep_alive:
       return {{SOL_SOCKET, SO_KEEPALIVE}, {}};
+    case SocketOption::keep_alive_idle:
+      return {{IPPROTO_TCP, keep_idle}, {}};
+    case SocketOption::keep_alive_interval:
+      return {{IPPROTO_TCP, TCP_KEEPINTVL}, {}};
+    case SocketOption::keep_alive_count:
+      return {{IPPROTO_TCP, TCP_KEEPCNT}, {}};
+    case SocketOption::user_timeout:
+      return {{IPPROTO_TCP, user_timeout}, {}};
+    case SocketOption::defer_accept:
+      return {{IPPROTO_TCP, defer_accept}, {}};
+    case SocketOption::fast_open:
+      return {{IPPROTO_TCP, TCP_FASTOPEN}, {}};
+    case SocketOption::fast_open_connect:
+      return {{IPPROTO_TCP, fast_open_connect}, {}};
+    case SocketOption::quick_acknowledge:
+      return {{IPPROTO_TCP, quick_ack}, {}};
+    case SocketOption::unsent_limit:
+      return {{IPPROTO_TCP, unsent_limit}, {}};
     case SocketOption::v6_only:
       return {{IPPROTO_IPV6, IPV6_V6ONLY}, {}};
     case SocketOption::send_buffer:

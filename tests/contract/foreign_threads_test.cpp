@@ -177,6 +177,9 @@ const Verb verbs[] = {
      &of_nothing},
     {"Buffer::share", [](Cast& c) { (void)c.buffer.share(); }, "Buffer", &of_nothing},
 
+    {"Handler::set_option",
+     [](Cast& c) { (void)c.stream.set_option(proa::SocketOption::no_delay, 1); }, "StreamHandler",
+     stream},
     {"Handler::close", [](Cast& c) { c.stream.close(); }, "StreamHandler", stream},
     {"StreamHandler::StreamHandler", [](Cast& c) { new Stream(c.proactor, proa::Socket()); },
      "StreamHandler", &of_nothing},
