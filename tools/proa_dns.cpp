@@ -137,6 +137,7 @@ tool::Service make_service(proa::Proactor& proactor, const Settings& settings) {
            each.finish();
          }
        },
+       {},  // no sockets that are passed
        true},
       {}};
 }

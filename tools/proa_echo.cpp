@@ -17,8 +17,10 @@ constexpr char help[] =
     "udp:unix:/a/path, it echoes datagrams; those that came to udp:0.0.0.0 or udp:[::] come back\n"
     "from the address that they were sent to. Prints \"listening on ADDRESS (backend)\" for each.\n"
     "\n"
-    "  -l, --listen ADDRESS   where to listen; repeatable\n" TOOL_RECEIVE_BUFFER_HELP
-        TOOL_SERVING_HELP TOOL_BACKEND_HELP
+    "  -l, --listen ADDRESS   where to listen; repeatable\n"
+    "                         Sockets that systemd passes (LISTEN_FDS) are served too, by the\n"
+    "                         first thread\n" TOOL_RECEIVE_BUFFER_HELP TOOL_SERVING_HELP
+        TOOL_BACKEND_HELP
     "  -h, --help\n"
     "\n"
     "Datagrams of unnamed UNIX sockets, and those longer than a UDP datagram can be, are dropped.\n"
@@ -93,6 +95,9 @@ tool::Service make_service(proa::Proactor& proactor, int receive_buffer) {
            },
            [echoes](proa::Duration limit) {
              for (DatagramEcho& each : *echoes) each.drain(limit);
+           },
+           [&proactor, echoes](proa::Socket socket) {
+             return echoes->emplace_back(proactor).bind(std::move(socket));
            }},
           {}};
 }

@@ -17,6 +17,8 @@ constexpr char help[] =
     "\"listening on ADDRESS (backend)\" for each.\n"
     "\n"
     "  -l, --listen ADDRESS   where to listen; repeatable\n"
+    "                         Sockets that systemd passes (LISTEN_FDS) are served too, by the\n"
+    "                         first thread\n"
     "  -w, --writable         PUT makes a file, or replaces one when all of it has come\n"
     "      --idle SECONDS     close a connection on which nothing moves for so long (30), or\n"
     "                         whose request's head takes longer\n"

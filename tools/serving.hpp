@@ -26,8 +26,23 @@ struct Datagrams {
                                 std::string* detail)>
       bind;
   std::function<void(proa::Duration)> drain;
+  /// The same as `bind` for a socket that is bound already.
+  std::function<std::error_code(proa::Socket)> adopt;
   bool at_each_address = false;  // beside the streams, at the same port; else behind "udp:"
 };
+
+/// What a service manager has passed (sd_listen_fds(3)). The first call, which comes before there
+/// are threads, takes it, and ends the program if it makes no sense.
+inline const std::vector<proa::PassedDescriptor>& passed_descriptors() {
+  static const std::vector<proa::PassedDescriptor> passed = [] {
+    std::error_code error;
+    std::string detail;
+    auto taken = proa::listen_fds(error, &detail);
+    if (error) die(detail);
+    return taken;
+  }();
+  return passed;
+}
 
 /// What one thread serves with.
 struct Service {
@@ -76,6 +91,19 @@ class Part {
   }
   bool prefixes_datagrams() const {
     return service_.datagrams.bind && !service_.datagrams.at_each_address;
+  }
+  std::error_code adopt(const proa::PassedDescriptor& passed, proa::Address& bound) {
+    std::error_code error;
+    proa::Socket socket = proa::Socket::adopt(*proactor_, passed.number, error);
+    if (error) return error;
+    bound = socket.local_address();
+    const bool listens = passed.kind == proa::PassedKind::listener;
+    return listens ? service_.server->listen(std::move(socket))
+                   : service_.datagrams.adopt(std::move(socket));
+  }
+  bool serves(proa::PassedKind kind) const {
+    return kind == proa::PassedKind::listener ||
+           (kind == proa::PassedKind::datagram && service_.datagrams.adopt);
   }
 
   void run() {
@@ -155,6 +183,25 @@ inline std::size_t limit_by_descriptors(const Serving& serving, std::size_t each
   return serving.limit;
 }
 
+/// Serves the sockets of the service manager in one part. UNIX paths of these are the manager's,
+/// and stay.
+inline std::error_code adopt(Part& part, std::vector<std::string>& names, std::string& detail) {
+  for (const proa::PassedDescriptor& passed : passed_descriptors()) {
+    proa::Address bound;
+    const bool served = part.serves(passed.kind);
+    const std::error_code error = served ? part.adopt(passed, bound)
+                                         : std::make_error_code(std::errc::operation_not_supported);
+    if (error) {
+      detail = "descriptor " + std::to_string(passed.number) + " (" + passed.name + ")" +
+               (served ? ": " + error.message() : " is no socket that this program serves");
+      return error;
+    }
+    const bool datagrams = passed.kind == proa::PassedKind::datagram;
+    names.push_back((datagrams ? datagram_prefix : "") + bound.to_string());
+  }
+  return {};
+}
+
 /// Makes all parts listen on all addresses, and collects where that is.
 inline std::error_code listen(std::list<Part>& parts, const Serving& serving,
                               std::vector<BoundPath>& paths, std::vector<std::string>& names,
@@ -181,7 +228,13 @@ inline std::error_code listen(std::list<Part>& parts, const Serving& serving,
 /// Listens, says where, and runs until it is told to end; the exit status.
 inline int serve(Serving serving, const MakeService& make) {
   raise_descriptor_limit();
-  if (serving.addresses.empty()) bad_usage("no address to listen on");
+  if (serving.addresses.empty() && passed_descriptors().empty()) {
+    bad_usage("no address to listen on");
+  }
+  for (const proa::PassedDescriptor& passed : passed_descriptors()) {
+    if (passed.kind != proa::PassedKind::datagram) continue;
+    serving.options.buffer_size = std::max(serving.options.buffer_size, datagram_buffer_size);
+  }
   if (serving.limit < serving.threads) {
     bad_usage("limit \"" + std::to_string(serving.limit) +
               "\" is less than one connection for each of " + std::to_string(serving.threads) +
@@ -201,7 +254,7 @@ inline int serve(Serving serving, const MakeService& make) {
 
   std::vector<BoundPath> paths;
   std::vector<std::string> names;
-  if (listen(parts, serving, paths, names, detail)) {
+  if (adopt(own, names, detail) || listen(parts, serving, paths, names, detail)) {
     complain(detail);
     for (Part& part : parts) part.proactor().shutdown(std::chrono::seconds(1));
     return failure;

@@ -20,6 +20,7 @@
 #include <proa/file_handler.hpp>
 #include <proa/file_requests.hpp>
 #include <proa/handler.hpp>
+#include <proa/listen_fds.hpp>
 #include <proa/misuse.hpp>
 #include <proa/notifier.hpp>
 #include <proa/on.hpp>

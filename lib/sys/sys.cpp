@@ -153,6 +153,10 @@ long set_blocking(int fd) noexcept {
   if (flags < 0 || (flags & O_NONBLOCK) == 0) return flags;
   return checked(::fcntl(fd, F_SETFL, static_cast<int>(flags) & ~O_NONBLOCK));
 }
+long set_close_on_exec(int fd) noexcept {
+  const long flags = checked(::fcntl(fd, F_GETFD));
+  return flags < 0 ? flags : checked(::fcntl(fd, F_SETFD, static_cast<int>(flags) | FD_CLOEXEC));
+}
 long set_nonblocking(int fd) noexcept {
   const long flags = checked(::fcntl(fd, F_GETFL));
   if (flags < 0) return flags;

@@ -57,6 +57,7 @@ struct Message;
   X(open, (const char* path, int flags), (path, flags))                                        \
   X(set_blocking, (int fd), (fd))                                                              \
   X(set_nonblocking, (int fd), (fd))                                                           \
+  X(set_close_on_exec, (int fd), (fd))                                                         \
   X(unread, (int fd), (fd))                                                                    \
   X(file_flags, (int fd), (fd))                                                                \
   X(ftruncate, (int fd, std::int64_t size), (fd, size))                                        \
