@@ -91,6 +91,23 @@ TEST_CASE("T10: writing to a pipe that nobody reads is an error, no signal",
   CHECK(sigpipes.count() == 0);
 }
 
+TEST_CASE("a write to a full pipe ends when its reader goes", "[R2][readiness]") {
+  Sending send;
+  World world;
+  int ends[2];
+  REQUIRE(plain_pipe(ends));
+  const Raw in(ends[1]);
+  Socket& to = borrow(world, in);
+  const std::string bytes = pattern(1, 1000000);
+  world.submit(send.to(to.descriptor(), bytes));
+  // kqueue: before the kernel has heard of the pipe, and after that.
+  const int turns_before = GENERATE(0, 3);
+  for (int i = 0; i < turns_before; ++i) world.turn();
+  ::close(ends[0]);
+  world.run_until("the send ended", [&] { return send.done(); });
+  CHECK(send.error() == std::errc::broken_pipe);
+}
+
 TEST_CASE("a borrowed socket in blocking mode does not block the loop", "[readiness]") {
   Read read;
   Sending send;

@@ -38,8 +38,6 @@ struct kevent change(int ident, short filter, unsigned flags, unsigned notes,
 // Whether the kernel accepted a change: 0, -EPERM for a descriptor that is always ready, or -errno.
 long verdict(const struct kevent& receipt) noexcept {
   switch (receipt.data) {
-    case EPIPE:  // the other end of the pipe is closed, and EVFILT_READ reports that too
-      return 0;
     case EINVAL:  // files and devices without events; the number depends on the system
     case ENODEV:
     case EOPNOTSUPP:
@@ -89,7 +87,10 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
   Operation* take(std::size_t index) noexcept {
     const struct kevent& event = events_[index];
     const auto token = reinterpret_cast<std::uint64_t>(event.udata);
-    if ((event.flags & EV_ERROR) != 0) {
+    if ((event.flags & EV_ERROR) != 0 && event.data == EPIPE) {
+      // The pipe's reader has gone, and the kernel will report nothing: a write says so.
+      adapter_.event(token, {false, true, false, 0});
+    } else if ((event.flags & EV_ERROR) != 0) {
       if (const long error = verdict(event)) adapter_.refused(token, error);
     } else if (event.filter == EVFILT_AIO) {
       return files_.event(event.udata);
