@@ -22,7 +22,12 @@ Proactor::Proactor(const Options& options) : Proactor(create_or_throw(options)) 
 Proactor::Proactor(std::unique_ptr<HandlerLoop> core) noexcept : core_(std::move(core)) {
   core_->set_owner(*this);
 }
-Proactor::~Proactor() = default;
+// The handlers that end in here reach the core by this proactor. ~unique_ptr() of libc++ forgets
+// the core before it deletes the core, so this does not leave it to that.
+Proactor::~Proactor() {
+  delete core_.get();
+  static_cast<void>(core_.release());
+}
 
 std::unique_ptr<Proactor> Proactor::create(const Options& options, std::error_code& error,
                                            std::string* detail) {
