@@ -46,7 +46,8 @@ inline std::size_t most_turns(
     far.send("x");
     far.turn();
     const std::size_t before = source.turns;
-    for (int rounds = 0; rounds < 100 && far.received_bytes() < i; ++rounds) {
+    // Results that moved much fill a round with a few of them.
+    for (int rounds = 0; rounds < 400 && far.received_bytes() < i; ++rounds) {
       world->run_once(0ms);
       drain();
       far.turn();
