@@ -247,7 +247,7 @@ TEST_CASE("shutdown waits for a slow disk, no longer than it may", "[file][slow]
   World world;
   const proa::File file = open_file(world, files.path(slow_reads));
   reads.begin(world, file.descriptor());
-  const proa::TimePoint soon = world.in(50ms);
+  const proa::TimePoint soon = world.in(300ms);
   world.run_until("the workers are at the disk again",
                   [&] { return world.system().now() >= soon; });
   const std::size_t left = world->shutdown(20ms);
