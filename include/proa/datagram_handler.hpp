@@ -117,7 +117,8 @@ class DatagramHandler : public Handler {
 
   /// The gentle end: calls no on_receive() any more, sends what is queued, tells it by on_sent(),
   /// then closes. Closes also when Options::linger passes and the system has taken no datagram,
-  /// nor has room for one by then. What is sent after it fails with Error::closing.
+  /// nor has room for one by then. What is sent after it fails with Error::closing; behind the
+  /// last datagram the handler is closing already, and send() is counted in errors() alone.
   void finish() noexcept;
   /// From finish() to on_closed().
   bool finishing() const noexcept { return finishing_; }
