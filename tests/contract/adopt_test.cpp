@@ -1,6 +1,7 @@
 // Sockets that the program has opened itself: taken over, listened on, received from, given back.
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

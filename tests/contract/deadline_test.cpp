@@ -1,6 +1,7 @@
 // Deadlines of requests behind a loop that stood still: what had arrived is taken first (R4, R7).
 #include <algorithm>
 #include <list>
+#include <proa/poll.hpp>
 #include <thread>
 #include <vector>
 

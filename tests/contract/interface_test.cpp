@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstring>
 #include <memory>
+#include <proa/proa.hpp>
 #include <string>
 #include <string_view>
 #include <vector>

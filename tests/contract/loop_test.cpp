@@ -1,6 +1,7 @@
 // The loop: when callbacks run, when it returns, how it ends.
 #include <list>
 #include <stdexcept>
+#include <thread>
 
 #include "support/patterns.hpp"
 #include "support/world.hpp"

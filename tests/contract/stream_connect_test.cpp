@@ -1,4 +1,6 @@
 // StreamHandler::connect(): opened or told why not, once; given up at the deadline or by close().
+#include <proa/poll.hpp>
+
 #include "contract/stream_rig.hpp"
 
 namespace {
