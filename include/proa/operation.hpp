@@ -117,9 +117,11 @@ class Operation {
   State state_ = State::idle;
   Reason reason_ = Reason::none;  // what asked first for the operation's end
   bool repeating_ = false;        // has many results, the last one without `more_`
-  bool more_ = false;
   Keeper keeper_ = Keeper::backend;
-  std::uint8_t phase_ = 0;       // for the backend that has the operation
+  std::uint8_t phase_ = 0;  // for the backend that has the operation
+  // A worker sets these two, bytes_ and error_, while the proactor's thread reads those above: not
+  // within the same eight bytes, which a compiler may read at once.
+  bool more_ = false;
   std::uint8_t extra_cost_ = 0;  // beyond what the table of operations says of bytes_ (R8)
   std::uint16_t core_ = 0;       // which proactor of the process took it on last
   std::int32_t process_ = 0;     // the process that submitted it

@@ -1,4 +1,6 @@
 // fork(2) while other threads of the parent hold what the library locks: no child waits for them.
+// The first two are not tagged [thread], because ThreadSanitizer takes the locks that the library
+// makes anew in the child for a race with threads that the child does not have.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,7 +32,7 @@ bool child_ends(const std::function<void()>& life) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-TEST_CASE("R14: a thread that gives buffers back at fork(2) holds up no child", "[R14][thread]") {
+TEST_CASE("R14: a thread that gives buffers back at fork(2) holds up no child", "[R14]") {
   const bool goes_on = GENERATE(false, true);
   auto proactor = make_proactor();
   bool all_end = true;
@@ -55,7 +57,7 @@ TEST_CASE("R14: a thread that gives buffers back at fork(2) holds up no child", 
   CHECK(all_end);
 }
 
-TEST_CASE("R14: a buffer that outlives its proactor holds up no child", "[R14][thread]") {
+TEST_CASE("R14: a buffer that outlives its proactor holds up no child", "[R14]") {
   bool all_end = true;
   for (int i = 0; i < 40 && all_end; ++i) {
     auto proactor = make_proactor();
