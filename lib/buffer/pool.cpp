@@ -30,6 +30,10 @@ std::size_t aligned(std::size_t block_size) noexcept {
 
 }  // namespace
 
+std::size_t Pool::capacity_for(std::size_t block_size) noexcept {
+  return aligned(block_size) - Block::header_size;
+}
+
 Pool::Pool(std::size_t block_size, std::size_t maximum, Counters& counters) noexcept
     : block_size_(aligned(block_size)),
       maximum_(maximum),

@@ -64,6 +64,8 @@ class Pool final : public BufferSource {
   /// The handler gets the buffer: the maximum counts it again.
   void turn_to_receiving(Buffer& buffer) noexcept;
   std::size_t block_capacity() const noexcept { return block_size_ - detail::Block::header_size; }
+  /// The same, of the blocks of a pool that is made with this block size.
+  static std::size_t capacity_for(std::size_t block_size) noexcept;
 
   /// Without an owner, before the first run and after the shutdown, all threads give blocks back
   /// under the mutex.

@@ -53,6 +53,23 @@ TEST_CASE("continuous receiving delivers a stream, then its end once", "[R2]") {
   CHECK(ends == 1);
 }
 
+TEST_CASE("input that waits fills whole blocks", "[R8]") {
+  Stream stream;
+  World world;
+  const Link kind = GENERATE(Link::tcp4, Link::path);
+  const Connection line = world.pair(kind);
+  const std::size_t block = world->take_buffer().capacity();
+  const std::size_t blocks = 8;
+  line.far.send_pattern(1, blocks * block);
+  world.run_until("it has been sent", [&] { return line.far.sent(); });
+  world.submit(stream.from(line.descriptor()));
+  world.run_until("it came", [&] { return stream.total == blocks * block; });
+  CHECK(stream.results.size() == blocks);
+  CHECK(stream.intact);
+  world->cancel(stream.request);
+  world.run_until("it has ended", [&] { return stream.done(); });
+}
+
 TEST_CASE("it can be cancelled and begun again: no byte is lost or doubled", "[R4][T36]") {
   Stream stream;
   World world;

@@ -169,6 +169,7 @@ Operation* UringBackend::received_buffers(RecvBuffers& recv,
     return go_on_or_end(recv, result);
   }
   if (provided) {
+    set_pace(recv, completion);
     recv.buffer() = buffers_.take(completion.buffer(), static_cast<std::size_t>(result));
   } else {
     source_.fill(recv.buffer(), static_cast<std::size_t>(result));

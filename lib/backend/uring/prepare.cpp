@@ -207,13 +207,14 @@ io_uring_sqe* UringBackend::fill_recv_buffers(RecvBuffers& recv) noexcept {
   sqe->flags |= IOSQE_BUFFER_SELECT;
   sqe->buf_group = BufferRing::group;
   if (ring_.features().multishot_recv) {
+    if (receives_singly(recv)) return sqe;
     sqe->ioprio |= IORING_RECV_MULTISHOT;
     // Behind a block's worth of bytes the kernel ends the receive, and the backend starts it again
     // behind the others. Else one entry into the kernel would bring 32 blocks of a busy stream, and
     // the completions of all others would stand behind them (R8); and a stream that stops reading
     // would have that many blocks kept for it.
     if (ring_.features().multishot_limit) {
-      sqe->file_index = static_cast<std::uint32_t>(options_.buffer_size);
+      sqe->file_index = static_cast<std::uint32_t>(block_capacity_);
     }
   } else if (ring_.features().poll_first) {
     // else an idle socket would take a block before the kernel finds no data

@@ -49,6 +49,7 @@ class Slots {
     const std::uint32_t index = free_;
     free_ = slots_[index].next_free;
     slots_[index].operation = &operation;
+    slots_[index].singly = 0;
     return index;
   }
   void remove(std::uint32_t index) noexcept {
@@ -65,12 +66,20 @@ class Slots {
     return slot.generation == tag.generation ? slot.operation : nullptr;
   }
   std::uint32_t generation(std::uint32_t index) const noexcept { return slots_[index].generation; }
+  /// How many blocks more a RecvBuffers receives one by one, 15 at most (pace.cpp).
+  unsigned singly(std::uint32_t index) const noexcept { return slots_[index].singly; }
+  void set_singly(std::uint32_t index, unsigned blocks) noexcept {
+    slots_[index].singly = blocks & 15;
+  }
 
  private:
   struct Slot {
     Operation* operation = nullptr;
-    std::uint32_t generation = 0;
+    std::uint32_t generation : 28;
+    std::uint32_t singly : 4;
     std::uint32_t next_free = none;
+
+    Slot() noexcept : generation(0), singly(0) {}
   };
 
   bool grow() noexcept {

@@ -15,6 +15,7 @@
 
 #include "base/misuse.hpp"
 #include "base/operation_table.hpp"
+#include "buffer/pool.hpp"
 
 namespace proa::uring {
 
@@ -38,6 +39,7 @@ timespec to_timespec(Duration duration) noexcept {
 
 UringBackend::UringBackend(const BackendContext& context) noexcept
     : options_(context.options),
+      block_capacity_(Pool::capacity_for(context.options.buffer_size)),
       source_(context.buffers),
       blocking_(context.blocking),
       counters_(context.counters),

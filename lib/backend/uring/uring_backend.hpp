@@ -177,6 +177,12 @@ class UringBackend final : public Backend {
   void drop(const Completion& completion, unsigned kind) noexcept;
   void woken() noexcept;
 
+  // pace.cpp: how many blocks one entry into the kernel brings of a busy stream.
+  bool receives_singly(Operation& operation) const noexcept {
+    return slots_.singly(BackendSide::slot(operation)) > 0;
+  }
+  void set_pace(RecvBuffers& recv, const Completion& completion) noexcept;
+
   // guard.cpp sees to it that no receive misses the end of its stream.
   static bool is_guarded(Operation& operation) noexcept {
     return operation.opcode() == Opcode::recv_buffers && has(operation, guarded);
@@ -187,6 +193,7 @@ class UringBackend final : public Backend {
   Operation* await_guard(Operation& operation) noexcept;
 
   const Options& options_;
+  const std::size_t block_capacity_;
   BufferSource& source_;
   BlockingCalls& blocking_;
   Counters& counters_;
