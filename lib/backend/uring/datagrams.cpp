@@ -36,6 +36,11 @@ void UringBackend::submit_datagrams(Operation& operation) noexcept {
   recv.has_queued() ? list(recv, readable_) : arm(recv);
 }
 
+// The kernel has ended its receive, with a datagram or because the backend wanted so.
+void UringBackend::go_on(RecvDatagrams& recv) noexcept {
+  receives_singly(recv) ? list(recv, readable_) : arm(recv);
+}
+
 void UringBackend::arm(RecvDatagrams& recv) noexcept {
   if (!ring_.features().multishot_recv || !starved_.empty()) return start_polling(recv);
   buffers_in_use_ = true;
@@ -55,6 +60,8 @@ io_uring_sqe* UringBackend::fill_recv_datagrams(RecvDatagrams& recv) noexcept {
 Operation* UringBackend::received_datagram(RecvDatagrams& recv,
                                            const Completion& completion) noexcept {
   const long result = completion.result;
+  // the receive has ended before the backend cancelled it
+  if (!completion.more() && OperationList::linked(recv)) OperationList::remove(recv);
   if (result < 0) {
     if (completion.has_buffer()) buffers_.put_back(completion.buffer());
     if (completion.more()) return nullptr;
@@ -64,15 +71,20 @@ Operation* UringBackend::received_datagram(RecvDatagrams& recv,
       starve(recv);
       return nullptr;
     }
+    if (result == -ECANCELED && !has(recv, ending)) {
+      go_on(recv);  // set_pace() has cancelled the receive
+      return nullptr;
+    }
     return go_on_or_end(recv, result);
   }
   recv.set_buffer(buffers_.take(completion.buffer(), static_cast<std::size_t>(result)));
+  set_pace(recv, completion);
   if (!completion.more()) {
     if (has(recv, ending)) {
       finish_later(recv);
     } else {
       ++counters_.rearmed;
-      arm(recv);
+      go_on(recv);
     }
   }
   BackendSide::finish(recv, static_cast<long>(recv.buffer().size()), true);
@@ -82,7 +94,7 @@ Operation* UringBackend::received_datagram(RecvDatagrams& recv,
 // The socket is readable, or an earlier recvmmsg(2) received more datagrams than the core has been
 // told of.
 Operation* UringBackend::read_datagrams(RecvDatagrams& recv) noexcept {
-  const bool multishot = ring_.features().multishot_recv;
+  const bool multishot = ring_.features().multishot_recv && !receives_singly(recv);
   if (recv.has_queued() || (!multishot && starved_.empty())) return receive_datagrams(recv);
   starved_.empty() ? arm(recv) : starve(recv);
   return nullptr;
@@ -93,6 +105,7 @@ Operation* UringBackend::read_datagrams(RecvDatagrams& recv) noexcept {
 Operation* UringBackend::receive_datagrams(RecvDatagrams& recv) noexcept {
   const Attempt attempt = performer_.recv_datagrams(recv);
   if (attempt.result == -EAGAIN) {
+    calm_down(recv);
     start_polling(recv);
     return nullptr;
   }

@@ -3,15 +3,23 @@
 // fill 32 blocks or more of each busy stream in one entry, and what has come for all others waits
 // behind those. So there the backend ends the multishot receive of a stream that fills a whole
 // block, and receives block by block until the stream has filled less than a block several times.
-// A stream of short messages keeps its multishot receive. Upholds R8.
+// A stream of short messages keeps its multishot receive.
+//
+// No kernel has such a limit for datagrams: one entry brings 32 of each busy socket, and those that
+// come meanwhile. When that many completions wait, the backend ends the multishot receive of the
+// socket, and receives by recvmmsg(2), whose datagrams take their turns with the completions of all
+// others, until the socket has been empty several times. Upholds R8.
 #include "backend/uring/uring_backend.hpp"
 
 namespace proa::uring {
 
 namespace {
 
-// A sender that is slower than the loop fills less than a block now and then, and goes on.
-constexpr unsigned blocks_until_calm = 8;
+// A sender that is slower than the loop fills less than a block now and then, or leaves the socket
+// empty, and goes on.
+constexpr unsigned until_calm = 8;
+// About half a round's budget.
+constexpr unsigned many_completions = 16;
 
 }  // namespace
 
@@ -24,9 +32,27 @@ void UringBackend::set_pace(RecvBuffers& recv, const Completion& completion) noe
   if (completion.more()) {
     if (!full || receives_singly(recv) || OperationList::linked(recv) || has(recv, ending)) return;
     unwanted_.push_back(recv);  // the kernel ends the multishot receive
-    slots_.set_singly(slot, blocks_until_calm);
+    slots_.set_singly(slot, until_calm);
   } else if (receives_singly(recv)) {
-    slots_.set_singly(slot, full ? blocks_until_calm : slots_.singly(slot) - 1);
+    slots_.set_singly(slot, full ? until_calm : slots_.singly(slot) - 1);
+  }
+}
+
+// The kernel has received a datagram into a block of the ring.
+void UringBackend::set_pace(RecvDatagrams& recv, const Completion& completion) noexcept {
+  if (!completion.more() || ring_.ready() < many_completions || receives_singly(recv) ||
+      OperationList::linked(recv) || has(recv, ending)) {
+    return;
+  }
+  unwanted_.push_back(recv);
+  slots_.set_singly(BackendSide::slot(recv), until_calm);
+}
+
+// The socket was empty when the backend wanted to receive from it.
+void UringBackend::calm_down(RecvDatagrams& recv) noexcept {
+  if (receives_singly(recv)) {
+    const std::uint32_t slot = BackendSide::slot(recv);
+    slots_.set_singly(slot, slots_.singly(slot) - 1);
   }
 }
 

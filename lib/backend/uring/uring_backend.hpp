@@ -139,6 +139,7 @@ class UringBackend final : public Backend {
   Operation* pass(Operation& operation) noexcept;
 
   // datagrams.cpp fills SQEs and reads CQEs for datagrams.
+  void go_on(RecvDatagrams& recv) noexcept;
   void arm(RecvDatagrams& recv) noexcept;
   void submit_datagrams(Operation& operation) noexcept;
   io_uring_sqe* fill_recv_datagrams(RecvDatagrams& recv) noexcept;
@@ -179,9 +180,12 @@ class UringBackend final : public Backend {
 
   // pace.cpp: how many blocks one entry into the kernel brings of a busy stream.
   bool receives_singly(Operation& operation) const noexcept {
-    return slots_.singly(BackendSide::slot(operation)) > 0;
+    const std::uint32_t slot = BackendSide::slot(operation);
+    return slot != Slots::none && slots_.singly(slot) > 0;
   }
   void set_pace(RecvBuffers& recv, const Completion& completion) noexcept;
+  void set_pace(RecvDatagrams& recv, const Completion& completion) noexcept;
+  void calm_down(RecvDatagrams& recv) noexcept;
 
   // guard.cpp sees to it that no receive misses the end of its stream.
   static bool is_guarded(Operation& operation) noexcept {
