@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# proa-journal, killed again and again: no record that it acknowledged is lost. Arguments: as all, and failing_read
-# behind the backend.
+# proa-journal: what it appends, cuts off and refuses (journal_faults.py: disks that fail, and kill). Arguments: as all,
+# and failing_read behind the backend.
 . "$(dirname "$0")/lib.sh"
 failing_read=${1:?}
 need awk socat
@@ -154,40 +154,6 @@ renamed() {
 }
 replaced() { renamed cp log.1 log; cmp log before; }
 
-# kill_once AFTER: it dies when that many numbers have come. What came in all is acknowledged.
-kill_once() {
-  local i pid last number=0
-  "$tools/proa-journal" --backend "$backend" --strict log <in >acks &
-  pid=$!
-  {
-    for ((i = 0; i < $1; ++i)); do read -r -t 120 number; done
-    kill -KILL $pid 2>/dev/null || true  # on a busy machine it may have come to its end before
-    last=$(tail -n 1)
-  } <acks
-  wait $pid || true
-  acknowledged=${last:-$number}
-  found=$(verify log)
-  if [ "$found" -lt "$acknowledged" ]; then
-    echo "record $acknowledged was acknowledged, $found are there"
-    return 1
-  fi
-}
-
-killed() {
-  lines 3000 >in
-  mkfifo acks
-  : >log
-  local times most=0
-  RANDOM=$1
-  for ((times = 0; times < $2; ++times)); do
-    if ((times % 25 == 0)); then : >log; fi
-    kill_once $((RANDOM % 150))
-    if [ "$acknowledged" -gt $most ]; then most=$acknowledged; fi
-  done
-  echo "acknowledged: $most in one journal"
-  [ $most -gt 1000 ]
-}
-
 # What came is kept, but nobody may think that it was all.
 broken_input() {
   local status=0
@@ -280,7 +246,6 @@ check "refuses a journal that is damaged" damage
 check "refuses a journal that cannot be read" unreadable
 check "refuses a journal that was renamed while it waited" renamed true
 check "refuses a journal that was replaced while it waited" replaced
-check "150 times killed, no acknowledged record is lost" killed 1 150
 check "standard input that breaks off is a failure" broken_input
 check "standard input, output or errors closed" closed_descriptors
 check "a second process cannot append to it meanwhile" one_writer
