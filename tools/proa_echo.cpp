@@ -2,6 +2,7 @@
 // is told to end.
 #include <chrono>
 #include <list>
+#include <optional>
 #include <vector>
 
 #include "datagrams.hpp"
@@ -19,8 +20,9 @@ constexpr char help[] =
     "\n"
     "  -l, --listen ADDRESS   where to listen; repeatable\n"
     "                         Sockets that systemd passes (LISTEN_FDS) are served too, by the\n"
-    "                         first thread\n" TOOL_RECEIVE_BUFFER_HELP TOOL_SERVING_HELP
-        TOOL_BACKEND_HELP
+    "                         first thread\n"
+    "      --idle SECONDS     close a connection on which nothing moves for so long "
+    "(never)\n" TOOL_RECEIVE_BUFFER_HELP TOOL_SERVING_HELP TOOL_BACKEND_HELP
     "  -h, --help\n"
     "\n"
     "Datagrams of unnamed UNIX sockets, and those longer than a UDP datagram can be, are dropped.\n"
@@ -28,9 +30,17 @@ constexpr char help[] =
     "What was received by then is still sent back. Exit status: 0 after such an end, 1 after an\n"
     "error, 2 for bad usage.\n";
 
+struct Settings {
+  std::optional<proa::Duration> idle;
+  int receive_buffer = 0;
+};
+
 class Echo final : public proa::StreamHandler {
  public:
-  using StreamHandler::StreamHandler;
+  Echo(proa::Proactor& proactor, proa::Socket socket, const Settings& settings)
+      : StreamHandler(proactor, std::move(socket)) {
+    if (settings.idle) set_idle_timeout(*settings.idle);
+  }
 
  private:
   void on_read(proa::Buffer& data) override { write(std::move(data)); }
@@ -81,12 +91,16 @@ bool is_datagram(const std::string& text) {
   return datagrams;
 }
 
-tool::Service make_service(proa::Proactor& proactor, int receive_buffer) {
+tool::Service make_service(proa::Proactor& proactor, const Settings& settings) {
   const auto echoes = std::make_shared<std::list<DatagramEcho>>();
-  return {std::make_shared<proa::Server<Echo>>(proactor),
-          {[&proactor, echoes, receive_buffer](const proa::Address& address, bool reuse_port,
-                                               proa::Address& bound, std::string* detail) {
-             proa::DatagramOptions options = tool::datagram_options(address, receive_buffer);
+  const auto make = [&](proa::Socket socket, const proa::Address&) {
+    return new Echo(proactor, std::move(socket), settings);
+  };
+  return {std::make_shared<proa::Server<Echo>>(proactor, make),
+          {[&, echoes](const proa::Address& address, bool reuse_port, proa::Address& bound,
+                       std::string* detail) {
+             proa::DatagramOptions options =
+                 tool::datagram_options(address, settings.receive_buffer);
              options.reuse_port = reuse_port;
              DatagramEcho& echo = echoes->emplace_back(proactor);
              const std::error_code error = echo.bind(address, options, detail);
@@ -106,10 +120,14 @@ tool::Service make_service(proa::Proactor& proactor, int receive_buffer) {
 
 int main(int argc, char** argv) {
   tool::begin(argv);
-  const option long_options[] = {
-      TOOL_RECEIVE_BUFFER_OPTION, TOOL_SERVING_OPTIONS, TOOL_BACKEND_OPTIONS, {}};
+  enum { option_idle = 1 };
+  const option long_options[] = {{"idle", required_argument, nullptr, option_idle},
+                                 TOOL_RECEIVE_BUFFER_OPTION,
+                                 TOOL_SERVING_OPTIONS,
+                                 TOOL_BACKEND_OPTIONS,
+                                 {}};
   tool::Serving serving;
-  int receive_buffer = 0;
+  Settings settings;
   for (int c; (c = ::getopt_long(argc, argv, "l:h", long_options, nullptr)) != -1;) {
     if (tool::take_serving_option(c, serving)) continue;
     switch (c) {
@@ -117,8 +135,11 @@ int main(int argc, char** argv) {
         if (is_datagram(optarg)) serving.options.buffer_size = tool::datagram_buffer_size;
         serving.addresses.push_back(optarg);
         break;
+      case option_idle:
+        settings.idle = tool::to_seconds("idle", optarg);
+        break;
       case tool::option_receive_buffer:
-        receive_buffer = tool::to_receive_buffer(optarg);
+        settings.receive_buffer = tool::to_receive_buffer(optarg);
         break;
       case 'h':
         std::fputs(help, stdout);
@@ -128,7 +149,6 @@ int main(int argc, char** argv) {
     }
   }
   if (optind < argc) tool::bad_usage(std::string("unexpected argument \"") + argv[optind] + "\"");
-  return tool::serve(std::move(serving), [&](proa::Proactor& proactor) {
-    return make_service(proactor, receive_buffer);
-  });
+  return tool::serve(std::move(serving),
+                     [&](proa::Proactor& proactor) { return make_service(proactor, settings); });
 }

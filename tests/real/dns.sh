@@ -223,13 +223,18 @@ end_with_a_connection() {
   wait "$pid"
 }
 
+# SIGUSR1 tells of each.
 threads() {
-  start_dns --threads 3
+  start_dns --threads 3 --buffers 16 --backlog 64 2>errors
   local i
   for i in {1..20}; do
     ask +short a.test AAAA | grep -qx 2001:db8::1
     ask6 +tcp +short a.test AAAA | grep -qx 2001:db8::1
   done
+  kill -USR1 "$pid"
+  wait_for has_lines errors 3
+  cat errors
+  [ "$(grep -c "^thread [012], $backend: live [0-9]*, submitted [1-9]" errors)" -eq 3 ]
   stop_server
 }
 
@@ -361,7 +366,7 @@ bad_usage() {
     "--listen 127.0.0.1:0 --record a.test=nonsense" "--listen 127.0.0.1:0 --record a..test=192.0.2.1" \
     "--listen 127.0.0.1:0 --record =192.0.2.1" "--listen 127.0.0.1:0 --record $(printf '%064d' 0)=192.0.2.1" \
     "--listen a.test:53 --record a.test=192.0.2.1" "--nonsense" "--listen unix:sock --record a.test=192.0.2.1" \
-    "--timeout 0" "--limit 0" "--limit x" "--threads 0" "--receive-buffer 0" "--receive-buffer 99999999999" "--receive-buffer 1k"; do
+    "--timeout 0" "--limit 0" "--limit x" "--threads 0" "--buffers 1" "--backlog 0" "--receive-buffer 0" "--receive-buffer 99999999999" "--receive-buffer 1k"; do
     status=0
     # shellcheck disable=SC2086
     timeout 120 "$tools/proa-dns" --backend "$backend" $bad 2>err || status=$?

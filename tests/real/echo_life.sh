@@ -138,6 +138,7 @@ bad_usage() {
   expect 2 "--nonsense" echo_tool --nonsense
   expect 2 "nosuch" timeout 120 "$tools/proa-echo" --backend nosuch --listen 127.0.0.1:0
   expect 2 "drain" echo_tool --listen 127.0.0.1:0 --drain soon
+  expect 2 "idle" echo_tool --listen 127.0.0.1:0 --idle 0
   expect 2 "$(printf '%0108d' 0)" echo_tool --listen "unix:$(printf '%0108d' 0)"
   expect 1 "no/such/folder" echo_tool --listen unix:no/such/folder
   expect 1 "$backend: excluded" echo_tool --exclude "$backend" --listen 127.0.0.1:0
@@ -150,6 +151,21 @@ address_in_use() {
   stop_echo
   start_echo "${addresses[0]}"  # free again at once
   stop_echo
+}
+
+# Whether it has said something or not.
+idle() {
+  start_server proa-echo 1 --listen=127.0.0.1:0 --idle 0.2
+  local line
+  exec 5<>"/dev/tcp/127.0.0.1/$(port_of "${addresses[0]}")" 6<>"/dev/tcp/127.0.0.1/$(port_of "${addresses[0]}")"
+  echo hello >&5
+  read -r -t 120 line <&5
+  [ "$line" = hello ]
+  timeout 120 cat <&5 >rest
+  timeout 120 cat <&6 >>rest
+  [ ! -s rest ]
+  exec 5>&- 6>&-
+  stop_server
 }
 
 # They share the ports; the first one alone has the UNIX address. SIGUSR1 tells of each.
@@ -182,5 +198,6 @@ check "a second signal ends it at once" second_signal
 check "removes no path but its own" keeps_foreign_path
 check "bad usage and failures are named" bad_usage
 check "an address in use" address_in_use
+check "idle connections are closed" idle
 check "threads" threads
 finish
