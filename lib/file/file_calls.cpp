@@ -56,11 +56,9 @@ bool is_ready(const Operation& operation) noexcept {
   return sys::ready_now(operation.descriptor().number, events);
 }
 
-// -EAGAIN if the file has nothing to read, or no room: it is like a device.
 template <class Request>
 long perform_transfer(Request& request, long (*some)(Request&, int) noexcept) noexcept {
   for (;;) {
-    if (!is_ready(request)) return -EAGAIN;
     long result = some(request, 0);
     // EAGAIN comes from some file systems, and from a non-blocking descriptor that has nothing to
     // read.
@@ -301,6 +299,16 @@ FileKind kind_of(int number) noexcept {
   // For a pipe, O_DIRECT means that each write is a packet (pipe2(2)).
   if (!S_ISREG(info.mode) && !S_ISBLK(info.mode)) return FileKind::other;
   return is_direct(number) ? FileKind::direct : FileKind::buffered;
+}
+
+// A file of /proc may be a regular one, as the system sees it (/proc/kmsg, trace_pipe). It lies on
+// no device, and has no size. The name of its file system would tell more, but statfs(2) may wait
+// for a server.
+bool may_have_nothing(const Operation& operation) noexcept {
+  sys::FileInfo info{};
+  if (sys::file_info(operation.descriptor().number, &info) < 0) return false;
+  if (!S_ISREG(info.mode)) return !S_ISBLK(info.mode);
+  return operation.opcode() == Opcode::read_at && !info.on_device && info.size == 0;
 }
 
 bool on_device(int number) noexcept {

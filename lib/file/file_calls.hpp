@@ -56,6 +56,9 @@ enum class FileKind : std::uint8_t {
 /// `unknown` if the system does not say; the caller must not remember that.
 FileKind kind_of(int number) noexcept;
 bool is_direct(int number) noexcept;
+/// Whether a read or write may find nothing, or no room, for as long as the file likes: it is for
+/// perform_device().
+bool may_have_nothing(const Operation& operation) noexcept;
 /// Whether the file system lies on a block device, and is not served by another process or machine.
 bool on_device(int number) noexcept;
 /// Whether every write waits for the disk (O_DSYNC, O_SYNC).

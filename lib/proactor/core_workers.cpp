@@ -63,13 +63,10 @@ Workers& Core::workers_of(Operation& operation) noexcept {
   return operation.keeper_ == Keeper::devices ? devices_ : files_;
 }
 
-// A backend passes it on. What has no offsets may have nothing to read for long, and must not keep
-// a worker from files.
+// A backend passes it on. What may have nothing to read for long must not keep a worker from files.
 void Core::take(Operation& operation) noexcept {
   if (operation.reason_ != Reason::none) return finish(operation, -ECANCELED);
-  if (transfers(operation) && kind_of(operation.descriptor_) == FileKind::other) {
-    return wait_for(operation);
-  }
+  if (transfers(operation) && may_have_nothing(operation)) return wait_for(operation);
   hand_to(files_, Keeper::workers, operation);
 }
 
