@@ -5,8 +5,6 @@
 #include <sys/un.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <proa/address.hpp>
 
@@ -15,16 +13,6 @@
 using proa::Address;
 
 namespace {
-
-std::string_view input;
-
-void require(bool holds, const char* property) {
-  if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\ninput of %zu bytes:", property, input.size());
-  for (const char c : input) std::fprintf(stderr, " %02x", static_cast<unsigned char>(c));
-  std::fprintf(stderr, "\n");
-  std::abort();
-}
 
 bool printable(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
@@ -89,7 +77,7 @@ void raw(std::string_view bytes, int family) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  input = std::string_view(reinterpret_cast<const char*>(data), size);
+  const std::string_view input = fuzz_input(data, size);
   parse(input);
   factories(input);
   for (const int family : {AF_INET, AF_INET6, AF_UNIX, size > 0 ? data[0] : 0}) raw(input, family);

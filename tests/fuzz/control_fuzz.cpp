@@ -7,8 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <memory>
@@ -21,16 +19,6 @@ using proa::DatagramInfo;
 
 namespace {
 
-const std::string* input = nullptr;
-
-void require(bool holds, const char* property) {
-  if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\ninput of %zu bytes:", property, input->size());
-  for (const char c : *input) std::fprintf(stderr, " %02x", static_cast<unsigned char>(c));
-  std::fprintf(stderr, "\n");
-  std::abort();
-}
-
 bool same(const DatagramInfo& a, const DatagramInfo& b) {
   return a.destination == b.destination && a.interface == b.interface &&
          a.traffic_class == b.traffic_class && a.segment == b.segment && a.arrived == b.arrived &&
@@ -38,7 +26,7 @@ bool same(const DatagramInfo& a, const DatagramInfo& b) {
 }
 
 // The memory ends with the bytes, and begins at any alignment.
-DatagramInfo decoded(const std::string& bytes, std::size_t off) {
+DatagramInfo decoded(std::string_view bytes, std::size_t off) {
   const std::unique_ptr<char[]> memory(new char[off + bytes.size()]);
   std::memcpy(memory.get() + off, bytes.data(), bytes.size());
   DatagramInfo info;
@@ -67,21 +55,24 @@ bool mapped_group(const std::array<std::uint8_t, 16>& bytes) {
 // Values out of the input, in an order out of it.
 class Values {
  public:
+  explicit Values(std::string_view input) : input_(input) {}
+
   template <class Value>
   Value take() {
     Value value{};
-    const std::size_t size = std::min(sizeof value, input->size() - at_);
-    std::memcpy(&value, input->data() + at_, size);
+    const std::size_t size = std::min(sizeof value, input_.size() - at_);
+    std::memcpy(&value, input_.data() + at_, size);
     at_ += size;
     return value;
   }
 
  private:
+  std::string_view input_;
   std::size_t at_ = 0;
 };
 
-void round_trip() {
-  Values values;
+void round_trip(std::string_view input) {
+  Values values(input);
   DatagramInfo expected;
   std::string control;
   for (int i = 0; i < 6; ++i) {
@@ -143,13 +134,12 @@ void round_trip() {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string bytes(reinterpret_cast<const char*>(data), size);
-  input = &bytes;
-  const DatagramInfo first = decoded(bytes, 0);
-  require(same(first, decoded(bytes, 1)), "alignment does not matter");
+  const std::string_view input = fuzz_input(data, size);
+  const DatagramInfo first = decoded(input, 0);
+  require(same(first, decoded(input, 1)), "alignment does not matter");
   require(first.segment <= INT32_MAX, "a segment is what an int can say");
   require(!first.truncated, "no control message says that bytes were lost");
-  round_trip();
+  round_trip(input);
   return 0;
 }
 

@@ -1,9 +1,7 @@
 // Questions to proa-dns: whatever the bytes, nothing beyond them is read, and an answer is one to
 // its question, no longer than its transport takes.
 
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
+#include <algorithm>
 #include <memory>
 
 #include "../../tools/dns_message.hpp"
@@ -22,33 +20,23 @@ const dns::Zone& zone() {
   return made;
 }
 
-void require(bool holds, const char* property, std::string_view input) {
-  if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\ninput of %zu bytes:", property, input.size());
-  for (const char c : input) std::fprintf(stderr, " %02x", static_cast<unsigned char>(c));
-  std::fprintf(stderr, "\n");
-  std::abort();
-}
-
 void ask(std::string_view packet, bool over_udp) {
   const std::string before = "before";
   std::string out = before;
   const bool answered = dns::append_answer(zone(), packet, over_udp, out);
-  require(out.compare(0, before.size(), before) == 0, "what was there stays", packet);
-  if (!answered) return require(out == before, "nothing is said without an answer", packet);
+  require(out.compare(0, before.size(), before) == 0, "what was there stays");
+  if (!answered) return require(out == before, "nothing is said without an answer");
   const std::string_view answer = std::string_view(out).substr(before.size());
-  require(answer.size() >= dns::header_size, "an answer has a header", packet);
-  require(answer.size() <= (over_udp ? dns::edns_size : dns::stream_size), "it is short enough",
-          packet);
-  require(answer.substr(0, 2) == packet.substr(0, 2), "it has the number of the question", packet);
-  require((dns::get16(answer, 2) & dns::response) != 0, "it is an answer", packet);
+  require(answer.size() >= dns::header_size, "an answer has a header");
+  require(answer.size() <= (over_udp ? dns::edns_size : dns::stream_size), "it is short enough");
+  require(answer.substr(0, 2) == packet.substr(0, 2), "it has the number of the question");
+  require((dns::get16(answer, 2) & dns::response) != 0, "it is an answer");
   require((dns::get16(answer, 2) & dns::kind) == (dns::get16(packet, 2) & dns::kind),
-          "it is of the same kind", packet);
+          "it is of the same kind");
   require(dns::get16(answer, 10) > 0 || !over_udp || answer.size() <= dns::plain_size,
-          "without EDNS it is short", packet);
+          "without EDNS it is short");
   std::string again;
-  require(!dns::append_answer(zone(), answer, over_udp, again), "an answer is not answered",
-          packet);
+  require(!dns::append_answer(zone(), answer, over_udp, again), "an answer is not answered");
 }
 
 std::string question(std::string_view name, std::string_view counts, std::string_view behind) {
@@ -59,9 +47,10 @@ std::string question(std::string_view name, std::string_view counts, std::string
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view input = fuzz_input(data, size);
   // The memory ends with the bytes.
   const std::unique_ptr<char[]> memory(new char[size]);
-  if (size > 0) std::memcpy(memory.get(), data, size);
+  std::copy(input.begin(), input.end(), memory.get());
   for (const bool over_udp : {true, false}) ask({memory.get(), size}, over_udp);
   return 0;
 }

@@ -1,7 +1,5 @@
 // Requests: in whatever pieces they come, they are the same, and none names a file above the root.
 
-#include <cstdio>
-#include <cstdlib>
 #include <http/parser.hpp>
 #include <http/response.hpp>
 
@@ -10,16 +8,6 @@
 using State = http::Parser::State;
 
 namespace {
-
-std::string_view input;
-
-void require(bool holds, const char* property) {
-  if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\ninput of %zu bytes:", property, input.size());
-  for (const char c : input) std::fprintf(stderr, " %02x", static_cast<unsigned char>(c));
-  std::fprintf(stderr, "\n");
-  std::abort();
-}
 
 /// All requests of a connection, in words.
 struct Reading {
@@ -89,7 +77,7 @@ Reading read(std::string_view bytes, std::size_t step) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  input = std::string_view(reinterpret_cast<const char*>(data), size);
+  const std::string_view input = fuzz_input(data, size);
   const Reading whole = read(input, input.size());
   for (const std::size_t step : {std::size_t{1}, std::size_t{7}}) {
     require(read(input, step).text == whole.text, "the pieces do not matter");
