@@ -216,43 +216,57 @@ TEST_CASE("a stream on an eventfd in blocking mode counts up and down", "[R12][r
   CHECK(::eventfd_write(event.number, 1) == 0);  // still open
 }
 
+// A child that does nothing until it is killed, and its pidfd.
+struct Process {
+  Process() : id(begin()), pidfd(static_cast<int>(::syscall(SYS_pidfd_open, id, 0))) {}
+  ~Process() {
+    kill();
+    ::waitpid(id, nullptr, 0);
+  }
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+  void kill() const { ::kill(id, SIGKILL); }
+
+  const pid_t id;
+  const Raw pidfd;
+
+ private:
+  static pid_t begin() {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::pause();
+      ::_exit(0);
+    }
+    REQUIRE(child > 0);
+    return child;
+  }
+};
+
 TEST_CASE("what has nothing to read says so, whatever can be polled of it", "[R2][readiness]") {
   World world;
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::pause();
-    ::_exit(0);
-  }
-  const Raw pidfd(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+  const Process process;
   std::error_code error;
-  Counter counter(*world, proa::Socket::borrow(*world, pidfd.number, error));
+  Counter counter(*world, proa::Socket::borrow(*world, process.pidfd.number, error));
   REQUIRE(!error);
   counter.start_reading();
   turns(world, 3);
-  ::kill(child, SIGKILL);
+  process.kill();
   world.run_until("the error was told", [&] { return counter.closed; });
   REQUIRE(counter.errors.size() == 1);
   CHECK(counter.errors[0] == std::errc::invalid_argument);
-  ::waitpid(child, nullptr, 0);
 }
 
 TEST_CASE("a Poll hears of the end of a process", "[poll][R12]") {
   Recording<proa::Poll> poll(proa::Direction::in, false);
   World world;
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::pause();
-    ::_exit(0);
-  }
-  const Raw pidfd(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
-  poll.request.prepare(pidfd.number);
+  const Process process;
+  poll.request.prepare(process.pidfd.number);
   world.submit(poll.request);
   turns(world, 3);
   CHECK(!poll.done());
-  ::kill(child, SIGKILL);
+  process.kill();
   world.run_until("the end was told", [&] { return poll.done(); });
   CHECK(!poll.error());
-  ::waitpid(child, nullptr, 0);
 }
 
 }  // namespace
