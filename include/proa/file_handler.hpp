@@ -176,6 +176,7 @@ class FileHandler : public Handler {
   void restart_reading_() noexcept;
 
   bool accepts_output_(const char* verb) noexcept;
+  void need_file_() noexcept;
   void copy_(const Bytes* pieces, std::size_t count) noexcept;
   void write_grew_() noexcept;
   void set_filled_(bool filled) noexcept;

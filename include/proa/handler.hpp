@@ -109,7 +109,14 @@ class Handler {
   bool start_(const char* verb) noexcept;
   bool open_up_() noexcept;
   void notify_later_(std::uint16_t notices) noexcept;
-  void fail_(std::int32_t error) noexcept;  // the loop will call on_error() with this -errno
+  /// The loop will call on_error() with this -errno, behind those that are due already; once if
+  /// that is one of them. If there is no memory to note it behind others, it and the first of them
+  /// are told as one errc::not_enough_memory.
+  void fail_(std::int32_t error) noexcept;
+  /// Takes the first of the errors that are due; 0 if none is. The others ask for a notice_error.
+  std::int32_t take_error_() noexcept;
+  /// Makes what take_error_() gave the first one again: another error is told before it.
+  void put_error_back_(std::int32_t error) noexcept;
   /// The same for a verb of a handler that may be idle: the handler opens.
   void refuse_(const char* verb, std::int32_t error) noexcept;
   /// Replaces the handler's descriptor.
@@ -141,7 +148,7 @@ class Handler {
   void disown_() noexcept;
   /// Undoes what the handler has changed in this process, such as the action of a signal.
   virtual void loop_leave_process() noexcept {}
-  /// notice_error has come: what fail_() was given, or 0.
+  /// notice_error has come: what take_error_() gave.
   virtual void loop_tell_error(std::int32_t error);
   /// The loop tells one of the notices that the derived class asked for.
   virtual void loop_dispatch(HandlerNotice) {}
@@ -166,9 +173,8 @@ class Handler {
   Proactor& proactor_;
   class ServerCore* server_ = nullptr;
   Socket socket_;
-  // -errno or a negative Error: the loop will call on_error() with the first, then with the other
+  // -errno or a negative Error: the loop will call on_error() with it. Others may be due behind it.
   std::int16_t error_ = 0;
-  std::int16_t later_error_ = 0;
   std::uint16_t notices_ = 0;
   // what close() waits for besides the operations on the descriptor: an Open, a write into another
   // file, blocks that are lent to the kernel
@@ -178,6 +184,7 @@ class Handler {
   std::uint8_t told_last_ : 4;  // the number of the notice that the loop told last, from 1
   bool keeps_running_ : 1;      // while the handler is open, run() does not return
   bool in_on_closed_ : 1;
+  bool more_errors_ : 1;  // the loop keeps errors that are due behind error_
 };
 
 }  // namespace proa

@@ -266,9 +266,12 @@ void FileHandler::deliver_next_() {
 // What keeps the handler from its file is told in place of the want of one.
 void FileHandler::loop_tell_error(std::int32_t error) {
   if (refused_ != 0 && ready_()) notify_later_(notice_written);
-  const bool missed = std::exchange(missed_, false) && lacks_file_();
-  if (missed && error == 0) error = -EBADF;
-  if (error == 0) return;  // open() was called in time
+  if (error == 0 || error == -EBADF) {
+    const bool missed = std::exchange(missed_, false) && lacks_file_();
+    if (error == 0 && !missed) return;  // open() was called in time
+    error = -EBADF;
+  }
+  if (missed_) notify_later_(notice_error);  // another error does not hide the want of a file
   const std::error_code code = to_error_code(error);
   lacks_file_() ? tell_(code) : on_error(code);
 }

@@ -74,12 +74,14 @@ bool FileHandler::accepts_output_(const char* verb) noexcept {
   start_(verb);
   if (!live_()) return false;
   if (finishing_) fail_(code_of(Error::closing));
-  if (finishing_ || output_ != FileOutput::open) return false;
-  if (lacks_file_()) {  // told if open() has not been called by then
-    missed_ = true;
-    notify_later_(notice_error);
-  }
-  return true;
+  return !finishing_ && output_ == FileOutput::open;
+}
+
+// The want of a file is told if open() has not been called by then.
+void FileHandler::need_file_() noexcept {
+  if (!lacks_file_()) return;
+  missed_ = true;
+  notify_later_(notice_error);
 }
 
 void FileHandler::write(Buffer buffer) noexcept {
@@ -141,6 +143,7 @@ void FileHandler::tell_refusal_() noexcept {
 }
 
 void FileHandler::write_grew_() noexcept {
+  need_file_();
   ++writes_queued_;
   if (queue_.capacity() > watermarks().high && !filled_) set_filled_(true);
   if (!write_.pending()) proactor_.core().flush_later(*this);
@@ -167,6 +170,7 @@ void FileHandler::set_write_position(std::uint64_t offset) noexcept {
 
 void FileHandler::sync() noexcept {
   if (!accepts_output_("sync") || !need_marks_()) return;
+  need_file_();
   MarkQueue<FileMarks::SyncMark>& syncs = marks_->syncs;
   if (!syncs.empty() && syncs.back().behind == writes_queued_) {
     ++syncs.back().calls;

@@ -1,4 +1,5 @@
 // The life of a handler: idle, open, closing, and idle again. Upholds R6.
+#include <cerrno>
 #include <cstdio>
 #include <proa/error.hpp>
 #include <proa/handler.hpp>
@@ -26,7 +27,8 @@ Handler::Handler(Proactor& proactor, HandlerKind kind, Socket socket) noexcept
       kind_(kind),
       told_last_(0),
       keeps_running_(true),
-      in_on_closed_(false) {}
+      in_on_closed_(false),
+      more_errors_(false) {}
 
 Handler::~Handler() {
   if (state_ != HandlerState::idle) destroyed_();
@@ -131,12 +133,24 @@ void Handler::notify_later_(std::uint16_t notices) noexcept {
 
 void Handler::fail_(std::int32_t error) noexcept {
   if (state_ != HandlerState::open) return;
+  notify_later_(notice_error);
   const auto told = static_cast<std::int16_t>(error);
-  if (error_ == 0) {
-    error_ = told;
-  } else if (told != error_ && (later_error_ == 0 || later_error_ == code_of(Error::closing))) {
-    later_error_ = told;
-  }
+  if (error_ == 0) error_ = told;
+  if (error_ == told) return;
+  more_errors_ = true;
+  if (!proactor_.core().keep_error(*this, told)) error_ = -ENOMEM;
+}
+
+std::int32_t Handler::take_error_() noexcept {
+  const std::int16_t next = more_errors_ ? proactor_.core().next_error(*this) : std::int16_t{0};
+  more_errors_ = next != 0;
+  if (more_errors_) notify_later_(notice_error);
+  return std::exchange(error_, next);
+}
+
+void Handler::put_error_back_(std::int32_t error) noexcept {
+  if (more_errors_) proactor_.core().put_error_back(*this, error_);
+  error_ = static_cast<std::int16_t>(error);
   notify_later_(notice_error);
 }
 
@@ -155,7 +169,9 @@ void Handler::rest_() noexcept {
   state_ = HandlerState::idle;
   notices_ = 0;
   told_last_ = 0;
-  error_ = later_error_ = 0;
+  error_ = 0;
+  if (more_errors_) proactor_.core().forget_errors(*this);
+  more_errors_ = false;
   if (server_) server_->rests(*this);
 }
 

@@ -4,8 +4,10 @@
 // notice that is given again behind the handler's others) and R9 (notify()).
 #include "handler/handler_loop.hpp"
 
+#include <algorithm>
 #include <boost/intrusive/parent_from_member.hpp>
 #include <cstdio>
+#include <new>
 #include <utility>
 
 #include "base/misuse.hpp"
@@ -201,9 +203,7 @@ bool HandlerLoop::dispatch(Handler& handler) {
   switch (notice) {
     case Handler::notice_error:
       flush_later(handler);  // its end may wait for this
-      if (handler.later_error_ != 0) handler.notify_later_(Handler::notice_error);
-      handler.loop_tell_error(
-          std::exchange(handler.error_, std::exchange(handler.later_error_, std::int16_t{0})));
+      handler.loop_tell_error(handler.take_error_());
       break;
     case Handler::notice_drain:
       handler.loop_drain();
@@ -223,6 +223,37 @@ bool HandlerLoop::dispatch(Handler& handler) {
       handler.loop_dispatch(static_cast<Handler::HandlerNotice>(notice));
   }
   return true;
+}
+
+bool HandlerLoop::keep_error(const Handler& handler, std::int16_t error) noexcept {
+  for (const DueError& kept : due_errors_) {
+    if (kept.handler == &handler && kept.code == error) return true;
+  }
+  try {
+    due_errors_.push_back({&handler, error});
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
+std::int16_t HandlerLoop::next_error(const Handler& handler) noexcept {
+  const auto first = std::find_if(due_errors_.begin(), due_errors_.end(),
+                                  [&](const DueError& kept) { return kept.handler == &handler; });
+  if (first == due_errors_.end()) return 0;
+  const std::int16_t code = first->code;
+  due_errors_.erase(first);
+  return code;
+}
+
+// The vector has room for what was taken out of it.
+void HandlerLoop::put_error_back(const Handler& handler, std::int16_t error) noexcept {
+  due_errors_.insert(due_errors_.begin(), {&handler, error});
+}
+
+void HandlerLoop::forget_errors(const Handler& handler) noexcept {
+  while (next_error(handler) != 0) {
+  }
 }
 
 bool HandlerLoop::flush_gathered() noexcept {

@@ -7,6 +7,7 @@
 #include <proa/file_handler.hpp>
 #include <proa/handler.hpp>
 #include <proa/notifier.hpp>
+#include <vector>
 
 #include "proactor/core.hpp"
 
@@ -67,6 +68,14 @@ class HandlerLoop final : public Core {
   void await_buffer(FileHandler& handler, const Pool& from) noexcept;
   /// Whether another handler waits for one.
   bool awaited(const Pool& from) const noexcept { return !line_of(from).empty(); }
+  /// Keeps an error that is due behind others of the handler, unless it is among those that are
+  /// kept. False if there is no memory.
+  bool keep_error(const Handler& handler, std::int16_t error) noexcept;
+  /// Takes the handler's first one; 0 if none is kept.
+  std::int16_t next_error(const Handler& handler) noexcept;
+  /// Keeps what next_error() gave as the handler's first one again; nothing was kept meanwhile.
+  void put_error_back(const Handler& handler, std::int16_t error) noexcept;
+  void forget_errors(const Handler& handler) noexcept;
   template <class Visit>
   void each_open(Visit visit) {
     for (Handler* h = open_.front(); h; h = open_.after(*h)) visit(*h);
@@ -107,6 +116,12 @@ class HandlerLoop final : public Core {
   List<Handler, UnflushedHook> gathering_;
   Line starved_;  // wait for a block of the pool, which receives take blocks of too
   Line starved_paged_;
+  // Of all handlers, each handler's in their order: few, and mostly none.
+  struct DueError {
+    const Handler* handler;
+    std::int16_t code;
+  };
+  std::vector<DueError> due_errors_;
   bool lends_next_ = false;  // the next round lends blocks to starved_ first
   std::size_t open_count_ = 0;
   std::size_t keeping_count_ = 0;  // open handlers that keep run() going

@@ -124,7 +124,7 @@ void StreamHandler::not_connected_(std::error_code error) {
 void StreamHandler::loop_tell_error(std::int32_t error) {
   if (refused_ != 0 && connected() && announced_()) notify_later_(notice_written);
   if (connection_ == StreamConnection::missed) {
-    if (error != 0) fail_(error);  // another one, which is told next
+    if (error != 0) put_error_back_(error);
     error = -ENOTCONN;
   }
   if (error == 0) return;  // connect() was called in time

@@ -365,4 +365,21 @@ TEST_CASE("finish() of a file's handler closes behind the error that is due", "[
   CHECK(file->is_open() == (!closes && !finishes));
 }
 
+TEST_CASE("an error that has nothing to do with it does not hide the want of a file",
+          "[file][R2]") {
+  Filings filings;
+  World world;
+  Filing& file = filings.add(*world);
+  std::vector<std::error_code> errors;
+  file.failed = [&](std::error_code error) { errors.push_back(error); };
+  const bool first = GENERATE(true, false);
+  if (first) file.set_watermarks({1, 2, 3});
+  file.write("x");
+  if (!first) file.set_watermarks({1, 2, 3});
+  turns(world, 20);
+  REQUIRE(errors.size() == 2);
+  CHECK(errors[0] == std::errc::invalid_argument);
+  CHECK(errors[1] == std::errc::bad_file_descriptor);
+}
+
 }  // namespace

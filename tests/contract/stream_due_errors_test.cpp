@@ -4,7 +4,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+
 #include "contract/stream_rig.hpp"
+#include "support/allocations.hpp"
 
 namespace {
 
@@ -24,6 +29,8 @@ struct Told {
   const bool closes;
   std::vector<std::error_code> errors;
 };
+
+std::error_code to_code(int error) { return {error, std::system_category()}; }
 
 // No descriptor is free while it lives.
 struct NoDescriptors {
@@ -266,6 +273,72 @@ TEST_CASE("two different errors that are due together are both told", "[R2]") {
   REQUIRE(errors.size() == 2);
   CHECK(errors[0] == Error::closing);
   CHECK(errors[1] == (file ? std::errc::bad_file_descriptor : std::errc::invalid_argument));
+}
+
+TEST_CASE("however many different errors are due together, each is told, in order", "[R2]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world);
+  std::vector<std::error_code> errors;
+  stream.failed = [&](std::error_code error) { errors.push_back(error); };
+  stream.opened = [] {};
+  wait_open(world, stream);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> made(std::tmpfile(), &std::fclose);
+  const proa::Descriptor file{::fileno(made.get()), proa::DescriptorKind::file};
+  const auto all = [&] {
+    stream.half_close();
+    stream.write("late");
+    stream.set_read_timeout(0s);
+    stream.connect(Address::loopback(9));
+    stream.receive_file({}, 0, 100);
+    stream.receive_file(file, UINT64_MAX, 100);
+    stream.receive_file(file, 0, 100);
+    proa::Buffer some = world->take_buffer();
+    some.append("x");
+    stream.receive_file(file, 0, 100, std::move(some));
+    stream.write("too late");
+    stream.set_idle_timeout(0s);
+  };
+  const std::vector<std::error_code> expected = {Error::closing,    to_code(EINVAL),
+                                                 to_code(EISCONN),  to_code(EBADF),
+                                                 Error::bad_offset, to_code(EALREADY)};
+  for (int times = 0; times < 2; ++times) {
+    errors.clear();
+    all();
+    world.run_until("all were told", [&] { return errors.size() >= expected.size(); });
+    turns(world, 5);
+    CHECK(errors == expected);
+  }
+}
+
+TEST_CASE("the want of a connection is told first, and the others in their order", "[R2]") {
+  Streams streams;
+  World world;
+  Stream& client = streams.add(*world);
+  std::vector<std::error_code> errors;
+  client.failed = [&](std::error_code error) { errors.push_back(error); };
+  client.set_read_timeout(0s);
+  client.receive_file({}, 0, 100);
+  client.write("x");
+  turns(world, 20);
+  CHECK(errors == std::vector<std::error_code>{to_code(ENOTCONN), to_code(EINVAL), to_code(EBADF)});
+}
+
+TEST_CASE("without memory to note them, errors that are due are told as one", "[R2]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world);
+  Told told(stream);
+  wait_open(world, stream);
+  stream.half_close();
+  stream.write("late");
+  {
+    FailingAllocation failing(1, true);
+    stream.receive_file({}, 0, 100);
+  }
+  turns(world, 20);
+  REQUIRE(told.errors.size() == 1);
+  CHECK(told.errors[0] == std::errc::not_enough_memory);
 }
 
 }  // namespace
