@@ -134,7 +134,7 @@ tool::Service make_service(proa::Proactor& proactor, const Settings& settings) {
        [responders](proa::Duration) {
          for (Responder& each : *responders) {
            tool::complain_of_dropped(each);
-           each.finish();
+           each.drain();
          }
        },
        {},  // no sockets that are passed

@@ -52,11 +52,10 @@ class DatagramEcho final : public proa::DatagramHandler {
   explicit DatagramEcho(proa::Proactor& proactor)
       : DatagramHandler(proactor), deadline_(proactor, *this) {}
 
-  /// Sends what it has received, then closes; after `limit` at the latest.
+  /// Sends back what had come, then closes; after `limit` at the latest.
   void drain(proa::Duration limit) {
     tool::complain_of_dropped(*this);
-    if (queued() == 0) return close();
-    stop_receiving();
+    DatagramHandler::drain();
     deadline_.start(limit);
   }
 
@@ -75,11 +74,7 @@ class DatagramEcho final : public proa::DatagramHandler {
                   const proa::DatagramInfo& info) override {
     if (source.is_set() && !info.truncated) send(std::move(data), source, info.answer_from());
   }
-  void on_sent(const proa::Address&, const proa::Result&) override {
-    if (!deadline_.armed() || queued() > 0) return;
-    deadline_.stop();
-    close();
-  }
+  void on_closed() override { deadline_.stop(); }
 
   Deadline deadline_;
 };

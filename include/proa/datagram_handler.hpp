@@ -122,6 +122,11 @@ class DatagramHandler : public Handler {
   void finish() noexcept;
   /// From finish() to on_closed().
   bool finishing() const noexcept { return finishing_; }
+  /// The end of a server: on_receive() gets what had come by now, then on_drain() is called, whose
+  /// default finishes, so that answers go out. What comes meanwhile is told too, but no more in all
+  /// than the system's receive buffer holds. While receiving is stopped, on_drain() comes at once.
+  /// No effect behind finish().
+  void drain() noexcept;
 
   /// Joins or leaves a multicast group, on an interface (if_nametoindex(3)); with 0 on that of the
   /// group's scope ([ff02::1%eth0]), or, if it has none, on one of the system's choice. With a
@@ -175,6 +180,9 @@ class DatagramHandler : public Handler {
   void on_error(std::error_code error) override;
   /// queued() has fallen to nothing after it was above 256 KiB.
   virtual void on_drained() {}
+  /// drain() was called, or the server that made this handler drains. Before this, on_receive() got
+  /// what had come by then, unless receiving was stopped. The default finishes.
+  void on_drain() override { finish(); }
 
  private:
   struct DatagramExtras;
@@ -209,12 +217,15 @@ class DatagramHandler : public Handler {
   void tell_(const Result& result);
   void begin_linger_() noexcept;
   void look_at_linger_(const Result& result);
+  void drain_on_();
+  void receiving_failed_() noexcept;
   void look_at_linger_at_(TimePoint when) noexcept;
   bool lingered_in_vain_(const Result& result) noexcept;
   void close_if_finished_() noexcept;
   void tell_error_(const std::error_code& error);
   void loop_tell_error(std::int32_t error) override;
   void loop_dispatch(HandlerNotice notice) override;
+  void loop_drain() override;
   void loop_flush() noexcept override;
   void loop_closing_down() noexcept override;
   void loop_release_resources() noexcept override;

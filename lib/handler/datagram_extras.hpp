@@ -9,8 +9,8 @@
 namespace proa {
 
 /// What few datagram handlers need: sends without a copy, whose blocks go back to the pool together
-/// when the kernel has returned all of them; the bound of finish(); and the peer of a handler that
-/// was bound before it was connected.
+/// when the kernel has returned all of them; the bounds of finish() and drain(); and the peer of a
+/// handler that was bound before it was connected.
 struct DatagramHandler::DatagramExtras {
   /// Above so many bytes the handler lends no more until the kernel has returned them.
   static constexpr std::size_t most = std::size_t{4} << 20;
@@ -31,6 +31,8 @@ struct DatagramHandler::DatagramExtras {
   // The linger time has passed, and the handler has ended the send that it waits for: the result of
   // that send says whether the system has room for a datagram by now.
   bool lingered = false;
+
+  std::uint32_t last_input = 0;  // bytes that may have come by drain() and were not told yet
 };
 
 }  // namespace proa

@@ -1,4 +1,4 @@
-// The gentle end of a datagram handler. Upholds R1 (the verb only notes what to do) and R6.
+// The gentle ends of a datagram handler. Upholds R1 (the verb only notes what to do) and R6.
 #include <new>
 #include <proa/datagram_handler.hpp>
 #include <proa/error.hpp>
@@ -9,6 +9,14 @@
 #include "handler/handler_loop.hpp"
 
 namespace proa {
+
+namespace {
+
+/// What may have come, if the system does not say for how much it has room. Datagrams of UNIX
+/// sockets take room of their senders.
+constexpr int unknown_room = 1 << 24;
+
+}  // namespace
 
 DatagramHandler::DatagramHandler(Proactor& proactor) noexcept
     : Handler(proactor, HandlerKind::datagram) {}
@@ -24,6 +32,37 @@ void DatagramHandler::finish() noexcept {
   finishing_ = true;
   close_if_finished_();
   if (!closing()) begin_linger_();
+}
+
+void DatagramHandler::drain() noexcept {
+  check_("drain");
+  if (is_over_() || !open_up_() || finishing_) return;
+  notify_later_(notice_drain);
+}
+
+// The receive ends as by a deadline. So the core takes what the kernel has, a round's budget at a
+// time, before it tells the end (R7).
+void DatagramHandler::loop_drain() {
+  using detail::Receiving;
+  if (finishing_ || receiving_ == Receiving::draining) return;
+  if (receiving_ == Receiving::restarting) return notify_later_(notice_drain);  // it begins soon
+  if (receiving_ != Receiving::on || !recv_.pending() || !make_extras_()) return on_drain();
+  // The system does not say how much has come, only how much it has room for.
+  int room = 0;
+  const bool ip = address().family() != Address::Family::local;
+  const bool told = ip && !socket_.get_option(SocketOption::receive_buffer, room);
+  extras_->last_input = static_cast<std::uint32_t>(told ? room : unknown_room);
+  receiving_ = Receiving::draining;
+  proactor().core().expire(recv_);
+}
+
+// The receive has ended, and the handler was told what that brought: goes on if more had come.
+void DatagramHandler::drain_on_() {
+  const bool more = recv_.has_queued() || proactor().system().readable(descriptor());
+  if (extras_->last_input > 0 && more) return arm_();
+  receiving_ = detail::Receiving::on;
+  arm_();
+  on_drain();
 }
 
 // Returns nullptr if memory is short.

@@ -1,5 +1,6 @@
 // A datagram socket's life and input: one continuous receive, and the errors and blocks that the
 // kernel returns for sent datagrams. Upholds R1 and R6.
+#include <algorithm>
 #include <cerrno>
 #include <new>
 #include <proa/datagram_handler.hpp>
@@ -37,6 +38,9 @@ void describe(std::string* detail, const char* what, const Address& address, boo
 /// Receiving stops after so many receives in a row that failed without a returned error to explain
 /// it.
 constexpr std::uint8_t most_failures = 16;
+
+/// What a datagram takes of the system's receive buffer at least, besides its bytes.
+constexpr std::uint32_t least_kept = 256;
 
 /// Whether the descriptor is closed or is no socket of this handler: another receive would fail the
 /// same way for ever.
@@ -177,6 +181,7 @@ void DatagramHandler::stop_receiving() noexcept {
   check_("stop_receiving");
   const bool on = receives(receiving_) || receiving_ == detail::Receiving::failed;
   if (!is_open() || closing() || !on) return;
+  if (receiving_ == detail::Receiving::draining) notify_later_(notice_drain);  // nothing more comes
   receiving_ = detail::after_stop(recv_.pending());
   proactor().cancel(recv_);
 }
@@ -195,9 +200,15 @@ void DatagramHandler::arm_() noexcept {
   if (!receives(receiving_) || recv_.pending()) return;
   recv_.prepare(descriptor(), with_control_);
   if (const std::error_code error = proactor().submit(recv_)) {
-    receiving_ = detail::Receiving::failed;
+    receiving_failed_();
     fail_(to_negative(error));
   }
+  if (receiving_ == detail::Receiving::draining) proactor().core().expire(recv_);
+}
+
+void DatagramHandler::receiving_failed_() noexcept {
+  if (receiving_ == detail::Receiving::draining) notify_later_(notice_drain);  // nothing more comes
+  receiving_ = detail::Receiving::failed;
 }
 
 // Behind an error that ended receiving nothing comes unless the owner answers.
@@ -217,7 +228,11 @@ void DatagramHandler::received_(RecvDatagrams& request, const Result& result) {
     failures_ = 0;
     // The receive was cancelled: what it still brings is kept behind the datagrams that it brought
     // before.
-    if (receiving_ != detail::Receiving::on) return request.keep();
+    if (!tells(receiving_)) return request.keep();
+    if (receiving_ == detail::Receiving::draining) {
+      const std::uint32_t room = static_cast<std::uint32_t>(result.bytes) + least_kept;
+      extras_->last_input -= std::min(extras_->last_input, room);
+    }
     const Address source = request.source();
     // Others than the peer had sent it before connect().
     if (extras_ && extras_->peer.is_set() && source != extras_->peer) return;
@@ -226,7 +241,12 @@ void DatagramHandler::received_(RecvDatagrams& request, const Result& result) {
     return on_receive(datagram, source, info);
   }
   receiving_ = after_end(receiving_);
-  const bool cancelled = result.error == std::errc::operation_canceled;
+  if (receiving_ == detail::Receiving::draining && result.error == Error::deadline) {
+    return drain_on_();
+  }
+  // Only drain() gives the receive a deadline.
+  const bool cancelled =
+      result.error == std::errc::operation_canceled || result.error == Error::deadline;
   // The receive fails again and again (epoll_ctl(2) has no room, a filter forbids the call): the
   // handler gives up.
   const bool last = !cancelled && failures_ + 1 == most_failures;
@@ -238,7 +258,7 @@ void DatagramHandler::received_(RecvDatagrams& request, const Result& result) {
   if (tells_errors_ && tell_errors_()) return arm_();
   if (closing()) return;
   ++failures_;
-  if (ends && receives(receiving_)) receiving_ = detail::Receiving::failed;
+  if (ends && receives(receiving_)) receiving_failed_();
   ++errors_;
   tell_error_(result.error);
 }

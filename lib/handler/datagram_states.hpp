@@ -12,10 +12,11 @@ enum class Receiving : std::uint8_t {
   stopping,    // stop_receiving() was called, and the receive at the backend has not ended yet
   restarting,  // the same, and start_receiving() was called after that
   failed,      // an error has ended the receive for good: start_receiving() tries again
+  draining,    // drain() was called: the handler gets what had come, then on_drain()
 };
 
 constexpr bool receives(Receiving state) noexcept {
-  return state == Receiving::on || state == Receiving::restarting;
+  return state == Receiving::on || state == Receiving::restarting || state == Receiving::draining;
 }
 constexpr Receiving after_start(Receiving state) noexcept {
   return state == Receiving::stopping ? Receiving::restarting
@@ -28,7 +29,11 @@ constexpr Receiving after_stop(bool pending) noexcept {
 }
 /// The receive at the backend has ended.
 constexpr Receiving after_end(Receiving state) noexcept {
-  return receives(state) ? Receiving::on : Receiving::off;
+  return state == Receiving::restarting ? Receiving::on : receives(state) ? state : Receiving::off;
+}
+/// Whether on_receive() is called with what the receive brings. It is kept otherwise.
+constexpr bool tells(Receiving state) noexcept {
+  return state == Receiving::on || state == Receiving::draining;
 }
 
 }  // namespace proa::detail

@@ -134,6 +134,138 @@ TEST_CASE("finish() of datagrams sends what has room, however short the linger t
   wait_received(world, server, number);
 }
 
+// What a client has sent while the server's loop stood still.
+struct Stood {
+  Stood(World& world, Endpoints& endpoints, const proa::DatagramOptions& with = {})
+      : server(endpoints.bound(world, Address::loopback(0), with)), client(bound_socket(world)) {
+    server.receive = [this](proa::Buffer& data, const Address& source) {
+      server.send(std::move(data), source);
+    };
+    REQUIRE(world.system().connect(client.descriptor(), server.address()) == 0);
+    turns(world, 3);
+  }
+  void send(World& world, std::size_t count) {
+    for (const std::string& text : numbers(count)) {
+      REQUIRE(world.system().send(client.descriptor(), text) > 0);
+    }
+  }
+  Texts answers(World& world) {
+    Texts texts;
+    char memory[64];
+    for (long got; (got = world.system().recv(client.descriptor(), {memory, sizeof memory})) >= 0;)
+      texts.emplace_back(memory, static_cast<std::size_t>(got));
+    return texts;
+  }
+  Endpoint& server;
+  proa::Socket& client;
+};
+
+TEST_CASE("drain() of datagrams hears what had come, and answers it", "[datagram][R6][R7]") {
+  Endpoints endpoints;
+  proa::Options with = options();
+  SECTION("with the usual budget") {}
+  SECTION("with a small budget") { with.round_budget = 4; }
+  SECTION("with few buffers") { with.buffers = 2; }
+  World world(with);
+  Stood stood(world, endpoints);
+  constexpr std::size_t number = 100;
+  stood.send(world, number);
+  stood.server.drain();
+  CHECK(stood.server.received.empty());
+  stood.server.drain();
+  wait_closed(world, stood.server);
+  CHECK(stood.server.received == numbers(number));
+  CHECK(stood.server.failures() == 0);
+  CHECK(stood.answers(world) == numbers(number));
+  CHECK(stood.server.closed == 1);
+}
+
+TEST_CASE("drain() of datagrams: verbs in the on_receive()s before on_drain()", "[datagram][R6]") {
+  Endpoints endpoints;
+  World world;
+  Stood stood(world, endpoints);
+  Endpoint& server = stood.server;
+  std::size_t expected = 10;
+  SECTION("stop_receiving() goes on to on_drain()") {
+    expected = 3;
+    server.receive = [&](proa::Buffer&, const Address&) {
+      if (server.received.size() == 3) server.stop_receiving();
+    };
+  }
+  SECTION("so does finish()") {
+    expected = 3;
+    server.receive = [&](proa::Buffer&, const Address&) {
+      if (server.received.size() == 3) server.finish();
+    };
+  }
+  SECTION("start_receiving() changes nothing") {
+    server.receive = [&](proa::Buffer&, const Address&) { server.start_receiving(); };
+  }
+  SECTION("an exception loses nothing") {
+    server.receive = [&](proa::Buffer&, const Address&) { throw std::runtime_error("thrown"); };
+  }
+  SECTION("receiving was stopped before") {
+    expected = 0;
+    server.stop_receiving();
+    turns(world, 3);
+  }
+  stood.send(world, 10);
+  server.drain();
+  const auto limit = world.in(hang);
+  while (server.closed == 0 && world.system().now() < limit) {
+    try {
+      world.turn();
+    } catch (const std::runtime_error&) {
+    }
+  }
+  CHECK(server.closed == 1);
+  CHECK(server.received == numbers(expected));
+}
+
+TEST_CASE("a peer that sends on and on holds up no drain() of datagrams", "[datagram][R6][R8]") {
+  Endpoints endpoints;
+  World world;
+  proa::DatagramOptions small;
+  small.receive_buffer = 8192;
+  Stood stood(world, endpoints, small);
+  stood.server.receive = [&](proa::Buffer&, const Address&) { stood.send(world, 1); };
+  stood.send(world, 5);
+  stood.server.drain();
+  wait_closed(world, stood.server);
+  CHECK(stood.server.received.size() >= 5);
+}
+
+TEST_CASE("a handler that goes on behind on_drain() receives", "[datagram][R6]") {
+  struct Goes final : proa::DatagramHandler {
+    using DatagramHandler::DatagramHandler;
+    ~Goes() override = default;
+    void on_receive(proa::Buffer&, const Address&, const proa::DatagramInfo&) override {
+      ++received;
+    }
+    void on_drain() override { before = received; }
+    void on_closed() override { closed = true; }
+    std::size_t received = 0;
+    std::size_t before = 1000;
+    bool closed = false;
+  };
+  std::list<Goes> all;
+  World world;
+  Goes& server = all.emplace_back(*world);
+  REQUIRE(!server.bind(Address::loopback(0)));
+  proa::Socket& client = bound_socket(world);
+  REQUIRE(world.system().connect(client.descriptor(), server.address()) == 0);
+  turns(world, 3);
+  const auto send = [&] { REQUIRE(world.system().send(client.descriptor(), "x") == 1); };
+  send();
+  server.drain();
+  world.run_until("it was told", [&] { return server.before < 1000; });
+  CHECK(server.before == 1);
+  send();
+  world.run_until("it receives", [&] { return server.received == 2; });
+  server.finish();
+  world.run_until("it is closed", [&] { return server.closed; });
+}
+
 TEST_CASE("finish() with nothing to send closes", "[datagram][R6]") {
   Endpoints endpoints;
   World world;

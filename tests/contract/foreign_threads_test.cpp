@@ -259,6 +259,7 @@ const Verb verbs[] = {
      "DatagramHandler", datagrams},
     {"DatagramHandler::finish", [](Cast& c) { c.datagrams.finish(); }, "DatagramHandler",
      datagrams},
+    {"DatagramHandler::drain", [](Cast& c) { c.datagrams.drain(); }, "DatagramHandler", datagrams},
     {"DatagramHandler::set_limit", [](Cast& c) { c.datagrams.set_limit(1); }, "DatagramHandler",
      datagrams},
 

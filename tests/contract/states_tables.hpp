@@ -56,6 +56,7 @@ inline constexpr char datagram_states[] = R"(
 | `send()`, `send_segments()` | counted in `errors()` | `on_sent()` | `on_sent()` | `on_sent()` | `on_sent(closing)` | counted in `errors()` | counted in `errors()` |
 | `join()`, `leave()`, `set_multicast()` | returns `bad_file_descriptor` | nothing | nothing | nothing | nothing | returns `closing` | returns `bad_file_descriptor` |
 | `set_limit()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+| `drain()` | `on_closed()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | nothing | nothing |
 | `finish()` | `on_closed()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | nothing | nothing |
 | `close()` | `on_closed()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | nothing | nothing |
 )";

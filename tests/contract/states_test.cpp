@@ -219,6 +219,8 @@ class DatagramDriver final : public Driven<proa::DatagramHandler> {
       note_returned(set_multicast(::if_nametoindex("lo"), 1, true));
     } else if (verb == "set_limit()") {
       set_limit(1);
+    } else if (verb == "drain()") {
+      drain();
     } else if (verb == "finish()") {
       finish();
     } else if (verb == "close()") {

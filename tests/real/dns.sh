@@ -253,6 +253,22 @@ many_at_once() {
   stop_server
 }
 
+# SIGSTOP keeps it from reading; then it finds the questions, and the signal to end, together.
+told_to_end_with_questions() {
+  start_dns
+  exec 5<>"/dev/udp/127.0.0.1/$port"
+  kill -STOP "$pid"
+  local i
+  for i in {1..100}; do printf '\0\1\1\0\0\1\0\0\0\0\0\0\4file\4test\0\0\1\0\1' >&5; done
+  kill -TERM "$pid"
+  kill -CONT "$pid"
+  wait "$pid"
+  # All answers have come by now. dd ends, with an error, when there are no more.
+  timeout 120 dd bs=512 iflag=nonblock status=none <&5 >out || :
+  exec 5>&-
+  [ "$(wc -c <out)" -eq $((100 * (27 + 16))) ]  # the question, and one record
+}
+
 # SIGSTOP keeps it from reading.
 drops() {
   start_dns --receive-buffer 4096 2>err
@@ -403,5 +419,6 @@ check "questions that are none" format_errors
 check "what is not answered" unanswered
 check "garbage" garbage
 check "datagrams that find no room are told" drops
+check "questions that came before the signal to end are answered" told_to_end_with_questions
 check "bad usage and failures are named" bad_usage
 finish

@@ -136,6 +136,22 @@ reader_that_stalls() {
 }
 has_unread() { [ -n "$(ss -Hxan | awk -v path="$1" '$5 == path && $3 > 0')" ]; }
 
+# SIGSTOP keeps it from reading; then it finds what has come, and the signal to end, together.
+told_to_end_with_datagrams() {
+  start_server proa-echo 1 --listen=udp:127.0.0.1:0 "$@"
+  exec 5<>"/dev/udp/127.0.0.1/$(port_of "${addresses[0]}")"
+  kill -STOP "$pid"
+  local i
+  for i in {1..100}; do echo "$i" >&5; done
+  kill -TERM "$pid"
+  kill -CONT "$pid"
+  wait "$pid"
+  # All answers have come by now. dd ends, with an error, when there are no more.
+  timeout 120 dd bs=100 iflag=nonblock status=none <&5 >out || :
+  exec 5>&-
+  seq 100 | cmp - out
+}
+
 # SIGSTOP keeps it from reading.
 drops() {
   start_server proa-echo 1 --listen=udp:127.0.0.1:0 --receive-buffer 4096 2>err
@@ -169,5 +185,7 @@ check "nc over UDP and UDP6" netcat
 check "bash, written and read in turns" in_turns
 check "clients that leave" clients_that_leave
 check "datagrams that find no room are told" drops
+check "what came before the signal to end is sent back" told_to_end_with_datagrams
+check "what came before the signal to end is sent back, with few buffers" told_to_end_with_datagrams --buffers 2
 check "a reader that stalls holds up no end" reader_that_stalls
 finish
