@@ -33,8 +33,12 @@ constexpr Duration place_kept = std::chrono::milliseconds(100);
 constexpr std::uint8_t most_looks = 10;
 constexpr Duration look_again = std::chrono::milliseconds(10);
 
+/// The places of a channel.
+constexpr std::size_t in = 0;
+constexpr std::size_t out = 1;
+
 std::size_t side(const Operation& operation) noexcept {
-  return operation.direction() == Direction::in ? 0 : 1;
+  return operation.direction() == Direction::in ? in : out;
 }
 
 std::atomic<std::uint16_t> cores_made{0};
@@ -42,6 +46,13 @@ std::atomic<std::uint16_t> cores_made{0};
 // While it is pending its direction is its own.
 bool continuous(const Operation& operation) noexcept {
   return traits_of(operation).continuous && BackendSide::repeating(operation);
+}
+
+// Whether what is submitted on that side waits. Input waits for a Connect too: the system tells an
+// error of the connection once, to whoever asks first.
+bool is_taken(const Channel& channel, std::size_t side) noexcept {
+  if (channel.active[side]) return true;
+  return side == in && channel.active[out] && channel.active[out]->opcode() == Opcode::connect;
 }
 
 // A cancel got there first, or the kernel had turned it away or was still at it when it came.
@@ -176,7 +187,7 @@ std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept 
     return {};
   }
   if (continuous(operation)) channel->continuous[side(operation)] = true;
-  if (channel->active[side(operation)]) {
+  if (is_taken(*channel, side(operation))) {
     operation.state_ = State::waiting;
     channel->waiting[side(operation)].push_back(operation);
   } else {
@@ -214,6 +225,13 @@ bool Core::sent_at_once(SendBuffers& send) noexcept {
   channel->active[side(send)] = &send;
   finish(send, result);
   return true;
+}
+
+void Core::start_next(Channel& channel, std::size_t side) noexcept {
+  if (channel.waiting[side].empty() || is_taken(channel, side)) return;
+  Operation& next = *channel.waiting[side].pop_front();
+  channel.active[side] = &next;
+  start(next);
 }
 
 void Core::start(Operation& operation) noexcept {
@@ -357,10 +375,8 @@ void Core::retire(Operation& operation) noexcept {
   if (continuous(operation)) channel.continuous[side(operation)] = false;
   if (channel.active[side(operation)] == &operation) {
     channel.active[side(operation)] = nullptr;
-    if (Operation* const next = channel.waiting[side(operation)].pop_front()) {
-      channel.active[side(operation)] = next;
-      start(*next);
-    }
+    start_next(channel, out);
+    start_next(channel, in);
   }
   if (channel.closing && channel.pending == 0) settled(channel.owner);
 }

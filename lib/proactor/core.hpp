@@ -201,6 +201,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   bool sent_at_once(SendBuffers& send) noexcept;
   bool close_file_waits(const Channel& channel) noexcept;
   void start(Operation& operation) noexcept;
+  void start_next(Channel& channel, std::size_t side) noexcept;
   bool misaligned(Operation& operation) noexcept;
   void end(Operation& operation, Operation::Reason reason) noexcept;
   bool keeps_its_place(Operation& operation) noexcept;

@@ -33,8 +33,9 @@ std::error_code outcome(World& world, Connecting& connect, const Address& to) {
 }
 
 // A listener whose queue is full, so that nobody answers.
-const Address full_listener(World& world) {
+const Address full_listener(World& world, Socket** made = nullptr) {
   Socket& listener = world.listen(Link::tcp4, 1);
+  if (made) *made = &listener;
   const Address address = listener.local_address();
   // Linux takes backlog + 1 into the queue; what follows is left without an answer.
   for (int i = 0; i < 4; ++i) world.peer().connect(address);
@@ -107,6 +108,57 @@ TEST_CASE("T03: or be given a deadline", "[R4][R7][T03]") {
   world.run_until("the connect completed", [&] { return connect.done(); });
   CHECK(connect.error() == proa::Error::deadline);
   CHECK(connect.results.size() == 1);
+}
+
+// The listener goes while the SYN waits for an answer: the next one is refused, a second later.
+TEST_CASE("the error of a connection is told to its connect, and to no receive", "[R5][R12]") {
+  Connecting connect;
+  Read read;
+  Read second;
+  World world;
+  Socket* listener = nullptr;
+  const Address address = full_listener(world, &listener);
+  Socket& socket = open(world, address);
+  connect.request.prepare(socket.descriptor(), address);
+  world.submit(connect.request);
+  world.submit(read.from(socket.descriptor()));
+  world.submit(second.from(socket.descriptor()));
+  for (int i = 0; i < 5; ++i) world.turn();
+  CHECK(!read.done());
+  REQUIRE(connect.request.pending());
+  const bool cancelled = GENERATE(false, true);
+  if (cancelled) {
+    world->cancel(read.request);
+    world.run_until("it was cancelled", [&] { return read.done(); });
+    CHECK(read.error() == std::errc::operation_canceled);
+    CHECK(!second.done());
+  }
+  listener->close();
+  world.run_until("all completed", [&] { return connect.done() && read.done() && second.done(); });
+  CHECK(connect.error() == std::errc::connection_refused);
+  CHECK(read.error() != std::errc::connection_refused);
+  CHECK(second.error() != std::errc::connection_refused);
+}
+
+TEST_CASE("a receive that is submitted while the connect is under way gets its bytes", "[R5]") {
+  Connecting connect;
+  Accepting accept;
+  Read read;
+  World world;
+  const Link kind = GENERATE(Link::tcp4, Link::path);
+  Socket& listener = world.listen(kind);
+  accept.request.prepare(listener.descriptor());
+  world.submit(accept.request);
+  Socket& socket = open(world, listener.local_address());
+  connect.request.prepare(socket.descriptor(), listener.local_address());
+  world.submit(connect.request);
+  world.submit(read.from(socket.descriptor()));
+  world.run_until("it was accepted", [&] { return accept.done(); });
+  Peer& far = world.peer(std::move(accept.request.socket()));
+  far.send("hello");
+  world.run_until("bytes came through", [&] { return read.done(); });
+  CHECK(!connect.error());
+  CHECK(read.text() == "hello");
 }
 
 TEST_CASE("T05: the unspecified address is this machine", "[R12][T05]") {

@@ -62,6 +62,26 @@ TEST_CASE("connect() opens the stream; what was written before goes first", "[R1
   CHECK(!client.error);
 }
 
+TEST_CASE("a request of the program's own takes nothing of why a stream does not connect",
+          "[R5][R12]") {
+  Streams streams;
+  Read read;
+  World world;
+  proa::Socket& listener = world.listen(Link::tcp4, 1);
+  const Address address = listener.local_address();
+  for (int i = 0; i < 4; ++i) world.peer().connect(address);
+  turns(world, 20);
+  Stream& client = streams.add(*world);
+  client.connect(address);
+  world.submit(read.from(client.descriptor()));
+  turns(world, 5);
+  listener.close();
+  wait_closed(world, client);
+  CHECK(client.error == std::errc::connection_refused);
+  CHECK(client.events == Events{"error", "closed"});
+  CHECK(read.done());
+}
+
 TEST_CASE("start_reading() and finish() before the connection is there", "[R1]") {
   Streams streams;
   World world;
