@@ -112,9 +112,8 @@ void StreamHandler::wait_to_pronounce_(Duration look_again) {
   if (!need_timing_()) return pronounce_();
   const TimePoint now = system_now_();
   if (timing_->keep_until == never) timing_->keep_until = after(now, proactor_.options().linger);
-  // Behind the deadline of a drain the verdict waits only for a block.
-  const bool hurries = timing_->overdue && look_again == Duration::max();
-  if (hurries || timing_->keep_until <= now) return pronounce_();
+  // Behind the deadline of a drain the verdict waits for nothing.
+  if (timing_->overdue || timing_->keep_until <= now) return pronounce_();
   look_later_(std::min(timing_->keep_until, after(now, look_again)));
 }
 
@@ -133,6 +132,9 @@ bool StreamHandler::take_last_input_(Buffer& buffer) noexcept {
   if (last_input_ == 0 && system.unread(descriptor()) != 0) return true;
   if (!system.readable(descriptor())) return true;
   buffer = proactor_.core().pool().take();
+  // Behind the deadline of a drain nobody waits for a block. What had come is no more than the
+  // kernel held, and the stream ends.
+  if (!buffer && timing_ && timing_->overdue) buffer = proactor_.core().pool().take_for_writing();
   if (!buffer) return false;
   const long size = system.recv(descriptor(), {buffer.data(), buffer.capacity()});
   if (size > 0) {
