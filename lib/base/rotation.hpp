@@ -66,6 +66,11 @@ class Rotation {
     }
   }
 
+  /// What the last source gave has cost so much more than it said.
+  void charge(std::size_t more) noexcept {
+    owed_[turn_] = std::min(owed_[turn_] + more, most_owed);
+  }
+
   /// The caller has asked this source by itself: next() begins behind it.
   void asked(std::size_t source) noexcept { turn_ = source; }
 

@@ -387,7 +387,9 @@ bool Core::deliver(Operation& operation) {
     if (operation.opcode_ == Opcode::send_file) {
       if (passed_at_last(operation)) return false;  // the worker's result is delivered
     } else {
+      const std::size_t before = cost(operation);
       const LastTry tried = tried_at_last(operation);
+      at_last_ += cost(operation) - std::min(before, cost(operation));
       if (tried == LastTry::no_block && awaits_block(operation)) return false;
       at_last = tried == LastTry::result;
     }

@@ -269,6 +269,8 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   bool in_callback_ = false;
   bool untold_ = false;  // the backend was given something since its last wait()
   bool more_ = false;    // the last round ended by its budget
+  std::size_t at_last_ =
+      0;  // what last tries moved has cost, and the round was not charged for yet
   bool shut_down_ = false;
   bool tries_sends_ = false;            // what the backend says
   bool write_signals_blocked_ = false;  // something was written to a pipe or a file (R11)

@@ -2,6 +2,7 @@
 // round's budget. Upholds R1 (callbacks from here alone, on a fresh stack), R7 (timers are compared
 // with a clock read after the wait) and R8 (budgets).
 #include <algorithm>
+#include <utility>
 
 #include "base/error_code.hpp"
 #include "base/misuse.hpp"
@@ -65,7 +66,10 @@ Core::Done Core::round(TimePoint until) {
 }
 
 Operation* Core::next_finished() noexcept {
-  if (finished_.empty()) return backend_->next();
+  if (finished_.empty()) {
+    rotation_.asked(0);
+    return backend_->next();
+  }
   return rotation_.next([this](std::size_t source) noexcept -> Step {
     return {source == 0 ? backend_->next() : finished_.pop_front()};
   });
@@ -80,6 +84,10 @@ void Core::deliver_completions(Done& done, bool& more) {
     {
       const CallbackScope scope(*this);
       done.add(deliver(*operation));
+    }
+    if (at_last_ > 0) {
+      rotation_.charge(at_last_);
+      spent += std::exchange(at_last_, 0);
     }
     if (flush_is_due_) flush();
     if (stopping()) {

@@ -95,6 +95,44 @@ TEST_CASE("behind close() no connection is delivered, whatever ended the accept 
   CHECK(named);
 }
 
+TEST_CASE("what last tries move counts for the round", "[R7][R8]") {
+  constexpr std::size_t number = 16;
+  constexpr std::size_t size = std::size_t{64} << 10;
+  Timing alarm;
+  std::list<Read> reads;
+  proa::Options small = options();
+  small.round_budget = 8;  // less than one of them costs
+  World world(small);
+  std::vector<Connection> lines;
+  std::size_t most = 0;
+  std::size_t in_round = 0;
+  std::uint64_t round = 0;
+  const proa::TimePoint deadline = world.in(5ms);
+  const std::string bytes(size, 'x');
+  alarm.then = [&] {
+    for (Connection& line : lines) {
+      REQUIRE(world.system().send(line.far.descriptor(), bytes) == static_cast<long>(size));
+    }
+  };
+  world.submit(alarm.request, deadline);
+  for (std::size_t i = 0; i < number; ++i) {
+    lines.push_back(world.pair(Link::path));
+    Read& read = reads.emplace_back(size);
+    read.then = [&] {
+      const std::uint64_t now = world->counters().rounds;
+      in_round = now == round ? in_round + 1 : 1;
+      round = now;
+      most = std::max(most, in_round);
+    };
+    world.submit(read.from(lines.back().descriptor()), deadline);
+  }
+  world.run_until("all completed", [&] {
+    return std::all_of(reads.begin(), reads.end(), [](const Read& read) { return read.done(); });
+  });
+  for (const Read& read : reads) CHECK(read.bytes() > size / 2);
+  CHECK(most == 1);
+}
+
 TEST_CASE("the first of close and deadline names the error of a request that waits", "[R4]") {
   const bool closed_first = GENERATE(false, true);
   Timing alarm;
