@@ -1,33 +1,11 @@
 #pragma once
 
+#include <proa/detail/method_owner.hpp>
 #include <proa/operation.hpp>
 #include <type_traits>
 #include <utility>
 
 namespace proa {
-
-namespace detail {
-template <class Method>
-struct MethodOwner {
-  static_assert(sizeof(Method) == 0, "On<Request, &Owner::method>: a method that returns void");
-};
-template <class Owner_, class... Arguments>
-struct MethodOwner<void (Owner_::*)(Arguments...)> {
-  using Owner = Owner_;
-};
-template <class Owner_, class... Arguments>
-struct MethodOwner<void (Owner_::*)(Arguments...) noexcept> {
-  using Owner = Owner_;
-};
-template <class Owner_, class... Arguments>
-struct MethodOwner<void (Owner_::*)(Arguments...) const> {
-  using Owner = const Owner_;
-};
-template <class Owner_, class... Arguments>
-struct MethodOwner<void (Owner_::*)(Arguments...) const noexcept> {
-  using Owner = const Owner_;
-};
-}  // namespace detail
 
 /// A request whose completion calls a method of an object:
 ///

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <proa/detail/method_owner.hpp>
 #include <type_traits>
 #include <utility>
 
@@ -58,13 +59,16 @@ using IfWork = std::enable_if_t<!std::is_base_of_v<Post, std::decay_t<Work>>>;
 
 /// A Post that calls a method without arguments: `proa::OnPost<&Session::refresh> refresh_{*this};`
 template <auto Method>
-class OnPost;
-
-template <class Owner, void (Owner::*Method)()>
-class OnPost<Method> : public Post {
+class OnPost : public Post {
  public:
+  /// The class of the method; const if the method is.
+  using Owner = typename detail::MethodOwner<decltype(Method)>::Owner;
+
   explicit OnPost(Owner& owner) noexcept
-      : Post([](Post& post) { (static_cast<OnPost&>(post).owner_->*Method)(); }), owner_(&owner) {}
+      : Post([](Post& post) { (static_cast<OnPost&>(post).owner_->*Method)(); }), owner_(&owner) {
+    static_assert(std::is_invocable_v<decltype(Method), Owner&>,
+                  "the method of an OnPost<> takes no arguments");
+  }
 
  private:
   Owner* owner_;

@@ -95,6 +95,8 @@ class ServerBase {
 template <class H>
 class Server : public ServerBase {
   static_assert(std::is_base_of_v<Handler, H>, "Server<H>: H is derived from a handler of proa");
+  static_assert(!std::is_base_of_v<Handler, H> || std::is_convertible_v<H*, Handler*>,
+                "Server<H>: H is derived publicly, as in class H : public proa::StreamHandler");
 
  public:
   /// Makes the handler of a connection, open already, or returns nullptr to refuse it: the socket

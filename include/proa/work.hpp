@@ -1,6 +1,7 @@
 #pragma once
 
 #include <proa/operation.hpp>
+#include <type_traits>
 
 namespace proa {
 
@@ -32,7 +33,8 @@ class Work : public Operation {
   }
   template <auto Method, class Object>
   void prepare(Object& object) noexcept {
-    prepare([](void* self) noexcept { (static_cast<Object*>(self)->*Method)(); }, &object);
+    prepare([](void* self) noexcept { (static_cast<Object*>(self)->*Method)(); },
+            const_cast<std::remove_const_t<Object>*>(&object));
   }
 
  private:

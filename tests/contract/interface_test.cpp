@@ -1,6 +1,7 @@
 // What the public interface takes: bytes from what holds bytes, work that can only be moved,
 // methods that are const.
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -91,6 +92,26 @@ TEST_CASE("a request may call a const method", "[R1]") {
   world.submit(first, world.in(0ns));
   world.submit(second, world.in(0ns));
   CHECK(world->run() == 2);
+  CHECK(calls == 2);
+}
+
+TEST_CASE("a post and work may call a const method", "[R1]") {
+  struct Watch {
+    void post() const noexcept { ++*calls; }
+    void work() const noexcept { ++*calls; }
+    void done(const proa::Result&) const {}
+    std::atomic<int>* calls;
+  };
+  std::atomic<int> calls{0};
+  const Watch watch{&calls};
+  proa::OnPost<&Watch::post> post{watch};
+  proa::On<proa::Work, &Watch::done> work{watch};
+  World world;
+  proa::WorkerPool pool(*world);
+  REQUIRE(world->post(post));
+  work.prepare<&Watch::work>(watch);
+  REQUIRE(!pool.run(work));
+  world->run();
   CHECK(calls == 2);
 }
 

@@ -18,6 +18,8 @@ struct Echo : proa::StreamHandler {
 struct Session {
   void expired(const proa::Result&) {}
   proa::On<proa::Timer, &Session::expired> timer_{*this};
+  void refresh() {}
+  proa::OnPost<&Session::refresh> refresh_{*this};
 };
 void serve(proa::Proactor& proactor) {
   proa::Server<Echo> server(proactor, "127.0.0.1:0");
@@ -32,10 +34,14 @@ mistakes = [
      "explicit Echo(proa::Proactor& p) : StreamHandler(p) {}", "H needs the constructor H(proa::Proactor&, proa::Socket)"),
     ("a server of what is no handler", "proa::Server<Echo> server", "proa::Server<Session> server",
      "H is derived from a handler of proa"),
+    ("a handler that is derived privately", "struct Echo : proa::StreamHandler", "struct Echo : private proa::StreamHandler",
+     "H is derived publicly, as in class H : public proa::StreamHandler"),
     ("a method that takes something else", "void expired(const proa::Result&) {}", "void expired(int, int) {}",
      "the method of an On<> takes (Result), or (Request&, Result)"),
     ("a member in place of a method", "void expired(const proa::Result&) {}", "int expired = 0;",
      "On<Request, &Owner::method>: a method that returns void"),
+    ("a post that calls a method with arguments", "void refresh() {}", "void refresh(int) {}",
+     "the method of an OnPost<> takes no arguments"),
     ("work with arguments", "[] {}", "[](int) {}", "Proactor::post() takes a callable without arguments"),
 ]
 
