@@ -65,7 +65,13 @@ bool Pool::on_owner() const noexcept {
 }
 
 bool Pool::may_share() const noexcept {
-  return on_owner() || owner_.load(std::memory_order_relaxed) == std::thread::id();
+  const std::thread::id last = last_owner_.load(std::memory_order_relaxed);
+  return last == std::thread::id() || last == std::this_thread::get_id();
+}
+
+void Pool::bind(std::thread::id owner) noexcept {
+  owner_.store(owner, std::memory_order_relaxed);
+  if (owner != std::thread::id()) last_owner_.store(owner, std::memory_order_relaxed);
 }
 
 bool Pool::grow() noexcept {
@@ -178,7 +184,14 @@ void Pool::fill(Buffer& buffer, std::size_t size) noexcept {
   buffer = BufferSide::make(segment);
 }
 
+// Without an owner other threads may give blocks back at the same time (orphan()).
 Segment* Pool::share(Segment* segment) noexcept {
+  if (on_owner()) return refer(segment);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return refer(segment);
+}
+
+Segment* Pool::refer(Segment* segment) noexcept {
   if (!free_segments_ && !grow_segments()) return nullptr;
   Segment* const second = free_segments_;
   free_segments_ = second->next;

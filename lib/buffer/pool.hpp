@@ -69,7 +69,7 @@ class Pool final : public BufferSource {
 
   /// Without an owner, before the first run and after the shutdown, all threads give blocks back
   /// under the mutex.
-  void bind(std::thread::id owner) noexcept { owner_.store(owner, std::memory_order_relaxed); }
+  void bind(std::thread::id owner) noexcept;
   /// Sets the backend that is woken when another thread gives back a block that somebody waits for.
   void set_backend(Backend* backend) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -85,7 +85,8 @@ class Pool final : public BufferSource {
   bool out_of_memory() noexcept {
     return awaited_.load(std::memory_order_relaxed) && receiving_ < maximum_ && !available_at_all();
   }
-  /// Whether this thread may make references: it is the owner, or the pool has no owner yet.
+  /// Whether this thread may make references: it is the owner, or was the last one, or the pool
+  /// has not had one yet.
   bool may_share() const noexcept;
 
   void release(detail::Segment* segment) noexcept;
@@ -102,6 +103,7 @@ class Pool final : public BufferSource {
   bool available(std::size_t aside) noexcept;
   bool has_block(std::size_t aside) noexcept;
   bool on_owner() const noexcept;
+  detail::Segment* refer(detail::Segment* segment) noexcept;
 
   const std::size_t block_size_;
   const std::size_t maximum_;
@@ -117,6 +119,7 @@ class Pool final : public BufferSource {
   const std::size_t lead_ = 0;  // bytes of a slab before its first block
 
   std::atomic<std::thread::id> owner_{};
+  std::atomic<std::thread::id> last_owner_{};
   sys::Mutex mutex_;
   bool orphaned_ = false;  // under mutex_
   // blocks that other threads gave back; changed under mutex_

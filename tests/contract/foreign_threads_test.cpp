@@ -337,6 +337,19 @@ TEST_CASE("X04: each verb on a foreign thread names its object and itself", "[R9
   }
 }
 
+TEST_CASE("X04: behind shutdown() a buffer belongs to the thread that ran", "[R9][X04]") {
+  const bool destroyed = GENERATE(false, true);
+  CHECK(message_of([&] {
+          auto ran = make_proactor();
+          ran->poll();
+          proa::Buffer buffer = ran->take_buffer();
+          (void)ran->shutdown(1s);
+          if (destroyed) ran.reset();
+          const proa::Buffer own = buffer.share();
+          std::thread([&] { (void)buffer.share(); }).join();
+        }) == "Buffer of 0 bytes: share() on a foreign thread");
+}
+
 TEST_CASE("X04: before the first run any thread may", "[R9][X04]") {
   World world;
   Stream idle(*world);
