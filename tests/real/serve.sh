@@ -29,6 +29,24 @@ stop_serve() {
 get() { timeout 120 curl -sS --path-as-is "$@"; }
 # status OPTION... URL: the status, past the body.
 status() { get -o body -w '%{http_code}' "$@"; }
+# whole FILE COMMAND...: the command, `get` or another one, fetches all of a file of the site.
+whole() {
+  local file=$1 out
+  shift
+  out=$(mktemp out.XXXXXX)
+  "$@" "$url/$file" >"$out"
+  cmp "site/$file" "$out"
+  rm "$out"
+}
+# whole_at_once COUNT FILE COMMAND...: so many of them at the same time.
+whole_at_once() {
+  local i client clients=()
+  for ((i = 0; i < $1; ++i)); do
+    whole "${@:2}" &
+    clients+=($!)
+  done
+  for client in "${clients[@]}"; do wait "$client"; done
+}
 is() { [ "$1" = "$2" ] || { echo "\"$1\" is not \"$2\""; return 1; }; }
 # say TEXT: what the server sends until it closes.
 say() {
@@ -50,27 +68,18 @@ small_files() {
 big_file() {
   start_serve
   random_bytes 67108864 >site/big
-  get "$url/big" >out
-  cmp site/big out
-  get --limit-rate 20M "$url/big" >out
-  cmp site/big out
-  rm site/big out
+  whole big get
+  whole big get --limit-rate 20M
+  rm site/big
   stop_serve
 }
 
 many_at_once() {
   start_serve
   random_bytes 3000000 >site/big
-  local before i clients=()
+  local before
   before=$(descriptors "$pid")
-  for i in {1..30}; do
-    get "$url/big" >"out.$i" &
-    clients+=($!)
-  done
-  for i in "${!clients[@]}"; do
-    wait "${clients[$i]}"
-    cmp site/big "out.$((i + 1))"
-  done
+  whole_at_once 30 big get
   wait_for has_descriptors "$pid" "$before"
   stop_serve
 }
@@ -226,12 +235,7 @@ measured() {
 # Each thread has a proactor of its own and takes its share of the connections; SIGUSR1 tells of each.
 threads() {
   start_serve --threads 3 --workers 1 --buffers 16 --backlog 64
-  local i clients=()
-  for i in {1..20}; do
-    get "$url/hello" >"out.$i" &
-    clients+=($!)
-  done
-  wait "${clients[@]}"
+  whole_at_once 20 hello get
   kill -USR1 "$pid"
   wait_for has_lines serve.errors 3
   is "$(grep -c "^thread [0-2], $backend: live 0, submitted [0-9]*, completed" serve.errors)" 3
@@ -256,15 +260,7 @@ limited() {
   done
   is "$(timeout 50 curl -sS "$url/hello")" "hello there"
   exec 6>&- 7>&-
-  local clients=()
-  for i in {1..6}; do
-    timeout 50 curl -sS --limit-rate 10M -o "out.$i" "$url/big" &
-    clients+=($!)
-  done
-  for i in {1..6}; do
-    wait "${clients[$((i - 1))]}"
-    cmp site/big "out.$i"
-  done
+  whole_at_once 6 big timeout 50 curl -sS --limit-rate 10M
   stop_serve
 }
 
@@ -273,15 +269,7 @@ few_descriptors() {
   ulimit -n 60
   start_serve
   random_bytes 3000000 >site/big
-  local i clients=()
-  for i in {1..40}; do
-    get --limit-rate 4M "$url/big" >"out.$i" &
-    clients+=($!)
-  done
-  for i in "${!clients[@]}"; do
-    wait "${clients[$i]}"
-    cmp site/big "out.$((i + 1))"
-  done
+  whole_at_once 40 big get --limit-rate 4M
   stop_serve
 }
 
