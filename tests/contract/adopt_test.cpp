@@ -12,6 +12,7 @@
 
 #include "raw.hpp"
 #include "support/patterns.hpp"
+#include "support/plain.hpp"
 #include "support/world.hpp"
 
 namespace {
@@ -54,7 +55,7 @@ struct Receiver : proa::DatagramHandler {
 };
 
 int ip_socket(int type) {
-  const int made = ::socket(AF_INET, type | SOCK_CLOEXEC, 0);
+  const int made = plain_socket(AF_INET, type);
   sockaddr_in any = {};
   any.sin_family = AF_INET;
   any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -96,7 +97,8 @@ TEST_CASE("a socket of the program's is taken over, and given back as it was", "
 TEST_CASE("a pipe, a file and a datagram socket are taken over for what they are", "[R3]") {
   World world;
   int ends[2];
-  REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+  REQUIRE(plain_pipe(ends));
+  REQUIRE(::fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0);
   const Raw end(ends[1]);
   Socket pipe = adopt(world, ends[0]);
   CHECK(pipe.descriptor().kind == proa::DescriptorKind::pipe);

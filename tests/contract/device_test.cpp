@@ -297,7 +297,7 @@ TEST_CASE("close() ends the wait for a device", "[file][device][R6]") {
   World world;
   Device device(folder);
   std::list<Reader> readers;
-  const std::size_t number = GENERATE(1, 6);
+  const std::size_t number = GENERATE(std::size_t{1}, std::size_t{6});
   for (std::size_t i = 0; i < number; ++i) {
     readers.emplace_back(*world).open(device.path, both_ways);
   }

@@ -39,7 +39,7 @@ TEST_CASE("M04: a stream that writes in on_write() starves no other", "[R8][M04]
   if (sink == Sink::tcp || sink == Sink::path) {
     auto [made, other] = line(streams, world, sink == Sink::tcp ? Link::tcp4 : Link::path);
     flood = &made;
-    drain = [&other = other] { other.turn(); };
+    drain = [peer = &other] { peer->turn(); };
   } else {
     int number = -1;
     if (sink == Sink::pipe) {
@@ -83,10 +83,10 @@ TEST_CASE("M04: a stream that writes nothing in on_write() starves no other", "[
   auto [flood, other] = line(streams, world);
   stream.echoes = true;
   wait_open(world, stream);
-  source.next = [&, &flood = flood] { flood.write(""); };
+  source.next = [f = &flood] { f->write(""); };
   flood.opened = source.next;
-  flood.written = [&, &flood = flood](std::size_t) {
-    flood.writes.clear();
+  flood.written = [&, f = &flood](std::size_t) {
+    f->writes.clear();
     source.again();
   };
   if (flood.saw("open")) source.next();
@@ -259,18 +259,18 @@ TEST_CASE("M04: many writes that left together are told in turn with others", "[
   wait_open(world, stream);
   wait_open(world, flood);
   std::size_t untold = 0;
-  source.next = [&, &flood = flood] {
+  source.next = [&, f = &flood] {
     if (untold > 0) return;
-    for (; untold < many; ++untold) flood.write("x");
+    for (; untold < many; ++untold) f->write("x");
   };
-  flood.written = [&, &flood = flood](std::size_t) {
-    flood.writes.clear();
+  flood.written = [&, f = &flood](std::size_t) {
+    f->writes.clear();
     --untold;
     source.again();
   };
   source.next();
   CHECK(most_turns(
-            world, source, far, [&other = other] { other.turn(); }, 100) <= most_per_echo);
+            world, source, far, [peer = &other] { peer->turn(); }, 100) <= most_per_echo);
   source.stopped = true;
   world.run_until("all are told", [&] { return untold == 0; });
 }

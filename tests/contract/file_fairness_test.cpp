@@ -158,10 +158,10 @@ TEST_CASE("M04: a stream that gives its input back without end hears what else t
   std::size_t reads = 0;
   bool stopped = false;
   // A file of no bytes, and behind it what was read: it is read again.
-  stream.read = [&, &stream = stream](proa::Buffer& data) {
+  stream.read = [&, s = &stream](proa::Buffer& data) {
     ++reads;
-    stream.received.clear();
-    if (!stopped) stream.receive_file(file.descriptor(), 0, 0, std::move(data));
+    s->received.clear();
+    if (!stopped) s->receive_file(file.descriptor(), 0, 0, std::move(data));
   };
   stream.failed = [](std::error_code) {};
   wait_open(world, stream);
@@ -174,8 +174,7 @@ TEST_CASE("M04: a stream that gives its input back without end hears what else t
   stream.set_watermarks(marks);
   stream.write("y");
   const std::size_t before = reads;
-  world.run_until("both are told",
-                  [&, &stream = stream] { return stream.saw("write") && stream.saw("error"); });
+  world.run_until("both are told", [&, s = &stream] { return s->saw("write") && s->saw("error"); });
   CHECK(stream.error == proa::Error::write_limit);
   CHECK(reads - before <= 10);
   stopped = true;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "support/death.hpp"
+#include "support/plain.hpp"
 #include "support/world.hpp"
 
 namespace {
@@ -106,8 +107,7 @@ bool good(int status) { return WIFEXITED(status) && WEXITSTATUS(status) == 0; }
 // A client that blocks: whether what it sends comes back.
 class Client {
  public:
-  explicit Client(const Address& server)
-      : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit Client(const Address& server) : socket_(plain_socket(AF_INET, SOCK_STREAM)) {
     connected_ = ::connect(socket_, static_cast<const sockaddr*>(server.data()),
                            static_cast<socklen_t>(server.size())) == 0;
   }
@@ -152,7 +152,7 @@ TEST_CASE("R14: what was made before fork(2) and never run goes on in the child"
   REQUIRE(proactor->post(posted.post));
   Read read;
   int ends[2];
-  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
+  REQUIRE(plain_pair(ends, false));
   std::error_code error;
   auto near = std::make_unique<proa::Socket>(proa::Socket::borrow(*proactor, ends[0], error));
   REQUIRE(!proactor->submit(read.from(near->descriptor())));
@@ -346,7 +346,7 @@ TEST_CASE("R14: a notifier that was notified may outlive the proactor", "[R14]")
 TEST_CASE("R14: misuse of what a child has taken over is told there", "[R14]") {
   auto proactor = make_proactor();
   int ends[2];
-  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
+  REQUIRE(plain_pair(ends, false));
   std::error_code error;
   auto near = std::make_unique<proa::Socket>(proa::Socket::borrow(*proactor, ends[0], error));
   auto first = std::make_unique<Read>();

@@ -10,6 +10,7 @@
 #include "file_rig.hpp"
 #include "raw.hpp"
 #include "support/patterns.hpp"
+#include "support/plain.hpp"
 #include "support/world.hpp"
 
 namespace {
@@ -169,7 +170,7 @@ TEST_CASE("datagrams that came before the deadline are told before it", "[R7]") 
   receive.then = [&] { told += !receive.error(); };
   World world;
   int both[2];
-  REQUIRE(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, both) == 0);
+  REQUIRE(plain_pair(both, true, SOCK_DGRAM));
   const Raw far(both[1]);
   std::error_code error;
   const proa::Socket& near = world.own(proa::Socket::adopt(*world, both[0], error));

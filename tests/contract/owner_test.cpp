@@ -11,6 +11,7 @@
 
 #include "raw.hpp"
 #include "support/death.hpp"
+#include "support/plain.hpp"
 #include "support/world.hpp"
 
 namespace {
@@ -41,9 +42,9 @@ struct Mail : proa::DatagramHandler {
 };
 
 std::array<int, 2> pair_of_sockets() {
-  std::array<int, 2> both{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both.data()) != 0) both.fill(-1);
-  return both;
+  int both[2] = {-1, -1};
+  (void)plain_pair(both);
+  return {both[0], both[1]};
 }
 
 TEST_CASE("two handlers on one descriptor", "[R6]") {

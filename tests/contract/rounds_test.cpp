@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "support/patterns.hpp"
+#include "support/plain.hpp"
 #include "support/world.hpp"
 
 namespace {
@@ -231,7 +232,7 @@ TEST_CASE("a large Send whose peer keeps up leaves the rounds to others", "[R8]"
   std::size_t fired = 0;
   World world;
   int both[2];
-  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both) == 0);
+  REQUIRE(plain_pair(both));
   const int room = 4 << 20;
   (void)::setsockopt(both[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
   std::error_code error;

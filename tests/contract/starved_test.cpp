@@ -26,9 +26,9 @@ TEST_CASE("M04: with few buffers, streams that always have more starve no quiet 
   std::size_t reads = 0;
   for (std::size_t i = 0; i < number; ++i) {
     auto [stream, far] = line(streams, world, link);
-    stream.read = [&reads, &stream = stream](proa::Buffer&) {
+    stream.read = [&reads, s = &stream](proa::Buffer&) {
       ++reads;
-      stream.received.clear();
+      s->received.clear();
     };
     far.send_pattern(1, std::size_t{1} << 30);
     peers.push_back(&far);

@@ -103,7 +103,8 @@ TEST_CASE("a filter ends the input before the connection's end", "[filter][R2]")
     wait_end();
     far.send("more");
     stream.write("answer");
-    world.run_until("the answer arrived", [&] { return far.received() == "answer"; });
+    world.run_until("the answer arrived",
+                    [&, peer = &far] { return peer->received() == "answer"; });
     expected.push_back("write");
     turns(world, 5);
     CHECK(stream.events == expected);
@@ -143,7 +144,7 @@ TEST_CASE("a filter ends the input before the connection's end", "[filter][R2]")
     expected = {"open"};
   }
   // The stream waits for the connection's end: to close with input unread would reset it.
-  world.run_until("the peer saw the end", [&] { return far.ended(); });
+  world.run_until("the peer saw the end", [&, peer = &far] { return peer->ended(); });
   far.send("and more");
   turns(world, 5);
   CHECK(!stream.is_closed());

@@ -97,7 +97,7 @@ TEST_CASE("a filter in another's place does what that one was asked for", "[filt
     turns(world, 5);
     CHECK(!far.ended());
     marking(stream);
-    world.run_until("the output has ended", [&] { return far.ended(); });
+    world.run_until("the output has ended", [&, peer = &far] { return peer->ended(); });
   }
 }
 
@@ -115,9 +115,9 @@ TEST_CASE("what a filter sends behind its end goes nowhere", "[filter]") {
   };
   wait_open(world, stream);
   stream.write("x");
-  world.run_until("it arrived", [&] { return far.received() == "-x"; });
+  world.run_until("it arrived", [&, peer = &far] { return peer->received() == "-x"; });
   stream.half_close();
-  world.run_until("the output has ended", [&] { return far.ended(); });
+  world.run_until("the output has ended", [&, peer = &far] { return peer->ended(); });
   CHECK(far.received() == "-xbye");
 }
 
@@ -173,7 +173,8 @@ TEST_CASE("a filter that fails: its last words go out, and nothing behind them c
   CHECK(stream.error == std::errc::bad_message);
   if (arrives == "bye") CHECK(stream.events == expected);
   CHECK(stream.received.find("more") == std::string::npos);
-  world.run_until("the last words arrived", [&] { return far.ended() || far.error() != 0; });
+  world.run_until("the last words arrived",
+                  [&, peer = &far] { return peer->ended() || peer->error() != 0; });
   CHECK(far.received() == arrives);
   CHECK(far.error() == 0);
 }

@@ -27,8 +27,8 @@ inline bool plain_pipe(int (&ends)[2]) {
   return true;
 }
 
-inline bool plain_pair(int (&ends)[2], bool blocking = true) {
-  if (::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return false;
+inline bool plain_pair(int (&ends)[2], bool blocking = true, int type = SOCK_STREAM) {
+  if (::socketpair(AF_UNIX, type, 0, ends) != 0) return false;
   for (const int end : ends) {
     not_inherited(end);
     if (!blocking) ::fcntl(end, F_SETFL, O_NONBLOCK);
