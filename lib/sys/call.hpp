@@ -31,6 +31,9 @@ long retried(Call call) noexcept {
 
 inline socklen_t length(std::size_t size) noexcept { return static_cast<socklen_t>(size); }
 
+/// connect(2), which may go on in the background.
+long begin_connect(int fd, const void* address, std::size_t size) noexcept;
+
 /// `fd` is a new socket or an error. Gives a datagram socket room for the longest datagrams: the
 /// BSDs refuse a datagram above the send buffer, which is 9216 bytes unless the program asks for
 /// more.

@@ -126,6 +126,16 @@ long accept(int fd, void* address, socklen_t* size) noexcept {
   });
 }
 
+long connect(int fd, const void* address, std::size_t size) noexcept {
+  return begin_connect(fd, address, size);
+}
+long setsockopt(int fd, int level, int name, const void* value, std::size_t size) noexcept {
+  return checked(::setsockopt(fd, level, name, value, length(size)));
+}
+long readlinkat(int at, const char* path, char* target, std::size_t size) noexcept {
+  return retried([&] { return ::readlinkat(at, path, target, size); });
+}
+
 // Says how a connect in the background went. On Linux a second connect(2) tells, so there is
 // nothing to do here.
 long connect_error(int) noexcept { return 0; }

@@ -85,18 +85,19 @@ sigset_t write_signals() noexcept {
   return set;
 }
 
+long begin_connect(int fd, const void* address, std::size_t size) noexcept {
+  // A connect that a signal interrupts goes on in the background, like a non-blocking one
+  // (connect(2)).
+  const long result = checked(::connect(fd, static_cast<const sockaddr*>(address), length(size)));
+  return result == -EINTR ? -EINPROGRESS : result;
+}
+
 namespace direct {
 
 long bind(int fd, const void* address, std::size_t size) noexcept {
   return checked(::bind(fd, static_cast<const sockaddr*>(address), length(size)));
 }
 long listen(int fd, int backlog) noexcept { return checked(::listen(fd, backlog)); }
-long connect(int fd, const void* address, std::size_t size) noexcept {
-  // A connect that a signal interrupts goes on in the background, like a non-blocking one
-  // (connect(2)).
-  const long result = checked(::connect(fd, static_cast<const sockaddr*>(address), length(size)));
-  return result == -EINTR ? -EINPROGRESS : result;
-}
 long recv(int fd, void* data, std::size_t size, int flags) noexcept {
   return retried([&] { return ::recv(fd, data, size, flags); });
 }
@@ -116,9 +117,6 @@ long writev(int fd, const iovec* pieces, int count) noexcept {
   return retried([&] { return ::writev(fd, pieces, count); });
 }
 long shutdown(int fd, int how) noexcept { return checked(::shutdown(fd, how)); }
-long setsockopt(int fd, int level, int name, const void* value, std::size_t size) noexcept {
-  return checked(::setsockopt(fd, level, name, value, length(size)));
-}
 long getsockopt(int fd, int level, int name, void* value, socklen_t* size) noexcept {
   return checked(::getsockopt(fd, level, name, value, size));
 }
@@ -180,9 +178,6 @@ long renameat(int at, const char* from, const char* to) noexcept {
 }
 long mkdirat(int at, const char* path, unsigned mode) noexcept {
   return retried([&] { return ::mkdirat(at, path, static_cast<mode_t>(mode)); });
-}
-long readlinkat(int at, const char* path, char* target, std::size_t size) noexcept {
-  return retried([&] { return ::readlinkat(at, path, target, size); });
 }
 long open_directory(int at, const char* path, void** directory) noexcept {
   const long fd = openat(at, path, O_RDONLY | O_DIRECTORY, 0);

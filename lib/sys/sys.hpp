@@ -6,7 +6,8 @@
 // table, in which tests replace entries to inject faults and to keep a ledger.
 //
 // sys.cpp has the calls that are the same on all systems, linux.cpp and bsd.cpp the others.
-// portable.cpp replaces calls that only Linux has by calls that every system has.
+// portable.cpp and portable_sockets.cpp replace calls that Linux has alone, or answers in its own
+// way, by calls that every system has.
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -39,7 +40,6 @@ struct Message;
 #define PROA_SYS_COMMON_CALLS(X)                                                               \
   X(bind, (int fd, const void* address, std::size_t size), (fd, address, size))                \
   X(listen, (int fd, int backlog), (fd, backlog))                                              \
-  X(connect, (int fd, const void* address, std::size_t size), (fd, address, size))             \
   X(recv, (int fd, void* data, std::size_t size, int flags), (fd, data, size, flags))          \
   X(send, (int fd, const void* data, std::size_t size, int flags), (fd, data, size, flags))    \
   X(sendmsg, (int fd, const msghdr* message, int flags), (fd, message, flags))                 \
@@ -47,8 +47,6 @@ struct Message;
   X(read, (int fd, void* data, std::size_t size), (fd, data, size))                            \
   X(writev, (int fd, const iovec* pieces, int count), (fd, pieces, count))                     \
   X(shutdown, (int fd, int how), (fd, how))                                                    \
-  X(setsockopt, (int fd, int level, int name, const void* value, std::size_t size),            \
-    (fd, level, name, value, size))                                                            \
   X(getsockopt, (int fd, int level, int name, void* value, socklen_t* size),                   \
     (fd, level, name, value, size))                                                            \
   X(getsockname, (int fd, void* address, socklen_t* size), (fd, address, size))                \
@@ -64,8 +62,6 @@ struct Message;
   X(unlinkat, (int at, const char* path, int flags), (at, path, flags))                        \
   X(renameat, (int at, const char* from, const char* to), (at, from, to))                      \
   X(mkdirat, (int at, const char* path, unsigned mode), (at, path, mode))                      \
-  X(readlinkat, (int at, const char* path, char* target, std::size_t size),                    \
-    (at, path, target, size))                                                                  \
   X(open_directory, (int at, const char* path, void** directory), (at, path, directory))       \
   X(next_entry, (void* directory, const char** name, unsigned* mode), (directory, name, mode)) \
   X(close_directory, (void* directory), (directory))                                           \
@@ -88,13 +84,19 @@ struct Message;
   X(fallocate, (int fd, std::int64_t offset, std::int64_t length), (fd, offset, length))       \
   X(name_thread, (const char* name), (name))
 
-// On macOS, and in some tests, portable.cpp has these.
+// On macOS, and in some tests, portable_sockets.cpp has these.
 #define PROA_SYS_SOCKET_CALLS(X)                    \
   X(socket, (int family, int type), (family, type)) \
   X(accept, (int fd, void* address, socklen_t* size), (fd, address, size))
 
-// Everywhere but on Linux, and in some tests on Linux, portable.cpp has these.
+// Everywhere but on Linux, and in some tests on Linux, portable.cpp and portable_sockets.cpp have
+// these.
 #define PROA_SYS_SUBSTITUTED_CALLS(X)                                                              \
+  X(connect, (int fd, const void* address, std::size_t size), (fd, address, size))                 \
+  X(setsockopt, (int fd, int level, int name, const void* value, std::size_t size),                \
+    (fd, level, name, value, size))                                                                \
+  X(readlinkat, (int at, const char* path, char* target, std::size_t size),                        \
+    (at, path, target, size))                                                                      \
   X(connect_error, (int fd), (fd))                                                                 \
   X(recvmmsg, (int fd, proa::sys::Message* messages, unsigned count, int flags),                   \
     (fd, messages, count, flags))                                                                  \

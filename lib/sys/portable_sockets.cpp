@@ -1,0 +1,96 @@
+// Replaces the calls for sockets that Linux has alone, or answers in its own way. Tests on Linux
+// run through these substitutes too.
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+
+#include "sys/call.hpp"
+#include "sys/names.hpp"
+#include "sys/sys.hpp"
+
+namespace proa::sys {
+
+long with_room(long fd, [[maybe_unused]] int family, [[maybe_unused]] int type) noexcept {
+#ifndef __linux__
+  const int largest = UINT16_MAX;
+  if (fd >= 0 && type == SOCK_DGRAM && family != AF_UNIX) {
+    ::setsockopt(static_cast<int>(fd), SOL_SOCKET, SO_SNDBUF, &largest, sizeof largest);
+  }
+#endif
+  return fd;
+}
+
+namespace portable {
+
+namespace {
+
+// Makes a new socket non-blocking, close-on-exec and free of SIGPIPE. macOS has no single call for
+// that: between these, a child of another thread may inherit the socket.
+long settled(long fd) noexcept {
+  if (fd < 0) return fd;
+  const int made = static_cast<int>(fd);
+  ::fcntl(made, F_SETFD, FD_CLOEXEC);
+  ::fcntl(made, F_SETFL, O_NONBLOCK);
+#ifdef SO_NOSIGPIPE
+  const int on = 1;
+  ::setsockopt(made, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
+#endif
+  return fd;
+}
+
+// Whether a datagram has arrived. If none has, a receive could take the socket's error, which the
+// socket reports only once, and recvmmsg() could not pass that error on.
+bool more(int fd) noexcept {
+  int bytes = 0;
+  return ::ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
+}  // namespace
+
+long socket(int family, int type) noexcept {
+  return with_room(settled(checked(::socket(family, type, 0))), family, type);
+}
+long accept(int fd, void* address, socklen_t* size) noexcept {
+  return settled(retried([&] { return ::accept(fd, static_cast<sockaddr*>(address), size); }));
+}
+// Says how a connect in the background went. On the BSDs a second connect(2) may begin anew, or
+// fail for another reason, so this asks for the pending error.
+long connect_error(int fd) noexcept {
+  int error = 0;
+  socklen_t size = sizeof error;
+  const long result = checked(::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size));
+  return result < 0 ? result : -error;
+}
+long connect(int fd, const void* address, std::size_t size) noexcept {
+  return begin_connect(fd, address, size);
+}
+long recvmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
+  unsigned done = 0;
+  do {
+    msghdr& header = messages[done].header;
+    const long result = retried([&] { return ::recvmsg(fd, &header, flags); });
+    if (result < 0) return done > 0 ? static_cast<long>(done) : result;
+    messages[done].bytes = static_cast<unsigned>(result);
+  } while (++done < count && more(fd));
+  return static_cast<long>(done);
+}
+// Like the call of Linux, this returns an error only if the first datagram has failed.
+long sendmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
+  for (unsigned done = 0; done < count; ++done) {
+    const msghdr& header = messages[done].header;
+    const long result = retried([&] { return ::sendmsg(fd, &header, flags); });
+    if (result < 0) return done > 0 ? static_cast<long>(done) : result;
+    messages[done].bytes = static_cast<unsigned>(result);
+  }
+  return static_cast<long>(count);
+}
+
+long setsockopt(int fd, int level, int name, const void* value, std::size_t size) noexcept {
+  return checked(::setsockopt(fd, level, name, value, length(size)));
+}
+
+}  // namespace portable
+}  // namespace proa::sys
