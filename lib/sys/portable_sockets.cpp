@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "sys/call.hpp"
 #include "sys/names.hpp"
@@ -48,6 +49,19 @@ bool more(int fd) noexcept {
   return ::ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
+// Linux names no address if the sender is a UNIX socket without a name. FreeBSD names one whose
+// path is NUL bytes.
+void forget_unnamed(msghdr& header) noexcept {
+  constexpr std::size_t path_offset = offsetof(sockaddr_un, sun_path);
+  const auto* const name = static_cast<const char*>(header.msg_name);
+  if (!name || header.msg_namelen < path_offset) return;
+  sockaddr_un address{};
+  std::memcpy(&address, name, path_offset);
+  const bool is_zero =
+      std::all_of(name + path_offset, name + header.msg_namelen, [](char c) { return c == 0; });
+  if (address.sun_family == AF_UNIX && is_zero) header.msg_namelen = 0;
+}
+
 }  // namespace
 
 long socket(int family, int type) noexcept {
@@ -73,6 +87,7 @@ long recvmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
     msghdr& header = messages[done].header;
     const long result = retried([&] { return ::recvmsg(fd, &header, flags); });
     if (result < 0) return done > 0 ? static_cast<long>(done) : result;
+    forget_unnamed(header);
     messages[done].bytes = static_cast<unsigned>(result);
   } while (++done < count && more(fd));
   return static_cast<long>(done);

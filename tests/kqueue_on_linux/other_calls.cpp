@@ -1,0 +1,53 @@
+// Calls that have nothing to do with kqueue, and that FreeBSD answers in its own way: the linker
+// sends recvmsg() of the program through here (--wrap).
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "kernel.hpp"
+
+extern "C" {
+ssize_t __real_recvmsg(int descriptor, msghdr* message, int flags);
+}
+
+namespace proa_test::emulated {
+
+namespace {
+
+int family_of(int descriptor) noexcept {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  return ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) == 0
+             ? address.ss_family
+             : AF_UNSPEC;
+}
+
+bool is_local_datagram(int descriptor) noexcept {
+  int type = 0;
+  socklen_t size = sizeof type;
+  ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size);
+  return type == SOCK_DGRAM && family_of(descriptor) == AF_UNIX;
+}
+
+}  // namespace
+
+}  // namespace proa_test::emulated
+
+using namespace proa_test::emulated;
+
+// An unnamed UNIX socket has an address whose path is NUL bytes (sun_noname, of a sockaddr's size).
+extern "C" ssize_t __wrap_recvmsg(int descriptor, msghdr* message, int flags) {
+  const socklen_t room = message->msg_namelen;
+  const ssize_t got = __real_recvmsg(descriptor, message, flags);
+  if (got < 0 || !in_use() || !message->msg_name || message->msg_namelen > sizeof(sa_family_t) ||
+      !is_local_datagram(descriptor)) {
+    return got;
+  }
+  sockaddr unnamed{};
+  unnamed.sa_family = AF_UNIX;
+  message->msg_namelen = std::min<socklen_t>(room, sizeof unnamed);
+  std::memcpy(message->msg_name, &unnamed, message->msg_namelen);
+  return got;
+}
