@@ -67,13 +67,12 @@ class DatagramHandler : public Handler {
   /// sockets. On failure the handler stays as it was; the errors are those of bind(), and of
   /// connect(2).
   ///
-  /// A UNIX peer is a socket, not a path. When that socket is closed, the next send fails with
-  /// ECONNREFUSED, and those behind it with ENOTCONN (FreeBSD: EDESTADDRREQ), also when another
-  /// socket is bound to the path meanwhile; nothing tells a handler that does not send. So a client
-  /// whose server may start anew closes the handler at such an error, and calls connect() again, in
-  /// on_closed() or behind it, until that finds the new server; or else it calls bind() with a name
-  /// of its own instead, and gives the server's path to each send(), which looks it up anew
-  /// (unix(7)).
+  /// A UNIX peer is a socket, not a path. From the time when that socket is closed each send fails
+  /// with ECONNREFUSED, also when another socket is bound to the path meanwhile; nothing tells a
+  /// handler that does not send. So a client whose server may start anew closes the handler at such
+  /// an error, and calls connect() again, in on_closed() or behind it, until that finds the new
+  /// server; or else it calls bind() with a name of its own instead, and gives the server's path to
+  /// each send(), which looks it up anew (unix(7)).
   [[nodiscard]] std::error_code connect(const Address& peer, const DatagramOptions& options = {},
                                         std::string* detail = nullptr);
   /// The address to which the handler is bound, with the port that the system chose.

@@ -205,9 +205,10 @@ void DatagramHandler::sent_(const Result& result) {
       if (handler.state_ == HandlerState::open) handler.notify_later_(notice_written);
     }
   } const resume{*this};
-  // A UNIX socket loses its peer with the first error: the second is only what follows.
-  const bool follows = connected_ && result.error == std::errc::not_connected;
-  tell_({follows ? to_error_code(earlier) : result.error, 0});
+  // A UNIX socket loses its peer with the first error, and is not connected from then on. To the
+  // program it is all the same: nobody is there.
+  const bool lost = connected_ && result.error == std::errc::not_connected;
+  tell_({lost ? std::make_error_code(std::errc::connection_refused) : result.error, 0});
 }
 
 void DatagramHandler::tell_(const Result& result) {

@@ -49,6 +49,13 @@ bool more(int fd) noexcept {
   return ::ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
+int family_of(int fd) noexcept {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  return ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0 ? address.ss_family
+                                                                              : AF_UNSPEC;
+}
+
 // Linux names no address if the sender is a UNIX socket without a name. FreeBSD names one whose
 // path is NUL bytes.
 void forget_unnamed(msghdr& header) noexcept {
@@ -60,6 +67,14 @@ void forget_unnamed(msghdr& header) noexcept {
   const bool is_zero =
       std::all_of(name + path_offset, name + header.msg_namelen, [](char c) { return c == 0; });
   if (address.sun_family == AF_UNIX && is_zero) header.msg_namelen = 0;
+}
+
+// A connected UNIX socket has lost its peer. FreeBSD may say ECONNRESET once, where Linux says
+// ECONNREFUSED, and from then on EDESTADDRREQ.
+long error_of_send(int fd, const msghdr& header, long error) noexcept {
+  const bool lost = error == -ECONNRESET || error == -EDESTADDRREQ;
+  if (!lost || header.msg_name || family_of(fd) != AF_UNIX) return error;
+  return error == -ECONNRESET ? -ECONNREFUSED : -ENOTCONN;
 }
 
 }  // namespace
@@ -97,7 +112,7 @@ long sendmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
   for (unsigned done = 0; done < count; ++done) {
     const msghdr& header = messages[done].header;
     const long result = retried([&] { return ::sendmsg(fd, &header, flags); });
-    if (result < 0) return done > 0 ? static_cast<long>(done) : result;
+    if (result < 0) return done > 0 ? static_cast<long>(done) : error_of_send(fd, header, result);
     messages[done].bytes = static_cast<unsigned>(result);
   }
   return static_cast<long>(count);

@@ -1,5 +1,5 @@
 // Calls that have nothing to do with kqueue, and that FreeBSD answers in its own way: the linker
-// sends recvmsg() of the program through here (--wrap).
+// sends sendmsg() and recvmsg() of the program through here (--wrap).
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include "kernel.hpp"
 
 extern "C" {
+ssize_t __real_sendmsg(int descriptor, const msghdr* message, int flags);
 ssize_t __real_recvmsg(int descriptor, msghdr* message, int flags);
 }
 
@@ -36,6 +37,17 @@ bool is_local_datagram(int descriptor) noexcept {
 }  // namespace proa_test::emulated
 
 using namespace proa_test::emulated;
+
+extern "C" ssize_t __wrap_sendmsg(int descriptor, const msghdr* message, int flags) {
+  const ssize_t sent = __real_sendmsg(descriptor, message, flags);
+  if (sent >= 0 || !in_use() || message->msg_name) return sent;
+  const int error = errno;
+  const bool lost = error == ECONNREFUSED || error == ENOTCONN;
+  errno = !lost || !is_local_datagram(descriptor) ? error
+          : error == ECONNREFUSED                 ? ECONNRESET
+                                                  : EDESTADDRREQ;
+  return sent;
+}
 
 // An unnamed UNIX socket has an address whose path is NUL bytes (sun_noname, of a sockaddr's size).
 extern "C" ssize_t __wrap_recvmsg(int descriptor, msghdr* message, int flags) {
