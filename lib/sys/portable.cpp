@@ -76,7 +76,9 @@ long status(int at, const char* path, int flags, FileInfo* info) noexcept {
 }
 long file_info(int fd, FileInfo* info) noexcept { return portable::status(fd, nullptr, 0, info); }
 
+// To FreeBSD an empty path is the directory itself, which is no link (EINVAL).
 long readlinkat(int at, const char* path, char* target, std::size_t size) noexcept {
+  if (*path == '\0') return -ENOENT;
   return retried([&] { return ::readlinkat(at, path, target, size); });
 }
 

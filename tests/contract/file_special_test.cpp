@@ -144,7 +144,7 @@ TEST_CASE("a file is used in the ways that it was opened for", "[file]") {
   CHECK(contents(path) == "bytes");
 }
 
-TEST_CASE("an empty path names nothing, whatever it is looked up from", "[file]") {
+TEST_CASE("an empty path names nothing, whatever it is looked up from", "[file][R12]") {
   const Folder folder;
   Recording<proa::Open> open;
   Recording<proa::Status> status;

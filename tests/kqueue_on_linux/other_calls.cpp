@@ -1,6 +1,7 @@
 // Calls that have nothing to do with kqueue, and that FreeBSD answers in its own way: the linker
-// sends sendmsg() and recvmsg() of the program through here (--wrap).
+// sends sendmsg(), recvmsg() and readlinkat() of the program through here (--wrap).
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -11,6 +12,7 @@
 extern "C" {
 ssize_t __real_sendmsg(int descriptor, const msghdr* message, int flags);
 ssize_t __real_recvmsg(int descriptor, msghdr* message, int flags);
+ssize_t __real_readlinkat(int at, const char* path, char* target, size_t size);
 }
 
 namespace proa_test::emulated {
@@ -62,4 +64,11 @@ extern "C" ssize_t __wrap_recvmsg(int descriptor, msghdr* message, int flags) {
   message->msg_namelen = std::min<socklen_t>(room, sizeof unnamed);
   std::memcpy(message->msg_name, &unnamed, message->msg_namelen);
   return got;
+}
+
+// An empty path is the directory itself, which is no link.
+extern "C" ssize_t __wrap_readlinkat(int at, const char* path, char* target, size_t size) {
+  if (!in_use() || *path != '\0') return __real_readlinkat(at, path, target, size);
+  errno = EINVAL;
+  return -1;
 }
