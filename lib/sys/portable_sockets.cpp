@@ -77,6 +77,24 @@ long error_of_send(int fd, const msghdr& header, long error) noexcept {
   return error == -ECONNRESET ? -ECONNREFUSED : -ENOTCONN;
 }
 
+long set(int fd, int level, int name, const void* value, std::size_t size) noexcept {
+  return checked(::setsockopt(fd, level, name, value, length(size)));
+}
+
+// Linux gives a buffer the largest size that it can, and the BSDs refuse what is larger than that.
+// No number tells where that begins: the kernel counts its own costs against kern.ipc.maxsockbuf,
+// and RLIMIT_SBSIZE may be lower. So this looks for it, to a KiB.
+long set_largest(int fd, int name, int refused) noexcept {
+  int given = 0;
+  while (refused - given > 1024) {
+    const int size = given + (refused - given) / 2;
+    const long result = set(fd, SOL_SOCKET, name, &size, sizeof size);
+    if (result < 0 && result != -ENOBUFS) return result;
+    (result < 0 ? refused : given) = size;
+  }
+  return given > 0 ? 0 : -ENOBUFS;
+}
+
 }  // namespace
 
 long socket(int family, int type) noexcept {
@@ -118,8 +136,16 @@ long sendmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
   return static_cast<long>(count);
 }
 
+// Where a buffer would be too large, this sets the largest that the system gives.
 long setsockopt(int fd, int level, int name, const void* value, std::size_t size) noexcept {
-  return checked(::setsockopt(fd, level, name, value, length(size)));
+  const long result = set(fd, level, name, value, size);
+  const bool sizes = level == SOL_SOCKET && (name == SO_SNDBUF || name == SO_RCVBUF);
+  int asked = 0;
+  if (result == -ENOBUFS && sizes && size == sizeof asked) {
+    std::memcpy(&asked, value, sizeof asked);
+    return set_largest(fd, name, asked);
+  }
+  return result;
 }
 
 }  // namespace portable

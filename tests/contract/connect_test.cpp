@@ -170,6 +170,24 @@ TEST_CASE("T05: the unspecified address is this machine", "[R12][T05]") {
   CHECK(!outcome(world, connect, any.with_port(listener.local_address().port())));
 }
 
+TEST_CASE("a buffer of a socket is as large as the system lets it be", "[R12]") {
+  World world;
+  const bool stream = GENERATE(false, true);
+  const proa::SocketOption which =
+      GENERATE(proa::SocketOption::send_buffer, proa::SocketOption::receive_buffer);
+  std::error_code error;
+  Socket& socket = world.own(Socket::open(*world, Address::Family::ipv4,
+                                          stream ? Transport::stream : Transport::datagram, error));
+  REQUIRE(!error);
+  int before = 0;
+  int after = 0;
+  REQUIRE(!socket.get_option(which, before));
+  // Twice the kern.ipc.maxsockbuf of FreeBSD is more than any system gives, unless it is told to.
+  for (const int size : {8 << 20, 16 << 20, 1 << 30}) CHECK(!socket.set_option(which, size));
+  REQUIRE(!socket.get_option(which, after));
+  CHECK(after >= before);
+}
+
 TEST_CASE("T06: addresses that cannot be bound, told by bind", "[R12][T06]") {
   World world;
   Socket& listener = world.listen();

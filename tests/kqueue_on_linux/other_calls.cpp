@@ -1,5 +1,5 @@
 // Calls that have nothing to do with kqueue, and that FreeBSD answers in its own way: the linker
-// sends sendmsg(), recvmsg() and readlinkat() of the program through here (--wrap).
+// sends setsockopt(), sendmsg(), recvmsg() and readlinkat() of the program through here (--wrap).
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,6 +10,7 @@
 #include "kernel.hpp"
 
 extern "C" {
+int __real_setsockopt(int descriptor, int level, int name, const void* value, socklen_t size);
 ssize_t __real_sendmsg(int descriptor, const msghdr* message, int flags);
 ssize_t __real_recvmsg(int descriptor, msghdr* message, int flags);
 ssize_t __real_readlinkat(int at, const char* path, char* target, size_t size);
@@ -18,6 +19,9 @@ ssize_t __real_readlinkat(int at, const char* path, char* target, size_t size);
 namespace proa_test::emulated {
 
 namespace {
+
+// kern.ipc.maxsockbuf (8388608), less an mbuf of 256 bytes for each cluster of 2048.
+constexpr int largest_buffer = 7456540;
 
 int family_of(int descriptor) noexcept {
   sockaddr_storage address{};
@@ -34,11 +38,30 @@ bool is_local_datagram(int descriptor) noexcept {
   return type == SOCK_DGRAM && family_of(descriptor) == AF_UNIX;
 }
 
+// Why FreeBSD refuses this option, or 0.
+int refusal(int level, int name, const void* value) noexcept {
+  if (level == SOL_SOCKET && (name == SO_SNDBUF || name == SO_RCVBUF)) {
+    int bytes = 0;
+    std::memcpy(&bytes, value, sizeof bytes);
+    return bytes > largest_buffer ? ENOBUFS : 0;
+  }
+  return 0;
+}
+
 }  // namespace
 
 }  // namespace proa_test::emulated
 
 using namespace proa_test::emulated;
+
+extern "C" int __wrap_setsockopt(int descriptor, int level, int name, const void* value,
+                                 socklen_t size) {
+  if (const int error = in_use() ? refusal(level, name, value) : 0) {
+    errno = error;
+    return -1;
+  }
+  return __real_setsockopt(descriptor, level, name, value, size);
+}
 
 extern "C" ssize_t __wrap_sendmsg(int descriptor, const msghdr* message, int flags) {
   const ssize_t sent = __real_sendmsg(descriptor, message, flags);
