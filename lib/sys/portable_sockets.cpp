@@ -1,6 +1,7 @@
 // Replaces the calls for sockets that Linux has alone, or answers in its own way. Tests on Linux
 // run through these substitutes too.
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -95,6 +96,11 @@ long set_largest(int fd, int name, int refused) noexcept {
   return given > 0 ? 0 : -ENOBUFS;
 }
 
+bool is_of_groups(int name) noexcept {
+  return name == MCAST_JOIN_GROUP || name == MCAST_LEAVE_GROUP || name == MCAST_JOIN_SOURCE_GROUP ||
+         name == MCAST_LEAVE_SOURCE_GROUP;
+}
+
 }  // namespace
 
 long socket(int family, int type) noexcept {
@@ -136,7 +142,8 @@ long sendmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
   return static_cast<long>(count);
 }
 
-// Where a buffer would be too large, this sets the largest that the system gives.
+// Where a buffer would be too large, this sets the largest that the system gives, and an IPv4 group
+// on an IPv6 socket is a family that the system does not support there.
 long setsockopt(int fd, int level, int name, const void* value, std::size_t size) noexcept {
   const long result = set(fd, level, name, value, size);
   const bool sizes = level == SOL_SOCKET && (name == SO_SNDBUF || name == SO_RCVBUF);
@@ -144,6 +151,9 @@ long setsockopt(int fd, int level, int name, const void* value, std::size_t size
   if (result == -ENOBUFS && sizes && size == sizeof asked) {
     std::memcpy(&asked, value, sizeof asked);
     return set_largest(fd, name, asked);
+  }
+  if (result == -EINVAL && level == IPPROTO_IP && is_of_groups(name) && family_of(fd) == AF_INET6) {
+    return -EAFNOSUPPORT;
   }
   return result;
 }

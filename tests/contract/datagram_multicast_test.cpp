@@ -51,7 +51,8 @@ TEST_CASE("groups of IPv6 are joined and left", "[datagram]") {
   CHECK(two.server.leave(group, interface));
 }
 
-// What is set for the interface, the hops and the loop counts for both kinds of group.
+// What is set for the interface, the hops and the loop counts for both kinds of group. FreeBSD and
+// macOS have no groups of IPv4 on such sockets.
 TEST_CASE("an IPv6 socket has groups of IPv4 too", "[datagram]") {
   const Address group = Address::ipv4({239, 255, 77, 8}, 0);
   const Address mapped =
@@ -64,7 +65,13 @@ TEST_CASE("an IPv6 socket has groups of IPv4 too", "[datagram]") {
   REQUIRE(!two.server.bind(Address::ipv6({}, 0), options));
   REQUIRE(!two.client.bind(Address::ipv6({}, 0), options));
   REQUIRE(!two.client.set_multicast(interface, 1, true));
-  REQUIRE(!two.server.join(group, interface));
+  const std::error_code joined = two.server.join(group, interface);
+  if (over_kqueue()) {
+    CHECK(joined == std::errc::address_family_not_supported);
+    CHECK(two.server.leave(group, interface) == std::errc::address_family_not_supported);
+    return;
+  }
+  REQUIRE(!joined);
   two.client.send("one", mapped.with_port(two.server.address().port()));
   world.run_until("it arrived", [&] { return two.server.received.size() == 1; });
   CHECK(two.server.received[0] == "one");

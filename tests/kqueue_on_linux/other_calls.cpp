@@ -1,5 +1,6 @@
 // Calls that have nothing to do with kqueue, and that FreeBSD answers in its own way: the linker
 // sends setsockopt(), sendmsg(), recvmsg() and readlinkat() of the program through here (--wrap).
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -39,13 +40,15 @@ bool is_local_datagram(int descriptor) noexcept {
 }
 
 // Why FreeBSD refuses this option, or 0.
-int refusal(int level, int name, const void* value) noexcept {
+int refusal(int descriptor, int level, int name, const void* value) noexcept {
   if (level == SOL_SOCKET && (name == SO_SNDBUF || name == SO_RCVBUF)) {
     int bytes = 0;
     std::memcpy(&bytes, value, sizeof bytes);
     return bytes > largest_buffer ? ENOBUFS : 0;
   }
-  return 0;
+  const bool joins = name == MCAST_JOIN_GROUP || name == MCAST_LEAVE_GROUP ||
+                     name == MCAST_JOIN_SOURCE_GROUP || name == MCAST_LEAVE_SOURCE_GROUP;
+  return level == IPPROTO_IP && joins && family_of(descriptor) == AF_INET6 ? EINVAL : 0;
 }
 
 }  // namespace
@@ -56,7 +59,7 @@ using namespace proa_test::emulated;
 
 extern "C" int __wrap_setsockopt(int descriptor, int level, int name, const void* value,
                                  socklen_t size) {
-  if (const int error = in_use() ? refusal(level, name, value) : 0) {
+  if (const int error = in_use() ? refusal(descriptor, level, name, value) : 0) {
     errno = error;
     return -1;
   }
