@@ -57,6 +57,25 @@ int family_of(int fd) noexcept {
                                                                               : AF_UNSPEC;
 }
 
+// Linux takes the unspecified address for this machine. FreeBSD 15 refuses it, and earlier releases
+// choose the address of some interface.
+const void* destination(const void* address, std::size_t size, sockaddr_in6& copy) noexcept {
+  if (size < sizeof(sockaddr_in) || size > sizeof copy) return address;
+  std::memcpy(&copy, address, size);
+  if (copy.sin6_family == AF_INET) {
+    sockaddr_in v4;
+    std::memcpy(&v4, address, sizeof v4);
+    if (v4.sin_addr.s_addr != htonl(INADDR_ANY)) return address;
+    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    std::memcpy(&copy, &v4, sizeof v4);
+    return &copy;
+  }
+  if (copy.sin6_family != AF_INET6 || size < sizeof copy) return address;
+  if (!IN6_IS_ADDR_UNSPECIFIED(&copy.sin6_addr)) return address;
+  copy.sin6_addr = IN6ADDR_LOOPBACK_INIT;
+  return &copy;
+}
+
 // Linux names no address if the sender is a UNIX socket without a name. FreeBSD names one whose
 // path is NUL bytes.
 void forget_unnamed(msghdr& header) noexcept {
@@ -118,7 +137,8 @@ long connect_error(int fd) noexcept {
   return result < 0 ? result : -error;
 }
 long connect(int fd, const void* address, std::size_t size) noexcept {
-  return begin_connect(fd, address, size);
+  sockaddr_in6 copy;
+  return begin_connect(fd, destination(address, size, copy), size);
 }
 long recvmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
   unsigned done = 0;
@@ -134,7 +154,11 @@ long recvmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
 // Like the call of Linux, this returns an error only if the first datagram has failed.
 long sendmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
   for (unsigned done = 0; done < count; ++done) {
-    const msghdr& header = messages[done].header;
+    msghdr header = messages[done].header;
+    sockaddr_in6 copy;
+    if (header.msg_name) {
+      header.msg_name = const_cast<void*>(destination(header.msg_name, header.msg_namelen, copy));
+    }
     const long result = retried([&] { return ::sendmsg(fd, &header, flags); });
     if (result < 0) return done > 0 ? static_cast<long>(done) : error_of_send(fd, header, result);
     messages[done].bytes = static_cast<unsigned>(result);

@@ -78,6 +78,26 @@ TEST_CASE("v6_only leaves IPv4 to others", "[datagram][address]") {
   CHECK(both.bind(any6(port)) == std::errc::address_in_use);
 }
 
+TEST_CASE("a datagram to the unspecified address goes to this machine",
+          "[datagram][address][R12]") {
+  Endpoints endpoints;
+  World world;
+  const bool six = GENERATE(false, true);
+  const bool connected = GENERATE(false, true);
+  Endpoint& server = endpoints.bound(world, six ? loopback6() : Address::loopback(0));
+  const std::uint16_t port = server.address().port();
+  const Address unspecified = six ? any6(port) : any4(port);
+  Endpoint& client = connected ? endpoints.connected(world, unspecified)
+                               : endpoints.bound(world, six ? loopback6() : Address::loopback(0));
+  client.send("one", connected ? Address() : unspecified);
+  wait_told(world, client, 1);
+  CHECK(!client.results[0].error);
+  wait_received(world, server, 1);
+  server.send("two", server.sources[0]);
+  wait_received(world, client, 1);
+  CHECK(client.sources[0] == server.address());
+}
+
 TEST_CASE("an address of another family fails that send alone", "[datagram][address]") {
   Endpoints endpoints;
   World world;

@@ -99,6 +99,10 @@ extern "C" int __wrap_dup3(int from, int to, int flags) {
 }
 
 extern "C" int __wrap_connect(int descriptor, const sockaddr* address, socklen_t size) {
+  if (in_use() && is_unspecified(address)) {
+    errno = ENETUNREACH;
+    return -1;
+  }
   const int result = __real_connect(descriptor, address, size);
   if (result == 0 || !in_use() || address->sa_family == AF_UNIX) return result;
   int error = errno == EINPROGRESS ? error_by_now(descriptor) : errno;

@@ -7,6 +7,7 @@
 // Memory comes from pages of its own: allocations of a kernel are none of the program's.
 
 #include <sys/event.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <boost/intrusive/list.hpp>
@@ -123,6 +124,8 @@ bool evaluate(Knote& knote, std::uint32_t bits, const Slot& slot) noexcept;
 bool evaluate_vnode(Knote& knote) noexcept;
 /// Whether a connection was reset, told once.
 bool take_reset(int descriptor) noexcept;
+/// Whether FreeBSD 15 refuses to send there.
+bool is_unspecified(const sockaddr* address) noexcept;
 /// From now on it counts the signal that it is for.
 void listen(Knote& knote) noexcept;
 void listen_no_longer(Knote& knote) noexcept;

@@ -53,6 +53,15 @@ int refusal(int descriptor, int level, int name, const void* value) noexcept {
 
 }  // namespace
 
+// As with net.inet.ip.connect_inaddr_wild = 0, which is what FreeBSD 15 begins with.
+bool is_unspecified(const sockaddr* address) noexcept {
+  if (address->sa_family == AF_INET) {
+    return reinterpret_cast<const sockaddr_in*>(address)->sin_addr.s_addr == htonl(INADDR_ANY);
+  }
+  return address->sa_family == AF_INET6 &&
+         IN6_IS_ADDR_UNSPECIFIED(&reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr);
+}
+
 }  // namespace proa_test::emulated
 
 using namespace proa_test::emulated;
@@ -67,6 +76,11 @@ extern "C" int __wrap_setsockopt(int descriptor, int level, int name, const void
 }
 
 extern "C" ssize_t __wrap_sendmsg(int descriptor, const msghdr* message, int flags) {
+  if (in_use() && message->msg_name &&
+      is_unspecified(static_cast<const sockaddr*>(message->msg_name))) {
+    errno = ENETUNREACH;
+    return -1;
+  }
   const ssize_t sent = __real_sendmsg(descriptor, message, flags);
   if (sent >= 0 || !in_use() || message->msg_name) return sent;
   const int error = errno;
