@@ -31,6 +31,7 @@ TEST_CASE("a borrowed socket in blocking mode connects without blocking the loop
   // Linux takes backlog + 1 connections into the queue; what follows is left without an answer.
   for (int i = 0; i < (link == Link::tcp4 ? 4 : 2); ++i) world.peer().connect(address);
   turns(world, 20);
+  if (!on_linux) return skip("a listener without room refuses connections here", true);
   const Raw raw(plain_socket(link == Link::tcp4 ? AF_INET : AF_UNIX, SOCK_STREAM));
   proa::Socket& socket = borrow(world, raw);
   connect.request.prepare(socket.descriptor(), address);

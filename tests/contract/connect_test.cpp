@@ -32,17 +32,6 @@ std::error_code outcome(World& world, Connecting& connect, const Address& to) {
   return connect.error();
 }
 
-// A listener whose queue is full, so that nobody answers.
-const Address full_listener(World& world, Socket** made = nullptr) {
-  Socket& listener = world.listen(Link::tcp4, 1);
-  if (made) *made = &listener;
-  const Address address = listener.local_address();
-  // Linux takes backlog + 1 into the queue; what follows is left without an answer.
-  for (int i = 0; i < 4; ++i) world.peer().connect(address);
-  for (int i = 0; i < 20; ++i) world.turn();
-  return address;
-}
-
 TEST_CASE("a connect that succeeds", "[R2]") {
   Connecting connect;
   Read read;
@@ -86,7 +75,8 @@ TEST_CASE("T01: a connect to a closed port is refused once, the socket stays usa
 TEST_CASE("T02: a connect that nobody answers can be cancelled", "[R4][T02]") {
   Connecting connect;
   World world;
-  const Address address = full_listener(world);
+  const Address address = world.full_listener();
+  if (!address.is_set()) return skip("a listener without room resets connections here", true);
   Socket& socket = open(world, address);
   connect.request.prepare(socket.descriptor(), address);
   world.submit(connect.request);
@@ -101,7 +91,8 @@ TEST_CASE("T02: a connect that nobody answers can be cancelled", "[R4][T02]") {
 TEST_CASE("T03: or be given a deadline", "[R4][R7][T03]") {
   Connecting connect;
   World world;
-  const Address address = full_listener(world);
+  const Address address = world.full_listener();
+  if (!address.is_set()) return skip("a listener without room resets connections here", true);
   Socket& socket = open(world, address);
   connect.request.prepare(socket.descriptor(), address);
   world.submit(connect.request, world.in(30ms));
@@ -117,7 +108,8 @@ TEST_CASE("the error of a connection is told to its connect, and to no receive",
   Read second;
   World world;
   Socket* listener = nullptr;
-  const Address address = full_listener(world, &listener);
+  const Address address = world.full_listener(&listener);
+  if (!address.is_set()) return skip("a listener without room resets connections here", true);
   Socket& socket = open(world, address);
   connect.request.prepare(socket.descriptor(), address);
   world.submit(connect.request);
@@ -226,12 +218,14 @@ TEST_CASE("P01: UNIX names that lead nowhere", "[R12][P01]") {
   }
   SECTION("a regular file") {
     std::ofstream(path) << "not a socket";
-    CHECK(outcome(world, connect, Address::unix_path(path)) == std::errc::connection_refused);
+    CHECK(outcome(world, connect, Address::unix_path(path)) ==
+          (on_linux ? std::errc::connection_refused : std::errc::not_a_socket));
     ::unlink(path.c_str());
   }
   SECTION("no such abstract name") {
-    CHECK(outcome(world, connect, Address::abstract("proa-test-nobody")) ==
-          std::errc::connection_refused);
+    const std::error_code error = outcome(world, connect, Address::abstract("proa-test-nobody"));
+    CHECK(error);  // of no meaning where there are no such names
+    if (on_linux) CHECK(error == std::errc::connection_refused);
   }
   SECTION("too long, or with a NUL: never cut") {
     std::error_code error;
@@ -321,6 +315,10 @@ TEST_CASE("a full UNIX backlog makes a connect wait, not fail", "[R11][R12]") {
   connect.request.prepare(socket.descriptor(), address);
   world.submit(connect.request);
   for (int i = 0; i < 10; ++i) world.turn();
+  if (!on_linux) {
+    CHECK(connect.error() == std::errc::connection_refused);
+    return;
+  }
   CHECK(connect.request.pending());
   for (std::size_t i = 1; i <= 3; ++i) {
     accept.request.prepare(listener.descriptor());

@@ -1,6 +1,5 @@
 // The end of a datagram handler: close() anywhere, only on_closed() behind it, and never silently
 // destroyed (R6).
-#include <unistd.h>
 
 #include <cstdio>
 #include <optional>
@@ -138,11 +137,10 @@ TEST_CASE("shutdown() ends datagrams that wait for room, and gives their blocks 
           "[datagram][R6]") {
   Endpoints endpoints;
   World world;
-  const Address name = Address::abstract("proa-datagram-shutdown-" + std::to_string(::getpid()));
+  const Address name = world.local_name();
   Endpoint& server = endpoints.bound(world, name);
   Endpoint& connected = endpoints.connected(world, name);
-  Endpoint& unconnected = endpoints.bound(
-      world, Address::abstract("proa-datagram-sender-" + std::to_string(::getpid())));
+  Endpoint& unconnected = endpoints.bound(world, world.local_name());
   server.stop_receiving();
   turns(world, 3);
   send_numbers(connected, {}, 600);
@@ -184,7 +182,7 @@ TEST_CASE("requests of the user's own on a datagram socket end before on_closed(
   proa::DatagramQueue queue;
   Endpoints endpoints;
   World world;
-  const Address name = Address::abstract("proa-datagram-own-" + std::to_string(::getpid()));
+  const Address name = world.local_name();
   Endpoint& server = endpoints.bound(world, name);
   Endpoint& client = endpoints.connected(world, name);
   server.stop_receiving();

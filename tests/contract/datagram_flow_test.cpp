@@ -1,6 +1,5 @@
 // Flow of datagrams: receiving that is stopped and goes on, a pool that is used up, limits of what
 // is queued.
-#include <unistd.h>
 
 #include <random>
 #include <thread>
@@ -12,12 +11,6 @@ namespace {
 using namespace proa_test;
 using proa::Address;
 
-Address fresh_name() {
-  static int number = 0;
-  return Address::abstract("proa-flow-" + std::to_string(::getpid()) + "-" +
-                           std::to_string(++number));
-}
-
 TEST_CASE("stopped and started many times under traffic, it loses nothing and keeps the order",
           "[datagram][R5]") {
   Endpoints endpoints;
@@ -25,7 +18,7 @@ TEST_CASE("stopped and started many times under traffic, it loses nothing and ke
   with.round_budget = GENERATE(std::size_t{4}, std::size_t{512});
   const bool udp = GENERATE(true, false);
   World world(with);
-  Endpoint& server = endpoints.bound(world, udp ? Address::loopback(0) : fresh_name());
+  Endpoint& server = endpoints.bound(world, udp ? Address::loopback(0) : world.local_name());
   Endpoint& client = endpoints.connected(world, server.address());
   constexpr std::size_t number = 4000;
   constexpr std::size_t window = 64;  // far less than the socket's buffer holds
@@ -207,7 +200,7 @@ TEST_CASE("a buffer that found no block is a send that fails, in its place", "[d
 TEST_CASE("on_drained comes once after much was queued, and not after little", "[datagram]") {
   Endpoints endpoints;
   World world;
-  Endpoint& server = endpoints.bound(world, fresh_name());
+  Endpoint& server = endpoints.bound(world, world.local_name());
   Endpoint& client = endpoints.connected(world, server.address());
   const std::string large = pattern(1, 3000);
   for (int i = 0; i < 20; ++i) client.send(proa::Bytes(large));

@@ -1,14 +1,11 @@
 // Groups, over the loopback interface.
-#include <net/if.h>
-
 #include "contract/datagram_rig.hpp"
+#include "support/plain.hpp"
 
 namespace {
 
 using namespace proa_test;
 using proa::Address;
-
-std::uint32_t loopback_interface() { return ::if_nametoindex("lo"); }
 
 TEST_CASE("what is sent to a group reaches who has joined, until they leave", "[datagram]") {
   const Address group = Address::ipv4({239, 255, 77, 7}, 0);

@@ -19,7 +19,7 @@ TEST_CASE("descriptors that a UNIX peer passes are not taken", "[datagram][unix]
   Two two(world);
   proa::DatagramOptions options;
   options.destination = options.traffic_class = options.arrival = true;
-  const Address name = Address::abstract("proa-rights-" + std::to_string(::getpid()));
+  const Address name = world.local_name();
   REQUIRE(!two.server.bind(name, options));
   const int sender = plain_socket(AF_UNIX, SOCK_DGRAM);
   REQUIRE(sender >= 0);

@@ -1,6 +1,5 @@
 // RecvDatagrams and SendDatagrams as requests of a program's own, without a handler.
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <random>
 
@@ -104,10 +103,8 @@ TEST_CASE("a queue of many datagrams leaves in batches that say how many", "[dat
   with.buffers = 512;
   World world(with);
   // It loses nothing, and is full soon.
-  proa::Socket& server =
-      bound_socket(world, Address::abstract("proa-request-" + std::to_string(::getpid())));
-  proa::Socket& client =
-      bound_socket(world, Address::abstract("proa-sender-" + std::to_string(::getpid())));
+  proa::Socket& server = bound_socket(world, world.local_name());
+  proa::Socket& client = bound_socket(world, world.local_name());
   read.recording.request.prepare(server.descriptor());
   world.submit(read.recording.request);
   for (const std::string& text : numbers(300)) {
@@ -193,10 +190,8 @@ TEST_CASE("datagrams that wait for room can be cancelled, or be late, and none g
   Reading read;
   Writing write;
   World world;
-  proa::Socket& server =
-      bound_socket(world, Address::abstract("proa-full-" + std::to_string(::getpid())));
-  proa::Socket& client =
-      bound_socket(world, Address::abstract("proa-filler-" + std::to_string(::getpid())));
+  proa::Socket& server = bound_socket(world, world.local_name());
+  proa::Socket& client = bound_socket(world, world.local_name());
   const bool connected = GENERATE(false, true);
   const Address to = server.local_address();
   if (connected) REQUIRE(world.system().connect(client.descriptor(), to) == 0);

@@ -1,7 +1,5 @@
 // UNIX datagrams: unlike those of UDP none is dropped, so a reader that is late holds up the
 // sender.
-#include <unistd.h>
-
 #include <cerrno>
 
 #include "contract/datagram_rig.hpp"
@@ -13,15 +11,11 @@ namespace {
 using namespace proa_test;
 using proa::Address;
 
-Address name_of(const std::string& end) {
-  return Address::abstract("proa-datagrams-" + std::to_string(::getpid()) + "-" + end);
-}
-
 TEST_CASE("a UNIX reader that is late gets all, and the loop sleeps meanwhile",
           "[datagram][R5][R8][R11]") {
   World world;
   Two two(world);
-  const Address to = name_of("reader");
+  const Address to = world.local_name();
   REQUIRE(!two.server.bind(to));
   two.server.stop_receiving();
   world->run_once(0ms);
@@ -30,7 +24,7 @@ TEST_CASE("a UNIX reader that is late gets all, and the loop sleeps meanwhile",
   if (connected) {
     REQUIRE(!two.client.connect(to));
   } else {
-    REQUIRE(!two.client.bind(name_of("sender")));
+    REQUIRE(!two.client.bind(world.local_name()));
   }
 
   constexpr std::size_t number = 1000;  // no queue is so long (net.unix.max_dgram_qlen)
@@ -61,13 +55,13 @@ TEST_CASE("a UNIX reader without room may be called ENOBUFS, and is waited for",
   Faults faults;
   World world;
   Two two(world);
-  const Address to = name_of("reader");
+  const Address to = world.local_name();
   REQUIRE(!two.server.bind(to));
   const bool connected = GENERATE(false, true);
   if (connected) {
     REQUIRE(!two.client.connect(to));
   } else {
-    REQUIRE(!two.client.bind(name_of("sender")));
+    REQUIRE(!two.client.bind(world.local_name()));
   }
   faults.fail(Call::sendmmsg, -ENOBUFS, 1, 3);
   two.client.send("late", connected ? Address() : to);
@@ -81,10 +75,10 @@ TEST_CASE("a UNIX reader without room may be called ENOBUFS, and is waited for",
 TEST_CASE("what waits for a UNIX reader ends with the handler", "[datagram][R6]") {
   World world;
   Two two(world);
-  const Address to = name_of("reader");
+  const Address to = world.local_name();
   REQUIRE(!two.server.bind(to));
   two.server.stop_receiving();
-  REQUIRE(!two.client.bind(name_of("sender")));
+  REQUIRE(!two.client.bind(world.local_name()));
   for (int i = 0; i < 1000; ++i) two.client.send("x", to);
   world.run_until("some are sent", [&] { return !two.client.results.empty(); });
   world->run_once(20ms);

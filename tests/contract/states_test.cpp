@@ -1,6 +1,5 @@
 // Every verb of a handler in every state has one outcome: that of its table in docs/STATES.md.
 // Streams and files have a program of their own.
-#include <net/if.h>
 
 #include <csignal>
 #include <memory>
@@ -13,6 +12,7 @@
 #include "states_rig.hpp"
 #include "states_tables.hpp"
 #include "support/catch.hpp"
+#include "support/plain.hpp"
 
 namespace {
 
@@ -211,12 +211,12 @@ class DatagramDriver final : public Driven<proa::DatagramHandler> {
       send_segments(proa::Bytes("xy", 2), 1, to);
     } else if (verb == "join()" || verb == "leave()") {
       const Address group = Address::parse("239.1.2.3:0");
-      const std::uint32_t loopback = ::if_nametoindex("lo");
+      const std::uint32_t loopback = loopback_interface();
       const std::error_code error = join(group, loopback);
       if (verb == "join()") return note_returned(error);
       note_returned(leave(group, loopback));
     } else if (verb == "set_multicast()") {
-      note_returned(set_multicast(::if_nametoindex("lo"), 1, true));
+      note_returned(set_multicast(loopback_interface(), 1, true));
     } else if (verb == "set_limit()") {
       set_limit(1);
     } else if (verb == "drain()") {

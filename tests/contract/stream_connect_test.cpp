@@ -26,14 +26,6 @@ struct Meeting {
   Stream& client;
 };
 
-// A listener whose queue is full, so that nobody answers.
-Address full_listener(World& world) {
-  const Address address = world.listen(Link::tcp4, 1).local_address();
-  for (int i = 0; i < 4; ++i) world.peer().connect(address);
-  turns(world, 20);
-  return address;
-}
-
 TEST_CASE("connect() opens the stream; what was written before goes first", "[R1][R2]") {
   Streams streams;
   World world;
@@ -244,7 +236,9 @@ TEST_CASE("T02: close() while connecting: on_closed alone follows", "[R6][T02]")
   World world;
   Stream& client = streams.add(*world);
   bool answered = GENERATE(true, false);
-  client.connect(answered ? world.listen().local_address() : full_listener(world));
+  const Address address = answered ? world.listen().local_address() : world.full_listener();
+  if (!address.is_set()) return skip("a listener without room resets connections here", true);
+  client.connect(address);
   SECTION("at once") {}
   SECTION("a turn later") { turns(world, answered ? 0 : 2); }
   SECTION("by finish()") { client.finish(); }
@@ -259,7 +253,8 @@ TEST_CASE("T03: a connect that nobody answers ends at its deadline", "[R7][T03]"
   Streams streams;
   World world;
   Stream& client = streams.add(*world);
-  const Address address = full_listener(world);
+  const Address address = world.full_listener();
+  if (!address.is_set()) return skip("a listener without room resets connections here", true);
   const proa::TimePoint deadline = world.in(30ms);
   proa::TimePoint told;
   client.failed = [&](std::error_code) { told = world.system().now(); };
@@ -277,7 +272,9 @@ TEST_CASE("the linger time bounds a finish() that waits for the connection", "[T
   with.linger = 30ms;
   World world(with);
   Stream& client = streams.add(*world);
-  client.connect(full_listener(world));
+  const Address address = world.full_listener();
+  if (!address.is_set()) return skip("a listener without room resets connections here", true);
+  client.connect(address);
   client.write("x");
   client.finish();
   wait_closed(world, client);

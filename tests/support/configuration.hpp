@@ -16,6 +16,14 @@ const std::string& configuration();
 bool over_uring();
 bool over_epoll();
 bool over_kqueue();
+
+// Whether the kernel below is Linux, whatever the configuration.
+#ifdef __linux__
+inline constexpr bool on_linux = true;
+#else
+inline constexpr bool on_linux = false;
+#endif
+
 // Whether streams have a filter that only looks on.
 bool filtered();
 // Whether every read and write of a file is given to a worker.

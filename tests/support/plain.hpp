@@ -4,6 +4,7 @@
 // them.
 
 #include <fcntl.h>
+#include <net/if.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -20,6 +21,12 @@ inline int not_inherited(int descriptor) {
 }
 
 inline int plain_socket(int family, int type) { return not_inherited(::socket(family, type, 0)); }
+
+// The number of the loopback interface, which Linux calls "lo", and the others "lo0".
+inline unsigned loopback_interface() {
+  const unsigned number = ::if_nametoindex("lo");
+  return number != 0 ? number : ::if_nametoindex("lo0");
+}
 
 inline bool plain_pipe(int (&ends)[2]) {
   if (::pipe(ends) != 0) return false;

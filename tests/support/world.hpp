@@ -74,6 +74,13 @@ class World {
   Connection pair(Link link = Link::tcp4);
   proa::Socket& own(proa::Socket socket);
 
+  // A fresh name for a UNIX socket: an abstract one on Linux, else a path, which is removed with
+  // the World.
+  proa::Address local_name() { return fresh_address(Link::abstract); }
+  // A listener whose queue is full, so that those who connect get no answer. Unset where the system
+  // resets their connections instead. `made` is set to the listener.
+  proa::Address full_listener(proa::Socket** made = nullptr);
+
   // The end of the world, with its guards; the destructor calls it if the test did not.
   // `shut_down`: the test did that itself, on another thread.
   void end(bool shut_down = false);
