@@ -11,10 +11,11 @@ using namespace proa_test;
 using proa::Address;
 using proa::DatagramSource;
 
-// Two more addresses of this machine, of each family.
+// Two more addresses of this machine, of each family. Those of IPv6 can be used at once (no DAD).
 void add_addresses(Namespace& network) {
-  for (const char* each : {"10.77.0.1/32", "10.77.0.2/32", "fd77::1/128", "fd77::2/128"}) {
-    network.ip(std::string("address add ") + each + " dev lo");
+  for (const char* each : {"10.77.0.1/32 dev lo", "10.77.0.2/32 dev lo", "fd77::1/128 dev lo nodad",
+                           "fd77::2/128 dev lo nodad"}) {
+    network.ip(std::string("address add ") + each);
   }
 }
 
