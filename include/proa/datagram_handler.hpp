@@ -37,7 +37,8 @@ struct DatagramOptions {
   /// never cuts into fragments: more than path_mtu() is EMSGSIZE (DF bit)
   bool keep_whole = false;
   int send_traffic_class = 0;  ///< TOS or traffic class of sent datagrams
-  int receive_buffer = 0;      ///< bytes (SO_RCVBUF, socket(7)); 0: as the system has it
+  int receive_buffer = 0;      ///< bytes (SO_RCVBUF, socket(7)), cut to what the system gives at
+                               ///< most; 0: as the system has it
   int send_buffer = 0;         ///< bytes (SO_SNDBUF)
 };
 
@@ -131,7 +132,8 @@ class DatagramHandler : public Handler {
   /// group's scope ([ff02::1%eth0]), or, if it has none, on one of the system's choice. With a
   /// source, for the datagrams of that source alone. Errors are those of setsockopt(2) (ip(7),
   /// MCAST_JOIN_GROUP), errc::invalid_argument if the scope is another interface than the one
-  /// given, and Error::closing while the handler closes.
+  /// given, errc::address_family_not_supported for a group of IPv4 on an IPv6 socket where the
+  /// system has none such (FreeBSD, macOS), and Error::closing while the handler closes.
   [[nodiscard]] std::error_code join(const Address& group, std::uint32_t interface = 0,
                                      const Address& source = {}) noexcept;
   [[nodiscard]] std::error_code leave(const Address& group, std::uint32_t interface = 0,
