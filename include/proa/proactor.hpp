@@ -115,6 +115,10 @@ class Proactor {
   ///     }
   ///     pollfd waiting[] = {{proactor.native_handle(), POLLIN, 0}, ...};
   ///     if (::poll(waiting, ..., timeout) >= 0) proactor.poll();
+  ///
+  /// What the program begins while the other loop waits (between poll() and the next one) makes the
+  /// descriptor readable if it is due before that. So a loop that cannot ask before each wait, as
+  /// Asio, may ask behind each poll() instead.
   int native_handle() const noexcept;
   /// When poll() has something to do even if the descriptor is not readable: now or earlier if work
   /// waits already, `never` if none. By the clock of system().now().

@@ -83,17 +83,22 @@ void HandlerLoop::closed(Handler& handler) noexcept {
 }
 
 void HandlerLoop::notify_later(Handler& handler) noexcept {
-  if (handler.is_open() && !NoticeHook::hook(handler).linked()) noticed_.push_back(handler);
+  if (!handler.is_open() || NoticeHook::hook(handler).linked()) return;
+  noticed_.push_back(handler);
+  hurry();
 }
 
 void HandlerLoop::flush_later(Handler& handler) noexcept {
   if (!handler.is_open() || UnflushedHook::hook(handler).linked()) return;
   unflushed_.push_back(handler);
   flush_is_due_ = true;
+  hurry();
 }
 
 void HandlerLoop::flush_when_idle(Handler& handler) noexcept {
-  if (handler.is_open() && !UnflushedHook::hook(handler).linked()) gathering_.push_back(handler);
+  if (!handler.is_open() || UnflushedHook::hook(handler).linked()) return;
+  gathering_.push_back(handler);
+  hurry();
 }
 
 void HandlerLoop::await_buffer(FileHandler& handler, const Pool& from) noexcept {

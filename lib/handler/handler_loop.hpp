@@ -48,7 +48,10 @@ class HandlerLoop final : public Core {
   void disclaim(Handler& handler) noexcept;
   void notify_later(Handler& handler) noexcept;
   /// The same for a handler that is idle, and may be destroyed before.
-  void notify_idle(Handler& handler) noexcept { noticed_.push_back(handler); }
+  void notify_idle(Handler& handler) noexcept {
+    noticed_.push_back(handler);
+    hurry();
+  }
   void flush_later(Handler& handler) noexcept;
   /// The same, but when nothing more is to be delivered: what many callbacks send leaves together.
   void flush_when_idle(Handler& handler) noexcept;

@@ -173,6 +173,7 @@ std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept 
     if (!timers_.add(operation, operation.timer_, std::max(deadline, now_))) {
       return to_error_code(-ENOMEM);
     }
+    hurry(deadline);
   }
   take_on(operation);
   if (operation.opcode_ == Opcode::timer) return {};
@@ -247,6 +248,7 @@ void Core::start(Operation& operation) noexcept {
   } else {
     operation.state_ = State::submitted;
     untold_ = true;
+    hurry();
     if (closes(operation)) {
       system().forget(operation.descriptor());
       // Not ours to close.
@@ -269,6 +271,7 @@ void Core::finish(Operation& operation, long result) noexcept {
   BackendSide::finish(operation, result);
   operation.state_ = State::finished;
   finished_.push_back(operation);
+  hurry();
 }
 
 void Core::end(Operation& operation, Reason reason) noexcept {
@@ -289,6 +292,7 @@ void Core::end(Operation& operation, Reason reason) noexcept {
     operation.keeper_ = Keeper::backend;
   } else if (operation.state_ == State::submitted) {
     untold_ = true;
+    hurry();
     backend_->cancel(operation);
     return;
   } else {

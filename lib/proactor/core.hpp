@@ -89,6 +89,13 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
     if (const char* const why = stray()) refuse(verb, why);
   }
   void wake() noexcept { backend_->wake(); }
+  /// Something is to be done then, or at once: a foreign loop that means to sleep for longer hears
+  /// of that by the descriptor. A round asks nobody to hurry.
+  void hurry(TimePoint due = TimePoint::min()) noexcept {
+    if (due >= told_ || !home_.here()) return;
+    told_ = due;
+    backend_->wake();
+  }
   /// Ends an operation as if its deadline had passed: it takes what the kernel has for it by now,
   /// and completes with Error::deadline if that is not all (R7).
   void expire(Operation& operation) noexcept { end(operation, Reason::deadline); }
@@ -268,9 +275,11 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   int kept_alive_ = 0;
   bool in_callback_ = false;
   bool untold_ = false;  // the backend was given something since its last wait()
-  bool more_ = false;    // the last round ended by its budget
-  std::size_t at_last_ =
-      0;  // what last tries moved has cost, and the round was not charged for yet
+  /// Until when a foreign loop sleeps; `min` while no such loop has asked.
+  mutable TimePoint told_ = TimePoint::min();
+  bool more_ = false;  // the last round ended by its budget
+  // what last tries moved has cost, and the round was not charged for yet
+  std::size_t at_last_ = 0;
   bool shut_down_ = false;
   bool tries_sends_ = false;            // what the backend says
   bool write_signals_blocked_ = false;  // something was written to a pipe or a file (R11)

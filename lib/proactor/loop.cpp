@@ -43,6 +43,7 @@ bool Core::alive() const noexcept {
 }
 
 Core::Done Core::round(TimePoint until) {
+  told_ = TimePoint::min();
   flush_gathered();
   hand_to_workers();
   ++counters_.rounds;
@@ -202,16 +203,16 @@ bool Core::post(Post& post) noexcept {
   // In a child of fork(2) that has not taken the proactor over yet, it is the child's all the same.
   const long process = inherited() ? sys::process() : home_.process();
   const PostQueue::Pushed pushed = posts_.push(post, process);
-  if (pushed == PostQueue::Pushed::first && !home_.here()) backend_->wake();
+  if (pushed == PostQueue::Pushed::first) home_.here() ? hurry() : backend_->wake();
   return pushed != PostQueue::Pushed::refused;
 }
 
 TimePoint Core::next_deadline() const noexcept {
-  if (work_waits() || untold_ || wants_flush()) {
-    return now_;
-  }
-  const TimePoint next = std::min(timers_.next(), backend_->next_deadline());
-  return short_of_memory() ? std::min(next, after(now_, memory_retry)) : next;
+  told_ = now_;
+  if (work_waits() || untold_ || wants_flush()) return told_;
+  told_ = std::min(timers_.next(), backend_->next_deadline());
+  if (short_of_memory()) told_ = std::min(told_, after(now_, memory_retry));
+  return told_;
 }
 
 }  // namespace proa

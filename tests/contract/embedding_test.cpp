@@ -48,6 +48,11 @@ class ForeignLoop {
   World& world_;
 };
 
+bool readable(int descriptor) {
+  pollfd asked{descriptor, POLLIN, 0};
+  return ::poll(&asked, 1, 0) == 1;
+}
+
 struct Echo : proa::StreamHandler {
   using StreamHandler::StreamHandler;
   void on_read(proa::Buffer& data) override { write(std::move(data)); }
@@ -110,6 +115,37 @@ TEST_CASE("a post from another thread ends the foreign loop's sleep", "[embeddin
   loop.run_until("the post ran", [&] { return ran; });
   other.join();
   CHECK(accepted);
+}
+
+TEST_CASE("what begins while a foreign loop sleeps ends its sleep", "[embedding][R1]") {
+  Timing timer;
+  Timing later;
+  Read read;
+  Sending send;
+  World world(embedded());
+  const Connection line = world.pair();
+  const Connection other = world.pair();
+  Echo echo(*world, std::move(other.near));
+  const auto wakes = [&world](const auto& begin) {
+    world.run_until("there is nothing to do", [&world] {
+      const bool quiet = world->next_deadline() > world.system().now();
+      return quiet && !readable(world->native_handle());
+    });
+    begin();
+    return readable(world->native_handle());
+  };
+  CHECK(wakes([&] { world.submit(read.from(line.descriptor())); }));
+  CHECK(wakes([&] { world.submit(send.to(line.descriptor(), "out")); }));
+  CHECK(wakes([&] { world->cancel(read.request); }));
+  CHECK(wakes([&] { world.submit(timer.request, world.in(hang)); }));
+  CHECK_FALSE(wakes([&] { world.submit(later.request, world.in(2 * hang)); }));
+  CHECK(wakes([&] { world->cancel(timer.request); }));
+  CHECK(wakes([&] { (void)world->post([] {}); }));
+  CHECK(wakes([&] { echo.write("hello"); }));
+  CHECK(wakes([&] { echo.set_read_timeout(1ms * 500); }));
+  CHECK(wakes([&] { echo.close(); }));
+  world->cancel(later.request);
+  world.run_until("all have ended", [&] { return later.done() && timer.done() && echo.closed; });
 }
 
 TEST_CASE("poll() never blocks and flushes what was submitted", "[embedding][C09]") {
