@@ -15,6 +15,7 @@ struct BackendReport {
   std::string name;
   std::string chosen_by;         ///< "auto", "options" or "PROA_BACKEND"
   std::vector<Refusal> refused;  ///< the backends that were tried before, in order
+  /// In use at the last call of Proactor::backend(): the system may refuse one late.
   std::vector<std::string> features;
 };
 

@@ -112,6 +112,16 @@ Core::~Core() {
   paged_pool_->set_backend(nullptr);
 }
 
+// A backend may find out late that the system refuses it a feature.
+const BackendReport& Core::report() noexcept {
+  try {
+    report_.features = backend_->features();
+  } catch (const std::bad_alloc&) {
+    // those of the last call are better than none
+  }
+  return report_;
+}
+
 void Core::end_of_life() noexcept {
   if (!backend_) return;
   if (in_callback_) misuse("Proactor %p: ~Proactor() inside a callback", owner_);

@@ -118,7 +118,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   Backend& backend() noexcept { return *backend_; }
   System& system() noexcept { return backend_->system(); }
   const Options& options() const noexcept { return options_; }
-  const BackendReport& report() const noexcept { return report_; }
+  const BackendReport& report() noexcept;
   Counters& counters() noexcept { return counters_; }
   TimePoint now() const noexcept { return now_; }
   bool shutting_down() const noexcept { return shut_down_; }
