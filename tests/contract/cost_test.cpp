@@ -39,7 +39,10 @@ TEST_CASE("a descriptor is registered once, and data moves by the calls of its b
   {
     Ledger ledger;
     echo(world, line, read, send, number);
-    if (over_uring()) {
+    if (configuration() == "uring-filtered") {
+      CHECK(ledger.count(Call::recv) >= number);
+      CHECK(ledger.count(Call::recv) <= 2 * number + 2);
+    } else if (over_uring()) {
       CHECK(ledger.count(Call::recv) + ledger.count(Call::send) == 0);
       CHECK(ledger.submitted().opcodes.size() > 1);
       CHECK(ledger.submitted().number >= 2 * number);

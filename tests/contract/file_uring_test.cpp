@@ -19,7 +19,9 @@ using proa::OpenFlags;
 
 constexpr std::size_t block = 4096;
 
-bool native_uring() { return over_uring() && configuration() != "uring-pool"; }
+bool native_uring() {
+  return over_uring() && configuration() != "uring-pool" && configuration() != "uring-filtered";
+}
 
 // Names a thread exactly when it begins.
 bool no_worker(const Ledger& ledger) { return ledger.count(Call::name_thread) == 0; }

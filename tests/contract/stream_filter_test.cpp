@@ -1,6 +1,6 @@
 // A filter between a stream's protocol and its connection: the protocol does not know, whatever the
 // filter does to the bytes, and whatever it says by itself. The tests of streams run over one that
-// only looks on as well (the configuration epoll-filtered).
+// only looks on as well (the configuration epoll-stream-filter).
 #include <unistd.h>
 
 #include <proa/file.hpp>

@@ -128,7 +128,7 @@ class Stream : public proa::StreamHandler {
     if (events.empty() || events.back() != event) events.push_back(event);
   }
   void record() {
-    if (!filtered()) return;
+    if (!streams_filtered()) return;
     recorded_ = true;
     set_filter(std::make_unique<Recorder>(tape_));
   }

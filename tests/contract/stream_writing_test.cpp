@@ -70,7 +70,7 @@ TEST_CASE("what is queued in one callback leaves in one system call", "[R10]") {
     for (int i = 0; i < 10 && stream.writes.size() < 41; ++i) world->run_once(10ms);
     CHECK(stream.writes.size() == 41);
     const std::uint64_t sends = ledger.count(Call::send) + ledger.count(Call::sendmsg);
-    if (!over_uring()) CHECK(sends == 1);
+    if (!over_uring() || configuration() == "uring-filtered") CHECK(sends == 1);
     // One receive, perhaps one that finds nothing more, one send, one wake-up.
     if (over_uring()) CHECK(ledger.submitted().number <= 4);
   }

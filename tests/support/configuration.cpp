@@ -6,6 +6,7 @@
 
 #include "support/catch.hpp"
 #include "support/kqueue.hpp"
+#include "support/opcode_filter.hpp"
 
 namespace proa_test {
 
@@ -31,12 +32,12 @@ std::string why_not() {
 const std::vector<std::string>& configurations() {
   static const std::vector<std::string> names = {
 #ifdef PROA_HAVE_URING
-      "uring",  "uring-5.19", "uring-5.11", "uring-pool",
+      "uring",  "uring-5.19", "uring-5.11", "uring-filtered", "uring-pool",
 #endif
 #ifdef PROA_HAVE_KQUEUE
       "kqueue", "kqueue-pool"
 #else
-      "epoll", "epoll-pool", "epoll-filtered", "kqueue", "kqueue-macos"
+      "epoll", "epoll-pool", "epoll-stream-filter", "kqueue", "kqueue-macos"
 #endif
   };
   return names;
@@ -57,7 +58,7 @@ bool ends_in(const std::string& name, const std::string& tier) {
 bool over_uring() { return over("uring"); }
 bool over_epoll() { return over("epoll"); }
 bool over_kqueue() { return over("kqueue"); }
-bool filtered() { return ends_in(configuration(), "-filtered"); }
+bool streams_filtered() { return configuration() == "epoll-stream-filter"; }
 bool files_by_workers() {
   return ends_in(configuration(), "-pool") || ends_in(configuration(), "-macos");
 }
@@ -71,7 +72,11 @@ proa::Options options(const std::string& name) {
   if (made.backend == "kqueue") {
     use_kqueue(made, tier == "macos");
   } else if (made.backend == "uring" || made.backend == "epoll") {
-    if (tier != "pool" && tier != "filtered") made.uring_release = tier;
+    if (tier == "filtered") {
+      filter_opcodes();
+    } else if (tier != "pool" && tier != "stream-filter") {
+      made.uring_release = tier;
+    }
   } else {
     throw std::invalid_argument("no configuration is named " + name);
   }

@@ -25,7 +25,7 @@ inline constexpr bool on_linux = false;
 #endif
 
 // Whether streams have a filter that only looks on.
-bool filtered();
+bool streams_filtered();
 // Whether every read and write of a file is given to a worker.
 bool files_by_workers();
 

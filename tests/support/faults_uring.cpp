@@ -117,7 +117,9 @@ long uring_submit_and_wait(io_uring* ring, unsigned want, const timespec* timeou
   for (unsigned i = *ring->cq.khead; i != tail; ++i) {
     io_uring_cqe& cqe = ring->cq.cqes[i & *ring->cq.kring_mask];
     const auto found = state.told.find(cqe.user_data);
-    if (found == state.told.end() || (cqe.res != -EBADF && cqe.res != -EINVAL)) continue;
+    // EACCES: the ring refuses the opcode before it looks for the descriptor.
+    const bool spoilt = cqe.res == -EBADF || cqe.res == -EINVAL || cqe.res == -EACCES;
+    if (found == state.told.end() || !spoilt) continue;
     cqe.res = found->second;
     state.told.erase(found);
   }

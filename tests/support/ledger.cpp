@@ -70,7 +70,7 @@ struct LedgerCalls {
     const unsigned flags = parameters->flags;
     const long result = uring_setup(entries, ring, parameters);
     with_ledger([&](Ledger& ledger) {
-      if (result >= 0) ledger.setup_flags_ = flags;
+      if (result >= 0) ledger.setup_flags_ |= flags;
     });
     return result;
   }

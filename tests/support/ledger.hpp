@@ -48,7 +48,7 @@ class Ledger {
   };
   const Submitted& submitted() const { return submitted_; }
   const std::set<unsigned>& registered() const { return registered_; }  // io_uring_register(2)
-  unsigned setup_flags() const { return setup_flags_; }
+  unsigned setup_flags() const { return setup_flags_; }                 // of all rings, or-ed
 
  private:
   friend struct LedgerCalls;

@@ -20,6 +20,11 @@ Operation* UringBackend::accepted(Accept& accept, long result) noexcept {
     return go_on_or_end(accept, result);
   }
   accept.socket() = Socket(system_, {static_cast<int>(result), accept.descriptor().kind});
+  return brought(accept);
+}
+
+// accept.socket() has a connection.
+Operation* UringBackend::brought(Accept& accept) noexcept {
   if (!BackendSide::repeating(accept)) return end(accept, 0);
   if (has(accept, ending)) {
     finish_later(accept);

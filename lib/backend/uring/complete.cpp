@@ -36,6 +36,11 @@ Operation* UringBackend::complete(const Completion& completion) noexcept {
   }
   if (tag.kind == Tag::kind_guard) return guard_ended(*operation, completion.result);
   if (tag.kind == Tag::kind_poll) return polled(*operation, completion);
+  if (is_refusal(completion.result) && may_call(*operation)) {
+    if (completion.has_buffer()) buffers_.put_back(completion.buffer());
+    note_refusal(*operation);
+    return call(*operation);
+  }
   switch (operation->opcode()) {
     case Opcode::recv_buffers:
       return received_buffers(static_cast<RecvBuffers&>(*operation), completion);
@@ -120,6 +125,8 @@ Operation* UringBackend::polled(Operation& operation, const Completion& completi
     return read_datagrams(static_cast<RecvDatagrams&>(operation));
   } else if (operation.opcode() == Opcode::send_file) {
     return pass(operation);
+  } else if (by_call(operation)) {
+    return call(operation);
   } else if (operation.opcode() == Opcode::recv_buffers) {
     readable(static_cast<RecvBuffers&>(operation));
   } else {

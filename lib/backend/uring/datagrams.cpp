@@ -42,7 +42,7 @@ void UringBackend::go_on(RecvDatagrams& recv) noexcept {
 }
 
 void UringBackend::arm(RecvDatagrams& recv) noexcept {
-  if (!ring_.features().multishot_recv || !starved_.empty()) return start_polling(recv);
+  if (!ring_.features().multishot_datagrams || !starved_.empty()) return start_polling(recv);
   buffers_in_use_ = true;
   start(recv);
 }
@@ -94,7 +94,7 @@ Operation* UringBackend::received_datagram(RecvDatagrams& recv,
 // The socket is readable, or an earlier recvmmsg(2) received more datagrams than the core has been
 // told of.
 Operation* UringBackend::read_datagrams(RecvDatagrams& recv) noexcept {
-  const bool multishot = ring_.features().multishot_recv && !receives_singly(recv);
+  const bool multishot = ring_.features().multishot_datagrams && !receives_singly(recv);
   if (recv.has_queued() || (!multishot && starved_.empty())) return receive_datagrams(recv);
   starved_.empty() ? arm(recv) : starve(recv);
   return nullptr;

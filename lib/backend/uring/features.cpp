@@ -1,11 +1,12 @@
 // The one table of everything that the backend uses of io_uring. Ring::ask() probes the kernel for
 // the rows. Ring::restrict() makes the ring's restrictions of them. Options::uring_release hides
 // the rows of later releases, so that the kernel itself refuses whatever a reduced tier must not
-// use. Upholds R12: a tier differs in cost, not in results.
+// use. Upholds R12: a tier, or a filter, differs in cost, not in results.
 #include "backend/uring/features.hpp"
 
 #include <liburing.h>
 
+#include <algorithm>
 #include <charconv>
 #include <system_error>
 
@@ -14,14 +15,15 @@
 namespace proa::uring {
 
 const Row table[] = {
-    {Sort::opcode, IORING_OP_POLL_ADD, release(5, 1), "POLL_ADD"},
+    {Sort::vital, IORING_OP_POLL_ADD, release(5, 1), "POLL_ADD"},
+    {Sort::vital, IORING_OP_TIMEOUT, release(5, 4), "TIMEOUT"},
+    {Sort::vital, IORING_OP_ASYNC_CANCEL, release(5, 5), "ASYNC_CANCEL"},
+
     {Sort::opcode, IORING_OP_WRITEV, release(5, 1), "WRITEV"},
     {Sort::opcode, IORING_OP_SENDMSG, release(5, 3), "SENDMSG"},
     {Sort::opcode, IORING_OP_RECVMSG, release(5, 3), "RECVMSG"},
-    {Sort::opcode, IORING_OP_TIMEOUT, release(5, 4), "TIMEOUT"},
     {Sort::opcode, IORING_OP_ACCEPT, release(5, 5), "ACCEPT"},
     {Sort::opcode, IORING_OP_CONNECT, release(5, 5), "CONNECT"},
-    {Sort::opcode, IORING_OP_ASYNC_CANCEL, release(5, 5), "ASYNC_CANCEL"},
     {Sort::opcode, IORING_OP_READ, release(5, 6), "READ"},
     {Sort::opcode, IORING_OP_WRITE, release(5, 6), "WRITE"},
     {Sort::opcode, IORING_OP_SEND, release(5, 6), "SEND"},
@@ -75,6 +77,30 @@ Release since(Sort sort, unsigned value) noexcept {
     if (row.sort == sort && row.value == value) return row.since;
   }
   return any_release;  // no release allows what the table does not have
+}
+
+bool Features::reads_files() const noexcept {
+  return files && has_opcode(IORING_OP_READ) && has_opcode(IORING_OP_READV);
+}
+
+bool Features::writes_files() const noexcept {
+  return files && has_opcode(IORING_OP_WRITE) && has_opcode(IORING_OP_WRITEV);
+}
+
+bool Features::has_files() const noexcept {
+  const bool calls = std::any_of(table, table + table_size, [this](const Row& row) {
+    return row.sort == Sort::file_opcode && row.value != IORING_OP_READV && has_opcode(row.value);
+  });
+  return reads_files() || writes_files() || calls;
+}
+
+std::string Features::refused_names() const {
+  std::string names;
+  for (const Row& row : table) {
+    if (row.sort > Sort::file_opcode || (refused >> row.value & 1) == 0) continue;
+    names += (names.empty() ? "" : ", ") + std::string(row.name);
+  }
+  return names;
 }
 
 bool parse_release(const std::string& text, Release& parsed) {

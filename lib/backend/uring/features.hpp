@@ -3,6 +3,7 @@
 // The one table of everything that the backend uses of io_uring, with the kernel release that
 // brought each item.
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -16,8 +17,10 @@ inline constexpr Release lowest_release = release(5, 11);  // IORING_FEAT_EXT_AR
 inline constexpr Release any_release = ~0u;
 
 enum class Sort : unsigned char {
-  opcode,  ///< an SQE opcode in use
-  /// the same for a file; a worker performs the request if the kernel lacks the opcode
+  vital,  ///< an SQE opcode that nothing can replace
+  /// another SQE opcode in use; where a filter refuses it, the loop makes the system call
+  opcode,
+  /// the same for a file; a worker performs the request if the kernel lacks the opcode, too
   file_opcode,
   marker,  ///< an opcode that the backend does not use; it shows which release the kernel is
   /// a call of io_uring_register(2); the backend makes all of them before it enables the ring
@@ -59,10 +62,22 @@ struct Features {
   bool poll_first = false;
   bool multishot_poll = false;
   bool no_iowait = false;  ///< the kernel does not count a sleeping loop as a thread in I/O wait
-  std::uint64_t file_opcodes = 0;  ///< bit N is set if the ring may use opcode N
+  bool multishot_datagrams = false;
+  std::uint64_t opcodes = 0;  ///< bit N is set if the ring may use opcode N
+  std::uint64_t refused = 0;  ///< the same for what the kernel has, and a filter refuses
 
-  bool has_file_opcode(unsigned opcode) const noexcept { return (file_opcodes >> opcode & 1) != 0; }
+  bool has_opcode(unsigned opcode) const noexcept { return (opcodes >> opcode & 1) != 0; }
+  bool files = false;  ///< Options::native_files
+  bool reads_files() const noexcept;
+  bool writes_files() const noexcept;
+  bool has_files() const noexcept;
+  /// The names of the opcodes that a filter refuses.
+  std::string refused_names() const;
   bool has(unsigned setup_flag) const noexcept { return (setup_flags & setup_flag) != 0; }
 };
+
+/// Whether a filter may have refused the SQE of this result. A system call that does the same tells
+/// whether it was the filter.
+inline bool is_refusal(long result) noexcept { return result == -EACCES || result == -EPERM; }
 
 }  // namespace proa::uring

@@ -76,9 +76,11 @@ bool takes_no_wait(int number) noexcept {
   return result >= 0 || result == -EAGAIN || result == -EINVAL;
 }
 
-// The result says that the kernel or the file system cannot perform the request through io_uring; a
-// worker can.
-bool turned_away(long result) noexcept { return result == -EAGAIN || result == -EOPNOTSUPP; }
+// The result says that the kernel or the file system cannot perform the request through io_uring,
+// or a filter may have refused it; a worker can perform it, or says why not.
+bool turned_away(long result) noexcept {
+  return result == -EAGAIN || result == -EOPNOTSUPP || is_refusal(result);
+}
 
 }  // namespace
 
@@ -105,12 +107,13 @@ bool FileSystem::seekable(int number) noexcept {
 bool UringBackend::performs(const Operation& operation) noexcept {
   const Features& features = ring_.features();
   if (transfers(operation)) {
-    return features.has_file_opcode(IORING_OP_READV) &&
-           system_.seekable(operation.descriptor().number);
+    const bool has_opcodes =
+        operation.opcode() == Opcode::read_at ? features.reads_files() : features.writes_files();
+    return has_opcodes && system_.seekable(operation.descriptor().number);
   }
   if (operation.opcode() != Opcode::file_call) return false;
   const unsigned opcode = opcode_of(static_cast<const FileCall&>(operation).verb());
-  return opcode != no_opcode && features.has_file_opcode(opcode);
+  return opcode != no_opcode && features.has_opcode(opcode);
 }
 
 template <class Request>

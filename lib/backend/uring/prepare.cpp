@@ -49,7 +49,9 @@ void UringBackend::list(Operation& operation, OperationList& where) noexcept {
 }
 
 void UringBackend::start(Operation& operation) noexcept {
-  if (!enabled_) {
+  if (by_call(operation) && !has(operation, polling)) {
+    list(operation, refused_);
+  } else if (!enabled_) {
     list(operation, pending_);
   } else if (!prepare(operation)) {
     ++counters_.queue_full;

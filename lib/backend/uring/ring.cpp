@@ -8,11 +8,10 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
-#include <memory>
 #include <vector>
 
+#include "backend/uring/trial.hpp"
 #include "sys/linux.hpp"
 #include "sys/sys.hpp"
 
@@ -64,32 +63,6 @@ std::string refused(long error) {
   }
 }
 
-// Nothing that the kernel reports tells 6.17 from the releases before, so it is asked once per
-// process, by a ring of its own: a multishot receive with a limit, on no descriptor, is refused
-// with EINVAL by a kernel that knows no limits, before it looks for the descriptor.
-bool limits_receives() noexcept {
-  enum Answer { unknown, yes, no };
-  static std::atomic<Answer> known{unknown};
-  if (const Answer answer = known.load(std::memory_order_relaxed)) return answer == yes;
-  io_uring ring = {};
-  io_uring_params parameters = {};
-  if (sys::uring_setup(2, &ring, &parameters) < 0) return false;
-  io_uring_sqe* const sqe = io_uring_get_sqe(&ring);
-  io_uring_prep_recv(sqe, -1, nullptr, 0, 0);
-  sqe->flags |= IOSQE_BUFFER_SELECT;
-  sqe->ioprio |= IORING_RECV_MULTISHOT;
-  sqe->file_index = 1;
-  io_uring_cqe* cqe = nullptr;
-  Answer answer = unknown;
-  if (sys::uring_submit_and_wait(&ring, 1, nullptr) == 1 && io_uring_peek_cqe(&ring, &cqe) == 0) {
-    if (cqe->res == -EBADF) answer = yes;
-    if (cqe->res == -EINVAL) answer = no;
-  }
-  sys::uring_exit(&ring);
-  known.store(answer, std::memory_order_relaxed);
-  return answer == yes;
-}
-
 }  // namespace
 
 std::string error_name(long error) {
@@ -120,9 +93,11 @@ std::string error_name(long error) {
 }
 
 std::string Ring::open(unsigned entries, Release allowed, bool files) {
+  features_ = {};
+  features_.files = files;
   std::string why_not = setup(entries, allowed);
   if (why_not.empty()) why_not = ask(allowed);
-  if (!files) features_.file_opcodes = 0;
+  if (why_not.empty()) why_not = ask_filter(allowed);
   if (!why_not.empty()) close();
   return why_not;
 }
@@ -172,10 +147,13 @@ std::string Ring::ask(Release allowed) {
     if (row.sort == Sort::marker) {
       if (supported) kernel = std::max(kernel, row.since);
     } else if (row.sort == Sort::file_opcode) {
-      if (supported && row.since <= allowed)
-        features_.file_opcodes |= std::uint64_t{1} << row.value;
+      if (supported && row.since <= allowed && features_.files) {
+        features_.opcodes |= std::uint64_t{1} << row.value;
+      }
     } else if (!supported) {
       return std::string("io_uring lacks ") + row.name + " (kernel " + to_string(row.since) + ")";
+    } else {
+      features_.opcodes |= std::uint64_t{1} << row.value;
     }
   }
   features_.release = std::min(kernel, allowed);
@@ -183,15 +161,47 @@ std::string Ring::ask(Release allowed) {
     ring_.features &= ~sys::uring_feature_no_iowait;
   }
   features_.no_iowait = (ring_.features & sys::uring_feature_no_iowait) != 0;
-  features_.multishot_recv = features_.release >= since(Sort::op_flag, recv_multishot);
-  features_.multishot_limit = features_.multishot_recv &&
-                              allowed >= since(Sort::op_flag, recv_multishot_limit) &&
-                              limits_receives();
+  return {};
+}
+
+// Takes off the opcodes that a filter refuses, and chooses what needs the others. Kernels that know
+// filters have had IORING_SETUP_SUBMIT_ALL for long.
+std::string Ring::ask_filter(Release allowed) {
+  Answers answers;
+  if (features_.has(IORING_SETUP_SUBMIT_ALL)) {
+    const long asked = ask_by_trying(features_, allowed, answers);
+    if (asked < 0) return "io_uring_enter: " + error_name(asked) + " (a filter forbids it)";
+  }
+  features_.refused = answers.refused;
+  features_.opcodes &= ~answers.refused;
+  for (std::size_t i = 0; i < table_size; ++i) {
+    const Row& row = table[i];
+    if (row.sort == Sort::vital && !features_.has_opcode(row.value)) {
+      return std::string("a filter refuses ") + row.name + " of io_uring";
+    }
+  }
+  choose(allowed, answers.limits_receives);
+  return {};
+}
+
+void Ring::refuse(unsigned opcode) noexcept {
+  features_.refused |= std::uint64_t{1} << opcode;
+  features_.opcodes &= ~features_.refused;
+  if (opcode == IORING_OP_RECV) features_.multishot_recv = false;
+  if (opcode == IORING_OP_RECVMSG) features_.multishot_datagrams = false;
+}
+
+void Ring::choose(Release allowed, bool limits_receives) noexcept {
+  const bool multishot = features_.release >= since(Sort::op_flag, recv_multishot);
+  features_.multishot_recv = multishot && features_.has_opcode(IORING_OP_RECV);
+  features_.multishot_datagrams = multishot && features_.has_opcode(IORING_OP_RECVMSG);
+  features_.multishot_limit = features_.multishot_recv && limits_receives &&
+                              allowed >= since(Sort::op_flag, recv_multishot_limit);
   features_.poll_first = features_.release >= since(Sort::op_flag, poll_first);
   features_.multishot_poll = features_.release >= since(Sort::op_flag, poll_multishot);
   features_.buffer_ring =
-      features_.release >= since(Sort::register_call, IORING_REGISTER_PBUF_RING);
-  return {};
+      features_.release >= since(Sort::register_call, IORING_REGISTER_PBUF_RING) &&
+      (features_.multishot_datagrams || features_.has_opcode(IORING_OP_RECV));
 }
 
 void Ring::close() noexcept {
@@ -211,16 +221,16 @@ long Ring::restrict() noexcept {
     const Row& row = table[i];
     if (row.since > features_.release) continue;
     if (row.sort == Sort::sqe_flag) sqe_flags |= row.value;
-    if (row.sort == Sort::file_opcode ? !features_.has_file_opcode(row.value)
-                                      : row.sort != Sort::opcode) {
-      continue;  // register calls need no rule: the backend makes none once the ring is enabled
-    }
+    // Register calls need no rule: the backend makes none once the ring is enabled.
+    if (row.sort > Sort::file_opcode || !features_.has_opcode(row.value)) continue;
     rules[count].opcode = IORING_RESTRICTION_SQE_OP;
     rules[count++].sqe_op = static_cast<std::uint8_t>(row.value);
   }
   rules[count].opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
   rules[count++].sqe_flags = static_cast<std::uint8_t>(sqe_flags);
-  return register_with(IORING_REGISTER_RESTRICTIONS, rules.data(), count);
+  const long result = register_with(IORING_REGISTER_RESTRICTIONS, rules.data(), count);
+  // The thread has restrictions (Linux 7.0), and the ring has inherited them.
+  return result == -EBUSY ? 0 : result;
 }
 
 long Ring::enable() noexcept { return register_with(IORING_REGISTER_ENABLE_RINGS, nullptr, 0); }

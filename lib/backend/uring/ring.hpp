@@ -48,6 +48,8 @@ class Ring {
   long enable() noexcept;
 
   const Features& features() const noexcept { return features_; }
+  /// A filter has refused an opcode that it had allowed when it was asked.
+  void refuse(unsigned opcode) noexcept;
   int descriptor() const noexcept { return ring_.ring_fd; }
 
   bool has_room(unsigned places = 1) const noexcept {
@@ -75,6 +77,8 @@ class Ring {
  private:
   std::string setup(unsigned entries, Release allowed);
   std::string ask(Release allowed);
+  std::string ask_filter(Release allowed);
+  void choose(Release allowed, bool limits_receives) noexcept;
 
   io_uring ring_{};
   Features features_;

@@ -30,7 +30,7 @@ void UringBackend::draw_from_ring() noexcept {
     Operation& operation = *std::exchange(one, starved_.after(*one));
     // the others have no receive that takes a block of the ring
     const bool datagrams = operation.opcode() == Opcode::recv_datagrams;
-    if (datagrams ? !ring_.features().multishot_recv : !from_ring(operation)) continue;
+    if (datagrams ? !ring_.features().multishot_datagrams : !from_ring(operation)) continue;
     OperationList::remove(operation);
     set_stage(operation, outside);
     ++counters_.rearmed;
@@ -47,6 +47,7 @@ Operation* UringBackend::serve_starved() noexcept {
   if (operation.opcode() == Opcode::recv_datagrams) {
     return receive_datagrams(static_cast<RecvDatagrams&>(operation));
   }
+  if (by_call(operation)) return receive(static_cast<RecvBuffers&>(operation));
   read_into_block(static_cast<RecvBuffers&>(operation));
   return nullptr;
 }

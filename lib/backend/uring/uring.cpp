@@ -31,8 +31,10 @@ std::string probe(const Options& options, bool by_name) {
   const std::vector<std::string> features = backend.features();
   for (const char* const wanted : {"multishot receive", "buffer ring"}) {
     if (std::find(features.begin(), features.end(), wanted) == features.end()) {
-      return std::string("io_uring lacks ") + wanted +
-             " (kernel 6.0), without which it is slower than epoll";
+      const std::string refused = backend.refused();
+      return std::string("io_uring lacks ") + wanted + " (kernel 6.0" +
+             (refused.empty() ? "" : "; a filter refuses " + refused) +
+             "), without which it is slower than epoll";
     }
   }
   return {};

@@ -64,6 +64,7 @@ long UringBackend::renew() noexcept {
   arena_.close();
   loop_.store(Loop::busy, std::memory_order_relaxed);
   adopt(pending_, sys::process());
+  adopt(refused_, sys::process());
   adopt(done_, sys::process());
   try {
     return open().empty() ? 0 : -ENOMEM;
@@ -114,9 +115,10 @@ std::vector<std::string> UringBackend::features() const {
   if (in_use.multishot_recv) names.push_back("multishot receive");
   if (in_use.multishot_limit) names.push_back("block by block");
   if (in_use.buffer_ring) names.push_back("buffer ring");
-  if (in_use.file_opcodes != 0) names.push_back("files");
+  if (in_use.has_files()) names.push_back("files");
   if (in_use.no_iowait) names.push_back("sleep without I/O wait");
   names.push_back("restricted ring");
+  if (in_use.refused != 0) names.push_back("system calls for " + in_use.refused_names());
   if (!options_.uring_release.empty()) names.push_back("limited to " + options_.uring_release);
   return names;
 }
@@ -221,6 +223,8 @@ Step UringBackend::ask(std::size_t source) noexcept {
       Completion completion;
       return ring_.pull(completion) ? Step::work(complete(completion)) : Step::nothing();
     }
+    case calls:
+      return refused_.empty() ? Step::nothing() : Step::work(call(*refused_.pop_front()));
     case reads:
       return readable_.empty() ? Step::nothing() : Step::work(read_listed());
     case accepts:
@@ -310,8 +314,8 @@ void UringBackend::wait(TimePoint until) noexcept {
   feed();
 
   const Loop resting = notify_fd_ >= 0 ? Loop::asleep : Loop::busy;
-  if (!done_.empty() || !readable_.empty() || !accepting_.empty() || ring_.ready() > 0 ||
-      may_serve() || draws_on()) {
+  if (!done_.empty() || !refused_.empty() || !readable_.empty() || !accepting_.empty() ||
+      ring_.ready() > 0 || may_serve() || draws_on()) {
     // The backend has work, so it does not sleep. It enters the kernel all the same, because under
     // DEFER_TASKRUN operations complete only in there (R8).
     enter(0, nullptr);

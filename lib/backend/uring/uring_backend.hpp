@@ -43,10 +43,12 @@ class UringBackend final : public Backend {
   /// DEFER_TASKRUN.
   int native_handle() const noexcept override { return notify_fd_; }
   TimePoint next_deadline() const noexcept override {
-    return may_serve() || draws_on() ? TimePoint() : never;
+    return may_serve() || draws_on() || !refused_.empty() ? TimePoint() : never;
   }
   System& system() noexcept override { return system_; }
   std::vector<std::string> features() const override;
+  /// The names of the opcodes that a filter refuses.
+  std::string refused() const { return ring_.features().refused_names(); }
 
  private:
   // Operation::phase_ has the stage in its low bits and the flags above.
@@ -63,7 +65,7 @@ class UringBackend final : public Backend {
     settled = 128,       // it has its result already
   };
   // Where next() finds finished operations.
-  enum Source : std::size_t { completions, reads, accepts, starved, done, sources };
+  enum Source : std::size_t { completions, calls, reads, accepts, starved, done, sources };
   enum class Loop : std::uint8_t { busy, asleep, woken };
 
   static std::uint8_t& phase(Operation& operation) noexcept {
@@ -88,7 +90,8 @@ class UringBackend final : public Backend {
   // uring_backend.cpp: what the loop calls.
   void close() noexcept;
   bool only_completions() const noexcept {
-    return readable_.empty() && accepting_.empty() && starved_.empty() && done_.empty();
+    return refused_.empty() && readable_.empty() && accepting_.empty() && starved_.empty() &&
+           done_.empty();
   }
   Operation* nothing_more(bool hidden) noexcept;
   Step ask(std::size_t source) noexcept;
@@ -115,7 +118,7 @@ class UringBackend final : public Backend {
   bool prepare_cancel(Operation& operation) noexcept;
   void prepare_cancel(Tag tag) noexcept;
   bool from_ring(const Operation& operation) const noexcept {
-    return buffers_.is_open() && operation.descriptor().is_socket();
+    return buffers_.is_open() && operation.descriptor().is_socket() && !by_call(operation);
   }
 
   // starved.cpp has the receives that wait for a block.
@@ -138,6 +141,16 @@ class UringBackend final : public Backend {
   long called(Operation& operation, long result) noexcept;
   Operation* pass(Operation& operation) noexcept;
 
+  // calls.cpp makes the system calls of operations whose SQEs a filter refuses.
+  bool by_call(const Operation& operation) const noexcept {
+    return ring_.features().refused != 0 && refuses(operation);
+  }
+  bool refuses(const Operation& operation) const noexcept;
+  static bool may_call(const Operation& operation) noexcept;
+  void note_refusal(Operation& operation) noexcept;
+  Operation* call(Operation& operation) noexcept;
+  Operation* receive(RecvBuffers& recv) noexcept;
+
   // datagrams.cpp fills SQEs and reads CQEs for datagrams.
   void go_on(RecvDatagrams& recv) noexcept;
   void arm(RecvDatagrams& recv) noexcept;
@@ -152,6 +165,7 @@ class UringBackend final : public Backend {
   // accept.cpp: SQEs and results of Accept.
   bool may_accept() const noexcept;
   Operation* accepted(Accept& accept, long result) noexcept;
+  Operation* brought(Accept& accept) noexcept;
   Operation* accept_waiting() noexcept;
 
   // poll.cpp fills SQEs and reads CQEs for Poll.
@@ -219,6 +233,7 @@ class UringBackend final : public Backend {
   OperationList done_;       // finished; next() returns them
   // repeating polls of descriptors that are always ready; they wait for their cancel
   OperationList always_ready_;
+  OperationList refused_;    // operations for which next() makes the system call
   OperationList readable_;   // receives of datagrams; next() goes on with them without the kernel
   OperationList accepting_;  // Accepts whose listener may have more connections
   Rotation<sources> rotation_;
