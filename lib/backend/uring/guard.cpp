@@ -38,7 +38,9 @@ Operation* UringBackend::guard_ended(Operation& operation, long result) noexcept
   // A receive that the backend will start again reads the end anyway. A receive at the kernel may
   // have ended already, too: received_buffers() takes it off the list then, before the backend
   // cancels it.
-  const bool looks_again = has(operation, polling) || has(operation, own_block);
+  // One in unwanted_ is cancelled anyway (set_pace()).
+  const bool looks_again =
+      has(operation, polling) || has(operation, own_block) || OperationList::linked(operation);
   if (over && stage(operation) == at_kernel && !has(operation, ending) && !looks_again) {
     unwanted_.push_back(operation);
   }
