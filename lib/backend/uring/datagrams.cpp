@@ -1,8 +1,9 @@
 // Datagrams over io_uring. Where the kernel has multishot receives, it receives into provided
-// buffers. Elsewhere the backend polls the socket, and then receives many datagrams with one
-// recvmmsg(2), as the readiness adapter does. The backend always sends with sendmmsg(2): one call
-// takes all datagrams of a turn, which costs less than an SQE and a CQE for each of them. Upholds
-// R2 and R11 (an empty ring and the end of a multishot receive are not errors).
+// buffers. Elsewhere, and from a busy socket (pace.cpp), the backend polls the socket, and then
+// receives many datagrams with one recvmmsg(2), as the readiness adapter does. The backend always
+// sends with sendmmsg(2): one call takes all datagrams of a turn, which costs less than an SQE and
+// a CQE for each of them. Upholds R2 and R11 (an empty ring and the end of a multishot receive are
+// not errors).
 #include <sys/socket.h>
 
 #include <cerrno>

@@ -6,9 +6,10 @@
 // A stream of short messages keeps its multishot receive.
 //
 // No kernel has such a limit for datagrams: one entry brings 32 of each busy socket, and those that
-// come meanwhile. When that many completions wait, the backend ends the multishot receive of the
-// socket, and receives by recvmmsg(2), whose datagrams take their turns with the completions of all
-// others, until the socket has been empty several times. Upholds R8.
+// come meanwhile. When the loop has told many datagrams of one socket in a row, and many
+// completions still wait, the backend ends the multishot receive of that socket, and receives by
+// recvmmsg(2), whose datagrams take their turns with the completions of all others, until the
+// socket has been empty several times. Upholds R8.
 #include "backend/uring/uring_backend.hpp"
 
 namespace proa::uring {
@@ -18,8 +19,8 @@ namespace {
 // A sender that is slower than the loop fills less than a block now and then, or leaves the socket
 // empty, and goes on.
 constexpr unsigned until_calm = 8;
-// About half a round's budget.
-constexpr unsigned many_completions = 16;
+constexpr unsigned many_in_a_row = 8;
+constexpr unsigned many_waiting = 16;
 
 }  // namespace
 
@@ -40,12 +41,15 @@ void UringBackend::set_pace(RecvBuffers& recv, const Completion& completion) noe
 
 // The kernel has received a datagram into a block of the ring.
 void UringBackend::set_pace(RecvDatagrams& recv, const Completion& completion) noexcept {
-  if (!completion.more() || ring_.ready() < many_completions || receives_singly(recv) ||
-      OperationList::linked(recv) || has(recv, ending)) {
+  const std::uint32_t slot = BackendSide::slot(recv);
+  row_ = slot == row_slot_ ? row_ + 1 : 1;
+  row_slot_ = slot;
+  if (row_ < many_in_a_row || ring_.ready() < many_waiting || !completion.more() ||
+      receives_singly(recv) || OperationList::linked(recv) || has(recv, ending)) {
     return;
   }
   unwanted_.push_back(recv);
-  slots_.set_singly(BackendSide::slot(recv), until_calm);
+  slots_.set_singly(slot, until_calm);
 }
 
 // The socket was empty when the backend wanted to receive from it.

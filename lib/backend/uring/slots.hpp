@@ -66,11 +66,10 @@ class Slots {
     return slot.generation == tag.generation ? slot.operation : nullptr;
   }
   std::uint32_t generation(std::uint32_t index) const noexcept { return slots_[index].generation; }
-  /// How many blocks more a RecvBuffers receives one by one, 15 at most (pace.cpp).
+  /// What is left, at most 15, until a receive that goes block by block, or by recvmmsg(2), is a
+  /// multishot one again (pace.cpp). 0: it is one.
   unsigned singly(std::uint32_t index) const noexcept { return slots_[index].singly; }
-  void set_singly(std::uint32_t index, unsigned blocks) noexcept {
-    slots_[index].singly = blocks & 15;
-  }
+  void set_singly(std::uint32_t index, unsigned left) noexcept { slots_[index].singly = left & 15; }
 
  private:
   struct Slot {

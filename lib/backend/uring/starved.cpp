@@ -33,6 +33,7 @@ void UringBackend::draw_from_ring() noexcept {
     if (datagrams ? !ring_.features().multishot_datagrams : !from_ring(operation)) continue;
     OperationList::remove(operation);
     set_stage(operation, outside);
+    if (receives_singly(operation)) slots_.set_singly(BackendSide::slot(operation), 0);
     ++counters_.rearmed;
     --left;
     drew_ = true;

@@ -303,6 +303,7 @@ long UringBackend::enter(unsigned want, const timespec* timeout) noexcept {
   }
   if (ring_.unsubmitted() == 0) arena_.reset();
   for_disk_ = 0;
+  row_ = 0;
   accepted_ = false;
   return result;
 }

@@ -234,7 +234,7 @@ class UringBackend final : public Backend {
   // repeating polls of descriptors that are always ready; they wait for their cancel
   OperationList always_ready_;
   OperationList refused_;    // operations for which next() makes the system call
-  OperationList readable_;   // receives of datagrams; next() goes on with them without the kernel
+  OperationList readable_;   // receives of datagrams; next() goes on with them by recvmmsg(2)
   OperationList accepting_;  // Accepts whose listener may have more connections
   Rotation<sources> rotation_;
 
@@ -251,6 +251,9 @@ class UringBackend final : public Backend {
   /// the next wait(), the disk would be idle while the loop works. Reads of 4 KiB, 32 in flight,
   /// compared with fio: 1: 0.93, 2: 0.97, 4: 0.92, 8: 0.85.
   static constexpr unsigned enough_for_disk = 2;
+  // datagrams in a row, of the socket whose receive has that slot, since the last entry
+  unsigned row_ = 0;
+  std::uint32_t row_slot_ = Slots::none;
   unsigned for_disk_ = 0;  // direct transfers that were queued since the last entry into the kernel
   std::atomic<Loop> loop_{Loop::busy};
 };
