@@ -33,6 +33,7 @@ struct DatagramHandler::DatagramExtras {
   bool lingered = false;
 
   std::uint32_t last_input = 0;  // bytes that may have come by drain() and were not told yet
+  std::uint32_t last_left = 0;   // last_input when the last receive of a drain began
 };
 
 }  // namespace proa

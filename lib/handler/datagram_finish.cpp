@@ -52,14 +52,18 @@ void DatagramHandler::loop_drain() {
   const bool ip = address().family() != Address::Family::local;
   const bool told = ip && !socket_.get_option(SocketOption::receive_buffer, room);
   extras_->last_input = static_cast<std::uint32_t>(told ? room : unknown_room);
+  extras_->last_left = extras_->last_input;
   receiving_ = Receiving::draining;
   proactor().core().expire(recv_);
 }
 
-// The receive has ended, and the handler was told what that brought: goes on if more had come.
+// The receive has ended, and the handler was told what that brought: goes on if more had come. A
+// receive that brought nothing has waited in vain for a block (Core::awaits_block()).
 void DatagramHandler::drain_on_() {
+  const bool brought =
+      std::exchange(extras_->last_left, extras_->last_input) != extras_->last_input;
   const bool more = recv_.has_queued() || proactor().system().readable(descriptor());
-  if (extras_->last_input > 0 && more) return arm_();
+  if (extras_->last_input > 0 && more && brought) return arm_();
   receiving_ = detail::Receiving::on;
   arm_();
   on_drain();

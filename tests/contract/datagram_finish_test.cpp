@@ -235,6 +235,23 @@ TEST_CASE("a peer that sends on and on holds up no drain() of datagrams", "[data
   CHECK(stood.server.received.size() >= 5);
 }
 
+TEST_CASE("drain() of datagrams does not wait for ever for a buffer", "[datagram][R6][R11]") {
+  Endpoints endpoints;
+  std::list<proa::Buffer> kept;
+  proa::Options with = options();
+  with.buffers = 2;
+  World world(with);
+  Stood stood(world, endpoints);
+  stood.server.receive = [&](proa::Buffer& data, const Address&) {
+    kept.push_back(std::move(data));
+  };
+  stood.send(world, 5);
+  stood.server.drain();
+  wait_closed(world, stood.server);
+  CHECK(kept.size() == 2);
+  kept.clear();
+}
+
 TEST_CASE("a handler that goes on behind on_drain() receives", "[datagram][R6]") {
   struct Goes final : proa::DatagramHandler {
     using DatagramHandler::DatagramHandler;
