@@ -50,9 +50,11 @@ bool continuous(const Operation& operation) noexcept {
 
 // Whether what is submitted on that side waits. Input waits for a Connect too: the system tells an
 // error of the connection once, to whoever asks first.
+bool connects(const Channel& channel) noexcept {
+  return channel.active[out] && channel.active[out]->opcode() == Opcode::connect;
+}
 bool is_taken(const Channel& channel, std::size_t side) noexcept {
-  if (channel.active[side]) return true;
-  return side == in && channel.active[out] && channel.active[out]->opcode() == Opcode::connect;
+  return channel.active[side] || (side == in && connects(channel));
 }
 
 // A cancel got there first, or the kernel had turned it away or was still at it when it came.
@@ -312,13 +314,15 @@ void Core::end(Operation& operation, Reason reason) noexcept {
 }
 
 // One that waits behind another of its direction has its last try when its turn comes, if there may
-// be something for it then (R7). What is read goes on with each operation in front; a send in front
-// may be long, so one behind it is not kept for long.
+// be something for it then (R7). What is read goes on with each operation in front. A send in front
+// may be long, and so may a connect: what waits behind one of these is kept once.
 bool Core::keeps_its_place(Operation& operation) noexcept {
   if (operation.state_ != State::waiting) return false;
   const bool again = operation.reason_ == Reason::deadline;
   if (operation.reason_ != Reason::none && !again) return false;  // something else came first
-  if (again && operation.direction_ == Direction::out) return false;
+  const Channel* const channel = channels_.find(operation.descriptor_);
+  const bool once = operation.direction_ == Direction::out || (channel && connects(*channel));
+  if (again && once) return false;
   if (!may_go_on(operation, system())) return false;
   operation.reason_ = Reason::deadline;
   return timers_.add(operation, operation.timer_, after(now_, place_kept));
@@ -403,7 +407,7 @@ bool Core::deliver(Operation& operation) {
     } else {
       const std::size_t before = cost(operation);
       const LastTry tried = tried_at_last(operation);
-      at_last_ += cost(operation) - std::min(before, cost(operation));
+      last_tries_cost_ += cost(operation) - std::min(before, cost(operation));
       if (tried == LastTry::no_block && awaits_block(operation)) return false;
       at_last = tried == LastTry::result;
     }

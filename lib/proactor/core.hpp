@@ -279,7 +279,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   mutable TimePoint told_ = TimePoint::min();
   bool more_ = false;  // the last round ended by its budget
   // what last tries moved has cost, and the round was not charged for yet
-  std::size_t at_last_ = 0;
+  std::size_t last_tries_cost_ = 0;
   bool shut_down_ = false;
   bool tries_sends_ = false;            // what the backend says
   bool write_signals_blocked_ = false;  // something was written to a pipe or a file (R11)

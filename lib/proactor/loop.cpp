@@ -86,9 +86,9 @@ void Core::deliver_completions(Done& done, bool& more) {
       const CallbackScope scope(*this);
       done.add(deliver(*operation));
     }
-    if (at_last_ > 0) {
-      rotation_.charge(at_last_);
-      spent += std::exchange(at_last_, 0);
+    if (last_tries_cost_ > 0) {
+      rotation_.charge(last_tries_cost_);
+      spent += std::exchange(last_tries_cost_, 0);
     }
     if (flush_is_due_) flush();
     if (stopping()) {

@@ -132,6 +132,25 @@ TEST_CASE("the error of a connection is told to its connect, and to no receive",
   CHECK(second.error() != std::errc::connection_refused);
 }
 
+TEST_CASE("the deadline of a receive behind a connect that does not end is told", "[R7]") {
+  Connecting connect;
+  Read read;
+  World world;
+  Socket& listener = world.listen(Link::abstract, 1);
+  const Address address = listener.local_address();
+  for (int i = 0; i < 2; ++i) world.peer().connect(address);
+  Socket& socket = open(world, address);
+  connect.request.prepare(socket.descriptor(), address);
+  world.submit(connect.request);
+  world.submit(read.from(socket.descriptor()), world.in(20ms));
+  world.run_until("it was told", [&] { return read.done(); });
+  if (!on_linux) return;  // the connect has failed
+  CHECK(read.error() == proa::Error::deadline);
+  CHECK(connect.request.pending());
+  world->cancel(connect.request);
+  world.run_until("the connect has ended", [&] { return connect.done(); });
+}
+
 TEST_CASE("a receive that is submitted while the connect is under way gets its bytes", "[R5]") {
   Connecting connect;
   Accepting accept;
