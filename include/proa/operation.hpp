@@ -119,8 +119,8 @@ class Operation {
   bool repeating_ = false;        // has many results, the last one without `more_`
   Keeper keeper_ = Keeper::backend;
   std::uint8_t phase_ = 0;  // for the backend that has the operation
-  // A worker sets these two, bytes_ and error_, while the proactor's thread reads those above: not
-  // within the same eight bytes, which a compiler may read at once.
+  // A worker sets these two, bytes_ and error_, while the proactor's thread may look at the members
+  // from opcode_ on: a compiler may read those eight bytes at once.
   bool more_ = false;
   std::uint8_t extra_cost_ = 0;  // beyond what the table of operations says of bytes_ (R8)
   std::uint16_t core_ = 0;       // which proactor of the process took it on last
