@@ -1,9 +1,13 @@
 // Which address and which interface a datagram came to and leaves from, where there are several: in
 // a network that the test makes.
 #include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 #include "contract/endpoint_rig.hpp"
 #include "contract/network_rig.hpp"
+#include "contract/raw.hpp"
 
 namespace {
 
@@ -19,6 +23,20 @@ void add_addresses(Namespace& network) {
   }
 }
 
+// The kernel makes the routes of an interface when its link is up, which a thread of the kernel
+// finds out later.
+bool has_routes(const std::string& interface) {
+  sockaddr_in6 group{};
+  group.sin6_family = AF_INET6;
+  group.sin6_addr.s6_addr[0] = 0xff;
+  group.sin6_addr.s6_addr[1] = 0x12;
+  group.sin6_addr.s6_addr[15] = 1;
+  group.sin6_port = 1;
+  group.sin6_scope_id = ::if_nametoindex(interface.c_str());
+  const Raw socket(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  return ::connect(socket.number, reinterpret_cast<const sockaddr*>(&group), sizeof group) == 0;
+}
+
 // Two interfaces beside loopback, with an address of each family at once (no DAD).
 void add_interfaces(Namespace& network) {
   for (const char* each : {"1", "2"}) {
@@ -29,6 +47,11 @@ void add_interfaces(Namespace& network) {
         .ip("address add fe80::" + number + "/64 dev proa" + number + " nodad")
         .ip("link set peer" + number + " up")
         .ip("link set proa" + number + " up");
+    const auto limit = std::chrono::steady_clock::now() + hang;
+    while (network.why_not().empty() && !has_routes("proa" + number)) {
+      REQUIRE(std::chrono::steady_clock::now() < limit);
+      ::poll(nullptr, 0, 1);
+    }
   }
 }
 

@@ -19,7 +19,7 @@ import time
 tools, backend, faulty_files = os.path.abspath(sys.argv[1]), *sys.argv[2:4]
 kills = int(sys.argv[4]) if len(sys.argv) > 4 else 50
 dice = random.Random(1)
-patience = 60
+patience = 900  # for hangs
 cases = []
 Run = collections.namedtuple("Run", "status acknowledged errors")
 
