@@ -260,9 +260,10 @@ TEST_CASE("a large Send whose peer keeps up leaves the rounds to others", "[R8]"
 }
 
 // The child's loop sleeps in the kernel with a timer, and says when that is due; it exits with 1 if
-// the timer comes first.
-[[noreturn]] void be_stopped(int ready, int data, proa::Duration length) {
+// the timer comes first. `submits`: the call in which it sleeps gives the kernel another request.
+[[noreturn]] void be_stopped(int ready, int data, proa::Duration length, bool submits) {
   Read read;
+  Read silent;
   Timing timer;
   auto proactor = make_proactor();
   std::error_code error;
@@ -270,7 +271,13 @@ TEST_CASE("a large Send whose peer keeps up leaves the rounds to others", "[R8]"
   read.then = [] { ::_exit(0); };
   timer.then = [] { ::_exit(1); };
   const proa::TimePoint due = proactor->system().now() + length;
-  auto tell = [&] { return ::write(ready, &due, sizeof due) == sizeof due ? void() : ::_exit(3); };
+  std::array<int, 2> other{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM, 0, other.data()) < 0) ::_exit(2);
+  proa::Socket beside = proa::Socket::adopt(*proactor, other[0], error);
+  auto tell = [&] {
+    if (submits && proactor->submit(silent.from(beside.descriptor()))) ::_exit(2);
+    if (::write(ready, &due, sizeof due) != sizeof due) ::_exit(3);
+  };
   if (error || proactor->submit(read.from(line.descriptor())) ||
       proactor->submit(timer.request, due) || !proactor->post(tell)) {
     ::_exit(2);
@@ -280,13 +287,13 @@ TEST_CASE("a large Send whose peer keeps up leaves the rounds to others", "[R8]"
 }
 
 // False if the child was not stopped before its timer was due: that says nothing.
-bool hears_what_came(proa::Duration length) {
+bool hears_what_came(proa::Duration length, bool submits) {
   std::array<int, 2> ready{};
   std::array<int, 2> data{};
   REQUIRE(::pipe(ready.data()) == 0);
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, data.data()) == 0);
   const pid_t child = ::fork();
-  if (child == 0) be_stopped(ready[1], data[1], length);
+  if (child == 0) be_stopped(ready[1], data[1], length, submits);
   REQUIRE(child > 0);
   proa::TimePoint due;
   int status = 0;
@@ -310,7 +317,9 @@ bool hears_what_came(proa::Duration length) {
 }
 
 TEST_CASE("what comes while the process is stopped goes before a timer that is due then", "[R7]") {
-  for (proa::Duration length = 100ms; !hears_what_came(length); length *= 4) {
+  const bool submits = GENERATE(false, true);
+  CAPTURE(submits);
+  for (proa::Duration length = 100ms; !hears_what_came(length, submits); length *= 4) {
   }
 }
 
