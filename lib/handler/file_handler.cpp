@@ -265,7 +265,6 @@ void FileHandler::deliver_next_() {
 
 // What keeps the handler from its file is told in place of the want of one.
 void FileHandler::loop_tell_error(std::int32_t error) {
-  if (refused_ != 0 && ready_()) notify_later_(notice_written);
   if (error == 0 || error == -EBADF) {
     const bool missed = std::exchange(missed_, false) && lacks_file_();
     if (error == 0 && !missed) return;  // open() was called in time

@@ -138,8 +138,7 @@ void FileHandler::refuse_write_(std::int32_t error) noexcept {
 
 void FileHandler::tell_refusal_() noexcept {
   const bool due = lacks_file_() || (writes_told_ >= refused_behind_ && !syncs_wait_());
-  // Another error is told first, and calls this again.
-  if (refused_ != 0 && due && error_ == 0) fail_(std::exchange(refused_, 0));
+  if (refused_ != 0 && due) fail_(std::exchange(refused_, 0));
 }
 
 void FileHandler::write_grew_() noexcept {

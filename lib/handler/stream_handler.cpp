@@ -122,7 +122,6 @@ void StreamHandler::not_connected_(std::error_code error) {
 
 // What keeps a stream from its connection is told in place of the want of one.
 void StreamHandler::loop_tell_error(std::int32_t error) {
-  if (refused_ != 0 && connected() && announced_()) notify_later_(notice_written);
   if (connection_ == StreamConnection::missed) {
     if (error != 0) put_error_back_(error);
     error = -ENOTCONN;

@@ -118,8 +118,7 @@ void StreamHandler::refuse_write_(std::int32_t error) noexcept {
 }
 
 void StreamHandler::tell_refusal_() noexcept {
-  if (refused_ == 0 || error_ != 0) return;  // another error is told first, and calls this again
-  fail_(std::exchange(refused_, 0));
+  if (refused_ != 0) fail_(std::exchange(refused_, 0));
 }
 
 void StreamHandler::queue_grew_() noexcept {

@@ -2,6 +2,7 @@
 // writes of nothing: each error once, behind all that was done before it.
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <stdexcept>
@@ -380,6 +381,28 @@ TEST_CASE("an error that has nothing to do with it does not hide the want of a f
   REQUIRE(errors.size() == 2);
   CHECK(errors[0] == std::errc::invalid_argument);
   CHECK(errors[1] == std::errc::bad_file_descriptor);
+}
+
+TEST_CASE("a file's refused write hides no other error, and none hides it", "[file][R2]") {
+  Filings filings;
+  World world;
+  Filing& file = filings.add(*world);
+  std::vector<int> errors;
+  file.failed = [&](std::error_code error) { errors.push_back(error.value()); };
+  std::vector<int> expected = {EINVAL, ENOBUFS};
+  const bool opens = GENERATE(false, true);
+  const bool first = GENERATE(false, true);
+  CAPTURE(opens, first);
+  if (opens) file.open("/none/such", proa::OpenFlags::write);
+  if (first) file.write(proa::Buffer());
+  file.set_watermarks({1, 2, 3});
+  if (!first) file.write(proa::Buffer());
+  if (opens) expected.push_back(ENOENT);
+  world.run_until("all were told", [&] { return errors.size() >= expected.size(); });
+  turns(world, 5);
+  std::sort(errors.begin(), errors.end());
+  std::sort(expected.begin(), expected.end());
+  CHECK(errors == expected);
 }
 
 }  // namespace

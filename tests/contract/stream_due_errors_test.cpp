@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -322,6 +323,36 @@ TEST_CASE("the want of a connection is told first, and the others in their order
   client.write("x");
   turns(world, 20);
   CHECK(errors == std::vector<std::error_code>{to_code(ENOTCONN), to_code(EINVAL), to_code(EBADF)});
+}
+
+TEST_CASE("a refused write hides no other error, and none hides it", "[R2]") {
+  Streams streams;
+  World world;
+  Stream& client = streams.add(*world);
+  std::vector<int> errors;
+  client.failed = [&](std::error_code error) { errors.push_back(error.value()); };
+  std::vector<int> expected = {EINVAL, ENOBUFS};
+  const bool connects = GENERATE(false, true);
+  const bool late = GENERATE(false, true);
+  const bool first = GENERATE(false, true);
+  CAPTURE(connects, late, first);
+  if (connects) {
+    proa::Socket& listener = world.listen();
+    const Address address = listener.local_address();
+    listener.close();
+    client.connect(address);
+  }
+  if (connects && late) world.run_until("it was refused", [&] { return errors.size() == 1; });
+  if (first) client.write(proa::Buffer());
+  client.set_watermarks({1, 2, 3});
+  if (!first) client.write(proa::Buffer());
+  if (connects) expected.push_back(ECONNREFUSED);
+  if (!connects || late) expected.push_back(ENOTCONN);
+  world.run_until("all were told", [&] { return errors.size() >= expected.size(); });
+  turns(world, 5);
+  std::sort(errors.begin(), errors.end());
+  std::sort(expected.begin(), expected.end());
+  CHECK(errors == expected);
 }
 
 TEST_CASE("without memory to note them, errors that are due are told as one", "[R2]") {
