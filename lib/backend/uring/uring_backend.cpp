@@ -223,8 +223,14 @@ Step UringBackend::ask(std::size_t source) noexcept {
       Completion completion;
       return ring_.pull(completion) ? Step::work(complete(completion)) : Step::nothing();
     }
-    case calls:
-      return refused_.empty() ? Step::nothing() : Step::work(call(*refused_.pop_front()));
+    case calls: {
+      if (refused_.empty()) return Step::nothing();
+      Operation& operation = *refused_.pop_front();
+      if (Operation* const ended = call(operation)) return Step::work(ended);
+      // An operation that is listed again has had its share.
+      return OperationList::linked(operation) && !has(operation, polling) ? Step::rest()
+                                                                          : Step::work(nullptr);
+    }
     case reads:
       return readable_.empty() ? Step::nothing() : Step::work(read_listed());
     case accepts:
