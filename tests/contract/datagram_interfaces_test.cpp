@@ -1,7 +1,6 @@
 // Which address and which interface a datagram came to and leaves from, where there are several: in
 // a network that the test makes.
 #include <net/if.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -15,26 +14,27 @@ using namespace proa_test;
 using proa::Address;
 using proa::DatagramSource;
 
+// The kernel makes the routes to an address, and of an interface whose link is up, by a thread of
+// its own. Before that nothing can be sent there.
+void wait_for_route(const Namespace& network, const std::string& to) {
+  if (!network.why_not().empty()) return;
+  const Address address = Address::parse(to);
+  const Raw socket(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const auto* const raw = static_cast<const sockaddr*>(address.data());
+  const auto limit = std::chrono::steady_clock::now() + hang;
+  while (::connect(socket.number, raw, static_cast<socklen_t>(address.size())) < 0) {
+    REQUIRE(std::chrono::steady_clock::now() < limit);
+    ::poll(nullptr, 0, 1);
+  }
+}
+
 // Two more addresses of this machine, of each family. Those of IPv6 can be used at once (no DAD).
 void add_addresses(Namespace& network) {
   for (const char* each : {"10.77.0.1/32 dev lo", "10.77.0.2/32 dev lo", "fd77::1/128 dev lo nodad",
                            "fd77::2/128 dev lo nodad"}) {
     network.ip(std::string("address add ") + each);
   }
-}
-
-// The kernel makes the routes of an interface when its link is up, which a thread of the kernel
-// finds out later.
-bool has_routes(const std::string& interface) {
-  sockaddr_in6 group{};
-  group.sin6_family = AF_INET6;
-  group.sin6_addr.s6_addr[0] = 0xff;
-  group.sin6_addr.s6_addr[1] = 0x12;
-  group.sin6_addr.s6_addr[15] = 1;
-  group.sin6_port = 1;
-  group.sin6_scope_id = ::if_nametoindex(interface.c_str());
-  const Raw socket(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  return ::connect(socket.number, reinterpret_cast<const sockaddr*>(&group), sizeof group) == 0;
+  for (const char* each : {"[fd77::1]:1", "[fd77::2]:1"}) wait_for_route(network, each);
 }
 
 // Two interfaces beside loopback, with an address of each family at once (no DAD).
@@ -47,11 +47,7 @@ void add_interfaces(Namespace& network) {
         .ip("address add fe80::" + number + "/64 dev proa" + number + " nodad")
         .ip("link set peer" + number + " up")
         .ip("link set proa" + number + " up");
-    const auto limit = std::chrono::steady_clock::now() + hang;
-    while (network.why_not().empty() && !has_routes("proa" + number)) {
-      REQUIRE(std::chrono::steady_clock::now() < limit);
-      ::poll(nullptr, 0, 1);
-    }
+    wait_for_route(network, "[ff12::1%proa" + number + "]:1");
   }
 }
 
