@@ -91,6 +91,7 @@ netcat() {
     wait_for grep -qx again out
     exec 5>&-
     kill $client
+    wait $client || true  # else it may read what is for the next one
     addresses=("${addresses[@]:1}")
   done
   stop_echo
