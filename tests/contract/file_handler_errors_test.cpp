@@ -360,6 +360,7 @@ TEST_CASE("finish() of a file's handler closes behind the error that is due", "[
   if (finishes) file->finish();
   CHECK(file->events.empty());
   if (closes || finishes) wait_closed(world, *file);
+  world.run_until("it was told", [&] { return !errors.empty(); });
   turns(world, 20);
   REQUIRE(errors.size() == 1);
   CHECK(errors[0] == expected);
