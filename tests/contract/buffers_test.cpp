@@ -78,6 +78,7 @@ TEST_CASE("an end that comes closely behind full blocks is told", "[R2]") {
   world->run_once(100ms);
   other.then = nullptr;
   line.far.half_close();
+  line.far.turn();  // before the loop looks again
   world.run_until("the end came", [&] { return stream.done(); });
   CHECK(!stream.error());
   CHECK(stream.total == 1 + size);
