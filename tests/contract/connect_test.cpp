@@ -32,6 +32,16 @@ std::error_code outcome(World& world, Connecting& connect, const Address& to) {
   return connect.error();
 }
 
+// Fills the queue of a UNIX listener, and submits one connect more, which waits on Linux.
+Socket& connect_to_full(World& world, Connecting& connect, const Socket& listener) {
+  const Address address = listener.local_address();
+  for (int i = 0; i < 2; ++i) world.peer().connect(address);
+  Socket& socket = open(world, address);
+  connect.request.prepare(socket.descriptor(), address);
+  world.submit(connect.request);
+  return socket;
+}
+
 TEST_CASE("a connect that succeeds", "[R2]") {
   Connecting connect;
   Read read;
@@ -137,11 +147,7 @@ TEST_CASE("the deadline of a receive behind a connect that does not end is told"
   Read read;
   World world;
   Socket& listener = world.listen(Link::abstract, 1);
-  const Address address = listener.local_address();
-  for (int i = 0; i < 2; ++i) world.peer().connect(address);
-  Socket& socket = open(world, address);
-  connect.request.prepare(socket.descriptor(), address);
-  world.submit(connect.request);
+  Socket& socket = connect_to_full(world, connect, listener);
   world.submit(read.from(socket.descriptor()), world.in(20ms));
   world.run_until("it was told", [&] { return read.done(); });
   if (!on_linux) return;  // the connect has failed
@@ -328,11 +334,7 @@ TEST_CASE("a full UNIX backlog makes a connect wait, not fail", "[R11][R12]") {
   Accepting accept;
   World world;
   Socket& listener = world.listen(Link::abstract, 1);
-  const Address address = listener.local_address();
-  for (int i = 0; i < 2; ++i) world.peer().connect(address);
-  Socket& socket = open(world, address);
-  connect.request.prepare(socket.descriptor(), address);
-  world.submit(connect.request);
+  connect_to_full(world, connect, listener);
   for (int i = 0; i < 10; ++i) world.turn();
   if (!on_linux) {
     CHECK(connect.error() == std::errc::connection_refused);
