@@ -137,19 +137,13 @@ reader_that_stalls() {
 }
 has_unread() { [ -n "$(ss -Hxan | awk -v path="$1" '$5 == path && $3 > 0')" ]; }
 
-# SIGSTOP keeps it from reading; then it finds what has come, and the signal to end, together.
+hundred_numbers() {
+  local i
+  for i in {1..100}; do echo "$i"; done
+}
 told_to_end_with_datagrams() {
   start_server proa-echo 1 --listen=udp:127.0.0.1:0 "$@"
-  exec 5<>"/dev/udp/127.0.0.1/$(port_of "${addresses[0]}")"
-  kill -STOP "$pid"
-  local i
-  for i in {1..100}; do echo "$i" >&5; done
-  kill -TERM "$pid"
-  kill -CONT "$pid"
-  wait "$pid"
-  # All answers have come by now. dd ends, with an error, when there are no more.
-  timeout 120 dd bs=100 iflag=nonblock status=none <&5 >out || :
-  exec 5>&-
+  answers_of_last "$(port_of "${addresses[0]}")" hundred_numbers
   seq 100 | cmp - out
 }
 

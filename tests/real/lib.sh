@@ -140,3 +140,17 @@ to_socat() {
 
 port_of() { echo "${1##*:}"; }
 random_bytes() { head -c "$1" /dev/urandom; }
+
+# answers_of_last PORT COMMAND: the server $pid, which SIGSTOP keeps from reading, finds what COMMAND writes (each write a
+# datagram), and the signal to end, together. What it answers is in the file out.
+answers_of_last() {
+  exec 5<>"/dev/udp/127.0.0.1/$1"
+  kill -STOP "$pid"
+  "$2" >&5
+  kill -TERM "$pid"
+  kill -CONT "$pid"
+  wait "$pid"
+  # All answers have come by now. dd ends, with an error, when there are no more.
+  timeout 120 dd bs=512 iflag=nonblock status=none <&5 >out || :
+  exec 5>&-
+}
