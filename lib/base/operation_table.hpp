@@ -54,7 +54,7 @@ inline constexpr std::array<OperationTraits, 15> operation_table = {{
     {Opcode::file_call, "FileCall", Works::file, Brings::file, false, false, true, 1, 12},
     {Opcode::send_file, "SendFile", Works::stream, Brings::nothing, true, false, false, 1, 12},
     {Opcode::work, "Work", Works::worker, Brings::nothing, false, false, false, 1, 12},
-    {Opcode::recv_datagrams, "RecvDatagrams", Works::datagrams, Brings::block, false, true, true, 2,
+    {Opcode::recv_datagrams, "RecvDatagrams", Works::datagrams, Brings::block, false, true, true, 1,
      12},
     {Opcode::send_datagrams, "SendDatagrams", Works::datagrams, Brings::nothing, true, false, false,
      4, 0},
