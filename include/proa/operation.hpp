@@ -61,7 +61,8 @@ class Operation {
   Descriptor descriptor() const noexcept { return {descriptor_, kind_}; }
 
  protected:
-  Operation(Opcode opcode, Direction direction) noexcept : opcode_(opcode), direction_(direction) {}
+  Operation(Opcode opcode, Direction direction) noexcept
+      : opcode_(opcode), direction_(direction), repeating_(false) {}
   /// Destroying a pending operation is misuse: it aborts and names the operation.
   ~Operation() {
     if (pending()) abandon();
@@ -112,18 +113,18 @@ class Operation {
   std::uint32_t slot_ = no_index;   // for the backend that has the operation
   std::uint32_t timer_ = no_index;  // place of the deadline in the timer heap
   Opcode opcode_;
-  Direction direction_;
+  Direction direction_ : 7;
+  bool repeating_ : 1;  // has many results, the last one without `more_`
   DescriptorKind kind_ = DescriptorKind::none;
   State state_ = State::idle;
   Reason reason_ = Reason::none;  // what asked first for the operation's end
-  bool repeating_ = false;        // has many results, the last one without `more_`
   Keeper keeper_ = Keeper::backend;
-  std::uint8_t phase_ = 0;  // for the backend that has the operation
-  // A worker sets these two, bytes_ and error_, while the proactor's thread may look at the members
-  // from opcode_ on: a compiler may read those eight bytes at once.
+  std::uint16_t core_ = 0;  // which proactor of the process took it on last
+  // A worker sets these three, bytes_ and error_, while the proactor's thread may look at the
+  // members from opcode_ to core_: a compiler may read those eight bytes at once.
+  std::uint8_t phase_ = 0;  // for whoever has the operation
   bool more_ = false;
   std::uint8_t extra_cost_ = 0;  // beyond what the table of operations says of bytes_ (R8)
-  std::uint16_t core_ = 0;       // which proactor of the process took it on last
   std::int32_t process_ = 0;     // the process that submitted it
 };
 
