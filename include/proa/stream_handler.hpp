@@ -69,8 +69,10 @@ class StreamHandler : public Handler {
   /// was sent, unless the connection fails before:
   /// Error::write_limit, errc::no_buffer_space for bytes that found no block, and for a Buffer()
   /// that has none (what take_buffer() returns when memory is short), Error::bad_length, or as
-  /// send_file() says. Reading goes on, if on_error() does not close. A buffer that is empty of
-  /// bytes is a write like others.
+  /// send_file() says. Reading goes on, if on_error() does not close. If the stream neither had nor
+  /// opened a connection when on_error() told it, what is written from then on is sent by the next
+  /// connect(), behind what was queued before. A buffer that is empty of bytes is a write like
+  /// others.
   void write(Buffer buffer) noexcept;
   /// The same, but copies the bytes into blocks of the pool.
   void write(Bytes bytes) noexcept;
@@ -229,6 +231,7 @@ class StreamHandler : public Handler {
   void await_input_() noexcept;
   void update_reading_() noexcept;
   void need_connection_() noexcept;
+  void reopen_output_() noexcept;
   bool accepts_output_(const char* verb) noexcept;
   void copy_(const Bytes* pieces, std::size_t count) noexcept;
   StreamExtras* need_extras_() noexcept;

@@ -53,6 +53,7 @@ void StreamHandler::connect(const Address& address, TimePoint deadline) noexcept
   if (closing()) return connect_later_(address, deadline);
   if (!live_()) return;
   if (connection_ >= StreamConnection::connecting) return fail_(connected() ? -EISCONN : -EALREADY);
+  reopen_output_();
   connecting_.reset();  // a connect() that was remembered is void now
   if (!address.is_set()) return refuse_connection_(code_of(Error::bad_address));
   if (proactor_.core().has_requests(*this)) return connect_behind_(address, deadline);
@@ -186,7 +187,9 @@ void StreamHandler::broken_(std::error_code error) {
 
 void StreamHandler::half_close() noexcept {
   start_("half_close");
-  if (!live_() || output_ != Output::open) return;
+  if (!live_()) return;
+  reopen_output_();
+  if (output_ != Output::open) return;
   output_ = after(output_, OutputEvent::half_close);
   need_connection_();
   end_output_if_sent_();

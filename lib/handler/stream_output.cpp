@@ -50,9 +50,20 @@ void StreamHandler::need_connection_() noexcept {
   notify_later_(notice_error);
 }
 
+// A program that was told of a refused write before it had a connection knows of the gap, and may
+// connect elsewhere: what it writes from then on is sent. A stream that did not get its filter has
+// no input either, and must not send without it.
+void StreamHandler::reopen_output_() noexcept {
+  const bool told = refused_ == 0 && (notices_ & notice_error) == 0;
+  if (told && connection_ < StreamConnection::connecting && input_ == Input::flows) {
+    output_ = after(output_, OutputEvent::reopen);
+  }
+}
+
 bool StreamHandler::accepts_output_(const char* verb) noexcept {
   start_(verb);
   if (!live_()) return false;
+  if (output_ == Output::cut) reopen_output_();
   need_connection_();
   switch (output_) {
     case Output::open:

@@ -77,23 +77,30 @@ enum class OutputEvent : std::uint8_t {
   fail,        // a send fails
   tell,        // on_error() tells of the connection's error
   done,        // nothing is left for finish() to wait for
+  reopen,      // the handler was told of the refused write before it had a connection
 };
 
 constexpr Output after(Output state, OutputEvent event) noexcept {
   using S = Output;
-  constexpr S next[][7] = {
-      // half_close, finish, sent, cut, fail, tell, done
-      /* open */ {S::ending, S::finishing, S::open, S::cut, S::failed, S::broken, S::open},
-      /* ending */ {S::ending, S::finishing, S::ended, S::ending, S::failed, S::broken, S::ending},
-      /* ended */ {S::ended, S::lingering, S::ended, S::ended, S::failed, S::broken, S::ended},
+  constexpr S next[][8] = {
+      // half_close, finish, sent, cut, fail, tell, done, reopen
+      /* open */ {S::ending, S::finishing, S::open, S::cut, S::failed, S::broken, S::open, S::open},
+      /* ending */
+      {S::ending, S::finishing, S::ended, S::ending, S::failed, S::broken, S::ending, S::ending},
+      /* ended */
+      {S::ended, S::lingering, S::ended, S::ended, S::failed, S::broken, S::ended, S::ended},
       /* finishing */
-      {S::finishing, S::finishing, S::lingering, S::finishing, S::failed, S::broken, S::done},
+      {S::finishing, S::finishing, S::lingering, S::finishing, S::failed, S::broken, S::done,
+       S::finishing},
       /* lingering */
-      {S::lingering, S::lingering, S::lingering, S::lingering, S::failed, S::broken, S::done},
-      /* cut */ {S::cut, S::finishing, S::cut, S::cut, S::failed, S::broken, S::cut},
-      /* failed */ {S::failed, S::failed, S::failed, S::failed, S::failed, S::broken, S::failed},
-      /* broken */ {S::broken, S::broken, S::broken, S::broken, S::broken, S::broken, S::broken},
-      /* done */ {S::done, S::done, S::done, S::done, S::done, S::done, S::done},
+      {S::lingering, S::lingering, S::lingering, S::lingering, S::failed, S::broken, S::done,
+       S::lingering},
+      /* cut */ {S::cut, S::finishing, S::cut, S::cut, S::failed, S::broken, S::cut, S::open},
+      /* failed */
+      {S::failed, S::failed, S::failed, S::failed, S::failed, S::broken, S::failed, S::failed},
+      /* broken */
+      {S::broken, S::broken, S::broken, S::broken, S::broken, S::broken, S::broken, S::broken},
+      /* done */ {S::done, S::done, S::done, S::done, S::done, S::done, S::done, S::done},
   };
   return next[static_cast<std::size_t>(state)][static_cast<std::size_t>(event)];
 }

@@ -335,6 +335,61 @@ TEST_CASE("what was written after a connect() that failed waits for the next one
   CHECK(client.events == Events{"error", "open", "write"});
 }
 
+TEST_CASE("a refused write that was told before there was a connection does not end the output",
+          "[R2]") {
+  Streams streams;
+  World world;
+  Meeting meeting(streams, world);
+  Stream& client = meeting.client;
+  client.failed = [](std::error_code) {};
+  std::size_t errors = 2;  // the want of a connection, and the refusal
+  if (GENERATE(true, false)) {
+    client.connect(closed_port(world));
+    world.run_until("it was told", [&] { return client.saw("error"); });
+  }
+  client.write("before");
+  client.write(proa::Buffer());
+  client.write(" the gap");
+  errors += client.count("error");
+  world.run_until("all was told", [&] { return client.count("error") == errors; });
+  const bool meanwhile = GENERATE(true, false);
+  if (meanwhile) {
+    client.write(", behind");
+    world.run_until("it lacks a connection", [&] { return client.count("error") > errors; });
+  }
+  client.connect(meeting.listener.local_address());
+  if (!meanwhile) client.write(", behind");
+  client.finish();
+  Peer& far = meeting.accept();
+  wait_ended(world, far);
+  CHECK(far.received() == "before, behind");
+  far.close();
+  wait_closed(world, client);
+}
+
+TEST_CASE("a refused write that was not told before connect() ends the output", "[R2]") {
+  Streams streams;
+  World world;
+  Meeting meeting(streams, world);
+  Stream& client = meeting.client;
+  std::vector<std::error_code> errors;
+  client.failed = [&](std::error_code error) { errors.push_back(error); };
+  client.write("before");
+  client.write(proa::Buffer());
+  client.connect(meeting.listener.local_address());
+  client.write(", behind");
+  Peer& far = meeting.accept();
+  wait_received(world, far, 6);
+  client.write(", behind");
+  client.finish();
+  wait_ended(world, far);
+  CHECK(far.received() == "before");
+  far.close();
+  wait_closed(world, client);
+  REQUIRE(errors.size() == 1);
+  CHECK(errors[0] == std::errc::no_buffer_space);
+}
+
 TEST_CASE("connect() where there is nothing to connect to, or a second time", "[R2][P01]") {
   Streams streams;
   World world;
