@@ -286,7 +286,7 @@ TEST_CASE("however many different errors are due together, each is told, in orde
   wait_open(world, stream);
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> made(std::tmpfile(), &std::fclose);
   const proa::Descriptor file{::fileno(made.get()), proa::DescriptorKind::file};
-  const auto all = [&] {
+  const auto all = [&, &stream = stream] {
     stream.half_close();
     stream.write("late");
     stream.set_read_timeout(0s);
