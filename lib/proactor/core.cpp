@@ -399,6 +399,21 @@ void Core::retire(Operation& operation) noexcept {
   if (channel.closing && channel.pending == 0) settled(channel.owner);
 }
 
+// When a Connect has failed, the system answers what needs the connection as it happens: with the
+// end of a stream (the error was taken, but not by connect(2)), with the error of a Connect that
+// was ended, or with EPIPE. The library gives one answer (R12).
+void Core::look_for_connection(Operation& operation) noexcept {
+  Channel& channel = *channels_.find(operation.descriptor_);
+  const bool failed = operation.error_ != 0;
+  if (operation.opcode_ == Opcode::connect) {
+    channel.unconnected =
+        failed && !is_over(operation) && lacks_connection(operation.descriptor(), system());
+  } else if (channel.unconnected && needs_connection(operation) && operation.error_ != -ECANCELED) {
+    channel.unconnected = lacks_connection(operation.descriptor(), system());
+    if (channel.unconnected) operation.error_ = -ENOTCONN;
+  }
+}
+
 bool Core::deliver(Operation& operation) {
   bool at_last = false;
   if (operation.reason_ == Reason::deadline && has_last_try(operation)) {
@@ -413,9 +428,11 @@ bool Core::deliver(Operation& operation) {
     }
   }
   const bool more = operation.more_;
+  const OperationTraits& traits = traits_of(operation);
+  const bool moved = operation.error_ == 0 && operation.bytes_ > 0;
+  if (!moved && traits.works_on == Works::stream) look_for_connection(operation);
   Result result;
   result.bytes = operation.bytes_;
-  const OperationTraits& traits = traits_of(operation);
   const bool owns = traits.brings == Brings::socket || opens(operation);
   if (operation.error_ == 0 && owns && is_over(operation)) {
     // Accepted or opened after all, but nobody is left to serve it (R4).
@@ -497,12 +514,13 @@ void Core::end_descriptor(int descriptor, void* owner) noexcept {
 
 // The kernel, or the backend's tables, would go on with a number that is somebody else's soon.
 void Core::leaving(Descriptor descriptor, const char* verb) noexcept {
-  const Channel* const channel = channels_.find(descriptor.number);
+  Channel* const channel = channels_.find(descriptor.number);
   if (inherited()) return;
   if (!shut_down_ && home_.caller() == Home::Caller::foreign) {
     misuse("Descriptor %d: %s() on a foreign thread", descriptor.number, verb);
   }
   if (!channel) return;
+  channel->unconnected = false;
   for (const Operation* const active : channel->active) {
     if (!active) continue;
     if (channel->owner) closed_under(channel->owner, *active);

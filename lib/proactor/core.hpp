@@ -43,6 +43,7 @@ struct Channel {
   std::uint32_t pending = 0;
   std::array<bool, 2> continuous{};  // one that goes on has the direction for itself
   bool closing = false;              // the owner is told when the last operation has ended
+  bool unconnected = false;          // the last Connect has failed, or was ended
 };
 
 class Core : private BlockingCalls, private DescriptorWatch, private Process {
@@ -233,6 +234,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   void end_all(Channel& channel) noexcept;
   void finish(Operation& operation, long result) noexcept;
   void retire(Operation& operation) noexcept;
+  void look_for_connection(Operation& operation) noexcept;
   /// False if nobody was called: the operation goes on, or what it brought is nobody's.
   bool deliver(Operation& operation);
   Done round(TimePoint until);

@@ -87,6 +87,29 @@ bool asks_for_nothing(Operation& operation) noexcept {
   }
 }
 
+bool needs_connection(Operation& operation) noexcept {
+  switch (operation.opcode()) {
+    case Opcode::recv:
+    case Opcode::recv_buffers:
+    case Opcode::send:
+    case Opcode::send_buffers:
+    case Opcode::send_file:
+      return !asks_for_nothing(operation);
+    default:
+      return false;
+  }
+}
+
+bool lacks_connection(Descriptor socket, System& system) noexcept {
+  Address peer;
+  if (!socket.is_socket() || system.peer_address(socket, peer) != -ENOTCONN) return false;
+  if (socket.kind == DescriptorKind::tcp) return true;
+  int type = 0;
+  socklen_t size = sizeof type;
+  const long result = sys::getsockopt(socket.number, SOL_SOCKET, SO_TYPE, &type, &size);
+  return result >= 0 && type != SOCK_DGRAM;
+}
+
 void discard(Operation& operation) noexcept {
   switch (traits_of(operation).brings) {
     case Brings::nothing:

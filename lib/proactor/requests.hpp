@@ -5,6 +5,7 @@
 
 #include <proa/file_requests.hpp>
 #include <proa/operation.hpp>
+#include <proa/system.hpp>
 
 namespace proa {
 
@@ -23,6 +24,10 @@ inline bool opens(const Operation& operation) noexcept {
 inline bool closes(const Operation& operation) noexcept {
   return is_call(operation, FileVerb::close);
 }
+/// It means nothing without a connection.
+bool needs_connection(Operation& operation) noexcept;
+/// Whether this is a stream socket that is not connected.
+bool lacks_connection(Descriptor socket, System& system) noexcept;
 /// Lets go of what a result brought, which nobody is there to take.
 void discard(Operation& operation) noexcept;
 

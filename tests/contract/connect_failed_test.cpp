@@ -1,0 +1,231 @@
+// What a socket's other requests say when its Connect has failed, or was ended: there is no
+// connection, on every backend and whichever call the system has told why.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "support/plain.hpp"
+#include "support/world.hpp"
+
+namespace {
+
+using namespace proa_test;
+using proa::Address;
+using proa::Socket;
+using proa::Transport;
+
+enum class Way { recv, recv_buffers, send };
+
+// A request that needs a connection.
+struct Request {
+  explicit Request(Way of) : way(of) {}
+  proa::Operation& on(proa::Descriptor descriptor) {
+    if (way == Way::recv) return read.from(descriptor);
+    if (way == Way::send) return send.to(descriptor, "nobody hears this");
+    stream.request.prepare(descriptor);
+    return stream.request;
+  }
+  std::vector<proa::Result>& results() {
+    return way == Way::recv ? read.results : way == Way::send ? send.results : stream.results;
+  }
+  const Way way;
+  Read read;
+  Sending send;
+  Recording<proa::RecvBuffers> stream;
+};
+
+Socket& open(World& world, Address::Family family = Address::Family::ipv4) {
+  std::error_code error;
+  Socket& socket = world.own(Socket::open(*world, family, Transport::stream, error));
+  REQUIRE(!error);
+  return socket;
+}
+
+Address closed_port(World& world, Link link = Link::tcp4) {
+  Socket& listener = world.listen(link);
+  const Address address = listener.local_address();
+  listener.close();
+  return address;
+}
+
+void wait_told(World& world, Request& request) {
+  world.run_until("it was told", [&] { return !request.results().empty(); });
+  REQUIRE(request.results().size() == 1);
+  CHECK(request.results()[0].bytes == 0);
+}
+
+TEST_CASE("behind a Connect that was refused there is no connection, and no end of one",
+          "[R5][R12][T01]") {
+  Connecting connect;
+  Request behind(GENERATE(Way::recv, Way::recv_buffers, Way::send));
+  Request later(behind.way);
+  World world;
+  const Link link = GENERATE(Link::tcp4, Link::tcp6, Link::path);
+  const bool late = GENERATE(false, true);
+  CAPTURE(static_cast<int>(behind.way), static_cast<int>(link), late);
+  const Address address = closed_port(world, link);
+  Socket& socket = open(world, address.family());
+  connect.request.prepare(socket.descriptor(), address);
+  // A deadline that has come: the last try asks the socket for the error.
+  world.submit(connect.request, late ? world.system().now() : proa::never);
+  world.submit(behind.on(socket.descriptor()));
+  world.run_until("the connect completed", [&] { return connect.done(); });
+  CHECK(connect.error());
+  wait_told(world, behind);
+  CHECK(behind.results()[0].error == std::errc::not_connected);
+  world.submit(later.on(socket.descriptor()));
+  wait_told(world, later);
+  CHECK(later.results()[0].error == std::errc::not_connected);
+}
+
+TEST_CASE("a Connect that is ended leaves its error to no other request", "[R4][R5][R12]") {
+  Connecting connect;
+  Request behind(GENERATE(Way::recv, Way::recv_buffers, Way::send));
+  World world;
+  const bool began = GENERATE(false, true);
+  const bool waits = GENERATE(true, false);
+  CAPTURE(static_cast<int>(behind.way), began, waits);
+  const Address address = closed_port(world);
+  Socket& socket = open(world);
+  connect.request.prepare(socket.descriptor(), address);
+  world.submit(connect.request);
+  if (waits) world.submit(behind.on(socket.descriptor()));
+  if (began) world->run_once(0ns);
+  world->cancel(connect.request);
+  world.run_until("the connect completed", [&] { return connect.done(); });
+  CHECK(connect.error());
+  if (!waits) world.submit(behind.on(socket.descriptor()));
+  wait_told(world, behind);
+  CHECK(behind.results()[0].error == std::errc::not_connected);
+}
+
+// The SYN waits for an answer when the Connect ends; the next one is refused, a second later.
+TEST_CASE("a Connect that is ended while nobody answers leaves its error to no other request",
+          "[R4][R5][R12]") {
+  Connecting connect;
+  Request behind(GENERATE(Way::recv, Way::recv_buffers));
+  World world;
+  CAPTURE(static_cast<int>(behind.way));
+  Socket* listener = nullptr;
+  const Address address = world.full_listener(&listener);
+  if (!address.is_set()) return skip("a listener without room resets connections here", true);
+  Socket& socket = open(world);
+  connect.request.prepare(socket.descriptor(), address);
+  world.submit(connect.request);
+  world.submit(behind.on(socket.descriptor()));
+  turns(world, 5);
+  REQUIRE(connect.request.pending());
+  world->cancel(connect.request);
+  world.run_until("the connect completed", [&] { return connect.done(); });
+  CHECK(connect.error() == std::errc::operation_canceled);
+  listener->close();
+  wait_told(world, behind);
+  CHECK(behind.results()[0].error == std::errc::not_connected);
+}
+
+TEST_CASE("a receive on a socket that was never connected says so", "[R12]") {
+  Request request(GENERATE(Way::recv, Way::recv_buffers));
+  World world;
+  Socket& socket = open(world);
+  world.submit(request.on(socket.descriptor()));
+  wait_told(world, request);
+  CHECK(request.results()[0].error == std::errc::not_connected);
+}
+
+TEST_CASE("a Connect that succeeds behind one that failed: the peer's end is an end", "[R5][R12]") {
+  Connecting connect;
+  Read nothing;
+  Read read;
+  Read empty(0);
+  World world;
+  const Link link = GENERATE(Link::tcp4, Link::path);
+  const Address nobody = closed_port(world, link);
+  Socket& socket = open(world, nobody.family());
+  connect.request.prepare(socket.descriptor(), nobody);
+  world.submit(connect.request);
+  world.submit(nothing.from(socket.descriptor()));
+  world.submit(empty.from(socket.descriptor()));
+  world.run_until("all were told",
+                  [&] { return connect.done() && nothing.done() && empty.done(); });
+  CHECK(nothing.error() == std::errc::not_connected);
+  CHECK(!empty.error());  // it asked for nothing
+
+  Socket& listener = world.listen(link);
+  connect.request.prepare(socket.descriptor(), listener.local_address());
+  world.submit(connect.request);
+  world.run_until("the connect completed", [&] { return connect.results.size() == 2; });
+  // Where the library asks for the pending error, Linux may not connect the socket again.
+  if (connect.error() && over_kqueue()) return skip("this socket cannot connect again", true);
+  REQUIRE(!connect.error());
+  proa::Descriptor accepted;
+  world.run_until("it was accepted", [&] {
+    return world.system().accept(listener.descriptor(), accepted, nullptr) == 0;
+  });
+  Peer& far = world.peer(Socket(world.system(), accepted));
+  // Both sides say their end: the system does not call that a connection any more.
+  CHECK(!socket.shutdown(proa::ShutdownSide::send));
+  far.close();
+  for (std::size_t times = 1; times <= 2; ++times) {
+    world.submit(read.from(socket.descriptor()));
+    world.run_until("the end came", [&] { return read.results.size() == times; });
+    CHECK(!read.error());
+    CHECK(read.bytes() == 0);
+  }
+}
+
+TEST_CASE("a Connect on a connected socket fails and leaves the connection as it is", "[R12]") {
+  Connecting connect;
+  Read read;
+  World world;
+  const Connection line = world.pair();
+  const bool cancelled = GENERATE(false, true);
+  connect.request.prepare(line.descriptor(), closed_port(world));
+  world.submit(connect.request);
+  if (cancelled) world->cancel(connect.request);
+  world.run_until("it has failed", [&] { return connect.done(); });
+  CHECK(connect.error());
+  CHECK(!line.near.shutdown(proa::ShutdownSide::send));
+  line.far.close();
+  world.submit(read.from(line.descriptor()));
+  world.run_until("the end came", [&] { return read.done(); });
+  CHECK(!read.error());
+  CHECK(read.bytes() == 0);
+}
+
+TEST_CASE("the next socket of the number has nothing of a Connect that failed", "[R12]") {
+  Connecting connect;
+  Read read;
+  World world;
+  const Address nobody = closed_port(world);
+  Socket& socket = open(world);
+  const int number = socket.descriptor().number;
+  connect.request.prepare(socket.descriptor(), nobody);
+  world.submit(connect.request);
+  world.run_until("the connect completed", [&] { return connect.done(); });
+  REQUIRE(connect.error());
+  const bool released = GENERATE(false, true);
+  if (released) {
+    ::close(socket.release().number);
+  } else {
+    socket.close();
+  }
+
+  const Connection line = world.pair();
+  if (line.descriptor().number != number) {
+    const int other = line.near.release().number;
+    REQUIRE(::dup2(other, number) == number);
+    ::close(other);
+    std::error_code error;
+    line.near = Socket::adopt(*world, number, error);
+    REQUIRE(!error);
+  }
+  CHECK(!line.near.shutdown(proa::ShutdownSide::send));
+  line.far.close();
+  world.submit(read.from(line.descriptor()));
+  world.run_until("the end came", [&] { return read.done(); });
+  CHECK(!read.error());
+  CHECK(read.bytes() == 0);
+}
+
+}  // namespace
