@@ -64,14 +64,22 @@ bool Pool::on_owner() const noexcept {
   return owner_.load(std::memory_order_relaxed) == std::this_thread::get_id();
 }
 
-bool Pool::may_share() const noexcept {
-  const std::thread::id last = last_owner_.load(std::memory_order_relaxed);
-  return last == std::thread::id() || last == std::this_thread::get_id();
+const char* Pool::astray() const noexcept {
+  switch (home_.caller()) {
+    case Home::Caller::foreign:
+      return "on a foreign thread";
+    case Home::Caller::run_heir:
+      return "in a child of fork(2), but the parent has run its proactor: take one here";
+    default:
+      return nullptr;
+  }
 }
 
 void Pool::bind(std::thread::id owner) noexcept {
   owner_.store(owner, std::memory_order_relaxed);
-  if (owner != std::thread::id()) last_owner_.store(owner, std::memory_order_relaxed);
+  if (owner == std::thread::id()) return;
+  if (home_.inherited()) home_.settle();
+  home_.bind();
 }
 
 bool Pool::grow() noexcept {
@@ -280,8 +288,8 @@ namespace detail {
 void release(Segment* segment) noexcept { segment->block->pool->release(segment); }
 Segment* share(Segment* segment) noexcept {
   Pool& pool = *segment->block->pool;
-  if (!pool.may_share()) {
-    misuse("Buffer of %u bytes: share() on a foreign thread", segment->size);
+  if (const char* const why = pool.stray()) {
+    misuse("Buffer of %u bytes: share() %s", segment->size, why);
   }
   return pool.share(segment);
 }

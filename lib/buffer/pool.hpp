@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/home.hpp"
 #include "sys/mutex.hpp"
 
 namespace proa {
@@ -85,9 +86,9 @@ class Pool final : public BufferSource {
   bool out_of_memory() noexcept {
     return awaited_.load(std::memory_order_relaxed) && receiving_ < maximum_ && !available_at_all();
   }
-  /// Whether this thread may make references: it is the owner, or was the last one, or the pool
-  /// has not had one yet.
-  bool may_share() const noexcept;
+  /// nullptr if the caller may make references: it is the owner, or was the last one, or the pool
+  /// has not had one yet; else why not, for the end of a sentence.
+  const char* stray() const noexcept { return home_.here() ? nullptr : astray(); }
 
   void release(detail::Segment* segment) noexcept;
   detail::Segment* share(detail::Segment* segment) noexcept;
@@ -103,6 +104,7 @@ class Pool final : public BufferSource {
   bool available(std::size_t aside) noexcept;
   bool has_block(std::size_t aside) noexcept;
   bool on_owner() const noexcept;
+  const char* astray() const noexcept;
   detail::Segment* refer(detail::Segment* segment) noexcept;
 
   const std::size_t block_size_;
@@ -119,7 +121,7 @@ class Pool final : public BufferSource {
   const std::size_t lead_ = 0;  // bytes of a slab before its first block
 
   std::atomic<std::thread::id> owner_{};
-  std::atomic<std::thread::id> last_owner_{};
+  Home home_;  // of the last owner: the proactor's own ends before the pool does
   sys::Mutex mutex_;
   bool orphaned_ = false;  // under mutex_
   // blocks that other threads gave back; changed under mutex_

@@ -51,7 +51,7 @@ void WriteQueue::unlink_first() noexcept {
 // Whether the queue may make further segments in the last one's block. It may not if the block
 // belongs to a proactor on another thread.
 bool WriteQueue::extensible() const noexcept {
-  return last_ && last_is_ours_ && last_->block->pool->may_share();
+  return last_ && last_is_ours_ && !last_->block->pool->stray();
 }
 
 // How many bytes the last segment's block has room for behind that segment.

@@ -417,6 +417,8 @@ TEST_CASE("R14: to go on with what the parent has run is misuse", "[R14]") {
   Kept stream(*proactor);
   Alarm alarm(*proactor);
   proactor->poll();
+  proa::Buffer buffer = proactor->take_buffer();
+  REQUIRE(buffer.append("lent") == 4);
   const auto says = [](const std::string& message, const std::string& part) {
     INFO("it says: " << message);
     CHECK(message.find(part + "() in a child of fork(2)") != std::string::npos);
@@ -427,8 +429,36 @@ TEST_CASE("R14: to go on with what the parent has run is misuse", "[R14]") {
   says(message_of([&] { alarm.start(1ms); }), "start");
   says(message_of([&] { (void)server.listen("127.0.0.1:0"); }), "listen");
   says(message_of([&] { (void)proactor->take_buffer(); }), "take_buffer");
+  says(message_of([&] { (void)buffer.share(); }), "share");
+  CHECK(message_of([&] { buffer.reset(); }) == "survived");
   CHECK(message_of([&] { (void)proactor->post([] {}); }) == "survived");
   proactor->poll();
+}
+
+TEST_CASE("R14: a buffer is shared by the process that its proactor belongs to", "[R14]") {
+  auto proactor = make_proactor();
+  proa::Buffer buffer = proactor->take_buffer();
+  REQUIRE(buffer.append("lent") == 4);
+  const bool verb = GENERATE(false, true);
+  CAPTURE(verb);
+  // Before the first run the child may take the proactor over, by a verb or by running it.
+  CHECK(good(status_of([&] {
+    if (verb && !proactor->take_buffer()) return 1;
+    proa::Buffer second = buffer.share();
+    if (second.text() != "lent") return 2;
+    proactor->poll();
+    return buffer.share().text() == "lent" ? 0 : 3;
+  })));
+  const auto in_a_child = [&] { return message_of([&] { (void)buffer.share(); }); };
+  proactor->poll();
+  CHECK(buffer.share().text() == "lent");
+  CHECK(in_a_child().find("share() in a child of fork(2)") != std::string::npos);
+  CHECK(proactor->shutdown(10s) == 0);
+  CHECK(buffer.share().text() == "lent");
+  CHECK(in_a_child().find("share() in a child of fork(2)") != std::string::npos);
+  proactor.reset();
+  CHECK(buffer.share().text() == "lent");
+  CHECK(in_a_child().find("share() in a child of fork(2)") != std::string::npos);
 }
 
 TEST_CASE("R14: a callback forks: in the child run() returns, and nothing happens twice", "[R14]") {
