@@ -86,7 +86,8 @@ class FileHandler : public Handler {
   /// submits a Sync when those writes have completed. Calls that come together share a Sync. If one
   /// of the writes or the Sync fails, on_error() comes once, and no on_synced(). The on_error() of
   /// a write waits for the syncs whose writes are all in the file; a sync() that on_synced() has
-  /// not told by then is dropped. If a Sync fails meanwhile, its error is the one that is told.
+  /// not told by then is dropped. If a Sync fails meanwhile, its error is told first, and then that
+  /// of the write.
   void sync() noexcept;
 
   /// The gentle end: calls no on_read() any more, writes what is queued, syncs what sync() was
@@ -186,6 +187,8 @@ class FileHandler : public Handler {
   void refuse_write_(std::int32_t error) noexcept;
   void tell_refusal_() noexcept;
   void refuse_output_(const std::error_code& error) noexcept;
+  void sync_failed_(const std::error_code& error) noexcept;
+  bool output_fails_() const noexcept;
   void tell_written_();
   void tell_writes_(std::size_t& left);
   void tell_syncs_(std::size_t& left);

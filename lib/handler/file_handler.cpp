@@ -279,7 +279,7 @@ void FileHandler::loop_tell_error(std::int32_t error) {
 void FileHandler::tell_(const std::error_code& error) {
   on_error(error);
   if (finishing_) return;
-  const bool writes = write_.pending() || output_error_ != 0 || !queue_.empty() || syncs_wait_();
+  const bool writes = write_.pending() || output_fails_() || !queue_.empty() || syncs_wait_();
   const bool goes_on = opening_ || reading_ != FileReading::off || writes;
   if (lacks_file_() || !goes_on) unanswered_();
 }
@@ -312,7 +312,7 @@ void FileHandler::finish() noexcept {
 
 void FileHandler::close_if_finished_() noexcept {
   if (!finishing_ || !live_() || opening_ || (notices_ & (notice_open | notice_error)) != 0) return;
-  const bool waits = write_.pending() || output_error_ != 0 || !queue_.empty() || syncs_wait_();
+  const bool waits = write_.pending() || output_fails_() || !queue_.empty() || syncs_wait_();
   if (descriptor().valid() && waits) return;
   tell_refusal_();
   if ((notices_ & notice_error) == 0) close();

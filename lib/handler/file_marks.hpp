@@ -36,6 +36,7 @@ struct FileHandler::FileMarks {
   std::uint64_t covered = 0;  // calls of sync() that the request in flight is for
   std::uint64_t untold = 0;   // calls of sync() that are done, and not told yet
   bool failed = false;        // the request failed: no other begins until the error is told
+  std::int32_t error = 0;     // why; it is told before the error of a write, which came later
 };
 
 }  // namespace proa

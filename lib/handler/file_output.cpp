@@ -181,7 +181,7 @@ void FileHandler::sync() noexcept {
 
 void FileHandler::loop_flush() noexcept {
   if (!ready_()) return close_if_finished_();
-  if (!write_.pending() && taken_ == 0 && output_error_ == 0) begin_write_();
+  if (!write_.pending() && taken_ == 0 && !output_fails_()) begin_write_();
   begin_sync_();
   close_if_finished_();
 }
@@ -211,8 +211,8 @@ void FileHandler::begin_sync_() noexcept {
   if (marks_->reached == 0) return;
   marks_->request.prepare(descriptor());
   if (const std::error_code error = proactor_.submit(marks_->request)) {
-    marks_->failed = true;
-    refuse_output_(error);
+    sync_failed_(error);
+    notify_later_(notice_written);
   } else {
     marks_->covered = std::exchange(marks_->reached, 0);
   }
@@ -235,13 +235,20 @@ void FileHandler::sync_ended_(const Result& result) {
   const std::uint64_t covered = std::exchange(marks_->covered, 0);
   if (closing()) return;
   if (result.error) {
-    // The system tells it once: it must not be lost to the error of a write.
-    output_error_ = to_negative(result.error);
-    marks_->failed = true;
+    sync_failed_(result.error);
   } else {
     marks_->untold += covered;
   }
   tell_written_();
+}
+
+void FileHandler::sync_failed_(const std::error_code& error) noexcept {
+  marks_->failed = true;
+  marks_->error = to_negative(error);
+}
+
+bool FileHandler::output_fails_() const noexcept {
+  return output_error_ != 0 || (marks_ && marks_->error != 0);
 }
 
 void FileHandler::tell_written_() {
@@ -258,7 +265,7 @@ void FileHandler::tell_written_() {
   resume.done = true;
   if (closing()) return;
   if (taken_ > 0 || (marks_ && marks_->untold > 0)) return notify_later_(notice_written);
-  if (output_error_ != 0 && !write_.pending() && !sync_is_due_()) return output_failed_();
+  if (output_fails_() && !write_.pending() && !sync_is_due_()) return output_failed_();
   tell_refusal_();
   const bool drained = filled_ && queue_.capacity() <= watermarks().low;
   if (drained) set_filled_(false);
@@ -285,7 +292,7 @@ void FileHandler::tell_writes_(std::size_t& left) {
 
 // Whether a write of nothing is at the front, and its turn has come.
 bool FileHandler::takes_nothing_() const noexcept {
-  return ready_() && output_error_ == 0 && !write_.pending() && queue_.first()->size == 0;
+  return ready_() && !output_fails_() && !write_.pending() && queue_.first()->size == 0;
 }
 
 void FileHandler::tell_syncs_(std::size_t& left) {
@@ -296,8 +303,16 @@ void FileHandler::tell_syncs_(std::size_t& left) {
   }
 }
 
+// The error of a Sync is of writes that came first. It takes the place neither of a write's error
+// nor of why a write was refused: each has a cause of its own, and is told in its turn.
 void FileHandler::output_failed_() {
-  const std::int32_t error = std::exchange(output_error_, 0);
+  std::int32_t error = std::exchange(output_error_, 0);
+  const std::int32_t of_sync = marks_ ? std::exchange(marks_->error, 0) : 0;
+  if (of_sync != 0) {
+    const std::int32_t next = error != 0 ? error : refused_;
+    error = of_sync;
+    if (next != 0) fail_(next);
+  }
   output_ = after(output_, FileOutputEvent::fail);
   drop_output_();
   proactor_.core().flush_later(*this);  // finish() waits for nothing any more

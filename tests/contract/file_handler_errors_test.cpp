@@ -200,27 +200,37 @@ TEST_CASE("F08: a write fails: syncs of the writes before it are told, and told 
   CHECK(contents(folder.path("a")) == "firstagaind");
 }
 
-TEST_CASE("F08: a Sync fails, and a write while it is in flight: one on_error(), of the Sync",
+TEST_CASE("F08: a Sync fails, and a write behind it: both errors are told, in this order",
           "[file][R2][F08]") {
   const Folder folder;
   Filings filings;
   World world(by_workers());
   Disk disk(-EIO);
   Filing& file = filings.add(*world);
-  file.failed = [](std::error_code) {};
+  std::vector<std::error_code> errors;
+  file.failed = [&](std::error_code error) { errors.push_back(error); };
   begin_a_sync(world, file, folder);
   file.write("second");
   file.sync();
   world.run_until("the second is written", [&] { return file.writes.size() == 2; });
   file.write(std::string(2 * most, '3'));
   file.sync();
+  const bool finishes = GENERATE(false, true);
+  if (finishes) file.finish();
   turns(world, 5);
   gate.open();
-  wait_for(world, file, "error");
+  world.run_until("both are told", [&] { return errors.size() >= 2; });
+  if (finishes) wait_closed(world, file);
   turns(world, 5);
-  CHECK(file.error == std::errc::io_error);
-  CHECK(file.events == Events{"open", "write", "error"});
+  REQUIRE(errors.size() == 2);
+  CHECK(errors[0] == std::errc::io_error);
+  CHECK(errors[1] == std::errc::no_space_on_device);
   CHECK(gate.arrived() == 1);  // what comes behind it would be told as if nothing was lost
+  if (finishes) {
+    CHECK(file.events == Events{"open", "write", "error", "error", "closed"});
+    return;
+  }
+  CHECK(file.events == Events{"open", "write", "error", "error"});
   sync_result = 0;
   file.set_write_position(0);
   file.write("again");
@@ -228,7 +238,57 @@ TEST_CASE("F08: a Sync fails, and a write while it is in flight: one on_error(),
   file.finish();
   wait_closed(world, file);
   CHECK(file.syncs == 1);
-  CHECK(file.count("error") == 1);
+  CHECK(errors.size() == 2);
+}
+
+TEST_CASE("F08: a Sync fails behind which a write is refused: both errors are told, in this order",
+          "[file][R2][F08]") {
+  const Folder folder;
+  Filings filings;
+  World world(by_workers());
+  Disk disk(-EIO);
+  Filing& file = filings.add(*world);
+  std::vector<std::error_code> errors;
+  file.failed = [&](std::error_code error) { errors.push_back(error); };
+  begin_a_sync(world, file, folder);
+  file.write(proa::Buffer());
+  file.write(proa::Buffer());  // behind the gap: told with the first
+  gate.open();
+  world.run_until("both are told", [&] { return errors.size() >= 2; });
+  turns(world, 5);
+  REQUIRE(errors.size() == 2);
+  CHECK(errors[0] == std::errc::io_error);
+  CHECK(errors[1] == std::errc::no_buffer_space);
+}
+
+TEST_CASE("F08: what is written in the on_error() of a Sync comes behind the error of the write",
+          "[file][R2][F08]") {
+  const Folder folder;
+  Filings filings;
+  World world(by_workers());
+  Disk disk(-EIO);
+  Filing& file = filings.add(*world);
+  std::vector<std::error_code> errors;
+  const bool throws = GENERATE(false, true);
+  file.failed = [&](std::error_code error) {
+    errors.push_back(error);
+    if (errors.size() > 1) return;
+    sync_result = 0;
+    file.set_write_position(0);
+    file.write("again");
+    file.sync();
+    if (throws) throw Thrown();
+  };
+  begin_a_sync(world, file, folder);
+  file.write(std::string(2 * most, '3'));
+  turns(world, 5);
+  gate.open();
+  run_through(world, "the new one is synced", [&] { return file.syncs == 1; });
+  REQUIRE(errors.size() == 2);
+  CHECK(errors[0] == std::errc::io_error);
+  CHECK(errors[1] == std::errc::no_space_on_device);
+  if (!throws) CHECK(file.events == Events{"open", "write", "error", "error", "write", "synced"});
+  CHECK(contents(folder.path("a")) == "again");
 }
 
 TEST_CASE("F08: a Sync fails while a write is in flight: that one ends and is told first",
