@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <thread>
@@ -368,6 +369,69 @@ TEST_CASE("M04: peers whose sockets are always full starve no quiet stream", "[R
     world->run_once(0ms);
   }
   CHECK(most_turns(world, source, far, fill, 100) <= most_per_echo / 2);
+}
+
+// All of them were calm until then, so the backend knows none of them for a busy one.
+TEST_CASE("M04: a burst on many calm streams at once starves no quiet one", "[R8][M04]") {
+  constexpr std::size_t number = 64;
+  Streams streams;
+  proa::Options with = options();
+  with.buffers = 4096;  // enough for all
+  if (configuration() == "uring") with.uring_release = GENERATE("", "6.16", "6.0");
+  CAPTURE(with.uring_release);
+  World world(with);
+  auto [stream, far] = line(streams, world, Link::path);
+  stream.echoes = true;
+  wait_open(world, stream);
+  std::size_t reads = 0;
+  std::size_t came = 0;
+  std::size_t sent = 0;
+  std::list<Raw> raw;
+  for (std::size_t i = 0; i < number; ++i) {
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+    raw.emplace_back(ends[1]);
+    std::error_code error;
+    Stream& flood = streams.add(*world, proa::Socket::adopt(*world, ends[0], error));
+    REQUIRE(!error);
+    flood.read = [&, s = &flood](proa::Buffer& data) {
+      ++reads;
+      came += data.size();
+      s->received.clear();
+    };
+  }
+  const std::string bytes(std::size_t{32} << 10, 'x');
+  std::size_t echoes = 0;
+  // Each burst is twice as large as the one before, until the sockets are full.
+  for (int burst = 0; burst < 8; ++burst) {
+    CAPTURE(burst);
+    for (int calm = 0; calm < 20; ++calm) {
+      for (const Raw& each : raw) REQUIRE(::send(each.number, "x", 1, MSG_NOSIGNAL) == 1);
+      sent += number;
+      world.run_until("the bytes have come", [&] { return came == sent; });
+    }
+    for (const Raw& each : raw) {
+      for (std::size_t left = std::size_t{2048} << burst; left > 0;) {
+        const ssize_t more = ::send(each.number, bytes.data(), std::min(left, bytes.size()),
+                                    MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (more <= 0) break;
+        sent += static_cast<std::size_t>(more);
+        left -= static_cast<std::size_t>(more);
+      }
+    }
+    far.send("x");
+    far.turn();
+    ++echoes;
+    const std::size_t before = reads;
+    for (int rounds = 0; rounds < 1000 && far.received_bytes() < echoes; ++rounds) {
+      world->run_once(0ms);
+      far.turn();
+    }
+    REQUIRE(far.received_bytes() == echoes);
+    // What a few rounds tell, and twice each of the others.
+    CHECK(reads - before <= most_per_echo + 2 * number);
+    world.run_until("all has come", [&] { return came == sent; });
+  }
 }
 
 }  // namespace

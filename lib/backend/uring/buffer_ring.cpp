@@ -50,14 +50,15 @@ long BufferRing::open(Ring& ring, std::size_t buffers) {
   return 0;
 }
 
-void BufferRing::refill() noexcept {
+void BufferRing::refill(unsigned most) noexcept {
   if (wanting_) target_ = std::min(target_ * 2, limit_);
   wanting_ = false;
   // Newer headers declare the entries in a way that C++ lays out differently, so this code computes
   // the address of the entries itself.
   auto* const entries = reinterpret_cast<io_uring_buf*>(ring_);
   unsigned added = 0;
-  while (in_ring_ < target_ && source_.available()) {
+  most = std::min(most, target_);
+  while (in_ring_ < most && source_.available()) {
     Buffer buffer = source_.take();
     if (!buffer) break;
     const std::uint16_t id = free_ids_.back();

@@ -34,8 +34,8 @@ class BufferRing {
   bool is_open() const noexcept { return ring_ != nullptr; }
 
   /// Takes blocks from the pool and adds them to the ring, until the ring has as many as it should
-  /// have or the pool has none.
-  void refill() noexcept;
+  /// have, or `most`, or the pool has none.
+  void refill(unsigned most) noexcept;
   /// How many blocks the ring has, and those among them that the kernel has filled, but not yet
   /// told of.
   unsigned blocks() const noexcept { return in_ring_; }

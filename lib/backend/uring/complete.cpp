@@ -37,6 +37,7 @@ Operation* UringBackend::complete(const Completion& completion) noexcept {
   if (tag.kind == Tag::kind_guard) return guard_ended(*operation, completion.result);
   if (tag.kind == Tag::kind_poll) return polled(*operation, completion);
   if (is_refusal(completion.result) && may_call(*operation)) {
+    disarmed(*operation);
     if (completion.has_buffer()) buffers_.put_back(completion.buffer());
     note_refusal(*operation);
     return call(*operation);
@@ -128,7 +129,7 @@ Operation* UringBackend::polled(Operation& operation, const Completion& completi
   } else if (by_call(operation)) {
     return call(operation);
   } else if (operation.opcode() == Opcode::recv_buffers) {
-    readable(static_cast<RecvBuffers&>(operation));
+    return readable(static_cast<RecvBuffers&>(operation));
   } else {
     start(operation);
   }
@@ -151,6 +152,7 @@ Operation* UringBackend::received_buffers(RecvBuffers& recv,
                                           const Completion& completion) noexcept {
   const long result = completion.result;
   const bool provided = !has(recv, own_block);
+  if (!completion.more()) disarmed(recv);
   clear(recv, own_block);
   if (!completion.more() && OperationList::linked(recv)) OperationList::remove(recv);
   if (result <= 0) {
@@ -175,8 +177,8 @@ Operation* UringBackend::received_buffers(RecvBuffers& recv,
     }
     return go_on_or_end(recv, result);
   }
+  set_pace(recv, completion);
   if (provided) {
-    set_pace(recv, completion);
     recv.buffer() = buffers_.take(completion.buffer(), static_cast<std::size_t>(result));
   } else {
     source_.fill(recv.buffer(), static_cast<std::size_t>(result));

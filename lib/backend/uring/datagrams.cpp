@@ -50,6 +50,7 @@ void UringBackend::arm(RecvDatagrams& recv) noexcept {
 
 io_uring_sqe* UringBackend::fill_recv_datagrams(RecvDatagrams& recv) noexcept {
   io_uring_sqe* const sqe = ring_.take();
+  armed(recv);
   // The kernel only reads the header.
   msghdr* const message = const_cast<msghdr*>(layout(recv.with_control()));
   io_uring_prep_recvmsg_multishot(sqe, recv.descriptor().number, message, 0);
@@ -61,6 +62,7 @@ io_uring_sqe* UringBackend::fill_recv_datagrams(RecvDatagrams& recv) noexcept {
 Operation* UringBackend::received_datagram(RecvDatagrams& recv,
                                            const Completion& completion) noexcept {
   const long result = completion.result;
+  if (!completion.more()) disarmed(recv);
   // the receive has ended before the backend cancelled it
   if (!completion.more() && OperationList::linked(recv)) OperationList::remove(recv);
   if (result < 0) {
@@ -97,7 +99,13 @@ Operation* UringBackend::received_datagram(RecvDatagrams& recv,
 Operation* UringBackend::read_datagrams(RecvDatagrams& recv) noexcept {
   const bool multishot = ring_.features().multishot_datagrams && !receives_singly(recv);
   if (recv.has_queued() || (!multishot && starved_.empty())) return receive_datagrams(recv);
-  starved_.empty() ? arm(recv) : starve(recv);
+  if (starved_.empty()) {
+    arm(recv);
+  } else if (source_.available()) {
+    list(recv, readable_);  // goes on when the line is served
+  } else {
+    starve(recv);
+  }
   return nullptr;
 }
 
@@ -120,8 +128,12 @@ Operation* UringBackend::receive_datagrams(RecvDatagrams& recv) noexcept {
   return &recv;
 }
 
+// Those in the line come first. One that has been served goes on from readable_: if it went back to
+// the line, the line would never end, however many blocks the pool has.
 Operation* UringBackend::read_listed() noexcept {
-  RecvDatagrams& recv = static_cast<RecvDatagrams&>(*readable_.pop_front());
+  RecvDatagrams& recv = static_cast<RecvDatagrams&>(*readable_.front());
+  if (!recv.has_queued() && may_serve()) return serve_starved();
+  readable_.pop_front();
   set_stage(recv, outside);
   return read_datagrams(recv);
 }

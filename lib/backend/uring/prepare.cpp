@@ -205,6 +205,7 @@ io_uring_sqe* UringBackend::fill_recv_buffers(RecvBuffers& recv) noexcept {
     prepare_receive(recv.descriptor(), recv.buffer().data(), block.capacity(), MSG_DONTWAIT, sqe);
     return sqe;
   }
+  armed(recv);
   io_uring_prep_recv(sqe, socket, nullptr, 0, 0);
   sqe->flags |= IOSQE_BUFFER_SELECT;
   sqe->buf_group = BufferRing::group;

@@ -46,6 +46,7 @@ Operation* UringBackend::serve_starved() noexcept {
   set_stage(operation, outside);
   ++counters_.rearmed;
   if (operation.opcode() == Opcode::recv_datagrams) {
+    waited_in_line(static_cast<RecvDatagrams&>(operation));
     return receive_datagrams(static_cast<RecvDatagrams&>(operation));
   }
   if (by_call(operation)) return receive(static_cast<RecvBuffers&>(operation));
@@ -61,14 +62,17 @@ void UringBackend::read_into_block(RecvBuffers& recv) noexcept {
 }
 
 // The descriptor is readable: starts the receive, or puts it into the line.
-void UringBackend::readable(RecvBuffers& recv) noexcept {
+Operation* UringBackend::readable(RecvBuffers& recv) noexcept {
   if (from_ring(recv) && starved_.empty()) {
     start(recv);
   } else if (starved_.empty() && source_.available()) {
     read_into_block(recv);
   } else {
     starve(recv);
+    // With blocks for all, the line must not stay as long as it is.
+    if (may_serve()) return serve_starved();
   }
+  return nullptr;
 }
 
 // The kernel has ended its receive with this result: starts the next one, or polls the descriptor

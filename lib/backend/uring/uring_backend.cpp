@@ -265,7 +265,7 @@ void UringBackend::arm_wake() noexcept {
 void UringBackend::feed() noexcept {
   // While receives wait in the line, the ring gets no blocks: the blocks that come back are for the
   // line.
-  if (buffers_in_use_ && starved_.empty()) buffers_.refill();
+  if (buffers_in_use_ && starved_.empty()) buffers_.refill(most_blocks());
   for (;;) {
     if (!wake_armed_) arm_wake();
     while (Operation* const operation = unwanted_.front()) {

@@ -128,7 +128,7 @@ class UringBackend final : public Backend {
   bool draws_on() const noexcept { return drew_ && !starved_.empty(); }
   Operation* serve_starved() noexcept;
   void read_into_block(RecvBuffers& recv) noexcept;
-  void readable(RecvBuffers& recv) noexcept;
+  Operation* readable(RecvBuffers& recv) noexcept;
   void go_on(RecvBuffers& recv) noexcept;
 
   // files.cpp fills SQEs and reads CQEs for files.
@@ -200,6 +200,10 @@ class UringBackend final : public Backend {
   void set_pace(RecvBuffers& recv, const Completion& completion) noexcept;
   void set_pace(RecvDatagrams& recv, const Completion& completion) noexcept;
   void calm_down(RecvDatagrams& recv) noexcept;
+  void waited_in_line(RecvDatagrams& recv) noexcept;
+  unsigned most_blocks() const noexcept;
+  void armed(Operation& operation) noexcept;
+  void disarmed(Operation& operation) noexcept;
 
   // guard.cpp sees to it that no receive misses the end of its stream.
   static bool is_guarded(Operation& operation) noexcept {
@@ -254,6 +258,9 @@ class UringBackend final : public Backend {
   // datagrams in a row, of the socket whose receive has that slot, since the last entry
   unsigned row_ = 0;
   std::uint32_t row_slot_ = Slots::none;
+  // receives at the kernel that take blocks of the ring, and those of datagrams among them
+  unsigned armed_ = 0;
+  unsigned armed_datagrams_ = 0;
   unsigned for_disk_ = 0;  // direct transfers that were queued since the last entry into the kernel
   std::atomic<Loop> loop_{Loop::busy};
 };
