@@ -27,7 +27,8 @@ struct Options {
   /// everything that the kernel has. The kernel itself enforces this (io_uring_register(2),
   /// IORING_REGISTER_RESTRICTIONS).
   std::string uring_release;
-  /// uring: entries of the submission queue; the completion queue has four times as many.
+  /// uring: entries of the submission queue at most; the completion queue has four times as many.
+  /// Where the kernel can make them longer (Linux 6.13), the queues begin with 64 and 256 entries.
   unsigned uring_entries = 2048;
 
   std::size_t buffer_size =

@@ -24,9 +24,6 @@
 #include "sys/names.hpp"
 #include "sys/sys.hpp"
 
-#ifdef PROA_HAVE_URING
-#include <liburing.h>
-#endif
 #ifdef PROA_HAVE_AIO
 #include <libaio.h>
 #endif
@@ -245,56 +242,6 @@ long aio_setup(unsigned, void**) noexcept { return -ENOSYS; }
 long aio_destroy(void*) noexcept { return -ENOSYS; }
 long aio_submit(void*, long, iocb**) noexcept { return -ENOSYS; }
 long aio_events(void*, long, long, io_event*) noexcept { return -ENOSYS; }
-#endif
-
-#ifdef PROA_HAVE_URING
-long uring_setup(unsigned entries, io_uring* ring, io_uring_params* parameters) noexcept {
-  return ::io_uring_queue_init_params(entries, ring, parameters);
-}
-long uring_register(int fd, unsigned opcode, void* argument, unsigned count) noexcept {
-  return checked(::syscall(__NR_io_uring_register, fd, opcode, argument, count));
-}
-namespace {
-
-// Shows the kernel the SQEs that were filled, as io_uring_submit() would. How many there are.
-unsigned publish(io_uring& ring) noexcept {
-  io_uring_sq& queue = ring.sq;
-  const unsigned mask = *queue.kring_mask;
-  unsigned tail = *queue.ktail;
-  for (; queue.sqe_head != queue.sqe_tail; ++queue.sqe_head, ++tail) {
-    queue.array[tail & mask] = queue.sqe_head & mask;
-  }
-  io_uring_smp_store_release(queue.ktail, tail);
-  return tail - io_uring_smp_load_acquire(queue.khead);
-}
-
-}  // namespace
-
-long uring_submit_and_wait(io_uring* ring, unsigned want, const timespec* timeout) noexcept {
-  if (want == 0) return ::io_uring_submit_and_get_events(ring);
-  unsigned flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
-  // Without the flag the kernel counts every thread that sleeps here as one that waits for a disk,
-  // in /proc/pressure/io and in the load that monitors show.
-  if ((ring->features & uring_feature_no_iowait) != 0) flags |= uring_enter_no_iowait;
-  __kernel_timespec limit = {};
-  io_uring_getevents_arg argument = {};
-  if (timeout != nullptr) {
-    limit = {timeout->tv_sec, timeout->tv_nsec};
-    argument.ts = reinterpret_cast<std::uintptr_t>(&limit);
-  }
-  const unsigned filled = publish(*ring);
-  return checked(::syscall(__NR_io_uring_enter, ring->ring_fd, filled, want, flags, &argument,
-                           sizeof argument));
-}
-long uring_exit(io_uring* ring) noexcept {
-  ::io_uring_queue_exit(ring);
-  return 0;
-}
-#else
-long uring_setup(unsigned, io_uring*, io_uring_params*) noexcept { return -ENOSYS; }
-long uring_register(int, unsigned, void*, unsigned) noexcept { return -ENOSYS; }
-long uring_submit_and_wait(io_uring*, unsigned, const timespec*) noexcept { return -ENOSYS; }
-long uring_exit(io_uring*) noexcept { return -ENOSYS; }
 #endif
 
 }  // namespace direct

@@ -2,6 +2,7 @@
 
 // Definitions for backends that only Linux has.
 
+struct io_uring;
 struct statx;
 
 namespace proa::sys {
@@ -13,6 +14,11 @@ struct FileInfo;
 /// flag.
 constexpr unsigned uring_feature_no_iowait = 1u << 17;
 constexpr unsigned uring_enter_no_iowait = 1u << 7;
+
+/// IORING_REGISTER_RESIZE_RINGS (io_uring_register(2), Linux 6.13), which they do not have either.
+constexpr unsigned uring_register_resize_rings = 33;
+/// Whether uring_remap() knows where the queues of this ring lie once the kernel has resized it.
+bool uring_remaps(const io_uring& ring) noexcept;
 
 /// Converts the status that io_uring has written.
 FileInfo to_info(const struct statx& from) noexcept;

@@ -133,6 +133,7 @@ struct Message;
     (entries, ring, parameters))                                                            \
   X(uring_register, (int fd, unsigned opcode, void* argument, unsigned count),              \
     (fd, opcode, argument, count))                                                          \
+  X(uring_remap, (io_uring * ring, io_uring_params * parameters), (ring, parameters))       \
   X(uring_submit_and_wait, (io_uring * ring, unsigned want, const timespec* timeout),       \
     (ring, want, timeout))                                                                  \
   X(uring_exit, (io_uring * ring), (ring))

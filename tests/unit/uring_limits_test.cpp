@@ -1,8 +1,12 @@
 // What the uring backend does when something runs out: places in the submission queue, places in
 // the completion queue, buffers. R11: the user sees nothing of it.
+#include <liburing.h>
+
+#include <algorithm>
 #include <thread>
 
 #include "support/patterns.hpp"
+#include "sys/linux.hpp"
 #include "uring_rig.hpp"
 
 using namespace proa_test;
@@ -213,4 +217,68 @@ TEST_CASE("uring: the ring of buffers grows to what a burst needs") {
   CHECK(rig.counters.rearmed == starved_before);  // none in the last burst
   CHECK(rig.counters.buffers_missed == 0);
   rig.end();
+}
+
+namespace {
+
+// The lengths of the submission queues that a ring was given, and how the next one fails.
+std::vector<unsigned> resized;
+long resize_error = 0;
+long noting_register(int fd, unsigned call, void* argument, unsigned count) noexcept {
+  if (call != proa::sys::uring_register_resize_rings) {
+    return proa::sys::direct::uring_register(fd, call, argument, count);
+  }
+  if (resize_error != 0) return resize_error;
+  const long result = proa::sys::direct::uring_register(fd, call, argument, count);
+  if (result == 0) resized.push_back(static_cast<io_uring_params*>(argument)->sq_entries);
+  return result;
+}
+
+// So many bytes are on their way at once.
+void exchange(UringRig& rig, std::size_t count) {
+  std::vector<SocketPair> pairs(count);
+  std::vector<proa::Recv> receives(count);
+  std::vector<proa::Send> sends(count);
+  std::vector<char> memory(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    receives[i].prepare(pairs[i].ours->socket(), {&memory[i], 1});
+    rig.submit(receives[i]);
+  }
+  rig.turn(0ms);
+  for (std::size_t i = 0; i < count; ++i) {
+    sends[i].prepare(pairs[i].peer->socket(), proa::Bytes("y", 1));
+    rig.submit(sends[i]);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    CHECK(rig.result(receives[i]).bytes == 1);
+    CHECK(rig.result(sends[i]).bytes == 1);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("uring: the queues begin small and grow while operations are under way") {
+  const Replaced seam(proa::sys::table.uring_register, noting_register);
+  resized.clear();
+  resize_error = 0;
+  const std::string release = GENERATE(std::string(), std::string("6.12"));
+  UringRig rig(release, [](proa::Options& options) { options.uring_entries = 300; });
+  const bool grows = release.empty() && !resized.empty();  // on Linux 6.13 and later
+  exchange(rig, 2);
+  CHECK(resized == (grows ? std::vector<unsigned>{64} : std::vector<unsigned>{}));
+  exchange(rig, 400);
+  exchange(rig, 400);
+  if (grows) CHECK(resized == std::vector<unsigned>{64, 128, 256, 512});
+  const auto names = rig.backend->features();
+  CHECK(std::count(names.begin(), names.end(), "growing rings") == 0);  // any more
+}
+
+TEST_CASE("uring: queues that cannot grow stay as they are") {
+  const Replaced seam(proa::sys::table.uring_register, noting_register);
+  resized.clear();
+  resize_error = 0;
+  UringRig rig(any_release(), [](proa::Options& options) { options.uring_entries = 2048; });
+  resize_error = -ENOMEM;
+  exchange(rig, 400);
+  CHECK(resized.size() <= 1);
 }

@@ -51,6 +51,9 @@ const Row table[] = {
     {Sort::register_call, IORING_REGISTER_ENABLE_RINGS, release(5, 10), "REGISTER_ENABLE_RINGS"},
     {Sort::register_call, IORING_REGISTER_PBUF_RING, release(5, 19), "REGISTER_PBUF_RING"},
 
+    {Sort::late_register_call, sys::uring_register_resize_rings, release(6, 13),
+     "REGISTER_RESIZE_RINGS"},
+
     {Sort::sqe_flag, IOSQE_ASYNC, release(5, 6), "ASYNC"},
     // The flag came with Linux 5.7, but the backend uses it only together with buffer rings.
     {Sort::sqe_flag, IOSQE_BUFFER_SELECT, release(5, 19), "BUFFER_SELECT"},

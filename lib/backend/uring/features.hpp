@@ -25,10 +25,11 @@ enum class Sort : unsigned char {
   marker,  ///< an opcode that the backend does not use; it shows which release the kernel is
   /// a call of io_uring_register(2); the backend makes all of them before it enables the ring
   register_call,
-  sqe_flag,    ///< IOSQE_*
-  setup_flag,  ///< IORING_SETUP_*
-  enter_flag,  ///< IORING_ENTER_*, of the call in which the loop sleeps
-  op_flag,     ///< an OpFlag: a flag of one opcode, which the kernel's probe does not report
+  late_register_call,  ///< a call that it makes later
+  sqe_flag,            ///< IOSQE_*
+  setup_flag,          ///< IORING_SETUP_*
+  enter_flag,          ///< IORING_ENTER_*, of the call in which the loop sleeps
+  op_flag,  ///< an OpFlag: a flag of one opcode, which the kernel's probe does not report
 };
 
 enum OpFlag : unsigned { recv_multishot, recv_multishot_limit, poll_first, poll_multishot };
@@ -61,6 +62,7 @@ struct Features {
   bool multishot_limit = false;
   bool poll_first = false;
   bool multishot_poll = false;
+  bool resizes = false;    ///< the queues begin small and grow
   bool no_iowait = false;  ///< the kernel does not count a sleeping loop as a thread in I/O wait
   bool multishot_datagrams = false;
   std::uint64_t opcodes = 0;  ///< bit N is set if the ring may use opcode N

@@ -1,9 +1,10 @@
 // The ring from io_uring_setup(2) to its end. open() makes a disabled ring, because a ring belongs
 // to the thread that enables it, and that thread is not known yet when the backend registers its
-// memory. The ring is restricted to the table in features.cpp. open() tries the setup flags from
-// the newest tier down; it never uses SQPOLL, whose thread would spin beside other programs.
-// Upholds R11 (the completion queue is four times as long as the submission queue; the kernel keeps
-// what overflows, and the backend counts the overflows).
+// memory. Where the kernel can resize a ring, its queues begin small, because locked memory is
+// scarce, and grow when they are needed. The ring is restricted to the table in features.cpp.
+// open() tries the setup flags from the newest tier down; it never uses SQPOLL, whose thread would
+// spin beside other programs. Upholds R11 (the completion queue is four times as long as the
+// submission queue; the kernel keeps what overflows, and the backend counts the overflows).
 #include "backend/uring/ring.hpp"
 
 #include <algorithm>
@@ -26,6 +27,7 @@ constexpr unsigned tiers[] = {
     base_flags,
 };
 constexpr unsigned fewest_entries = 8;
+constexpr unsigned first_entries = 64;  // of a submission queue that can grow
 
 bool allowed_flags(unsigned flags, Release allowed) noexcept {
   for (unsigned bit = 1; bit != 0 && bit <= flags; bit <<= 1) {
@@ -108,21 +110,61 @@ std::string Ring::setup(unsigned entries, Release allowed) {
   for (const unsigned flags : tiers) {
     if (!allowed_flags(flags, allowed)) continue;
     do {
-      io_uring_params parameters = {};
-      parameters.flags = flags;
-      parameters.cq_entries = entries * 4;
-      result = sys::uring_setup(entries, &ring_, &parameters);
-      if (result >= 0) {
-        open_ = true;
-        features_.setup_flags = flags;
-        return {};
-      }
+      result = make(entries, flags, allowed);
+      if (result >= 0) return {};
       entries /= 2;
     } while (result == -ENOMEM && entries >= fewest_entries);
     if (result != -EINVAL) break;  // other flags would not help
     entries = std::max(entries * 2, 1u);
   }
   return refused(result);
+}
+
+// Makes a small ring where that can grow. The kernel tells whether it can by doing it.
+long Ring::make(unsigned entries, unsigned flags, Release allowed) noexcept {
+  const bool may_resize =
+      (flags & IORING_SETUP_DEFER_TASKRUN) != 0 && entries > first_entries &&
+      allowed >= since(Sort::late_register_call, sys::uring_register_resize_rings);
+  for (const bool small : {true, false}) {
+    if (small && !may_resize) continue;
+    io_uring_params parameters = {};
+    parameters.flags = flags;
+    const unsigned first = small ? first_entries / 2 : entries;
+    parameters.cq_entries = first * 4;
+    const long result = sys::uring_setup(first, &ring_, &parameters);
+    if (result < 0) return result;
+    open_ = true;
+    full_ = lost_ = false;
+    features_.setup_flags = flags;
+    features_.resizes = small && resize(first_entries) == 0;
+    most_entries_ = entries;
+    if (!small || features_.resizes) break;
+    close();
+  }
+  return 0;
+}
+
+long Ring::resize(unsigned entries) noexcept {
+  if (!sys::uring_remaps(ring_)) return -EOPNOTSUPP;
+  io_uring_params parameters = {};
+  parameters.flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+  parameters.sq_entries = entries;
+  parameters.cq_entries = entries * 4;
+  const long resized = register_with(sys::uring_register_resize_rings, &parameters, 1);
+  if (resized < 0) return resized;
+  const long mapped = sys::uring_remap(&ring_, &parameters);
+  if (mapped < 0) lost_ = true;
+  return mapped;
+}
+
+bool Ring::grow() noexcept {
+  if (!features_.resizes || unsubmitted() > 0) return true;
+  if (!full_ && ready() <= *ring_.cq.kring_entries / 2) return true;
+  full_ = false;
+  const unsigned entries = std::min(*ring_.sq.kring_entries * 2, most_entries_);
+  // Without memory for more the ring stays as it is.
+  features_.resizes = resize(entries) == 0 && entries < most_entries_;
+  return !lost_;
 }
 
 // Finds out which features the kernel has and Options allows.
@@ -219,9 +261,13 @@ long Ring::restrict() noexcept {
   unsigned sqe_flags = 0;
   for (std::size_t i = 0; i < table_size; ++i) {
     const Row& row = table[i];
+    if (row.sort == Sort::late_register_call && features_.resizes) {
+      rules[count].opcode = IORING_RESTRICTION_REGISTER_OP;
+      rules[count++].register_op = static_cast<std::uint8_t>(row.value);
+    }
     if (row.since > features_.release) continue;
     if (row.sort == Sort::sqe_flag) sqe_flags |= row.value;
-    // Register calls need no rule: the backend makes none once the ring is enabled.
+    // The other register calls need no rule: the backend makes none once the ring is enabled.
     if (row.sort > Sort::file_opcode || !features_.has_opcode(row.value)) continue;
     rules[count].opcode = IORING_RESTRICTION_SQE_OP;
     rules[count++].sqe_op = static_cast<std::uint8_t>(row.value);

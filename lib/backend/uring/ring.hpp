@@ -52,13 +52,22 @@ class Ring {
   void refuse(unsigned opcode) noexcept;
   int descriptor() const noexcept { return ring_.ring_fd; }
 
-  bool has_room(unsigned places = 1) const noexcept {
-    return io_uring_sq_space_left(&ring_) >= places;
+  bool has_room(unsigned places = 1) noexcept {
+    const bool has = io_uring_sq_space_left(&ring_) >= places;
+    if (!has) full_ = true;
+    return has;
   }
   /// Returns a place in the submission queue, or nullptr if the queue is full.
-  io_uring_sqe* take() noexcept { return io_uring_get_sqe(&ring_); }
+  io_uring_sqe* take() noexcept {
+    io_uring_sqe* const sqe = io_uring_get_sqe(&ring_);
+    if (!sqe) full_ = true;
+    return sqe;
+  }
   unsigned unsubmitted() const noexcept { return io_uring_sq_ready(&ring_); }
   unsigned ready() const noexcept { return io_uring_cq_ready(&ring_); }
+  /// Behind an enter(): makes the queues twice as long, up to what open() was asked for, if one of
+  /// them was nearly full and the kernel can do that. False if the ring is lost.
+  bool grow() noexcept;
   /// Whether the kernel holds completions for which the completion queue had no room.
   bool overflowed() const noexcept { return io_uring_cq_has_overflow(&ring_); }
 
@@ -76,13 +85,18 @@ class Ring {
 
  private:
   std::string setup(unsigned entries, Release allowed);
+  long make(unsigned entries, unsigned flags, Release allowed) noexcept;
+  long resize(unsigned entries) noexcept;
   std::string ask(Release allowed);
   std::string ask_filter(Release allowed);
   void choose(Release allowed, bool limits_receives) noexcept;
 
   io_uring ring_{};
   Features features_;
+  unsigned most_entries_ = 0;  // of the submission queue
   bool open_ = false;
+  bool full_ = false;  // the submission queue was
+  bool lost_ = false;  // resized, but its queues could not be mapped
 };
 
 /// The name of the error, such as "EPERM", or its number.

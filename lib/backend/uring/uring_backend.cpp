@@ -116,6 +116,7 @@ std::vector<std::string> UringBackend::features() const {
   if (in_use.multishot_limit) names.push_back("block by block");
   if (in_use.buffer_ring) names.push_back("buffer ring");
   if (in_use.has_files()) names.push_back("files");
+  if (in_use.resizes) names.push_back("growing rings");
   if (in_use.no_iowait) names.push_back("sleep without I/O wait");
   names.push_back("restricted ring");
   if (in_use.refused != 0) names.push_back("system calls for " + in_use.refused_names());
@@ -307,6 +308,7 @@ long UringBackend::enter(unsigned want, const timespec* timeout) noexcept {
     default:
       if (result < 0) give_up("io_uring_enter", result);
   }
+  if (!ring_.grow()) give_up("mmap of a ring that has grown", -ENOMEM);
   if (ring_.unsubmitted() == 0) arena_.reset();
   for_disk_ = 0;
   row_ = 0;
