@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+
 // Definitions for backends that only Linux has.
 
 struct io_uring;
@@ -17,8 +19,18 @@ constexpr unsigned uring_enter_no_iowait = 1u << 7;
 
 /// IORING_REGISTER_RESIZE_RINGS (io_uring_register(2), Linux 6.13), which they do not have either.
 constexpr unsigned uring_register_resize_rings = 33;
-/// Whether uring_remap() knows where the queues of this ring lie once the kernel has resized it.
-bool uring_remaps(const io_uring& ring) noexcept;
+/// Memory that is kept free for the queues of a ring that grows, until the kernel has made them: a
+/// ring whose new queues find no memory is lost.
+struct QueueRoom {
+  void* queues = nullptr;
+  std::size_t queues_size = 0;
+  void* entries = nullptr;
+  std::size_t entries_size = 0;
+};
+/// 0 or -errno: without memory, or if uring_remap() would not know where the queues of this ring
+/// lie once the kernel has resized it.
+long uring_make_room(const io_uring& ring, unsigned entries, QueueRoom& room) noexcept;
+void uring_leave_room(const QueueRoom& room) noexcept;
 
 /// Converts the status that io_uring has written.
 FileInfo to_info(const struct statx& from) noexcept;

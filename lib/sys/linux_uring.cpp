@@ -33,7 +33,7 @@ T* at(void* memory, std::size_t offset) noexcept {
   return reinterpret_cast<T*>(static_cast<char*>(memory) + offset);
 }
 
-void find_submissions(io_uring_sq& queue, const io_uring_params& made, std::size_t array) noexcept {
+void find_submissions(io_uring_sq& queue, const io_uring_params& made) noexcept {
   const io_sqring_offsets& offsets = made.sq_off;
   queue.khead = at(queue.ring_ptr, offsets.head);
   queue.ktail = at(queue.ring_ptr, offsets.tail);
@@ -41,10 +41,8 @@ void find_submissions(io_uring_sq& queue, const io_uring_params& made, std::size
   queue.kring_entries = at(queue.ring_ptr, offsets.ring_entries);
   queue.kflags = at(queue.ring_ptr, offsets.flags);
   queue.kdropped = at(queue.ring_ptr, offsets.dropped);
-  queue.array = at(queue.ring_ptr, array);
   queue.ring_mask = *queue.kring_mask;
   queue.ring_entries = *queue.kring_entries;
-  for (unsigned i = 0; i < queue.ring_entries; ++i) queue.array[i] = i;
   queue.sqe_head = queue.sqe_tail = *queue.ktail;
 }
 
@@ -61,19 +59,41 @@ void find_completions(io_uring_cq& queue, const io_uring_params& made) noexcept 
   queue.ring_entries = *queue.kring_entries;
 }
 
+std::size_t completions_at(const io_uring& ring) noexcept {
+  return static_cast<std::size_t>(reinterpret_cast<const char*>(ring.cq.cqes) -
+                                  static_cast<const char*>(ring.sq.ring_ptr));
+}
+
 void* map_part(int ring, std::size_t size, off_t part) noexcept {
   return ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, part);
 }
 
 }  // namespace
 
-bool uring_remaps(const io_uring& ring) noexcept {
-  const char* const begin = static_cast<const char*>(ring.sq.ring_ptr);
-  const auto completions_at = reinterpret_cast<const char*>(ring.cq.cqes) - begin;
-  const auto array_at = reinterpret_cast<const char*>(ring.sq.array) - begin;
-  return ring.cq.ring_ptr == ring.sq.ring_ptr &&
-         array_behind(static_cast<std::size_t>(completions_at), *ring.cq.kring_entries) ==
-             static_cast<std::size_t>(array_at);
+long uring_make_room(const io_uring& ring, unsigned entries, QueueRoom& room) noexcept {
+  const std::size_t begin = completions_at(ring);
+  if (ring.cq.ring_ptr != ring.sq.ring_ptr) return -EOPNOTSUPP;
+  // Since 2.6 liburing makes rings without the array.
+  const auto array_at =
+      reinterpret_cast<const char*>(ring.sq.array) - static_cast<const char*>(ring.sq.ring_ptr);
+  if (ring.sq.array &&
+      array_behind(begin, *ring.cq.kring_entries) != static_cast<std::size_t>(array_at)) {
+    return -EOPNOTSUPP;
+  }
+  unsigned places = 1;
+  while (places < entries) places *= 2;
+  room.queues_size = array_behind(begin, places * 4) + places * sizeof(unsigned);
+  room.entries_size = places * sizeof(io_uring_sqe);
+  const long result = map(room.queues_size, &room.queues);
+  if (result < 0) return result;
+  const long other = map(room.entries_size, &room.entries);
+  if (other < 0) unmap(room.queues, room.queues_size);
+  return other;
+}
+
+void uring_leave_room(const QueueRoom& room) noexcept {
+  unmap(room.queues, room.queues_size);
+  unmap(room.entries, room.entries_size);
 }
 
 #endif
@@ -88,30 +108,39 @@ long uring_register(int fd, unsigned opcode, void* argument, unsigned count) noe
   return checked(::syscall(__NR_io_uring_register, fd, opcode, argument, count));
 }
 // The kernel has resized the ring, which has no unsubmitted SQE: it has made other queues, and
-// copied what was in the old ones. Puts them in the place of the old ones.
-long uring_remap(io_uring* ring, io_uring_params* made) noexcept {
-  io_uring_sq submissions = {};
-  io_uring_cq completions = {};
+// copied what was in the old ones. Puts them in the place of the old ones. The kernel maps a ring
+// only where it chooses itself, so the memory that was kept for the queues is given back first.
+long uring_remap(io_uring* ring, io_uring_params* made, QueueRoom* room) noexcept {
+  uring_leave_room(*room);
   const std::size_t array = array_behind(made->cq_off.cqes, made->cq_entries);
   const std::size_t size = array + made->sq_entries * sizeof(unsigned);
-  const std::size_t sqes = made->sq_entries * sizeof(io_uring_sqe);
   void* const queues = map_part(ring->ring_fd, size, IORING_OFF_SQ_RING);
   if (queues == MAP_FAILED) return -errno;
-  void* const entries = map_part(ring->ring_fd, sqes, IORING_OFF_SQES);
+  const std::size_t entries_size = made->sq_entries * sizeof(io_uring_sqe);
+  void* const entries = map_part(ring->ring_fd, entries_size, IORING_OFF_SQES);
   if (entries == MAP_FAILED) {
     const int error = errno;
     ::munmap(queues, size);
     return -error;
   }
+  const io_uring_sq old = ring->sq;
+  const unsigned old_places = *old.kring_entries;
+  io_uring_sq submissions = {};
+  io_uring_cq completions = {};
   submissions.ring_ptr = completions.ring_ptr = queues;
   submissions.ring_sz = completions.ring_sz = size;
   submissions.sqes = static_cast<io_uring_sqe*>(entries);
-  find_submissions(submissions, *made, array);
+  find_submissions(submissions, *made);
   find_completions(completions, *made);
-  ::munmap(ring->sq.sqes, *ring->sq.kring_entries * sizeof(io_uring_sqe));
-  ::munmap(ring->sq.ring_ptr, ring->sq.ring_sz);
+  if (old.array) {
+    submissions.array = at(queues, array);
+    for (unsigned i = 0; i < submissions.ring_entries; ++i) submissions.array[i] = i;
+  }
+  // A child of fork(2) finds the old queues, or the new ones.
   ring->sq = submissions;
   ring->cq = completions;
+  ::munmap(old.sqes, old_places * sizeof(io_uring_sqe));
+  ::munmap(old.ring_ptr, old.ring_sz);
   return 0;
 }
 namespace {
@@ -121,8 +150,9 @@ unsigned publish(io_uring& ring) noexcept {
   io_uring_sq& queue = ring.sq;
   const unsigned mask = *queue.kring_mask;
   unsigned tail = *queue.ktail;
+  // Since 2.6 liburing makes rings without the array: each place has the SQE of its own number.
   for (; queue.sqe_head != queue.sqe_tail; ++queue.sqe_head, ++tail) {
-    queue.array[tail & mask] = queue.sqe_head & mask;
+    if (queue.array) queue.array[tail & mask] = queue.sqe_head & mask;
   }
   io_uring_smp_store_release(queue.ktail, tail);
   return tail - io_uring_smp_load_acquire(queue.khead);
@@ -153,7 +183,7 @@ long uring_exit(io_uring* ring) noexcept {
 #else
 long uring_setup(unsigned, io_uring*, io_uring_params*) noexcept { return -ENOSYS; }
 long uring_register(int, unsigned, void*, unsigned) noexcept { return -ENOSYS; }
-long uring_remap(io_uring*, io_uring_params*) noexcept { return -ENOSYS; }
+long uring_remap(io_uring*, io_uring_params*, QueueRoom*) noexcept { return -ENOSYS; }
 long uring_submit_and_wait(io_uring*, unsigned, const timespec*) noexcept { return -ENOSYS; }
 long uring_exit(io_uring*) noexcept { return -ENOSYS; }
 #endif

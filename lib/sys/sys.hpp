@@ -34,6 +34,7 @@ struct pollfd;
 namespace proa::sys {
 struct FileInfo;
 struct Message;
+struct QueueRoom;
 }  // namespace proa::sys
 
 // X(name, parameters, arguments)
@@ -133,7 +134,8 @@ struct Message;
     (entries, ring, parameters))                                                            \
   X(uring_register, (int fd, unsigned opcode, void* argument, unsigned count),              \
     (fd, opcode, argument, count))                                                          \
-  X(uring_remap, (io_uring * ring, io_uring_params * parameters), (ring, parameters))       \
+  X(uring_remap, (io_uring * ring, io_uring_params * made, proa::sys::QueueRoom * room),    \
+    (ring, made, room))                                                                     \
   X(uring_submit_and_wait, (io_uring * ring, unsigned want, const timespec* timeout),       \
     (ring, want, timeout))                                                                  \
   X(uring_exit, (io_uring * ring), (ring))

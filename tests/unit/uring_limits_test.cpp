@@ -278,7 +278,27 @@ TEST_CASE("uring: queues that cannot grow stay as they are") {
   resized.clear();
   resize_error = 0;
   UringRig rig(any_release(), [](proa::Options& options) { options.uring_entries = 2048; });
-  resize_error = -ENOMEM;
-  exchange(rig, 400);
+  SECTION("the kernel has no memory") {
+    resize_error = -ENOMEM;
+    exchange(rig, 400);
+  }
+  SECTION("there is no memory to map them") {
+    rig.turn(0ms);  // the pool has its blocks
+    const Replaced none(
+        proa::sys::table.map, +[](std::size_t, void**) noexcept -> long { return -ENOMEM; });
+    exchange(rig, 400);
+  }
   CHECK(resized.size() <= 1);
+}
+
+TEST_CASE("uring: the queues of an embedded proactor do not grow") {
+  const Replaced seam(proa::sys::table.uring_register, noting_register);
+  resized.clear();
+  resize_error = 0;
+  UringRig rig({}, [](proa::Options& options) {
+    options.uring_entries = 2048;
+    options.embedded = true;
+  });
+  exchange(rig, 400);
+  CHECK(resized.empty());
 }

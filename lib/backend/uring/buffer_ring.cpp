@@ -51,7 +51,7 @@ long BufferRing::open(Ring& ring, std::size_t buffers) {
 }
 
 void BufferRing::refill(unsigned most) noexcept {
-  if (wanting_) target_ = std::min(target_ * 2, limit_);
+  if (wanting_ && most >= target_) target_ = std::min(target_ * 2, limit_);
   wanting_ = false;
   // Newer headers declare the entries in a way that C++ lays out differently, so this code computes
   // the address of the entries itself.

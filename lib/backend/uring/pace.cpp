@@ -85,7 +85,8 @@ void UringBackend::waited_in_line(RecvDatagrams& recv) noexcept {
 // in the line.
 unsigned UringBackend::most_blocks() const noexcept {
   const Features& features = ring_.features();
-  if (!features.multishot_recv || (features.multishot_limit && armed_datagrams_ == 0)) {
+  const bool streams = features.multishot_recv && !features.multishot_limit;
+  if (!streams && armed_datagrams_ == 0) {
     return BufferRing::most_entries;
   }
   return std::max(fewest_blocks, 2 * armed_);

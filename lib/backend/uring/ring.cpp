@@ -94,8 +94,9 @@ std::string error_name(long error) {
   }
 }
 
-std::string Ring::open(unsigned entries, Release allowed, bool files) {
+std::string Ring::open(unsigned entries, Release allowed, bool files, bool grows) {
   features_ = {};
+  features_.resizes = grows;
   features_.files = files;
   std::string why_not = setup(entries, allowed);
   if (why_not.empty()) why_not = ask(allowed);
@@ -123,7 +124,7 @@ std::string Ring::setup(unsigned entries, Release allowed) {
 // Makes a small ring where that can grow. The kernel tells whether it can by doing it.
 long Ring::make(unsigned entries, unsigned flags, Release allowed) noexcept {
   const bool may_resize =
-      (flags & IORING_SETUP_DEFER_TASKRUN) != 0 && entries > first_entries &&
+      features_.resizes && (flags & IORING_SETUP_DEFER_TASKRUN) != 0 && entries > first_entries &&
       allowed >= since(Sort::late_register_call, sys::uring_register_resize_rings);
   for (const bool small : {true, false}) {
     if (small && !may_resize) continue;
@@ -145,14 +146,19 @@ long Ring::make(unsigned entries, unsigned flags, Release allowed) noexcept {
 }
 
 long Ring::resize(unsigned entries) noexcept {
-  if (!sys::uring_remaps(ring_)) return -EOPNOTSUPP;
+  sys::QueueRoom room;
+  const long reserved = sys::uring_make_room(ring_, entries, room);
+  if (reserved < 0) return reserved;
   io_uring_params parameters = {};
   parameters.flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
   parameters.sq_entries = entries;
   parameters.cq_entries = entries * 4;
   const long resized = register_with(sys::uring_register_resize_rings, &parameters, 1);
-  if (resized < 0) return resized;
-  const long mapped = sys::uring_remap(&ring_, &parameters);
+  if (resized < 0) {
+    sys::uring_leave_room(room);
+    return resized;
+  }
+  const long mapped = sys::uring_remap(&ring_, &parameters, &room);
   if (mapped < 0) lost_ = true;
   return mapped;
 }

@@ -35,8 +35,9 @@ class Ring {
   ~Ring() { close(); }
 
   /// Makes a disabled ring and finds out which features it has. Returns nothing, or a sentence that
-  /// says why that failed. Without `files` the ring may use no opcode for files.
-  std::string open(unsigned entries, Release allowed, bool files);
+  /// says why that failed. Without `files` the ring may use no opcode for files. With `grows` the
+  /// queues begin small where the kernel can make them longer.
+  std::string open(unsigned entries, Release allowed, bool files, bool grows);
   void close() noexcept;
 
   /// Calls io_uring_register(2). Only before enable().

@@ -79,7 +79,9 @@ std::string UringBackend::open() {
     return "Options::uring_release \"" + options_.uring_release +
            "\" is not a kernel release from " + to_string(lowest_release) + " on";
   }
-  std::string why_not = ring_.open(options_.uring_entries, allowed, options_.native_files);
+  // Linux 6.13 to 6.18.18 may crash when an eventfd is signalled while a ring grows.
+  std::string why_not =
+      ring_.open(options_.uring_entries, allowed, options_.native_files, !options_.embedded);
   if (!why_not.empty()) return why_not;
 
   if (ring_.features().buffer_ring) {
