@@ -399,18 +399,33 @@ void Core::retire(Operation& operation) noexcept {
   if (channel.closing && channel.pending == 0) settled(channel.owner);
 }
 
+void Core::note_connection(Channel& channel, Connected connected) noexcept {
+  if (channel.connected == Connected::failed) --unconnected_;
+  channel.connected = connected;
+  if (connected == Connected::failed) ++unconnected_;
+}
+
 // When a Connect has failed, the system answers what needs the connection as it happens: with the
 // end of a stream (the error was taken, but not by connect(2)), with the error of a Connect that
-// was ended, or with EPIPE. The library gives one answer (R12).
-void Core::look_for_connection(Operation& operation) noexcept {
+// was ended, or with EPIPE. The library gives one answer (R12). A socket that had a connection has
+// an end, or a reset, to tell; the kernel may finish a Connect that was cancelled.
+void Core::look_for_connection(Operation& operation, bool moved) noexcept {
   Channel& channel = *channels_.find(operation.descriptor_);
-  const bool failed = operation.error_ != 0;
+  const Descriptor socket = operation.descriptor();
   if (operation.opcode_ == Opcode::connect) {
-    channel.unconnected =
-        failed && !is_over(operation) && lacks_connection(operation.descriptor(), system());
-  } else if (channel.unconnected && needs_connection(operation) && operation.error_ != -ECANCELED) {
-    channel.unconnected = lacks_connection(operation.descriptor(), system());
-    if (channel.unconnected) operation.error_ = -ENOTCONN;
+    const bool met = operation.error_ == 0 || operation.error_ == -EISCONN;
+    if (met) return note_connection(channel, Connected::made);
+    if (channel.connected == Connected::unknown && !is_over(operation) &&
+        lacks_connection(socket, system())) {
+      note_connection(channel, Connected::failed);
+    }
+  } else if (channel.connected == Connected::failed && needs_connection(operation) &&
+             operation.error_ != -ECANCELED) {
+    if (moved || !lacks_connection(socket, system())) {
+      note_connection(channel, Connected::made);
+    } else {
+      operation.error_ = -ENOTCONN;
+    }
   }
 }
 
@@ -430,7 +445,9 @@ bool Core::deliver(Operation& operation) {
   const bool more = operation.more_;
   const OperationTraits& traits = traits_of(operation);
   const bool moved = operation.error_ == 0 && operation.bytes_ > 0;
-  if (!moved && traits.works_on == Works::stream) look_for_connection(operation);
+  if ((!moved || unconnected_ > 0) && traits.works_on == Works::stream) {
+    look_for_connection(operation, moved);
+  }
   Result result;
   result.bytes = operation.bytes_;
   const bool owns = traits.brings == Brings::socket || opens(operation);
@@ -520,7 +537,7 @@ void Core::leaving(Descriptor descriptor, const char* verb) noexcept {
     misuse("Descriptor %d: %s() on a foreign thread", descriptor.number, verb);
   }
   if (!channel) return;
-  channel->unconnected = false;
+  note_connection(*channel, Connected::unknown);
   for (const Operation* const active : channel->active) {
     if (!active) continue;
     if (channel->owner) closed_under(channel->owner, *active);

@@ -33,6 +33,13 @@ struct WorkersHook {
   static Workers& from_hook(ListHook& hook) noexcept;
 };
 
+/// What the core knows of a stream's connection.
+enum class Connected : std::uint8_t {
+  unknown,
+  failed,  // a Connect has failed, or was ended, and nothing shows a connection since
+  made,    // there is a connection, or was one
+};
+
 /// One descriptor's operations: per direction the one at the backend and those behind it (R5).
 struct Channel {
   std::array<Operation*, 2> active{};
@@ -43,7 +50,7 @@ struct Channel {
   std::uint32_t pending = 0;
   std::array<bool, 2> continuous{};  // one that goes on has the direction for itself
   bool closing = false;              // the owner is told when the last operation has ended
-  bool unconnected = false;          // the last Connect has failed, or was ended
+  Connected connected = Connected::unknown;
 };
 
 class Core : private BlockingCalls, private DescriptorWatch, private Process {
@@ -234,7 +241,8 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   void end_all(Channel& channel) noexcept;
   void finish(Operation& operation, long result) noexcept;
   void retire(Operation& operation) noexcept;
-  void look_for_connection(Operation& operation) noexcept;
+  void look_for_connection(Operation& operation, bool moved) noexcept;
+  void note_connection(Channel& channel, Connected connected) noexcept;
   /// False if nobody was called: the operation goes on, or what it brought is nobody's.
   bool deliver(Operation& operation);
   Done round(TimePoint until);
@@ -274,6 +282,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   // would show goes unseen.
   const std::uint16_t number_;
   std::size_t pending_ = 0;
+  std::size_t unconnected_ = 0;  // channels whose Connect has failed
   int kept_alive_ = 0;
   bool in_callback_ = false;
   bool untold_ = false;  // the backend was given something since its last wait()

@@ -102,12 +102,15 @@ bool needs_connection(Operation& operation) noexcept {
 
 bool lacks_connection(Descriptor socket, System& system) noexcept {
   Address peer;
-  if (!socket.is_socket() || system.peer_address(socket, peer) != -ENOTCONN) return false;
+  if (!socket.is_socket()) return false;
+  // macOS says EINVAL of a socket that neither receives nor sends any more.
+  const long told = system.peer_address(socket, peer);
+  if (told != -ENOTCONN && told != -EINVAL) return false;
   if (socket.kind == DescriptorKind::tcp) return true;
   int type = 0;
   socklen_t size = sizeof type;
   const long result = sys::getsockopt(socket.number, SOL_SOCKET, SO_TYPE, &type, &size);
-  return result >= 0 && type != SOCK_DGRAM;
+  return result >= 0 && (type == SOCK_STREAM || type == SOCK_SEQPACKET);
 }
 
 void discard(Operation& operation) noexcept {

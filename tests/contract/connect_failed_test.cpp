@@ -124,6 +124,43 @@ TEST_CASE("a Connect that is ended while nobody answers leaves its error to no o
   CHECK(behind.results()[0].error == std::errc::not_connected);
 }
 
+TEST_CASE("a Connect that is ended, and the kernel goes on: what comes has an end",
+          "[R4][R5][R12]") {
+  Connecting connect;
+  Read read;
+  World world;
+  Socket* listener = nullptr;
+  const Address address = world.full_listener(&listener);
+  if (!address.is_set()) return skip("a listener without room resets connections here", true);
+  Socket& socket = open(world);
+  connect.request.prepare(socket.descriptor(), address);
+  world.submit(connect.request);
+  turns(world, 5);
+  REQUIRE(connect.request.pending());
+  world->cancel(connect.request);
+  world.run_until("the connect completed", [&] { return connect.done(); });
+  world.submit(read.from(socket.descriptor()));
+  std::unique_ptr<Socket> accepted;
+  world.run_until("the kernel has connected", [&] {
+    proa::Descriptor next;
+    Address from;
+    while (world.system().accept(listener->descriptor(), next, &from) == 0) {
+      accepted = std::make_unique<Socket>(world.system(), next);
+      if (from == socket.local_address()) return true;
+    }
+    return false;
+  });
+  REQUIRE(::send(accepted->descriptor().number, "abc", 3, 0) == 3);
+  world.run_until("the bytes came", [&] { return read.results.size() == 1; });
+  CHECK(read.bytes() == 3);
+  CHECK(!socket.shutdown(proa::ShutdownSide::send));
+  accepted->close();
+  world.submit(read.from(socket.descriptor()));
+  world.run_until("the end came", [&] { return read.results.size() == 2; });
+  CHECK(!read.error());
+  CHECK(read.bytes() == 0);
+}
+
 TEST_CASE("a receive on a socket that was never connected says so", "[R12]") {
   Request request(GENERATE(Way::recv, Way::recv_buffers));
   World world;
@@ -179,14 +216,21 @@ TEST_CASE("a Connect on a connected socket fails and leaves the connection as it
   Read read;
   World world;
   const Connection line = world.pair();
-  const bool cancelled = GENERATE(false, true);
+  const bool over = GENERATE(false, true);
+  const bool cancelled = !over && GENERATE(false, true);
+  if (over) {  // the connection has ended on both sides before
+    CHECK(!line.near.shutdown(proa::ShutdownSide::send));
+    line.far.close();
+  }
   connect.request.prepare(line.descriptor(), closed_port(world));
   world.submit(connect.request);
   if (cancelled) world->cancel(connect.request);
   world.run_until("it has failed", [&] { return connect.done(); });
   CHECK(connect.error());
-  CHECK(!line.near.shutdown(proa::ShutdownSide::send));
-  line.far.close();
+  if (!over) {
+    CHECK(!line.near.shutdown(proa::ShutdownSide::send));
+    line.far.close();
+  }
   world.submit(read.from(line.descriptor()));
   world.run_until("the end came", [&] { return read.done(); });
   CHECK(!read.error());
