@@ -69,9 +69,9 @@ class StreamHandler : public Handler {
   /// was sent, unless the connection fails before:
   /// Error::write_limit, errc::no_buffer_space for bytes that found no block, and for a Buffer()
   /// that has none (what take_buffer() returns when memory is short), Error::bad_length, or as
-  /// send_file() says. Reading goes on, if on_error() does not close. If the stream neither had nor
-  /// opened a connection when on_error() told it, what is written from then on is sent by the next
-  /// connect(), behind what was queued before. A buffer that is empty of bytes is a write like
+  /// send_file() says. Reading goes on, if on_error() does not close. When on_error() has told it,
+  /// and the stream neither has nor opens a connection, what is written from then on is sent by the
+  /// next connect(), behind what was queued before. A buffer that is empty of bytes is a write like
   /// others.
   void write(Buffer buffer) noexcept;
   /// The same, but copies the bytes into blocks of the pool.
@@ -231,6 +231,7 @@ class StreamHandler : public Handler {
   void await_input_() noexcept;
   void update_reading_() noexcept;
   void need_connection_() noexcept;
+  void refusal_told_(std::int32_t error) noexcept;
   void reopen_output_() noexcept;
   bool accepts_output_(const char* verb) noexcept;
   void copy_(const Bytes* pieces, std::size_t count) noexcept;
@@ -324,7 +325,8 @@ class StreamHandler : public Handler {
   std::size_t write_progress_ = 0;  // bytes of the front write that were taken
   std::int32_t input_error_ = 0;
   std::int32_t output_error_ = 0;
-  std::int32_t refused_ = 0;      // why a write was refused: to be told behind the writes before it
+  std::int16_t refused_ = 0;      // why a write was refused: to be told behind the writes before it
+  std::int16_t refusal_due_ = 0;  // the same, while on_error() is due with it
   std::uint32_t last_input_ = 0;  // bytes that had come at judge_() and were not read since
   StreamConnection connection_ = StreamConnection::none;
   detail::Input input_{};

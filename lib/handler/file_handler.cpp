@@ -267,10 +267,13 @@ void FileHandler::deliver_next_() {
 void FileHandler::loop_tell_error(std::int32_t error) {
   if (error == 0 || error == -EBADF) {
     const bool missed = std::exchange(missed_, false) && lacks_file_();
-    if (error == 0 && !missed) return;  // open() was called in time
-    error = -EBADF;
+    const bool refused = !missed && error == 0 && lacks_file_();
+    if (missed || error != 0) error = -EBADF;
+    if (refused) error = std::exchange(refused_, 0);
+    if (error == 0) return;  // open() was called in time
   }
-  if (missed_) notify_later_(notice_error);  // another error does not hide the want of a file
+  // another error hides neither the want of a file nor a refused write
+  if (missed_ || (refused_ != 0 && lacks_file_())) notify_later_(notice_error);
   const std::error_code code = to_error_code(error);
   lacks_file_() ? tell_(code) : on_error(code);
 }
@@ -280,7 +283,8 @@ void FileHandler::tell_(const std::error_code& error) {
   on_error(error);
   if (finishing_) return;
   const bool writes = write_.pending() || output_fails_() || !queue_.empty() || syncs_wait_();
-  const bool goes_on = opening_ || reading_ != FileReading::off || writes;
+  const bool errors = (notices_ & notice_error) != 0;  // more of them are due: the last one counts
+  const bool goes_on = opening_ || reading_ != FileReading::off || writes || errors;
   if (lacks_file_() || !goes_on) unanswered_();
 }
 

@@ -137,8 +137,13 @@ void FileHandler::refuse_write_(std::int32_t error) noexcept {
 }
 
 void FileHandler::tell_refusal_() noexcept {
-  const bool due = lacks_file_() || (writes_told_ >= refused_behind_ && !syncs_wait_());
-  if (refused_ != 0 && due) fail_(std::exchange(refused_, 0));
+  if (refused_ == 0) return;
+  if (writes_told_ >= refused_behind_ && !syncs_wait_()) {
+    fail_(std::exchange(refused_, 0));
+  } else if (lacks_file_()) {
+    // Told from the loop, unless open() is called before: then what is queued is written first.
+    notify_later_(notice_error);
+  }
 }
 
 void FileHandler::write_grew_() noexcept {

@@ -53,7 +53,6 @@ void StreamHandler::connect(const Address& address, TimePoint deadline) noexcept
   if (closing()) return connect_later_(address, deadline);
   if (!live_()) return;
   if (connection_ >= StreamConnection::connecting) return fail_(connected() ? -EISCONN : -EALREADY);
-  reopen_output_();
   connecting_.reset();  // a connect() that was remembered is void now
   if (!address.is_set()) return refuse_connection_(code_of(Error::bad_address));
   if (proactor_.core().has_requests(*this)) return connect_behind_(address, deadline);
@@ -126,8 +125,12 @@ void StreamHandler::loop_tell_error(std::int32_t error) {
   if (connection_ == StreamConnection::missed) {
     if (error != 0) put_error_back_(error);
     error = -ENOTCONN;
+  } else if (error == 0 && connection_ < StreamConnection::connecting) {
+    error = refusal_due_ = std::exchange(refused_, std::int16_t{0});
   }
   if (error == 0) return;  // connect() was called in time
+  if (refused_ != 0 && connection_ < StreamConnection::connecting) notify_later_(notice_error);
+  refusal_told_(error);
   if (connection_ >= StreamConnection::connecting) return on_error(to_error_code(error));
   connection_ = StreamConnection::none;
   not_connected_(to_error_code(error));
@@ -142,7 +145,10 @@ void StreamHandler::connect_ended_(const Result& result) {
   connecting_ = std::move(ended->next);
   connection_ = StreamConnection::none;
   if (closing() || lingered_in_vain_(result, 0)) return;
-  if (result.error) return not_connected_(result.error);
+  if (result.error) {
+    reopen_output_();
+    return not_connected_(result.error);
+  }
   connection_ = StreamConnection::opened;
   opened_();
 }
@@ -187,9 +193,7 @@ void StreamHandler::broken_(std::error_code error) {
 
 void StreamHandler::half_close() noexcept {
   start_("half_close");
-  if (!live_()) return;
-  reopen_output_();
-  if (output_ != Output::open) return;
+  if (!live_() || output_ != Output::open) return;
   output_ = after(output_, OutputEvent::half_close);
   need_connection_();
   end_output_if_sent_();
@@ -260,7 +264,8 @@ void StreamHandler::loop_release_resources() noexcept {
   if (extras_) extras_->forget_connection();
   files_.reset();
   taken_ = write_progress_ = 0;
-  input_error_ = output_error_ = refused_ = 0;
+  input_error_ = output_error_ = 0;
+  refused_ = refusal_due_ = 0;
   connection_ = StreamConnection::none;
   input_ = Input::flows;
   output_ = Output::open;

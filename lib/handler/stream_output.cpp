@@ -50,20 +50,9 @@ void StreamHandler::need_connection_() noexcept {
   notify_later_(notice_error);
 }
 
-// A program that was told of a refused write before it had a connection knows of the gap, and may
-// connect elsewhere: what it writes from then on is sent. A stream that did not get its filter has
-// no input either, and must not send without it.
-void StreamHandler::reopen_output_() noexcept {
-  const bool told = refused_ == 0 && (notices_ & notice_error) == 0;
-  if (told && connection_ < StreamConnection::connecting && input_ == Input::flows) {
-    output_ = after(output_, OutputEvent::reopen);
-  }
-}
-
 bool StreamHandler::accepts_output_(const char* verb) noexcept {
   start_(verb);
   if (!live_()) return false;
-  if (output_ == Output::cut) reopen_output_();
   need_connection_();
   switch (output_) {
     case Output::open:
@@ -124,12 +113,33 @@ void StreamHandler::copy_(const Bytes* pieces, std::size_t count) noexcept {
 // is told behind the last on_write(), because the handler mostly closes then.
 void StreamHandler::refuse_write_(std::int32_t error) noexcept {
   output_ = after(output_, OutputEvent::cut);
-  refused_ = error;
-  if (queue_.empty() || connection_ < StreamConnection::connecting) tell_refusal_();
+  refused_ = static_cast<std::int16_t>(error);
+  if (queue_.empty()) return tell_refusal_();
+  // Told from the loop, unless connect() is called before: then what is queued goes out first.
+  if (connection_ < StreamConnection::connecting) notify_later_(notice_error);
 }
 
 void StreamHandler::tell_refusal_() noexcept {
-  if (refused_ != 0) fail_(std::exchange(refused_, 0));
+  if (refused_ == 0) return;
+  refusal_due_ = std::exchange(refused_, std::int16_t{0});
+  fail_(refusal_due_);
+}
+
+// on_error() is about to tell this error. Without memory for the error of the refused write, ENOMEM
+// stands for it (fail_()).
+void StreamHandler::refusal_told_(std::int32_t error) noexcept {
+  if (refusal_due_ == 0 || (error != refusal_due_ && error != -ENOMEM)) return;
+  refusal_due_ = 0;
+  reopen_output_();
+}
+
+// A program that was told of a refused write, and has no connection and opens none, knows of the
+// gap, and may connect elsewhere: what it writes from then on is sent. A stream that did not get
+// its filter has no input either, and must not send without it.
+void StreamHandler::reopen_output_() noexcept {
+  const bool told = refused_ == 0 && refusal_due_ == 0;
+  if (!told || connection_ >= StreamConnection::connecting || input_ != Input::flows) return;
+  output_ = after(output_, OutputEvent::reopen);
 }
 
 void StreamHandler::queue_grew_() noexcept {

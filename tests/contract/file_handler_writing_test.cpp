@@ -284,6 +284,22 @@ TEST_CASE(
   CHECK(errors[0] == expected);
 }
 
+TEST_CASE("a write that was refused before open() takes nothing from those before it",
+          "[file][R2]") {
+  const Folder folder;
+  Filings filings;
+  World world;
+  Filing& file = filings.add(*world);
+  file.write(Bytes(pattern(1, 300000)));
+  file.write(Buffer());
+  file.open(folder.path("a"), read_write);
+  wait_closed(world, file);
+  CHECK(file.writes == std::vector<std::size_t>{300000});
+  CHECK(contents(folder.path("a")) == pattern(1, 300000));
+  CHECK(file.count("error") == 1);
+  CHECK(file.error == std::errc::no_buffer_space);
+}
+
 TEST_CASE("direct writes in a stream: aligned buffers are taken as they are", "[file][F07]") {
   const Folder folder;
   Filings filings;

@@ -367,6 +367,65 @@ TEST_CASE("a refused write that was told before there was a connection does not 
   wait_closed(world, client);
 }
 
+TEST_CASE("a write that was refused before connect() takes nothing from those before it", "[R2]") {
+  Streams streams;
+  World world;
+  Meeting meeting(streams, world);
+  Stream& client = meeting.client;
+  const std::size_t size = 300 * 1024;
+  const auto connect = [&] { client.connect(meeting.listener.local_address()); };
+  const auto write = [&] {
+    client.write(proa::Bytes(pattern(1, size)));
+    client.write(proa::Buffer());
+  };
+  std::vector<std::error_code> errors;
+  const bool when_told = GENERATE(false, true);
+  client.failed = [&](std::error_code error) {  // closes as the default does, but for the first
+    errors.push_back(error);
+    if (error == std::errc::not_connected) return connect();
+    client.close();
+  };
+  write();
+  if (!when_told) connect();
+  Peer& far = meeting.accept();
+  far.expect_pattern(1);
+  wait_closed(world, client);
+  wait_ended(world, far);
+  CHECK(far.received_bytes() == size);
+  CHECK(client.writes == std::vector<std::size_t>{size});
+  CHECK(errors.size() == (when_told ? 2 : 1));
+  CHECK(errors.back() == std::errc::no_buffer_space);
+}
+
+TEST_CASE("a refused write that was told, and other errors behind it: the output goes on", "[R2]") {
+  Streams streams;
+  World world;
+  Meeting meeting(streams, world);
+  Stream& client = meeting.client;
+  std::vector<std::error_code> errors;
+  client.failed = [&](std::error_code error) {
+    errors.push_back(error);
+    if (error == std::errc::no_buffer_space) client.set_read_timeout(0s);
+  };
+  SECTION("another error is due when it connects") {
+    client.write(proa::Buffer());
+    world.run_until("it was told", [&] { return errors.size() == 2; });
+  }
+  SECTION("it was told while the stream connected, in vain") {
+    client.connect(closed_port(world));
+    client.write(proa::Buffer());
+    world.run_until("all was told", [&] { return errors.size() == 3; });
+  }
+  client.connect(meeting.listener.local_address());
+  client.write("behind");
+  client.finish();
+  Peer& far = meeting.accept();
+  wait_ended(world, far);
+  CHECK(far.received() == "behind");
+  far.close();
+  wait_closed(world, client);
+}
+
 TEST_CASE("a refused write that was not told before connect() ends the output", "[R2]") {
   Streams streams;
   World world;
