@@ -33,28 +33,14 @@ T* at(void* memory, std::size_t offset) noexcept {
   return reinterpret_cast<T*>(static_cast<char*>(memory) + offset);
 }
 
-void find_submissions(io_uring_sq& queue, const io_uring_params& made) noexcept {
-  const io_sqring_offsets& offsets = made.sq_off;
+// What both queues have.
+template <class Queue, class Offsets>
+void find(Queue& queue, const Offsets& offsets) noexcept {
   queue.khead = at(queue.ring_ptr, offsets.head);
   queue.ktail = at(queue.ring_ptr, offsets.tail);
   queue.kring_mask = at(queue.ring_ptr, offsets.ring_mask);
   queue.kring_entries = at(queue.ring_ptr, offsets.ring_entries);
   queue.kflags = at(queue.ring_ptr, offsets.flags);
-  queue.kdropped = at(queue.ring_ptr, offsets.dropped);
-  queue.ring_mask = *queue.kring_mask;
-  queue.ring_entries = *queue.kring_entries;
-  queue.sqe_head = queue.sqe_tail = *queue.ktail;
-}
-
-void find_completions(io_uring_cq& queue, const io_uring_params& made) noexcept {
-  const io_cqring_offsets& offsets = made.cq_off;
-  queue.khead = at(queue.ring_ptr, offsets.head);
-  queue.ktail = at(queue.ring_ptr, offsets.tail);
-  queue.kring_mask = at(queue.ring_ptr, offsets.ring_mask);
-  queue.kring_entries = at(queue.ring_ptr, offsets.ring_entries);
-  queue.kflags = at(queue.ring_ptr, offsets.flags);
-  queue.koverflow = at(queue.ring_ptr, offsets.overflow);
-  queue.cqes = at<io_uring_cqe>(queue.ring_ptr, offsets.cqes);
   queue.ring_mask = *queue.kring_mask;
   queue.ring_entries = *queue.kring_entries;
 }
@@ -130,8 +116,12 @@ long uring_remap(io_uring* ring, io_uring_params* made, QueueRoom* room) noexcep
   submissions.ring_ptr = completions.ring_ptr = queues;
   submissions.ring_sz = completions.ring_sz = size;
   submissions.sqes = static_cast<io_uring_sqe*>(entries);
-  find_submissions(submissions, *made);
-  find_completions(completions, *made);
+  find(submissions, made->sq_off);
+  submissions.kdropped = at(queues, made->sq_off.dropped);
+  submissions.sqe_head = submissions.sqe_tail = *submissions.ktail;
+  find(completions, made->cq_off);
+  completions.koverflow = at(queues, made->cq_off.overflow);
+  completions.cqes = at<io_uring_cqe>(queues, made->cq_off.cqes);
   if (old.array) {
     submissions.array = at(queues, array);
     for (unsigned i = 0; i < submissions.ring_entries; ++i) submissions.array[i] = i;
