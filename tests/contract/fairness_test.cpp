@@ -302,6 +302,17 @@ TEST_CASE("M04: posts and timers without end starve no stream", "[R8][M04]") {
   world->poll();
 }
 
+// A UNIX stream more, whose peer is a descriptor that blocks.
+Stream& add_beside(Streams& streams, World& world, std::list<Raw>& raw) {
+  int ends[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+  raw.emplace_back(ends[1]);
+  std::error_code error;
+  Stream& stream = streams.add(*world, proa::Socket::adopt(*world, ends[0], error));
+  REQUIRE(!error);
+  return stream;
+}
+
 // A read of a whole block counts as several callbacks, so a round has few of them.
 TEST_CASE("M04: peers that send without end starve no quiet stream", "[R8][M04]") {
   Source source;
@@ -316,13 +327,8 @@ TEST_CASE("M04: peers that send without end starve no quiet stream", "[R8][M04]"
   std::vector<std::thread> senders;
   std::list<Raw> raw;
   for (int i = 0; i < 4; ++i) {
-    int ends[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-    std::error_code error;
-    Stream& flood = streams.add(*world, proa::Socket::adopt(*world, ends[0], error));
-    REQUIRE(!error);
-    flood.read = [&](proa::Buffer&) { source.again(); };
-    senders.emplace_back([number = raw.emplace_back(ends[1]).number] {
+    add_beside(streams, world, raw).read = [&](proa::Buffer&) { source.again(); };
+    senders.emplace_back([number = raw.back().number] {
       const std::string bytes(std::size_t{256} << 10, 'x');
       while (::send(number, bytes.data(), bytes.size(), MSG_NOSIGNAL) > 0) continue;
     });
@@ -348,13 +354,7 @@ TEST_CASE("M04: peers whose sockets are always full starve no quiet stream", "[R
   source.next = [] {};
   std::list<Raw> raw;
   for (int i = 0; i < 4; ++i) {
-    int ends[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-    raw.emplace_back(ends[1]);
-    std::error_code error;
-    Stream& flood = streams.add(*world, proa::Socket::adopt(*world, ends[0], error));
-    REQUIRE(!error);
-    flood.read = [&](proa::Buffer&) { source.again(); };
+    add_beside(streams, world, raw).read = [&](proa::Buffer&) { source.again(); };
   }
   const std::string bytes(std::size_t{32} << 10, 'x');
   const auto fill = [&] {
@@ -388,12 +388,7 @@ TEST_CASE("M04: a burst on many calm streams at once starves no quiet one", "[R8
   std::size_t sent = 0;
   std::list<Raw> raw;
   for (std::size_t i = 0; i < number; ++i) {
-    int ends[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-    raw.emplace_back(ends[1]);
-    std::error_code error;
-    Stream& flood = streams.add(*world, proa::Socket::adopt(*world, ends[0], error));
-    REQUIRE(!error);
+    Stream& flood = add_beside(streams, world, raw);
     flood.read = [&, s = &flood](proa::Buffer& data) {
       ++reads;
       came += data.size();
