@@ -200,16 +200,27 @@ TEST_CASE("F08: a write fails: syncs of the writes before it are told, and told 
   CHECK(contents(folder.path("a")) == "firstagaind");
 }
 
-TEST_CASE("F08: a Sync fails, and a write behind it: both errors are told, in this order",
-          "[file][R2][F08]") {
+// A file whose syncs fail, and its errors.
+struct FailingSync {
   const Folder folder;
   Filings filings;
-  World world(by_workers());
-  Disk disk(-EIO);
+  World world{by_workers()};
+  Disk disk{-EIO};
   Filing& file = filings.add(*world);
   std::vector<std::error_code> errors;
-  file.failed = [&](std::error_code error) { errors.push_back(error); };
-  begin_a_sync(world, file, folder);
+
+  FailingSync() {
+    file.failed = [this](std::error_code error) { errors.push_back(error); };
+  }
+};
+
+TEST_CASE("F08: a Sync fails, and a write behind it: both errors are told, in this order",
+          "[file][R2][F08]") {
+  FailingSync rig;
+  World& world = rig.world;
+  Filing& file = rig.file;
+  std::vector<std::error_code>& errors = rig.errors;
+  begin_a_sync(world, file, rig.folder);
   file.write("second");
   file.sync();
   world.run_until("the second is written", [&] { return file.writes.size() == 2; });
@@ -243,14 +254,11 @@ TEST_CASE("F08: a Sync fails, and a write behind it: both errors are told, in th
 
 TEST_CASE("F08: a Sync fails behind which a write is refused: both errors are told, in this order",
           "[file][R2][F08]") {
-  const Folder folder;
-  Filings filings;
-  World world(by_workers());
-  Disk disk(-EIO);
-  Filing& file = filings.add(*world);
-  std::vector<std::error_code> errors;
-  file.failed = [&](std::error_code error) { errors.push_back(error); };
-  begin_a_sync(world, file, folder);
+  FailingSync rig;
+  World& world = rig.world;
+  Filing& file = rig.file;
+  std::vector<std::error_code>& errors = rig.errors;
+  begin_a_sync(world, file, rig.folder);
   file.write(proa::Buffer());
   file.write(proa::Buffer());  // behind the gap: told with the first
   gate.open();
@@ -263,12 +271,10 @@ TEST_CASE("F08: a Sync fails behind which a write is refused: both errors are to
 
 TEST_CASE("F08: what is written in the on_error() of a Sync comes behind the error of the write",
           "[file][R2][F08]") {
-  const Folder folder;
-  Filings filings;
-  World world(by_workers());
-  Disk disk(-EIO);
-  Filing& file = filings.add(*world);
-  std::vector<std::error_code> errors;
+  FailingSync rig;
+  World& world = rig.world;
+  Filing& file = rig.file;
+  std::vector<std::error_code>& errors = rig.errors;
   const bool throws = GENERATE(false, true);
   file.failed = [&](std::error_code error) {
     errors.push_back(error);
@@ -279,7 +285,7 @@ TEST_CASE("F08: what is written in the on_error() of a Sync comes behind the err
     file.sync();
     if (throws) throw Thrown();
   };
-  begin_a_sync(world, file, folder);
+  begin_a_sync(world, file, rig.folder);
   file.write(std::string(2 * most, '3'));
   turns(world, 5);
   gate.open();
@@ -288,7 +294,7 @@ TEST_CASE("F08: what is written in the on_error() of a Sync comes behind the err
   CHECK(errors[0] == std::errc::io_error);
   CHECK(errors[1] == std::errc::no_space_on_device);
   if (!throws) CHECK(file.events == Events{"open", "write", "error", "error", "write", "synced"});
-  CHECK(contents(folder.path("a")) == "again");
+  CHECK(contents(rig.folder.path("a")) == "again");
 }
 
 TEST_CASE("F08: a Sync fails while a write is in flight: that one ends and is told first",
