@@ -33,12 +33,17 @@ bool has_same(const std::vector<Operation*>& in, const Operation& operation) noe
                      [&](const Operation* each) { return on_same(*each, operation); });
 }
 
+bool has_same(OperationList& in, const Operation& operation) noexcept {
+  for (const Operation* one = in.front(); one; one = in.after(*one)) {
+    if (on_same(*one, operation)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 DeviceWorkers::DeviceWorkers(std::string name, unsigned most, Perform perform)
-    : Workers(std::move(name), most, SIZE_MAX, perform) {
-  begun_.reserve(most);
-}
+    : Workers(std::move(name), most, SIZE_MAX, perform) {}
 
 DeviceWorkers::~DeviceWorkers() {
   end_threads();
@@ -60,18 +65,11 @@ void DeviceWorkers::rouse() noexcept {
 
 // One that has polled ready was the first of its descriptor.
 bool DeviceWorkers::holds(Operation& operation) noexcept {
-  bool behind = has_same(begun_, operation);
-  if (BackendSide::slot(operation) == 0) {
-    for (Operation* one = kept().front(); one && !behind; one = kept().after(*one)) {
-      behind = on_same(*one, operation);
-    }
-  }
-  if (!behind) begun_.push_back(&operation);
-  return behind;
+  if (has_same(begun(), operation)) return true;
+  return BackendSide::slot(operation) == 0 && has_same(kept(), operation);
 }
 
 bool DeviceWorkers::keeps(Operation& operation, long result) noexcept {
-  begun_.erase(std::find(begun_.begin(), begun_.end(), &operation));
   // Another operation of the descriptor, or this one, shall be polled for now.
   poll_anew();
   return result == -EAGAIN && BackendSide::slot(operation) < most_tries;
@@ -84,7 +82,7 @@ bool DeviceWorkers::gather() noexcept {
   try {
     asked_.push_back({pipe_[0], POLLIN, 0});
     for (Operation* one = kept().front(); one; one = kept().after(*one)) {
-      if (has_same(begun_, *one) || has_same(waiting_, *one)) continue;
+      if (has_same(begun(), *one) || has_same(waiting_, *one)) continue;
       asked_.push_back({one->descriptor().number, events_of(*one), 0});
       waiting_.push_back(one);
     }

@@ -32,7 +32,6 @@ class DeviceWorkers final : public Workers {
 
   int pipe_[2] = {-1, -1};
   std::atomic<bool> polling_{false};  // a thread is, or will be, in poll_many()
-  std::vector<Operation*> begun_;     // a thread is at it
   std::vector<Operation*> waiting_;   // the first of each descriptor and direction in kept()
   std::vector<pollfd> asked_;         // the pipe, then those of waiting_
 };

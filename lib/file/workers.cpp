@@ -21,6 +21,10 @@ namespace {
 // came after that. cancel() can take back the others.
 enum Phase : std::uint8_t { phase_fresh, phase_queued, phase_begun, phase_unwanted };
 
+bool is_of(int descriptor, const Operation& operation) noexcept {
+  return descriptor < 0 || operation.descriptor().number == descriptor;
+}
+
 }  // namespace
 
 Workers& Workers::from_hook(ListHook& hook) noexcept {
@@ -127,6 +131,9 @@ bool Workers::begun(const Operation& operation) noexcept {
 void Workers::withdraw(int descriptor, OperationList& taken) noexcept {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
+    for (Operation* one = begun_.front(); one; one = begun_.after(*one)) {
+      if (is_of(descriptor, *one)) BackendSide::phase(*one) = phase_unwanted;
+    }
     const std::size_t queued =
         take_back(queue_, descriptor, taken) + take_back(kept_, descriptor, taken);
     count_.fetch_sub(queued, std::memory_order_relaxed);
@@ -139,7 +146,7 @@ std::size_t Workers::take_back(OperationList& from, int descriptor, OperationLis
   std::size_t count = 0;
   for (Operation* one = from.front(); one;) {
     Operation* const next = from.after(*one);
-    if (descriptor < 0 || one->descriptor().number == descriptor) {
+    if (is_of(descriptor, *one)) {
       OperationList::remove(*one);
       taken.push_back(*one);
       ++count;
@@ -171,11 +178,13 @@ void Workers::work() noexcept {
     }
     count_.fetch_sub(1, std::memory_order_relaxed);
     BackendSide::phase(operation) = phase_begun;
+    begun_.push_back(operation);
     ++busy_;
     lock.unlock();
     const long result = perform_(operation);
     lock.lock();
     --busy_;
+    OperationList::remove(operation);
     if (keeps(operation, result) && BackendSide::phase(operation) != phase_unwanted) {
       BackendSide::phase(operation) = phase_queued;
       count_.fetch_add(1, std::memory_order_relaxed);

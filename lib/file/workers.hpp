@@ -47,7 +47,8 @@ class Workers {
   bool cancel(Operation& operation) noexcept;
   /// Whether a worker has begun the operation, which was submitted here.
   bool begun(const Operation& operation) noexcept;
-  /// Takes back the operations of one descriptor, or of all (-1), that no worker has begun.
+  /// Takes back the operations of one descriptor, or of all (-1), that no worker has begun. Those
+  /// that are begun end with what they have, and are not tried again.
   void withdraw(int descriptor, OperationList& taken) noexcept;
   /// Whether collect() would find an operation, or there is something to flush().
   bool waits() const noexcept {
@@ -94,6 +95,7 @@ class Workers {
 
   // Guarded by the lock.
   OperationList& queue() noexcept { return queue_; }
+  OperationList& begun() noexcept { return begun_; }
   OperationList& kept() noexcept { return kept_; }
   std::condition_variable& some() noexcept { return some_; }
 
@@ -117,7 +119,8 @@ class Workers {
   sys::Mutex mutex_;
   std::condition_variable some_;
   OperationList queue_;
-  OperationList kept_;  // not possible when a worker tried them; counted with the queue
+  OperationList begun_;  // a thread is at it
+  OperationList kept_;   // not possible when a worker tried them; counted with the queue
   OperationList done_;
   std::size_t busy_ = 0;
   bool ending_ = false;

@@ -129,11 +129,12 @@ void Core::worked(FileCall& call) noexcept {
   }
 }
 
-// A worker has found no room, or nothing to read: the operation waits for that. False if it ends
-// so.
+// A worker has found no room, or nothing to read: the operation waits for that, unless somebody has
+// ended it while the worker was at it. False if it ends so.
 bool Core::goes_on(Operation& operation, Keeper kept) noexcept {
   const bool sends = operation.opcode_ == Opcode::send_file;
   if (!sends && !transfers(operation)) return false;
+  if (operation.reason_ == Reason::none && is_over(operation)) operation.reason_ = Reason::close;
   if (operation.reason_ != Reason::none) {
     finish(operation, -ECANCELED);
   } else if (sends) {

@@ -325,6 +325,34 @@ TEST_CASE("close() ends the wait for a device", "[file][device][R6]") {
   });
 }
 
+Gate gate;
+
+long read_nothing(int number, const iovec* pieces, int count, std::int64_t offset,
+                  int flags) noexcept {
+  if (!is_fifo(number)) return preadv2_before(number, pieces, count, offset, flags);
+  gate.pass();
+  return -EAGAIN;
+}
+
+TEST_CASE("close() ends the wait for a device that a thread is asking just then",
+          "[file][device][R6]") {
+  const Devices devices;
+  const Folder folder;
+  World world;
+  Device device(folder);
+  std::list<Reader> readers;
+  const Replaced replaced(proa::sys::table.preadv2, read_nothing);
+  gate.shut();
+  Reader& reader = readers.emplace_back(*world);
+  reader.open(device.path, both_ways);
+  world.run_until("a thread asks the device", [] { return gate.arrived() == 1; });
+  const bool of_all = GENERATE(false, true);
+  of_all ? void(world->shutdown(0ns)) : reader.close();
+  gate.open();
+  world.run_until("it is closed", [&] { return reader.closed == 1; });
+  CHECK(reader.behind_close == 0);
+}
+
 TEST_CASE("cancels that meet what a device gives lose nothing", "[file][device][R4][thread]") {
   const Devices devices;
   const Folder folder;
