@@ -61,13 +61,7 @@ class PollingBackend : public Backend, protected Poller {
       timeout.tv_nsec = static_cast<long>((length - seconds).count());
     }
     ++counters_.waits;
-    long count = static_cast<Kernel&>(*this).poll(forever ? nullptr : &timeout);
-    if (count == -EINTR) {
-      // A process that was stopped goes on with EINTR (signal(7)). What has come meanwhile comes
-      // before the timers that are due by then (R7).
-      timeout = {};
-      count = static_cast<Kernel&>(*this).poll(&timeout);
-    }
+    const long count = static_cast<Kernel&>(*this).poll(forever ? nullptr : &timeout);
     next_event_ = 0;
     if (count == -EBADF) misuse("%s is closed (a child of fork(2) has none)", Kernel::name);
     event_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;  // -EINTR is a wake-up

@@ -248,7 +248,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   Done round(TimePoint until);
   Operation* next_finished() noexcept;
   void deliver_completions(Done& done, bool& more);
-  void fire_timers(Done& done, bool& more);
+  void fire_timers(TimePoint by, Done& done, bool& more);
   void run_posts(Done& done);
   void bind(const char* verb) noexcept;
   bool work_waits() const noexcept;

@@ -1,6 +1,6 @@
 // The turns of the loop: wait, then completions, timers, posts and handlers, each within the
-// round's budget. Upholds R1 (callbacks from here alone, on a fresh stack), R7 (timers are compared
-// with a clock read after the wait) and R8 (budgets).
+// round's budget. Upholds R1 (callbacks from here alone, on a fresh stack), R7 (what has come
+// is told before the timers that are due) and R8 (budgets).
 #include <algorithm>
 #include <utility>
 
@@ -48,6 +48,9 @@ Core::Done Core::round(TimePoint until) {
   hand_to_workers();
   ++counters_.rounds;
   before_wait();
+  // A timer is told in a round whose wait began behind the timer's time: what had come by then is
+  // told first, also when the process stood still during the wait, or before the clock was read.
+  const TimePoint began = now_;
   if (short_of_memory()) until = std::min(until, after(now_, memory_retry));
   backend_->wait(work_waits() ? now_ : std::min(until, timers_.next()));
   untold_ = false;
@@ -59,7 +62,7 @@ Core::Done Core::round(TimePoint until) {
   // starve the others.
   Done done;
   deliver_completions(done, more);
-  if (!stopping()) fire_timers(done, more);
+  if (!stopping()) fire_timers(began, done, more);
   if (!stopping()) run_posts(done);
   if (!stopping()) take_turn(done);
   more_ = more;
@@ -99,10 +102,10 @@ void Core::deliver_completions(Done& done, bool& more) {
   more = true;
 }
 
-void Core::fire_timers(Done& done, bool& more) {
+void Core::fire_timers(TimePoint by, Done& done, bool& more) {
   const std::uint64_t armed_before = timers_.mark();
   std::size_t fired = 0;
-  while (Operation* const operation = timers_.due(now_, armed_before)) {
+  while (Operation* const operation = timers_.due(by, armed_before)) {
     timers_.remove(operation->timer_);
     if (operation->opcode_ != Opcode::timer) {
       end(*operation, Operation::Reason::deadline);

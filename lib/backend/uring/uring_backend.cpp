@@ -343,11 +343,7 @@ void UringBackend::wait(TimePoint until) noexcept {
     sleep = sleep && wake_armed_ && pending_.empty() && unwanted_.empty() && unguarded_.empty();
     Loop expected = resting;
     if (sleep && loop_.compare_exchange_strong(expected, Loop::asleep)) {
-      // A process that was stopped goes on with EINTR (signal(7)), or, if the call has submitted
-      // something, with the number of that and no completion. What has come meanwhile comes before
-      // the timers that are due by then (R7).
-      const long result = enter(1, until == never ? nullptr : &timeout);
-      if (result == -EINTR || (result >= 0 && ring_.ready() == 0)) enter(0, nullptr);
+      enter(1, until == never ? nullptr : &timeout);
     } else {
       enter(0, nullptr);
     }
