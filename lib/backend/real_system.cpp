@@ -89,6 +89,10 @@ long RealSystem::connect(Descriptor socket, const Address& address) noexcept {
   return result;
 }
 
+long RealSystem::abandon_connect(Descriptor socket) noexcept {
+  return sys::abandon_connect(socket.number);
+}
+
 // accept(2) has no flag against waiting. A borrowed listener may be in blocking mode, and is then
 // asked first whether a connection is there; one that the library has made never is.
 long RealSystem::accept(Descriptor listener, Descriptor& accepted, Address* peer) noexcept {

@@ -15,6 +15,7 @@ class RealSystem : public System {
   long bind(Descriptor socket, const Address& address) noexcept override;
   long listen(Descriptor socket, int backlog) noexcept override;
   long connect(Descriptor socket, const Address& address) noexcept override;
+  long abandon_connect(Descriptor socket) noexcept override;
   long accept(Descriptor listener, Descriptor& accepted, Address* peer) noexcept override;
   long recv(Descriptor from, MutableBytes bytes) noexcept override;
   long send(Descriptor to, Bytes bytes) noexcept override;

@@ -28,6 +28,7 @@ long System::multicast(Descriptor, bool, const Address&, std::uint32_t, const Ad
 }
 bool System::readable(Descriptor from) noexcept { return polls(from, POLLIN); }
 bool System::writable(Descriptor to) noexcept { return polls(to, POLLOUT); }
+long System::abandon_connect(Descriptor) noexcept { return -EOPNOTSUPP; }
 long System::unread(Descriptor from) noexcept { return sys::unread(from.number); }
 long System::take_notice(Descriptor, SendNotice&) noexcept { return -EAGAIN; }
 long System::adopt(int, Descriptor&, bool&) noexcept { return -EOPNOTSUPP; }

@@ -57,6 +57,11 @@ bool is_taken(const Channel& channel, std::size_t side) noexcept {
   return channel.active[side] || (side == in && connects(channel));
 }
 
+// A Connect has failed there.
+bool lacks_connection(const Channel& channel) noexcept {
+  return channel.connected == Connected::failed || channel.connected == Connected::abandoned;
+}
+
 // A cancel got there first, or the kernel had turned it away or was still at it when it came.
 bool not_done(int error) noexcept {
   return error == -ECANCELED || error == -EOPNOTSUPP || error == -EINPROGRESS || error == -EALREADY;
@@ -257,6 +262,9 @@ void Core::start(Operation& operation) noexcept {
     finish(operation, -ECANCELED);  // close() or its deadline came while it waited
   } else if (asks_for_nothing(operation)) {
     finish(operation, 0);
+  } else if (const int refused =
+                 operation.opcode_ == Opcode::connect ? refusal_to_connect(operation) : 0) {
+    finish(operation, refused);
   } else {
     operation.state_ = State::submitted;
     untold_ = true;
@@ -400,9 +408,45 @@ void Core::retire(Operation& operation) noexcept {
 }
 
 void Core::note_connection(Channel& channel, Connected connected) noexcept {
-  if (channel.connected == Connected::failed) --unconnected_;
+  if (lacks_connection(channel)) --unconnected_;
   channel.connected = connected;
-  if (connected == Connected::failed) ++unconnected_;
+  if (lacks_connection(channel)) ++unconnected_;
+}
+
+// A Connect begins: 0, or why not. The system would take it for a question about one that was ended
+// and goes on all the same, so it could arrive where that one went.
+int Core::refusal_to_connect(const Operation& connect) noexcept {
+  Channel& channel = *channels_.find(connect.descriptor_);
+  if (channel.connected == Connected::made) return 0;
+  const Descriptor socket = connect.descriptor();
+  const bool abandoned = channel.connected == Connected::abandoned;
+  if (abandoned && !system().writable(socket)) return -EALREADY;
+  if (!is_connected(socket, system())) return 0;
+  note_connection(channel, Connected::made);
+  return abandoned ? -EISCONN : 0;
+}
+
+// A Connect has its result, and there is a connection if it succeeded, and none if it did not. One
+// that was ended may have succeeded by now (R4), or is still under way in the system, which would
+// finish it for nobody.
+void Core::look_at_connect(Operation& connect) noexcept {
+  Channel& channel = *channels_.find(connect.descriptor_);
+  const Descriptor socket = connect.descriptor();
+  if (connect.error_ == 0 || connect.error_ == -EISCONN) {
+    return note_connection(channel, Connected::made);
+  }
+  // One that waited behind others has not begun.
+  const bool began = channel.active[out] == &connect;
+  if (channel.connected == Connected::made || is_over(connect) || !began) return;
+  const bool ended = connect.reason_ != Reason::none && not_done(connect.error_);
+  if (ended && is_connected(socket, system())) {
+    connect.error_ = 0;
+    return note_connection(channel, Connected::made);
+  }
+  const bool refused = channel.connected == Connected::abandoned && connect.error_ == -EALREADY;
+  if (refused || !lacks_connection(socket, system())) return;
+  const bool goes_on = ended && system().abandon_connect(socket) < 0 && !system().writable(socket);
+  note_connection(channel, goes_on ? Connected::abandoned : Connected::failed);
 }
 
 // When a Connect has failed, the system answers what needs the connection as it happens: with the
@@ -413,13 +457,8 @@ void Core::look_for_connection(Operation& operation, bool moved) noexcept {
   Channel& channel = *channels_.find(operation.descriptor_);
   const Descriptor socket = operation.descriptor();
   if (operation.opcode_ == Opcode::connect) {
-    const bool met = operation.error_ == 0 || operation.error_ == -EISCONN;
-    if (met) return note_connection(channel, Connected::made);
-    if (channel.connected == Connected::unknown && !is_over(operation) &&
-        lacks_connection(socket, system())) {
-      note_connection(channel, Connected::failed);
-    }
-  } else if (channel.connected == Connected::failed && needs_connection(operation) &&
+    look_at_connect(operation);
+  } else if (lacks_connection(channel) && needs_connection(operation) &&
              operation.error_ != -ECANCELED) {
     if (moved || !lacks_connection(socket, system())) {
       note_connection(channel, Connected::made);

@@ -36,8 +36,9 @@ struct WorkersHook {
 /// What the core knows of a stream's connection.
 enum class Connected : std::uint8_t {
   unknown,
-  failed,  // a Connect has failed, or was ended, and nothing shows a connection since
-  made,    // there is a connection, or was one
+  failed,     // a Connect has failed, or was ended, and nothing shows a connection since
+  abandoned,  // the same, but the system goes on connecting
+  made,       // there is a connection, or was one
 };
 
 /// One descriptor's operations: per direction the one at the backend and those behind it (R5).
@@ -241,6 +242,8 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   void end_all(Channel& channel) noexcept;
   void finish(Operation& operation, long result) noexcept;
   void retire(Operation& operation) noexcept;
+  int refusal_to_connect(const Operation& connect) noexcept;
+  void look_at_connect(Operation& connect) noexcept;
   void look_for_connection(Operation& operation, bool moved) noexcept;
   void note_connection(Channel& channel, Connected connected) noexcept;
   /// False if nobody was called: the operation goes on, or what it brought is nobody's.
@@ -282,7 +285,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   // would show goes unseen.
   const std::uint16_t number_;
   std::size_t pending_ = 0;
-  std::size_t unconnected_ = 0;  // channels whose Connect has failed
+  std::size_t unconnected_ = 0;  // channels that lack a connection
   int kept_alive_ = 0;
   bool in_callback_ = false;
   bool untold_ = false;  // the backend was given something since its last wait()

@@ -100,6 +100,11 @@ bool needs_connection(Operation& operation) noexcept {
   }
 }
 
+bool is_connected(Descriptor socket, System& system) noexcept {
+  Address peer;
+  return socket.is_socket() && system.peer_address(socket, peer) >= 0;
+}
+
 bool lacks_connection(Descriptor socket, System& system) noexcept {
   Address peer;
   if (!socket.is_socket()) return false;

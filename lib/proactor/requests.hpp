@@ -26,6 +26,7 @@ inline bool closes(const Operation& operation) noexcept {
 }
 /// It means nothing without a connection.
 bool needs_connection(Operation& operation) noexcept;
+bool is_connected(Descriptor socket, System& system) noexcept;
 /// Whether this is a stream socket that is not connected.
 bool lacks_connection(Descriptor socket, System& system) noexcept;
 /// Lets go of what a result brought, which nobody is there to take.

@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -136,6 +138,21 @@ long readlinkat(int at, const char* path, char* target, std::size_t size) noexce
 // Says how a connect in the background went. On Linux a second connect(2) tells, so there is
 // nothing to do here.
 long connect_error(int) noexcept { return 0; }
+// Ends a connect that goes on in the background, and takes the error that the kernel leaves on the
+// socket for that. To any other socket the call would be a disconnection, with loss of what came.
+long abandon_connect(int fd) noexcept {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  const long known = checked(::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size));
+  if (known < 0) return -EOPNOTSUPP;
+  if (info.tcpi_state != TCP_SYN_SENT) return 0;
+  const sockaddr nobody{};  // AF_UNSPEC dissolves the association (connect(2))
+  const long result = checked(::connect(fd, &nobody, sizeof nobody));
+  if (result < 0) return result;
+  int error = 0;
+  size = sizeof error;
+  return checked(::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size));
+}
 long recvmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
   return retried([&] { return ::recvmmsg(fd, raw(messages), count, flags, nullptr); });
 }

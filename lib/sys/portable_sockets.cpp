@@ -136,6 +136,8 @@ long connect_error(int fd) noexcept {
   const long result = checked(::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size));
   return result < 0 ? result : -error;
 }
+// The BSDs cannot end a connect but with the socket.
+long abandon_connect(int) noexcept { return -EOPNOTSUPP; }
 long connect(int fd, const void* address, std::size_t size) noexcept {
   sockaddr_in6 copy;
   return begin_connect(fd, destination(address, size, copy), size);

@@ -99,6 +99,7 @@ struct QueueRoom;
   X(readlinkat, (int at, const char* path, char* target, std::size_t size),                        \
     (at, path, target, size))                                                                      \
   X(connect_error, (int fd), (fd))                                                                 \
+  X(abandon_connect, (int fd), (fd))                                                               \
   X(recvmmsg, (int fd, proa::sys::Message* messages, unsigned count, int flags),                   \
     (fd, messages, count, flags))                                                                  \
   X(sendmmsg, (int fd, proa::sys::Message* messages, unsigned count, int flags),                   \

@@ -133,9 +133,76 @@ TEST_CASE("a Connect that is ended while nobody answers leaves its error to no o
   CHECK(behind.results()[0].error == std::errc::not_connected);
 }
 
-TEST_CASE("a Connect that is ended, and the kernel goes on: what comes has an end",
-          "[R4][R5][R12]") {
+// Makes room in the queue of a full listener until the one that connects from there was accepted.
+std::unique_ptr<Socket> accept_from(World& world, Socket& listener, const Address& address) {
+  std::unique_ptr<Socket> accepted;
+  world.run_until("it was accepted", [&] {
+    proa::Descriptor next;
+    Address from;
+    while (world.system().accept(listener.descriptor(), next, &from) == 0) {
+      accepted = std::make_unique<Socket>(world.system(), next);
+      if (from == address) return true;
+    }
+    return false;
+  });
+  return accepted;
+}
+
+TEST_CASE("a Connect that is ended: the next one arrives where it was sent", "[R4][R5][R12]") {
   Connecting connect;
+  Connecting next;
+  Read behind;
+  Read read;
+  World world;
+  const bool late = GENERATE(false, true);
+  const bool waits = GENERATE(false, true);
+  CAPTURE(late, waits);
+  const Address full = world.full_listener();
+  if (!full.is_set()) return skip("a listener without room resets connections here", true);
+  Socket& listener = world.listen();
+  Socket& socket = open(world);
+  connect.request.prepare(socket.descriptor(), full);
+  next.request.prepare(socket.descriptor(), listener.local_address());
+  world.submit(connect.request, late ? world.in(20ms) : proa::never);
+  if (waits) world.submit(next.request);
+  turns(world, 5);
+  if (!late) {
+    REQUIRE(connect.request.pending());
+    world->cancel(connect.request);
+  }
+  world.run_until("the connect completed", [&] { return connect.done(); });
+  CHECK(connect.error() == (late ? std::errc::timed_out : std::errc::operation_canceled));
+  if (!waits) {
+    if (!over_kqueue()) {
+      world.submit(behind.from(socket.descriptor()));
+      world.run_until("it was told", [&] { return behind.done(); });
+      CHECK(behind.error() == std::errc::not_connected);
+    }
+    world.submit(next.request);
+  }
+  world.run_until("the next one completed", [&] { return next.done(); });
+  if (over_kqueue()) {  // these systems go on with the first
+    CHECK(next.error() == std::errc::connection_already_in_progress);
+    world.submit(next.request);
+    world.run_until("that one completed", [&] { return next.results.size() == 2; });
+    CHECK(next.error() == std::errc::connection_already_in_progress);
+    return;
+  }
+  REQUIRE(!next.error());
+  const std::unique_ptr<Socket> accepted = accept_from(world, listener, socket.local_address());
+  REQUIRE(::send(accepted->descriptor().number, "abc", 3, 0) == 3);
+  world.submit(read.from(socket.descriptor()));
+  world.run_until("the bytes came", [&] { return read.done(); });
+  CHECK(read.bytes() == 3);
+  accepted->close();
+  check_end(world, socket.descriptor());
+}
+
+TEST_CASE("a Connect that is ended, and the system goes on: what comes has an end",
+          "[R4][R5][R12]") {
+  if (!over_kqueue()) return;  // no other backend lets the system go on
+  Connecting connect;
+  Connecting next;
   Read read;
   World world;
   Socket* listener = nullptr;
@@ -149,22 +216,44 @@ TEST_CASE("a Connect that is ended, and the kernel goes on: what comes has an en
   world->cancel(connect.request);
   world.run_until("the connect completed", [&] { return connect.done(); });
   world.submit(read.from(socket.descriptor()));
-  std::unique_ptr<Socket> accepted;
-  world.run_until("the kernel has connected", [&] {
-    proa::Descriptor next;
-    Address from;
-    while (world.system().accept(listener->descriptor(), next, &from) == 0) {
-      accepted = std::make_unique<Socket>(world.system(), next);
-      if (from == socket.local_address()) return true;
-    }
-    return false;
-  });
+  const std::unique_ptr<Socket> accepted = accept_from(world, *listener, socket.local_address());
+  next.request.prepare(socket.descriptor(), world.listen().local_address());
+  world.submit(next.request);
+  world.run_until("the next one completed", [&] { return next.done(); });
+  CHECK(next.error() == std::errc::already_connected);
   REQUIRE(::send(accepted->descriptor().number, "abc", 3, 0) == 3);
   world.run_until("the bytes came", [&] { return read.results.size() == 1; });
   CHECK(read.bytes() == 3);
   CHECK(!socket.shutdown(proa::ShutdownSide::send));
   accepted->close();
   check_end(world, socket.descriptor());
+}
+
+TEST_CASE("a Connect that is cancelled says whether there is a connection", "[R4][R5][R12]") {
+  Connecting connect;
+  Request behind(GENERATE(Way::recv, Way::recv_buffers));
+  World world;
+  const int rounds = GENERATE(0, 1, 2);
+  CAPTURE(static_cast<int>(behind.way), rounds);
+  Socket& listener = world.listen();
+  Socket& socket = open(world);
+  connect.request.prepare(socket.descriptor(), listener.local_address());
+  world.submit(connect.request);
+  world.submit(behind.on(socket.descriptor()));
+  for (int i = 0; i < rounds && connect.request.pending(); ++i) world->run_once(0ns);
+  world->cancel(connect.request);
+  world.run_until("the connect completed", [&] { return connect.done(); });
+  if (connect.error()) {
+    CHECK(connect.error() == std::errc::operation_canceled);
+    CHECK(!socket.peer_address().is_set());
+    wait_told(world, behind);
+    CHECK(behind.results()[0].error == std::errc::not_connected);
+    return;
+  }
+  CHECK(socket.peer_address() == listener.local_address());
+  accept_from(world, listener, socket.local_address())->close();
+  wait_told(world, behind);
+  CHECK(!behind.results()[0].error);
 }
 
 TEST_CASE("a receive on a socket that was never connected says so", "[R12]") {
