@@ -432,7 +432,11 @@ int Core::refusal_to_connect(const Operation& connect) noexcept {
 void Core::look_at_connect(Operation& connect) noexcept {
   Channel& channel = *channels_.find(connect.descriptor_);
   const Descriptor socket = connect.descriptor();
-  if (connect.error_ == 0 || connect.error_ == -EISCONN) {
+  if (connect.error_ == 0) return note_connection(channel, Connected::made);
+  if (connect.error_ == -EISCONN) {
+    // There was no connection when the Connect began, but another process that shares the socket
+    // has carried the Connect out (R14).
+    if (channel.connected != Connected::made && is_connected(socket, system())) connect.error_ = 0;
     return note_connection(channel, Connected::made);
   }
   // One that waited behind others has not begun.

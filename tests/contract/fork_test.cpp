@@ -201,6 +201,27 @@ TEST_CASE("R14: verbs between fork(2) and the first run work in the child", "[R1
 
 enum class End { exits, destroys, closes, cancels, executes, owns };
 
+TEST_CASE("R14: a Connect of before fork(2) succeeds in the parent and in the child", "[R14]") {
+  Connecting connect;
+  World world;
+  std::error_code error;
+  proa::Socket& socket =
+      world.own(proa::Socket::open(*world, Address::Family::ipv4, proa::Transport::stream, error));
+  REQUIRE(!error);
+  const bool child_first = GENERATE(false, true);
+  CAPTURE(child_first);
+  connect.request.prepare(socket.descriptor(), world.listen().local_address());
+  world.submit(connect.request);
+  Child child([&] {
+    while (!connect.done()) world->run_once(1s);
+    return connect.error() ? 1 : 0;
+  });
+  if (child_first) CHECK(good(child.wait()));
+  world.run_until("the parent has connected", [&] { return connect.done(); });
+  CHECK(!connect.error());
+  if (!child_first) CHECK(good(child.wait()));
+}
+
 TEST_CASE("R14: a child that ends does not disturb its parent", "[R14]") {
   const bool ran = GENERATE(true, false);
   const End how =
