@@ -153,7 +153,8 @@ std::size_t Core::run_once(Duration timeout) {
   std::size_t delivered = 0;
   while (!stopping() && alive() && delivered == 0) {
     delivered = round(until).callbacks;
-    if (now_ >= until) break;
+    // A timer that was due by then is told in the next round.
+    if (now_ >= until && timers_.next() > until) break;
   }
   stop_.store(false, std::memory_order_relaxed);
   return delivered;

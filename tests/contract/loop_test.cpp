@@ -236,6 +236,8 @@ TEST_CASE("C09: run_once() waits for a callback, poll() for nothing", "[C09]") {
   world.submit(timer.request, world.in(30ms));
   CHECK(world->run_once() == 1);
   CHECK(timer.done());
+  world.submit(timer.request, world.in(5ms));
+  CHECK(world->run_once(5ms) == 1);
   line.far.send("x");
   line.far.turn();
   std::size_t delivered = 0;
