@@ -43,8 +43,9 @@ class System {
   virtual long listen(Descriptor socket, int backlog) noexcept = 0;
   /// connect(2): 0, or -EINPROGRESS when it goes on in the background.
   virtual long connect(Descriptor socket, const Address& address) noexcept = 0;
-  /// Ends a connect that goes on in the background: 0 if none does any more, and the socket may
-  /// connect() anew. The default is -EOPNOTSUPP: only the end of the socket ends its connect.
+  /// Ends a connect that goes on in the background, or that has failed and has not told so: 0 if
+  /// none goes on, and the socket may connect() anew unless it is connected. The default is
+  /// -EOPNOTSUPP: only the end of the socket ends its connect.
   virtual long abandon_connect(Descriptor socket) noexcept;
   /// accept4(2); `peer` may be nullptr.
   virtual long accept(Descriptor listener, Descriptor& accepted, Address* peer) noexcept = 0;

@@ -57,8 +57,8 @@ bool is_taken(const Channel& channel, std::size_t side) noexcept {
   return channel.active[side] || (side == in && connects(channel));
 }
 
-// A Connect has failed there.
-bool lacks_connection(const Channel& channel) noexcept {
+// The last Connect has failed, or was ended, and nothing shows a connection since.
+bool connect_failed(const Channel& channel) noexcept {
   return channel.connected == Connected::failed || channel.connected == Connected::abandoned;
 }
 
@@ -408,49 +408,56 @@ void Core::retire(Operation& operation) noexcept {
 }
 
 void Core::note_connection(Channel& channel, Connected connected) noexcept {
-  if (lacks_connection(channel)) --unconnected_;
+  if (connect_failed(channel)) --unconnected_;
   channel.connected = connected;
-  if (lacks_connection(channel)) ++unconnected_;
+  if (connect_failed(channel)) ++unconnected_;
 }
 
-// A Connect begins: 0, or why not. The system would take it for a question about one that was ended
-// and goes on all the same, so it could arrive where that one went.
+// Whether a Connect may begin: 0, or why not. connect(2) on a socket that is connecting, or whose
+// connection nobody has asked it for, tells of that connection, whatever address it is given. So
+// the core answers in its place.
 int Core::refusal_to_connect(const Operation& connect) noexcept {
   Channel& channel = *channels_.find(connect.descriptor_);
-  if (channel.connected == Connected::made) return 0;
   const Descriptor socket = connect.descriptor();
-  const bool abandoned = channel.connected == Connected::abandoned;
-  if (abandoned && !system().writable(socket)) return -EALREADY;
-  if (!is_connected(socket, system())) return 0;
-  note_connection(channel, Connected::made);
-  return abandoned ? -EISCONN : 0;
+  switch (channel.connected) {
+    case Connected::made:
+      return is_stream(socket) && is_connected(socket, system()) ? -EISCONN : 0;
+    case Connected::abandoned:
+      if (!system().writable(socket)) return -EALREADY;
+      if (!had_connection(socket, system())) return 0;
+      note_connection(channel, Connected::made);
+      return -EISCONN;
+    default:
+      if (had_connection(socket, system())) note_connection(channel, Connected::made);
+      return 0;
+  }
 }
 
-// A Connect has its result, and there is a connection if it succeeded, and none if it did not. One
-// that was ended may have succeeded by now (R4), or is still under way in the system, which would
-// finish it for nobody.
+// A Connect has its result. One that was ended may have succeeded all the same (R4), or is still
+// under way in the system, which would finish it for nobody. One that has failed must leave nothing
+// to the next one: neither its error, nor a socket that the system takes for a connecting one.
 void Core::look_at_connect(Operation& connect) noexcept {
   Channel& channel = *channels_.find(connect.descriptor_);
   const Descriptor socket = connect.descriptor();
+  const bool began = channel.active[out] == &connect;  // else it has waited behind another one
   if (connect.error_ == 0) return note_connection(channel, Connected::made);
+  if (channel.connected == Connected::made || channel.closing || !began) return;
   if (connect.error_ == -EISCONN) {
     // There was no connection when the Connect began, but another process that shares the socket
     // has carried the Connect out (R14).
-    if (channel.connected != Connected::made && is_connected(socket, system())) connect.error_ = 0;
+    if (is_connected(socket, system())) connect.error_ = 0;
     return note_connection(channel, Connected::made);
   }
-  // One that waited behind others has not begun.
-  const bool began = channel.active[out] == &connect;
-  if (channel.connected == Connected::made || is_over(connect) || !began) return;
+  if (channel.connected == Connected::abandoned && connect.error_ == -EALREADY) return;
   const bool ended = connect.reason_ != Reason::none && not_done(connect.error_);
-  if (ended && is_connected(socket, system())) {
+  const bool stays = system().abandon_connect(socket) < 0 && !system().writable(socket);
+  // Looks only now, because the connection may have come until then.
+  if (ended && had_connection(socket, system())) {
     connect.error_ = 0;
-    return note_connection(channel, Connected::made);
+    note_connection(channel, Connected::made);
+  } else if (lacks_connection(socket, system())) {
+    note_connection(channel, stays ? Connected::abandoned : Connected::failed);
   }
-  const bool refused = channel.connected == Connected::abandoned && connect.error_ == -EALREADY;
-  if (refused || !lacks_connection(socket, system())) return;
-  const bool goes_on = ended && system().abandon_connect(socket) < 0 && !system().writable(socket);
-  note_connection(channel, goes_on ? Connected::abandoned : Connected::failed);
 }
 
 // When a Connect has failed, the system answers what needs the connection as it happens: with the
@@ -462,7 +469,7 @@ void Core::look_for_connection(Operation& operation, bool moved) noexcept {
   const Descriptor socket = operation.descriptor();
   if (operation.opcode_ == Opcode::connect) {
     look_at_connect(operation);
-  } else if (lacks_connection(channel) && needs_connection(operation) &&
+  } else if (connect_failed(channel) && needs_connection(operation) &&
              operation.error_ != -ECANCELED) {
     if (moved || !lacks_connection(socket, system())) {
       note_connection(channel, Connected::made);

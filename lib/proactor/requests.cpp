@@ -100,9 +100,22 @@ bool needs_connection(Operation& operation) noexcept {
   }
 }
 
+bool is_stream(Descriptor socket) noexcept {
+  if (socket.kind == DescriptorKind::tcp) return true;
+  int type = 0;
+  socklen_t size = sizeof type;
+  const long result = sys::getsockopt(socket.number, SOL_SOCKET, SO_TYPE, &type, &size);
+  return result >= 0 && (type == SOCK_STREAM || type == SOCK_SEQPACKET);
+}
+
 bool is_connected(Descriptor socket, System& system) noexcept {
   Address peer;
   return socket.is_socket() && system.peer_address(socket, peer) >= 0;
+}
+
+bool had_connection(Descriptor socket, System& system) noexcept {
+  if (is_connected(socket, system)) return true;
+  return socket.is_socket() && is_stream(socket) && system.unread(socket) > 0;
 }
 
 bool lacks_connection(Descriptor socket, System& system) noexcept {
@@ -110,12 +123,7 @@ bool lacks_connection(Descriptor socket, System& system) noexcept {
   if (!socket.is_socket()) return false;
   // macOS says EINVAL of a socket that neither receives nor sends any more.
   const long told = system.peer_address(socket, peer);
-  if (told != -ENOTCONN && told != -EINVAL) return false;
-  if (socket.kind == DescriptorKind::tcp) return true;
-  int type = 0;
-  socklen_t size = sizeof type;
-  const long result = sys::getsockopt(socket.number, SOL_SOCKET, SO_TYPE, &type, &size);
-  return result >= 0 && (type == SOCK_STREAM || type == SOCK_SEQPACKET);
+  return (told == -ENOTCONN || told == -EINVAL) && is_stream(socket);
 }
 
 void discard(Operation& operation) noexcept {

@@ -26,7 +26,11 @@ inline bool closes(const Operation& operation) noexcept {
 }
 /// It means nothing without a connection.
 bool needs_connection(Operation& operation) noexcept;
+/// Whether this is a socket whose bytes are a stream, or SOCK_SEQPACKET.
+bool is_stream(Descriptor socket) noexcept;
 bool is_connected(Descriptor socket, System& system) noexcept;
+/// The same, or that there is something to read from a connection that is over.
+bool had_connection(Descriptor socket, System& system) noexcept;
 /// Whether this is a stream socket that is not connected.
 bool lacks_connection(Descriptor socket, System& system) noexcept;
 /// Lets go of what a result brought, which nobody is there to take.

@@ -138,15 +138,17 @@ long readlinkat(int at, const char* path, char* target, std::size_t size) noexce
 // Says how a connect in the background went. On Linux a second connect(2) tells, so there is
 // nothing to do here.
 long connect_error(int) noexcept { return 0; }
-// Ends a connect that goes on in the background, and takes the error that the kernel leaves on the
-// socket for that. To any other socket the call would be a disconnection, with loss of what came.
+// Ends a connect that goes on in the background, or that has failed and was not asked for its
+// result: dissolves the association, and takes the error that the socket has for that. In any other
+// state, or if bytes came before the connection failed, the call would lose what came.
 long abandon_connect(int fd) noexcept {
   tcp_info info{};
   socklen_t size = sizeof info;
   const long known = checked(::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size));
   if (known < 0) return -EOPNOTSUPP;
-  if (info.tcpi_state != TCP_SYN_SENT) return 0;
-  const sockaddr nobody{};  // AF_UNSPEC dissolves the association (connect(2))
+  const bool failed = info.tcpi_state == TCP_CLOSE && unread(fd) <= 0;
+  if (info.tcpi_state != TCP_SYN_SENT && !failed) return 0;
+  const sockaddr nobody{};  // AF_UNSPEC (connect(2))
   const long result = checked(::connect(fd, &nobody, sizeof nobody));
   if (result < 0) return result;
   int error = 0;
