@@ -48,9 +48,9 @@ Core::Done Core::round(TimePoint until) {
   hand_to_workers();
   ++counters_.rounds;
   before_wait();
-  // A timer is told in a round whose wait began behind the timer's time: what had come by then is
+  // A timer is told in a round whose wait began behind the timer's time: what the wait finds is
   // told first, also when the process stood still during the wait, or before the clock was read.
-  const TimePoint began = now_;
+  const TimePoint began = timers_.empty() ? now_ : system().now();
   if (short_of_memory()) until = std::min(until, after(now_, memory_retry));
   backend_->wait(work_waits() ? now_ : std::min(until, timers_.next()));
   untold_ = false;

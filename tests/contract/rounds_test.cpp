@@ -94,6 +94,19 @@ TEST_CASE("M04: a 0-delay timer fires at most once per round", "[R8][M04]") {
   CHECK(world->counters().rounds - before >= 20);
 }
 
+TEST_CASE("a timer that is due as it is set has its turn in every round", "[R8]") {
+  Timing timer;
+  World world;
+  std::size_t fired = 0;
+  timer.then = [&] {
+    if (++fired < 20) world.submit(timer.request, world.system().now());
+  };
+  world.submit(timer.request, world.system().now());
+  const std::uint64_t before = world->counters().rounds;
+  CHECK(world->run() == 20);
+  CHECK(world->counters().rounds - before <= 22);
+}
+
 TEST_CASE("a round delivers at most its budget", "[R8]") {
   std::list<Timing> timers;
   std::size_t fired = 0;
