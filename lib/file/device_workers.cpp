@@ -65,7 +65,7 @@ void DeviceWorkers::rouse() noexcept {
 
 // One that has polled ready was the first of its descriptor.
 bool DeviceWorkers::holds(Operation& operation) noexcept {
-  if (has_same(begun(), operation)) return true;
+  if (has_same(under_way(), operation)) return true;
   return BackendSide::slot(operation) == 0 && has_same(kept(), operation);
 }
 
@@ -82,7 +82,7 @@ bool DeviceWorkers::gather() noexcept {
   try {
     asked_.push_back({pipe_[0], POLLIN, 0});
     for (Operation* one = kept().front(); one; one = kept().after(*one)) {
-      if (has_same(begun(), *one) || has_same(waiting_, *one)) continue;
+      if (has_same(under_way(), *one) || has_same(waiting_, *one)) continue;
       asked_.push_back({one->descriptor().number, events_of(*one), 0});
       waiting_.push_back(one);
     }

@@ -2,8 +2,9 @@
 
 // Threads that wait so that the loop need not: for operations on files, and behind WorkerPool. An
 // operation is in one place at a time: in the list `fresh` since submit(), in the queue since
-// flush(), with a worker, or in the list `done`; or in the list `kept`, if a derived class tries it
-// again. Only the loop's thread touches `fresh`; the mutex guards the rest.
+// flush(), in the list `begun` while a worker has it, or in the list `done`; or in the list `kept`,
+// if a derived class tries it again. Only the loop's thread touches `fresh`; the mutex guards the
+// rest.
 
 #include <atomic>
 #include <condition_variable>
@@ -95,7 +96,7 @@ class Workers {
 
   // Guarded by the lock.
   OperationList& queue() noexcept { return queue_; }
-  OperationList& begun() noexcept { return begun_; }
+  OperationList& under_way() noexcept { return begun_; }
   OperationList& kept() noexcept { return kept_; }
   std::condition_variable& some() noexcept { return some_; }
 
