@@ -69,6 +69,24 @@ TEST_CASE("a borrowed socket in blocking mode is told that nobody listens", "[R2
   CHECK(blocks(raw));
 }
 
+TEST_CASE(
+    "a borrowed UNIX socket in blocking mode: its Connect to a full listener can be cancelled",
+    "[R2][R4][readiness]") {
+  Connecting connect;
+  World world;
+  proa::Socket& listener = world.listen(Link::path, 1);
+  const Address full = listener.local_address();
+  for (int i = 0; i < 4; ++i) world.peer().connect(full);
+  turns(world, 20);
+  const Raw raw(plain_socket(AF_UNIX, SOCK_STREAM));
+  connect.request.prepare(borrow(world, raw).descriptor(), full);
+  world.submit(connect.request);
+  world->poll();
+  world->cancel(connect.request);
+  world.run_until("the connect ended", [&] { return connect.done(); });
+  CHECK(connect.error());
+}
+
 // Others may be receiving from it: to them the mode must not change, even for a moment.
 TEST_CASE("a datagram socket keeps its mode while it is connected", "[R2][readiness]") {
   World world;

@@ -238,4 +238,29 @@ TEST_CASE("K02: after its completion a cancelled receive's memory stays untouche
   }
 }
 
+// A worker of the kernel may be at the send then.
+TEST_CASE("a send that is stuck behind the peer's end ends when it is cancelled, or late",
+          "[R2][R4][R7]") {
+  const Link kind = GENERATE(Link::tcp4, Link::path);
+  const bool late = GENERATE(false, true);
+  CAPTURE(static_cast<int>(kind), late);
+  const std::string bytes(std::size_t{4} << 20, 'x');
+  for (auto wait = 0us; wait < 9ms; wait += 300us) {
+    CAPTURE(wait.count());
+    Sending send;
+    World world;
+    const Connection line = world.pair(kind);
+    line.far.socket().shutdown(proa::ShutdownSide::send);
+    const proa::TimePoint until = world.in(wait);
+    world.submit(send.to(line.descriptor(), bytes), late ? until : proa::never);
+    while (world.system().now() < until) world->run_once(100us);
+    if (!late) world->cancel(send.request);
+    const proa::TimePoint limit = world.in(hang);
+    while (!send.done() && world.system().now() < limit) world->run_once(10ms);
+    REQUIRE(send.done());
+    CHECK(send.error());
+    CHECK(send.bytes() < bytes.size());
+  }
+}
+
 }  // namespace

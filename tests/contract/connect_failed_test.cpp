@@ -293,6 +293,80 @@ TEST_CASE("a Connect that ends with the loop leaves no connection to come", "[R4
   CHECK(world.system().connect(socket.descriptor(), other) != -EALREADY);
 }
 
+TEST_CASE("a Connect behind one that was refused can be cancelled, or be late", "[R2][R4]") {
+  Connecting refused;
+  Connecting connect;
+  World world;
+  const Link link = GENERATE(Link::tcp4, Link::path);
+  const bool late = GENERATE(false, true);
+  CAPTURE(static_cast<int>(link), late);
+  Socket& listener = world.listen(link, 1);
+  const Address full = listener.local_address();
+  for (int i = 0; i < 4; ++i) world.peer().connect(full);
+  turns(world, 20);
+  if (over_kqueue()) return skip("this socket cannot connect again", true);
+  const Address nobody = closed_port(world, link);
+  Socket& socket = open(world, nobody.family());
+  refused.request.prepare(socket.descriptor(), nobody);
+  world.submit(refused.request);
+  world.run_until("it was refused", [&] { return refused.done(); });
+  CHECK(refused.error());
+  connect.request.prepare(socket.descriptor(), full);
+  world.submit(connect.request, late ? world.in(5ms) : proa::never);
+  world->poll();
+  if (!late) world->cancel(connect.request);
+  world.run_until("it ended", [&] { return connect.done(); });
+  CHECK(connect.error() == (late ? std::errc::timed_out : std::errc::operation_canceled));
+}
+
+TEST_CASE("a Connect whose deadline passed while it waited has no success of another one's",
+          "[R4][R7]") {
+  Connecting first;
+  Connecting second;
+  Connecting late;
+  World world;
+  const Link link = GENERATE(Link::tcp4, Link::path);
+  const bool refused = GENERATE(false, true);
+  CAPTURE(static_cast<int>(link), refused);
+  if (refused && over_kqueue()) return skip("this socket cannot connect again", true);
+  const Address live = world.listen(link).local_address();
+  Socket& socket = open(world, live.family());
+  first.request.prepare(socket.descriptor(), refused ? closed_port(world, link) : live);
+  second.request.prepare(socket.descriptor(), live);
+  late.request.prepare(socket.descriptor(), world.listen(link).local_address());
+  world.submit(first.request);
+  world.submit(second.request);
+  world.submit(late.request, world.system().now());
+  world.run_until("all ended", [&] { return first.done() && second.done() && late.done(); });
+  CHECK(late.error());
+  CHECK(socket.peer_address() == live);
+}
+
+TEST_CASE("a receive between a Connect that failed and one that succeeds has no end to tell",
+          "[R5][R12]") {
+  Connecting refused;
+  Connecting connect;
+  Request between(GENERATE(Way::recv, Way::recv_buffers));
+  World world;
+  if (over_kqueue()) return skip("this socket cannot connect again", true);
+  const Link link = GENERATE(Link::tcp4, Link::path);
+  CAPTURE(static_cast<int>(between.way), static_cast<int>(link));
+  const Address nobody = closed_port(world, link);
+  Socket& socket = open(world, nobody.family());
+  refused.request.prepare(socket.descriptor(), nobody);
+  world.submit(refused.request);
+  world.run_until("it was refused", [&] { return refused.done(); });
+  connect.request.prepare(socket.descriptor(), world.listen(link).local_address());
+  world.submit(between.on(socket.descriptor()));
+  world.submit(connect.request);
+  world.run_until("it connected", [&] { return connect.done(); });
+  CHECK(!connect.error());
+  turns(world, 5);
+  // It was told that there is no connection, or waits for what comes.
+  if (between.results().empty()) return;
+  CHECK(between.results()[0].error == std::errc::not_connected);
+}
+
 TEST_CASE("a receive on a socket that was never connected says so", "[R12]") {
   Request request(GENERATE(Way::recv, Way::recv_buffers));
   World world;

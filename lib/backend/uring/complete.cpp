@@ -28,6 +28,7 @@ bool UringBackend::tells_only_of_input(const Operation& operation, long events) 
 Operation* UringBackend::complete(const Completion& completion) noexcept {
   const Tag tag = Tag::of(completion.tag);
   if (tag.kind == Tag::kind_wake) woken();
+  if (tag.kind == Tag::kind_cancel) cancelled(tag, completion.result);
   if (tag.kind == Tag::kind_wake || tag.kind == Tag::kind_cancel) return nullptr;
   Operation* const operation = slots_.find(tag);
   if (!operation) {
@@ -62,6 +63,17 @@ Operation* UringBackend::complete(const Completion& completion) noexcept {
     default:
       return go_on_or_end(*operation, completion.result);
   }
+}
+
+// The cancel has missed the operation: a worker of the kernel was at it (EALREADY), or it was on
+// its way to one (ENOENT). A worker is interrupted, but may go on all the same: after a short send
+// it waits for room again. So the cancel is repeated after a while, until the operation ends.
+void UringBackend::cancelled(Tag tag, long result) noexcept {
+  if (result != -EALREADY && result != -ENOENT && result != -ETIME) return;
+  Operation* const operation = slots_.find(tag);
+  if (!operation || !has(*operation, ending) || has(*operation, settled)) return;
+  if (stage(*operation) != at_kernel || OperationList::linked(*operation)) return;
+  if (result == -ETIME || !prepare_delay(tag)) unwanted_.push_back(*operation);
 }
 
 // The CQE belongs to an operation that has left its slot. The CQE may carry a block or an accepted

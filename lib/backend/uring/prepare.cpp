@@ -19,7 +19,7 @@ constexpr std::size_t most_pieces = 1024;  // IOV_MAX
 // -1: the kernel uses the file's own position; pipes need this too
 constexpr std::uint64_t at_position = ~std::uint64_t{0};
 
-constexpr __kernel_timespec backlog_retry = {0, 5000000};  // nanoseconds
+constexpr __kernel_timespec retry = {0, 5000000};  // nanoseconds
 
 void prepare_send(Descriptor to, const void* data, std::size_t size, unsigned flags,
                   io_uring_sqe* sqe) noexcept {
@@ -94,7 +94,7 @@ io_uring_sqe* UringBackend::fill(Operation& operation) noexcept {
         io_uring_prep_poll_multishot(sqe, descriptor.number, POLLOUT);
       } else {
         // The kernel only reads the time.
-        io_uring_prep_timeout(sqe, const_cast<__kernel_timespec*>(&backlog_retry), 0, 0);
+        io_uring_prep_timeout(sqe, const_cast<__kernel_timespec*>(&retry), 0, 0);
       }
       return sqe;
     }
@@ -252,7 +252,16 @@ bool UringBackend::prepare_cancel(Operation& operation) noexcept {
 void UringBackend::prepare_cancel(Tag tag) noexcept {
   io_uring_sqe* const sqe = ring_.take();
   io_uring_prep_cancel64(sqe, tag.value(), 0);
-  sqe->user_data = Tag{0, 0, Tag::kind_cancel}.value();
+  sqe->user_data = Tag{tag.index, tag.generation, Tag::kind_cancel}.value();
+}
+
+// Returns false if the queue has no room.
+bool UringBackend::prepare_delay(Tag cancel) noexcept {
+  if (!ring_.has_room()) return false;
+  io_uring_sqe* const sqe = ring_.take();
+  io_uring_prep_timeout(sqe, const_cast<__kernel_timespec*>(&retry), 0, 0);
+  sqe->user_data = cancel.value();
+  return true;
 }
 
 }  // namespace proa::uring

@@ -117,6 +117,8 @@ class UringBackend final : public Backend {
   Tag guard_of(Operation& operation) const noexcept;
   bool prepare_cancel(Operation& operation) noexcept;
   void prepare_cancel(Tag tag) noexcept;
+  bool prepare_delay(Tag cancel) noexcept;
+  void cancelled(Tag tag, long result) noexcept;
   bool from_ring(const Operation& operation) const noexcept {
     return buffers_.is_open() && operation.descriptor().is_socket() && !by_call(operation);
   }
