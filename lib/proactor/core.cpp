@@ -297,8 +297,12 @@ void Core::finish(Operation& operation, long result) noexcept {
 void Core::end(Operation& operation, Reason reason) noexcept {
   if (!operation.pending()) return;
   if (operation.state_ == State::finished) {
-    // One whose last try found no block is in no list, and is tried once more.
-    if (!OperationList::linked(operation)) finished_.push_back(operation);
+    // One whose last try found no block is in no list. It is tried once more, and for the last time
+    // if it was cancelled.
+    if (OperationList::linked(operation)) return;
+    if (operation.timer_ != Timers::none) timers_.remove(operation.timer_);
+    if (reason != Reason::deadline) operation.phase_ = most_looks;
+    finished_.push_back(operation);
     return;
   }
   if (reason == Reason::deadline && keeps_its_place(operation)) return;

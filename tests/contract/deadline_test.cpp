@@ -312,6 +312,16 @@ TEST_CASE("a receive that finds no block for long ends by its deadline", "[R2][R
     CHECK(receive.error() == Error::deadline);
     CHECK(receive.results.size() == 1);
   }
+  SECTION("a cancel, at any time") {
+    for (auto wait = 0ms; wait < 20ms; wait += 2ms) {
+      if (!receive.request.pending()) world.submit(receive.request, world.system().now());
+      const proa::TimePoint until = world.in(wait);
+      while (receive.request.pending() && world.system().now() < until) world->run_once(1ms);
+      world->cancel(receive.request);
+      world.run_until("it ended", [&] { return receive.done(); });
+      CHECK(receive.error());
+    }
+  }
   SECTION("shutdown() does not wait for it") {
     for (int i = 0; i < 20; ++i) world.turn();
     kept.clear();
