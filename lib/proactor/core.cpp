@@ -352,6 +352,10 @@ bool Core::is_over(const Operation& operation) noexcept {
 bool Core::has_last_try(const Operation& operation) noexcept {
   if (!not_done(operation.error_)) return false;
   if (is_over(operation)) return false;
+  if (operation.opcode_ == Opcode::connect &&
+      channels_.find(operation.descriptor_)->connected == Connected::made) {
+    return false;  // the connection that there is, or was, is another one's
+  }
   if (operation.direction_ == Direction::none) {
     return operation.opcode_ == Opcode::read_at || operation.opcode_ == Opcode::write_at;
   }
@@ -475,7 +479,9 @@ void Core::look_for_connection(Operation& operation, bool moved) noexcept {
     look_at_connect(operation);
   } else if (connect_failed(channel) && needs_connection(operation) &&
              operation.error_ != -ECANCELED) {
-    if (moved || !lacks_connection(socket, system())) {
+    // EINVAL is what Linux says of a UNIX socket. The next Connect may have succeeded since.
+    const bool refused = operation.error_ == -ENOTCONN || operation.error_ == -EINVAL;
+    if (!refused && (moved || !lacks_connection(socket, system()))) {
       note_connection(channel, Connected::made);
     } else {
       operation.error_ = -ENOTCONN;
