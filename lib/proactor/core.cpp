@@ -604,6 +604,11 @@ void Core::leaving(Descriptor descriptor, const char* verb) noexcept {
     misuse("Proactor %p: descriptor %d closed while %s %p is pending on it", owner_,
            descriptor.number, traits_of(*active).name, static_cast<const void*>(active));
   }
+  // Requests on files have no turns.
+  if (channel->pending > 0) {
+    misuse("Proactor %p: descriptor %d closed while a request on the file is pending on it", owner_,
+           descriptor.number);
+  }
 }
 
 bool Core::in_flight(int descriptor) noexcept {

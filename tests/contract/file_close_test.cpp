@@ -140,6 +140,8 @@ TEST_CASE("nothing is taken on for a file that waits to be closed", "[file][R2]"
     CHECK(!close.request.file().valid());
     CHECK(!is_open(number.number));
   }
+  gate.open();
+  world.run_until("the other file is free", [&] { return cut.done(); });
 }
 
 TEST_CASE("an error of close(2) is told, cancelled or not, and the file is gone", "[file][R4]") {

@@ -5,7 +5,9 @@
 #include <functional>
 #include <proa/accept_handler.hpp>
 #include <proa/datagram_handler.hpp>
+#include <proa/file.hpp>
 #include <proa/file_handler.hpp>
+#include <proa/file_requests.hpp>
 #include <proa/stream_handler.hpp>
 #include <string>
 
@@ -171,6 +173,20 @@ TEST_CASE("a descriptor closed while a request is pending on it", "[R6]") {
   });
   contains(message, "closed while Recv 0x");
   contains(message, "is pending on it");
+}
+
+TEST_CASE("a file closed while a request is pending on it", "[R6][file]") {
+  Recording<proa::Sync> sync;
+  const bool released = GENERATE(false, true);
+  const std::string message = message_of([&] {
+    auto proactor = make_proactor();
+    std::error_code error;
+    proa::File file = proa::File::open(*proactor, "/dev/null", proa::OpenFlags::write, 0, error);
+    sync.request.prepare(file.descriptor());
+    if (error || proactor->submit(sync.request)) return;
+    released ? void(file.release()) : file.close();
+  });
+  contains(message, "closed while a request on the file is pending on it");
 }
 
 TEST_CASE("a handler's descriptor closed under it names the handler", "[R6]") {
