@@ -121,9 +121,10 @@ Attempt Performer::recv_buffers(RecvBuffers& operation) noexcept {
 }
 
 Attempt Performer::send(Send& operation) noexcept {
-  iovec pieces[max_pieces];
+  iovec pieces[most_pieces_of_send];
   std::size_t bytes = 0;
-  const int count = gather(operation, BackendSide::moved(operation), pieces, max_pieces, bytes);
+  const int count =
+      gather(operation, BackendSide::moved(operation), pieces, most_pieces_of_send, bytes);
   return attempt(write_pieces(operation.descriptor(), pieces, count), bytes);
 }
 

@@ -53,6 +53,8 @@ class Performer {
 /// The most bytes that one call sends: the kernel copies them in one go, and the loop stands still
 /// meanwhile (R8).
 inline constexpr std::size_t fair_share = std::size_t{256} << 10;
+/// The most pieces of a Send that one call gathers. So many are a share too.
+inline constexpr int most_pieces_of_send = 1024;
 
 /// Whether accept(2) reports a connection that died before it was accepted (its section "Error
 /// handling"), while the listener itself is well.

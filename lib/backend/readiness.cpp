@@ -34,6 +34,12 @@ bool takes_block(const Operation& operation) noexcept {
           !static_cast<const RecvDatagrams&>(operation).has_queued());
 }
 
+// What the pieces of one system call take of a share, in bytes.
+std::size_t cost_of_pieces(const Send& send) noexcept {
+  constexpr std::size_t most = most_pieces_of_send;
+  return send.count() > 1 ? std::min(send.count(), most) * (fair_share / most) : 0;
+}
+
 std::uint64_t token_of(int descriptor, std::uint32_t generation) noexcept {
   return std::uint64_t{generation} << 32 | static_cast<std::uint32_t>(descriptor);
 }
@@ -290,7 +296,7 @@ bool ReadinessAdapter::settle_send(Entry& entry, Send& operation) noexcept {
       BackendSide::finish(operation, attempt.result);
       return true;
     }
-    share += static_cast<std::size_t>(attempt.result);
+    share += static_cast<std::size_t>(attempt.result) + cost_of_pieces(operation);
     if (BackendSide::advance(operation, static_cast<std::size_t>(attempt.result)) ==
         operation.size()) {
       BackendSide::finish(operation, 0);
