@@ -69,7 +69,8 @@ class Buffer {
   std::size_t append(Bytes bytes) noexcept;
 
   /// A second, read-only reference to the same bytes, for sending one payload to many; empty if
-  /// memory is short. While it lives, neither may be written to. The proactor's thread.
+  /// memory is short. While it lives, neither may be written to. Each queue that it is written to
+  /// counts the whole block (capacity()). The proactor's thread.
   Buffer share() const noexcept { return Buffer(segment_ ? detail::share(segment_) : nullptr); }
 
   /// Gives the block back early.

@@ -31,8 +31,12 @@ struct PassedDescriptor {
 /// Socket::adopt() takes each over:
 ///
 ///     std::error_code error;
-///     for (const proa::PassedDescriptor& passed : proa::listen_fds(error))
-///       error = server.listen(proa::Socket::adopt(proactor, passed.number, error));
+///     for (const proa::PassedDescriptor& passed : proa::listen_fds(error)) {
+///       if (passed.kind != proa::PassedKind::listener) continue;
+///       proa::Socket listener = proa::Socket::adopt(proactor, passed.number, error);
+///       if (!error) error = server.listen(std::move(listener));
+///       if (error) break;
+///     }
 ///
 /// Needs no proactor. It changes the environment, so call it before there are other threads.
 /// Errors: errc::invalid_argument if a variable is not a number in its range, or there are not as

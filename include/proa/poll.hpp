@@ -12,7 +12,7 @@ namespace proa {
 ///     void readable(proa::Poll& poll, const proa::Result& result);
 ///     proa::On<proa::Poll, &Client::readable> poll_{*this, proa::Direction::in};  // below it
 ///     poll_.prepare(libraries_descriptor);
-///     proactor.submit(poll_);
+///     if (std::error_code error = proactor.submit(poll_)) ...
 ///
 /// `Direction::in` waits until a read would not wait, because there are bytes, the end or an error;
 /// `Direction::out` does the same for a write. One Poll is for one direction; two serve both.

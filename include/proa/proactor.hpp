@@ -145,7 +145,8 @@ class Proactor {
   std::unique_ptr<HandlerLoop> core_;
 };
 
-/// Keeps run() from returning while this object lives. For the proactor's thread.
+/// Keeps run() from returning while this object lives. It must not outlive the proactor. For the
+/// proactor's thread.
 class KeepAlive {
  public:
   explicit KeepAlive(Proactor& proactor) noexcept;

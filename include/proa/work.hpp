@@ -17,7 +17,7 @@ class Workers;
 ///       proa::On<proa::Work, &Hash::computed> work_{*this};
 ///     };
 ///     hash.work_.prepare<&Hash::compute>(hash);
-///     pool.run(hash.work_);
+///     if (std::error_code error = pool.run(hash.work_)) ...
 ///
 /// The callback sees what the worker wrote. The result has no bytes, and no error except
 /// errc::operation_canceled (or Error::deadline) for work that had not begun, and the one that
