@@ -1,4 +1,5 @@
 // What one round delivers: nothing starves (R8), and a foreign loop can drive it.
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -12,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "raw.hpp"
 #include "support/patterns.hpp"
 #include "support/plain.hpp"
 #include "support/world.hpp"
@@ -235,6 +237,26 @@ TEST_CASE("M07: a timer cancelled by one of the same batch is cancelled only", "
   REQUIRE(second.results.size() == 1);
   CHECK(second.error() == std::errc::operation_canceled);
   CHECK(!third.error());
+}
+
+TEST_CASE("a Send of many pieces leaves the rounds to others", "[R8]") {
+  const std::vector<proa::Bytes> pieces(50000, proa::Bytes("x", 1));
+  Sending send;
+  Timing timer;
+  std::size_t fired = 0;
+  World world;
+  const Raw nowhere(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+  timer.then = [&] {
+    ++fired;
+    if (!send.done()) world.submit(timer.request, proa::TimePoint());
+  };
+  send.request.prepare(borrow(world, nowhere).descriptor(), pieces.data(), pieces.size());
+  world.submit(timer.request, proa::TimePoint());
+  world.submit(send.request);
+  world.run_until("it is sent", [&] { return send.done() && timer.done(); });
+  CHECK(!send.error());
+  CHECK(send.bytes() == pieces.size());
+  CHECK(fired >= 40);  // 1,024 pieces are a share
 }
 
 TEST_CASE("a large Send whose peer keeps up leaves the rounds to others", "[R8]") {
