@@ -14,9 +14,9 @@ namespace proa {
 /// A handler owns itself. After close(), when everything in flight has completed, on_closed() is
 /// called, last and once, and the object may be deleted there. Its verbs never call back (R1).
 /// Those that return an error tell their failures so; those of all others come through on_error(),
-/// from the loop. Once Proactor::shutdown() has
-/// begun no handler opens any more: its verbs do nothing, and no on_*() comes
-/// (Proactor::shutting_down() tells). Everything belongs to the proactor's thread.
+/// from the loop. Once Proactor::shutdown() has begun no handler opens any more: its verbs do
+/// nothing, and no on_*() comes (Proactor::shutting_down() tells). Everything belongs to the
+/// proactor's thread.
 class Handler {
  public:
   Handler(const Handler&) = delete;
