@@ -23,9 +23,9 @@ struct Options {
   /// takes them.
   std::vector<BackendInfo> extra_backends;
 
-  /// uring: uses nothing that is younger than this kernel release: "5.11", "5.19", or empty for
-  /// everything that the kernel has. The kernel itself enforces this (io_uring_register(2),
-  /// IORING_REGISTER_RESTRICTIONS).
+  /// uring: uses nothing that is younger than this kernel release: "5.19", or another from "5.11"
+  /// on, or empty for everything that the kernel has. The kernel itself enforces this
+  /// (io_uring_register(2), IORING_REGISTER_RESTRICTIONS).
   std::string uring_release;
   /// uring: entries of the submission queue at most; the completion queue has four times as many.
   /// Where the kernel can make them longer (Linux 6.13), the queues begin with 64 and 256 entries.

@@ -1,6 +1,8 @@
 // What cannot be right about Options, in one sentence that names the value.
 #include "proactor/options.hpp"
 
+#include "base/release.hpp"
+
 namespace proa {
 
 namespace {
@@ -20,6 +22,12 @@ std::string complaint(const Options& options) {
   if (text.empty()) text = outside("round_budget", options.round_budget, 1, many);
   if (text.empty()) text = outside("uring_entries", options.uring_entries, 1, 32768);
   if (text.empty()) text = outside("workers", options.workers, 0, 1024);
+  Release release = any_release;
+  const bool understood = parse_release(options.uring_release, release);
+  if (text.empty() && (!understood || release < lowest_uring_release)) {
+    text = "Options::uring_release \"" + options.uring_release +
+           "\" is not a kernel release from " + to_string(lowest_uring_release) + " on";
+  }
   if (text.empty() && options.linger < Duration::zero()) {
     text = "Options::linger " + std::to_string(options.linger.count()) + " ns is negative";
   }

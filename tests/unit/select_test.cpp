@@ -202,10 +202,9 @@ TEST_CASE("options that cannot be right are refused with the value") {
     CHECK(mentions(create(options).detail, "linger -5"));
   }
   SECTION("uring_release") {
-    options.backend = "uring";
-    options.fallback = false;
-    options.uring_release = "4.9";
-    CHECK(mentions(create(options).detail, "\"4.9\""));
+    options.uring_release =
+        GENERATE("5.10", "abc", "5.", "6", "5.19x", "-5.19", "5.-19", " 5.19", "6000.1");
+    CHECK(mentions(create(options).detail, "uring_release \"" + options.uring_release + "\""));
   }
   CHECK_FALSE(create(options).proactor);
 }

@@ -14,10 +14,10 @@ using namespace proa_test;
 
 namespace {
 
-proa::uring::Release highest(proa::uring::Sort sort, const std::set<unsigned>& values) {
-  proa::uring::Release newest = 0;
+proa::Release highest(proa::uring::Sort sort, const std::set<unsigned>& values) {
+  proa::Release newest = 0;
   for (const unsigned value : values) {
-    proa::uring::Release release = proa::uring::since(sort, value);
+    proa::Release release = proa::uring::since(sort, value);
     if (sort == proa::uring::Sort::opcode) {
       release = std::min({release, proa::uring::since(proa::uring::Sort::vital, value),
                           proa::uring::since(proa::uring::Sort::file_opcode, value)});
@@ -38,7 +38,7 @@ std::set<unsigned> bits(unsigned flags) {
 }  // namespace
 
 TEST_CASE("uring: a tier uses nothing that is younger than its release") {
-  using proa::uring::release;
+  using proa::release;
   using proa::uring::Sort;
   const auto [name, limit] = GENERATE(table<std::string, unsigned>(
       {{"", release(6, 1)}, {"5.19", release(5, 19)}, {"5.11", release(5, 11)}}));
@@ -165,10 +165,6 @@ TEST_CASE("uring: auto wants multishot receive, by name the lowest tier will do"
     CHECK(contains(probe(false, release), "multishot receive (kernel 6.0)"));
   }
   CHECK(probe(false, "6.1") == "");
-  for (const char* const wrong : {"5.10", "abc", "5.", "6", "5.19x", "-5.19", "5.-19", " 5.19"}) {
-    INFO(wrong);
-    CHECK(contains(probe(true, wrong), std::string("\"") + wrong + "\""));
-  }
 }
 
 TEST_CASE("uring: a ring that does not fit into the memory limit is made smaller") {

@@ -7,8 +7,6 @@
 #include <liburing.h>
 
 #include <algorithm>
-#include <charconv>
-#include <system_error>
 
 #include "sys/linux.hpp"
 
@@ -104,24 +102,6 @@ std::string Features::refused_names() const {
     names += (names.empty() ? "" : ", ") + std::string(row.name);
   }
   return names;
-}
-
-bool parse_release(const std::string& text, Release& parsed) {
-  parsed = any_release;
-  if (text.empty()) return true;
-  const char* const end = text.data() + text.size();
-  unsigned major = 0;
-  unsigned minor = 0;
-  const auto first = std::from_chars(text.data(), end, major);
-  if (first.ec != std::errc() || first.ptr == end || *first.ptr != '.') return false;
-  const auto second = std::from_chars(first.ptr + 1, end, minor);
-  if (second.ec != std::errc() || second.ptr != end || major > 1000 || minor > 999) return false;
-  parsed = release(major, minor);
-  return parsed >= lowest_release;
-}
-
-std::string to_string(Release release) {
-  return std::to_string(release / 1000) + "." + std::to_string(release % 1000);
 }
 
 }  // namespace proa::uring

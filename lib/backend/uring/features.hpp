@@ -8,13 +8,9 @@
 #include <cstdint>
 #include <string>
 
-namespace proa::uring {
+#include "base/release.hpp"
 
-/// A kernel release as a number that can be compared: 5.19 is 5019.
-using Release = unsigned;
-constexpr Release release(unsigned major, unsigned minor) noexcept { return major * 1000 + minor; }
-inline constexpr Release lowest_release = release(5, 11);  // IORING_FEAT_EXT_ARG
-inline constexpr Release any_release = ~0u;
+namespace proa::uring {
 
 enum class Sort : unsigned char {
   vital,  ///< an SQE opcode that nothing can replace
@@ -47,14 +43,9 @@ extern const std::size_t table_size;
 /// The kernel release that brought this entry of the table.
 Release since(Sort sort, unsigned value) noexcept;
 
-/// Reads Options::uring_release. Returns false if the text names no release that the backend can
-/// work with.
-bool parse_release(const std::string& text, Release& parsed);
-std::string to_string(Release release);
-
 /// The features that one ring uses.
 struct Features {
-  Release release = lowest_release;  ///< the kernel's, or the allowed one if that is older
+  Release release = lowest_uring_release;  ///< the kernel's, or the allowed one if that is older
   unsigned setup_flags = 0;
   bool buffer_ring = false;
   bool multishot_recv = false;

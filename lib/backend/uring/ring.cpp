@@ -59,7 +59,7 @@ std::string refused(long error) {
     case ENOMEM:
       return text + " (out of memory, or RLIMIT_MEMLOCK is too low)";
     case EINVAL:
-      return text + " (kernel older than " + to_string(lowest_release) + ")";
+      return text + " (kernel older than " + to_string(lowest_uring_release) + ")";
     default:
       return text;
   }
@@ -177,7 +177,7 @@ bool Ring::grow() noexcept {
 std::string Ring::ask(Release allowed) {
   constexpr unsigned needed = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE;
   if ((ring_.features & needed) != needed) {
-    return "kernel older than " + to_string(lowest_release);
+    return "kernel older than " + to_string(lowest_uring_release);
   }
   constexpr unsigned opcodes = 256;
   const std::size_t size = sizeof(io_uring_probe) + opcodes * sizeof(io_uring_probe_op);
@@ -186,7 +186,7 @@ std::string Ring::ask(Release allowed) {
   const long result = register_with(IORING_REGISTER_PROBE, probe, opcodes);
   if (result < 0) return "io_uring_register: " + error_name(result) + " for REGISTER_PROBE";
 
-  Release kernel = lowest_release;
+  Release kernel = lowest_uring_release;
   for (std::size_t i = 0; i < table_size; ++i) {
     const Row& row = table[i];
     if (row.sort > Sort::marker) continue;

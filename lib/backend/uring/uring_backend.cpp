@@ -75,10 +75,7 @@ long UringBackend::renew() noexcept {
 
 std::string UringBackend::open() {
   Release allowed = any_release;
-  if (!parse_release(options_.uring_release, allowed)) {
-    return "Options::uring_release \"" + options_.uring_release +
-           "\" is not a kernel release from " + to_string(lowest_release) + " on";
-  }
+  parse_release(options_.uring_release, allowed);
   // Linux 6.13 to 6.18.18 may crash when an eventfd is signalled while a ring grows.
   std::string why_not =
       ring_.open(options_.uring_entries, allowed, options_.native_files, !options_.embedded);
