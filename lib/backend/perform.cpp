@@ -104,7 +104,8 @@ int gather(const SendBuffers& operation, iovec* pieces, int limit, std::size_t& 
 }
 
 Attempt Performer::recv(Recv& operation) noexcept {
-  const MutableBytes memory = operation.memory();
+  MutableBytes memory = operation.memory();
+  if (!operation.descriptor().is_socket()) memory.size = std::min(memory.size, fair_share);
   return attempt(system_.recv(operation.descriptor(), memory), std::min(memory.size, max_transfer));
 }
 

@@ -111,21 +111,32 @@ TEST_CASE("a timer that is due as it is set has its turn in every round", "[R8]"
 
 TEST_CASE("a round delivers at most its budget", "[R8]") {
   std::list<Timing> timers;
-  std::size_t fired = 0;
+  std::list<Read> reads;
+  std::size_t told = 0;
   proa::Options small = options();
   small.round_budget = 8;
   World world(small);
-  const proa::TimePoint now = world.system().now();
-  for (int i = 0; i < 100; ++i) {
-    Timing& timer = timers.emplace_back();
-    timer.then = [&] { ++fired; };
-    world.submit(timer.request, now);
+  const Connection line = world.pair();
+  constexpr std::size_t many = 100;
+  SECTION("of timers") {
+    for (std::size_t i = 0; i < many; ++i) {
+      timers.emplace_back().then = [&] { ++told; };
+      world.submit(timers.back().request, proa::TimePoint());
+    }
   }
-  std::size_t before = 0;
-  while (fired < 100) {
+  SECTION("of completions") {
+    for (std::size_t i = 0; i < many; ++i) {
+      reads.emplace_back(0).then = [&] { ++told; };
+      world.submit(reads.back().from(line.descriptor()));
+    }
+  }
+  SECTION("of posts") {
+    for (std::size_t i = 0; i < many; ++i) REQUIRE(world->post([&] { ++told; }));
+  }
+  while (told < many) {
+    const std::size_t before = told;
     CHECK(world->run_once(0ns) <= 8);
-    REQUIRE(fired > before);
-    before = fired;
+    REQUIRE(told > before);
   }
 }
 
@@ -257,6 +268,18 @@ TEST_CASE("a Send of many pieces leaves the rounds to others", "[R8]") {
   CHECK(!send.error());
   CHECK(send.bytes() == pieces.size());
   CHECK(fired >= 40);  // 1,024 pieces are a share
+}
+
+TEST_CASE("a large Recv of what is always ready leaves the rounds to others", "[R8]") {
+  constexpr std::size_t share = std::size_t{256} << 10;
+  Read read(4 * share);
+  World world;
+  const Raw endless(::open("/dev/zero", O_RDONLY | O_CLOEXEC));
+  world.submit(read.from(borrow(world, endless).descriptor()));
+  world.run_until("it is read", [&] { return read.done(); });
+  CHECK(!read.error());
+  CHECK(read.bytes() > 0);
+  CHECK(read.bytes() <= share);
 }
 
 TEST_CASE("a large Send whose peer keeps up leaves the rounds to others", "[R8]") {

@@ -33,10 +33,10 @@ void prepare_send(Descriptor to, const void* data, std::size_t size, unsigned fl
 
 void prepare_receive(Descriptor from, void* memory, std::size_t size, int flags,
                      io_uring_sqe* sqe) noexcept {
-  size = std::min(size, max_transfer);
   if (from.is_socket()) {
-    io_uring_prep_recv(sqe, from.number, memory, size, flags);
+    io_uring_prep_recv(sqe, from.number, memory, std::min(size, max_transfer), flags);
   } else {
+    size = std::min(size, fair_share);
     io_uring_prep_read(sqe, from.number, memory, static_cast<unsigned>(size), at_position);
   }
 }
