@@ -67,8 +67,9 @@ class FileHandler : public Handler {
   /// queued before it is written, and nothing behind it until set_write_position() is called;
   /// on_error() tells why, once, when all of that was written, unless a write fails before:
   /// Error::write_limit, errc::no_buffer_space for bytes that found no block, and for a Buffer()
-  /// that has none (what take_buffer() returns when memory is short), or Error::bad_length. A
-  /// buffer that is empty of bytes is a write like others.
+  /// that has none (what take_buffer() returns when memory is short), or Error::bad_length. Further
+  /// writes that are refused before that is told are told with it. A buffer that is empty of bytes
+  /// is a write like others.
   void write(Buffer buffer) noexcept;
   /// The same, but copies the bytes into blocks of the pool.
   void write(Bytes bytes) noexcept;

@@ -142,8 +142,8 @@ bool Pool::has_block(std::size_t aside) noexcept {
 bool Pool::available(std::size_t aside) noexcept {
   bool some = has_block(aside);
   if (!some) {
-    // From here on another thread that gives a block back wakes the loop. It may have done so just
-    // before, so look once more.
+    // From here on whoever gives a block back tells the waiter. Another thread may have done so
+    // just before, so look once more.
     awaited_.store(true);
     some = has_block(aside);
   }
@@ -228,6 +228,7 @@ void Pool::give_back(Segment* segment) noexcept {
 void Pool::release(Segment* segment) noexcept {
   if (on_owner()) {
     give_back(segment);
+    if (awaited_.load(std::memory_order_relaxed) && waiter_) waiter_->block_came();
   } else {
     release_elsewhere(segment);
   }
@@ -245,7 +246,7 @@ void Pool::release_elsewhere(Segment* segment) noexcept {
       segment->next = foreign_.load(std::memory_order_relaxed);
       foreign_.store(segment, std::memory_order_release);
       foreign_waiting_.store(true);
-      if (backend_ && awaited_.load()) backend_->wake();
+      if (waiter_ && awaited_.load()) waiter_->block_came();
     }
   }
   if (last) delete this;
@@ -267,7 +268,7 @@ bool Pool::collect_foreign() noexcept {
   return free_blocks_ != nullptr;
 }
 
-void Pool::disown() noexcept { backend_ = nullptr; }
+void Pool::disown() noexcept { waiter_ = nullptr; }
 
 void Pool::orphan() noexcept {
   bool last = false;

@@ -36,6 +36,15 @@ struct Block {
 static_assert(sizeof(Block) <= Block::header_size);
 }  // namespace detail
 
+/// Waits for a block, and hears that one has come back. On any thread.
+class BlockWaiter {
+ public:
+  virtual void block_came() noexcept = 0;
+
+ protected:
+  ~BlockWaiter() = default;
+};
+
 class Pool final : public BufferSource {
  public:
   /// `block_size` includes the header. `maximum` limits only the blocks that are taken to receive
@@ -48,8 +57,8 @@ class Pool final : public BufferSource {
   Pool(Paged, std::size_t block_size, std::size_t maximum, Counters& counters) noexcept;
 
   Buffer take() noexcept override;
-  /// If this returns false, the pool expects the caller to wait: another thread that gives a block
-  /// back wakes the loop.
+  /// If this returns false, the pool expects the caller to wait, and tells the waiter when a block
+  /// comes back.
   bool available() noexcept override { return available(aside_); }
   /// The pool keeps so many blocks back from take() until this is called again, because another
   /// line than that of the receives has its turn (R8).
@@ -71,10 +80,10 @@ class Pool final : public BufferSource {
   /// Without an owner, before the first run and after the shutdown, all threads give blocks back
   /// under the mutex.
   void bind(std::thread::id owner) noexcept;
-  /// Sets the backend that is woken when another thread gives back a block that somebody waits for.
-  void set_backend(Backend* backend) noexcept {
+  /// Who is told when a block comes back that somebody waits for.
+  void set_waiter(BlockWaiter* waiter) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
-    backend_ = backend;
+    waiter_ = waiter;
   }
   /// The proactor calls this instead of deleting the pool, which deletes itself when the last block
   /// has come back.
@@ -128,7 +137,7 @@ class Pool final : public BufferSource {
   std::atomic<detail::Segment*> foreign_{nullptr};
   std::atomic<bool> foreign_waiting_{false};
   std::atomic<bool> awaited_{false};  // the last take() or available() found no block
-  Backend* backend_ = nullptr;
+  BlockWaiter* waiter_ = nullptr;
 };
 
 }  // namespace proa

@@ -104,8 +104,8 @@ std::unique_ptr<Core> Core::create(Make make, const Options& options, std::error
     core->system().set_watch(core.get());
     core->tries_sends_ = core->backend_->tries_sends();
     core->now_ = core->system().now();
-    core->pool_->set_backend(core->backend_.get());
-    core->paged_pool_->set_backend(core->backend_.get());
+    core->pool_->set_waiter(core.get());
+    core->paged_pool_->set_waiter(core.get());
     core->files_.set_backend(core->backend_.get());
     core->devices_.set_backend(core->backend_.get());
     return core;
@@ -115,8 +115,8 @@ std::unique_ptr<Core> Core::create(Make make, const Options& options, std::error
 }
 
 Core::~Core() {
-  pool_->set_backend(nullptr);
-  paged_pool_->set_backend(nullptr);
+  pool_->set_waiter(nullptr);
+  paged_pool_->set_waiter(nullptr);
 }
 
 // A backend may find out late that the system refuses it a feature.

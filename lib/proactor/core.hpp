@@ -54,7 +54,7 @@ struct Channel {
   Connected connected = Connected::unknown;
 };
 
-class Core : private BlockingCalls, private DescriptorWatch, private Process {
+class Core : private BlockingCalls, private DescriptorWatch, private Process, private BlockWaiter {
  public:
   using Reason = Operation::Reason;
 
@@ -231,6 +231,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process {
   void hand_to(Workers& workers, Keeper keeper, Operation& operation) noexcept;
   bool goes_on(Operation& operation, Keeper kept) noexcept;
   void leaving(Descriptor descriptor, const char* verb) noexcept final;
+  void block_came() noexcept final { home_.here() ? hurry() : backend_->wake(); }
   Workers& workers_of(Operation& operation) noexcept;
   void withdraw(Workers& workers, int descriptor) noexcept;
   void hand_to_workers() noexcept;

@@ -117,6 +117,17 @@ TEST_CASE("a post from another thread ends the foreign loop's sleep", "[embeddin
   CHECK(accepted);
 }
 
+/// Whether a foreign loop that has gone to sleep hears of what is done then.
+template <class Deed>
+bool wakes(World& world, const Deed& deed) {
+  world.run_until("there is nothing to do", [&world] {
+    const bool quiet = world->next_deadline() > world.system().now();
+    return quiet && !readable(world->native_handle());
+  });
+  deed();
+  return readable(world->native_handle());
+}
+
 TEST_CASE("what begins while a foreign loop sleeps ends its sleep", "[embedding][R1]") {
   Timing timer;
   Timing later;
@@ -126,26 +137,48 @@ TEST_CASE("what begins while a foreign loop sleeps ends its sleep", "[embedding]
   const Connection line = world.pair();
   const Connection other = world.pair();
   Echo echo(*world, std::move(other.near));
-  const auto wakes = [&world](const auto& begin) {
-    world.run_until("there is nothing to do", [&world] {
-      const bool quiet = world->next_deadline() > world.system().now();
-      return quiet && !readable(world->native_handle());
-    });
-    begin();
-    return readable(world->native_handle());
-  };
-  CHECK(wakes([&] { world.submit(read.from(line.descriptor())); }));
-  CHECK(wakes([&] { world.submit(send.to(line.descriptor(), "out")); }));
-  CHECK(wakes([&] { world->cancel(read.request); }));
-  CHECK(wakes([&] { world.submit(timer.request, world.in(hang)); }));
-  CHECK_FALSE(wakes([&] { world.submit(later.request, world.in(2 * hang)); }));
-  CHECK(wakes([&] { world->cancel(timer.request); }));
-  CHECK(wakes([&] { (void)world->post([] {}); }));
-  CHECK(wakes([&] { echo.write("hello"); }));
-  CHECK(wakes([&] { echo.set_read_timeout(1ms * 500); }));
-  CHECK(wakes([&] { echo.close(); }));
+  CHECK(wakes(world, [&] { world.submit(read.from(line.descriptor())); }));
+  CHECK(wakes(world, [&] { world.submit(send.to(line.descriptor(), "out")); }));
+  CHECK(wakes(world, [&] { world->cancel(read.request); }));
+  CHECK(wakes(world, [&] { world.submit(timer.request, world.in(hang)); }));
+  CHECK_FALSE(wakes(world, [&] { world.submit(later.request, world.in(2 * hang)); }));
+  CHECK(wakes(world, [&] { world->cancel(timer.request); }));
+  CHECK(wakes(world, [&] { (void)world->post([] {}); }));
+  CHECK(wakes(world, [&] { echo.write("hello"); }));
+  CHECK(wakes(world, [&] { echo.set_read_timeout(1ms * 500); }));
+  CHECK(wakes(world, [&] { echo.close(); }));
   world->cancel(later.request);
   world.run_until("all have ended", [&] { return later.done() && timer.done() && echo.closed; });
+}
+
+struct Keeper : proa::StreamHandler {
+  using StreamHandler::StreamHandler;
+  void on_read(proa::Buffer& data) override { kept.push_back(std::move(data)); }
+  std::vector<proa::Buffer> kept;
+};
+
+TEST_CASE("a buffer that comes back while a foreign loop sleeps ends its sleep",
+          "[embedding][R1][R11]") {
+  proa::Options with = embedded();
+  with.buffers = 2;
+  World world(with);
+  const Connection line = world.pair();
+  Keeper keeper(*world, std::move(line.near));
+  keeper.start_reading();
+  const auto send = [&](std::size_t kept) {
+    line.far.send("one");
+    line.far.turn();
+    ForeignLoop(world).run_until("it was received", [&] { return keeper.kept.size() == kept; });
+  };
+  send(1);
+  send(2);
+  line.far.send("one");
+  line.far.turn();
+  CHECK(wakes(world, [&] { keeper.kept.pop_back(); }));
+  ForeignLoop(world).run_until("all was received", [&] { return keeper.kept.size() == 2; });
+  keeper.close();
+  keeper.kept.clear();
+  world.run_until("it is closed", [&] { return !keeper.is_open(); });
 }
 
 TEST_CASE("poll() never blocks and flushes what was submitted", "[embedding][C09]") {

@@ -67,7 +67,7 @@ inline proa::BlockingCalls& no_workers() {
   return none;
 }
 
-struct UringRig {
+struct UringRig final : proa::BlockWaiter {
   explicit UringRig(const std::string& release = {},
                     const std::function<void(proa::Options&)>& adjust = {}) {
     options.backend = "uring";
@@ -81,14 +81,16 @@ struct UringRig {
     backend = proa::uring_backend().create({options, *pool, no_workers(), counters}, why_not);
     INFO(why_not);
     REQUIRE(backend != nullptr);
-    pool->set_backend(backend.get());
+    pool->set_waiter(this);
   }
+  void block_came() noexcept override { backend->wake(); }
   ~UringRig() {
     if (flying() > 0) {
       CHECK(std::uncaught_exceptions() > 0);  // else the test has to call end()
       static_cast<void>(backend.release());   // the operations may be gone already
       return;
     }
+    pool->set_waiter(nullptr);
     backend.reset();
     pool->orphan();
   }
