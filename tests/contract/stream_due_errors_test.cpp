@@ -286,19 +286,19 @@ TEST_CASE("however many different errors are due together, each is told, in orde
   wait_open(world, stream);
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> made(std::tmpfile(), &std::fclose);
   const proa::Descriptor file{::fileno(made.get()), proa::DescriptorKind::file};
-  const auto all = [&, &stream = stream] {
-    stream.half_close();
-    stream.write("late");
-    stream.set_read_timeout(0s);
-    stream.connect(Address::loopback(9));
-    stream.receive_file({}, 0, 100);
-    stream.receive_file(file, UINT64_MAX, 100);
-    stream.receive_file(file, 0, 100);
+  const auto all = [&, &sender = stream] {
+    sender.half_close();
+    sender.write("late");
+    sender.set_read_timeout(0s);
+    sender.connect(Address::loopback(9));
+    sender.receive_file({}, 0, 100);
+    sender.receive_file(file, UINT64_MAX, 100);
+    sender.receive_file(file, 0, 100);
     proa::Buffer some = world->take_buffer();
     some.append("x");
-    stream.receive_file(file, 0, 100, std::move(some));
-    stream.write("too late");
-    stream.set_idle_timeout(0s);
+    sender.receive_file(file, 0, 100, std::move(some));
+    sender.write("too late");
+    sender.set_idle_timeout(0s);
   };
   const std::vector<std::error_code> expected = {Error::closing,    to_code(EINVAL),
                                                  to_code(EISCONN),  to_code(EBADF),
