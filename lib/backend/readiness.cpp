@@ -336,8 +336,10 @@ bool ReadinessAdapter::settle_connect(Entry& entry, Connect& operation) noexcept
     retry_later(operation);
     return false;
   }
-  BackendSide::finish(operation, result);
-  return true;
+  // A new connection is a long callback: those of a flood stand in front of no other operation that
+  // is runnable (R8).
+  finish(operation, result);
+  return false;
 }
 
 void ReadinessAdapter::before_wait(TimePoint now) noexcept {

@@ -249,6 +249,49 @@ TEST_CASE("M04: connections that come and go without end starve no stream", "[R8
   world.run_until("accepting has ended", [&] { return !accept.request.pending(); });
 }
 
+// Connects again and again.
+struct Caller : proa::StreamHandler {
+  Caller(proa::Proactor& proactor, Source& source, const Address& address)
+      : StreamHandler(proactor), source_(source), address_(address) {
+    connect(address_);
+  }
+  void on_open() override { close(); }
+  void on_read(proa::Buffer&) override {}
+  void on_closed() override {
+    ++source_.turns;
+    if (!source_.stopped) connect(address_);
+  }
+
+ private:
+  Source& source_;
+  const Address address_;
+};
+
+TEST_CASE("M04: connections that are made without end starve no stream", "[R8][M04]") {
+  const Link link = GENERATE(Link::tcp4, Link::path);
+  CAPTURE(static_cast<int>(link));
+  Source source;
+  Streams streams;
+  std::list<Caller> callers;
+  World world;
+  auto [stream, far] = line(streams, world, Link::path);
+  stream.echoes = true;
+  wait_open(world, stream);
+  Door door(*world);
+  door.then = [&] { door.guests.clear(); };
+  proa::Socket& listener = world.listen(link, 1000);
+  const Address address = listener.local_address();
+  REQUIRE(!door.listen(std::move(listener)));
+  for (int i = 0; i < 100; ++i) callers.emplace_back(*world, source, address);
+  CHECK(most_turns(world, source, far) <= most_connections_per_echo);
+  source.stopped = true;
+  world.run_until("all have ended", [&] {
+    return std::none_of(callers.begin(), callers.end(),
+                        [](const Caller& caller) { return caller.is_open(); });
+  });
+  door.end(world);
+}
+
 TEST_CASE("M04: many writes that left together are told in turn with others", "[R8][M04]") {
   constexpr std::size_t many = 20000;
   Source source;

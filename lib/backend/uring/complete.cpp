@@ -221,9 +221,9 @@ Operation* UringBackend::connected(Connect& connect, long result) noexcept {
       start_polling(connect);
       return nullptr;
     case EISCONN:
-      return end(connect, has(connect, again) ? 0 : result);
+      return end_in_turn(connect, has(connect, again) ? 0 : result);
     default:
-      return end(connect, result);
+      return end_in_turn(connect, result);
   }
 }
 

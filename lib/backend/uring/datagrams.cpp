@@ -146,9 +146,7 @@ void UringBackend::send_datagrams(Operation& operation) noexcept {
     if (send.room_is_untold()) set(operation, delaying);
     return start_polling(operation);
   }
-  BackendSide::finish(operation, attempt.result);
-  set(operation, settled);
-  finish_later(operation);
+  end_in_turn(operation, attempt.result);
 }
 
 }  // namespace proa::uring

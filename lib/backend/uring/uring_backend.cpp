@@ -189,6 +189,15 @@ Operation* UringBackend::end(Operation& operation, long result) noexcept {
   return is_guarded(operation) ? await_guard(operation) : leave(operation);
 }
 
+// The operation has its result, which is told in the turn of done_. A new connection is a long
+// callback: those of a flood stand in front of nothing else in the completion queue (R8).
+Operation* UringBackend::end_in_turn(Operation& operation, long result) noexcept {
+  BackendSide::finish(operation, result);
+  set(operation, settled);
+  finish_later(operation);
+  return nullptr;
+}
+
 Operation* UringBackend::next() noexcept {
   if (for_disk_ >= enough_for_disk) enter(0, nullptr);
   bool hidden = false;

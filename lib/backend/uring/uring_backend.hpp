@@ -101,6 +101,7 @@ class UringBackend final : public Backend {
   long enter(unsigned want, const timespec* timeout) noexcept;
   Operation* leave(Operation& operation) noexcept;
   Operation* end(Operation& operation, long result) noexcept;
+  Operation* end_in_turn(Operation& operation, long result) noexcept;
   void finish_later(Operation& operation) noexcept;
 
   // prepare.cpp makes SQEs of operations.
