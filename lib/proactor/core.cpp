@@ -33,38 +33,11 @@ constexpr Duration place_kept = std::chrono::milliseconds(100);
 constexpr std::uint8_t most_looks = 10;
 constexpr Duration look_again = std::chrono::milliseconds(10);
 
-/// The places of a channel.
-constexpr std::size_t in = 0;
-constexpr std::size_t out = 1;
-
-std::size_t side(const Operation& operation) noexcept {
-  return operation.direction() == Direction::in ? in : out;
-}
-
 std::atomic<std::uint16_t> cores_made{0};
 
 // While it is pending its direction is its own.
 bool continuous(const Operation& operation) noexcept {
   return traits_of(operation).continuous && BackendSide::repeating(operation);
-}
-
-// Whether what is submitted on that side waits. Input waits for a Connect too: the system tells an
-// error of the connection once, to whoever asks first.
-bool connects(const Channel& channel) noexcept {
-  return channel.active[out] && channel.active[out]->opcode() == Opcode::connect;
-}
-bool is_taken(const Channel& channel, std::size_t side) noexcept {
-  return channel.active[side] || (side == in && connects(channel));
-}
-
-// The last Connect has failed, or was ended, and nothing shows a connection since.
-bool connect_failed(const Channel& channel) noexcept {
-  return channel.connected == Connected::failed || channel.connected == Connected::abandoned;
-}
-
-// A cancel got there first, or the kernel had turned it away or was still at it when it came.
-bool not_done(int error) noexcept {
-  return error == -ECANCELED || error == -EOPNOTSUPP || error == -EINPROGRESS || error == -EALREADY;
 }
 
 }  // namespace
@@ -409,84 +382,11 @@ void Core::retire(Operation& operation) noexcept {
   if (continuous(operation)) channel.continuous[side(operation)] = false;
   if (channel.active[side(operation)] == &operation) {
     channel.active[side(operation)] = nullptr;
+    tell_waiting_end(channel);
     start_next(channel, out);
     start_next(channel, in);
   }
   if (channel.closing && channel.pending == 0) settled(channel.owner);
-}
-
-void Core::note_connection(Channel& channel, Connected connected) noexcept {
-  if (connect_failed(channel)) --unconnected_;
-  channel.connected = connected;
-  if (connect_failed(channel)) ++unconnected_;
-}
-
-// Whether a Connect may begin: 0, or why not. connect(2) on a socket that is connecting, or whose
-// connection nobody has asked it for, tells of that connection, whatever address it is given. So
-// the core answers in its place.
-int Core::refusal_to_connect(const Operation& connect) noexcept {
-  Channel& channel = *channels_.find(connect.descriptor_);
-  const Descriptor socket = connect.descriptor();
-  switch (channel.connected) {
-    case Connected::made:
-      return is_stream(socket) && is_connected(socket, system()) ? -EISCONN : 0;
-    case Connected::abandoned:
-      if (!system().writable(socket)) return -EALREADY;
-      if (!had_connection(socket, system())) return 0;
-      note_connection(channel, Connected::made);
-      return -EISCONN;
-    default:
-      if (had_connection(socket, system())) note_connection(channel, Connected::made);
-      return 0;
-  }
-}
-
-// A Connect has its result. One that was ended may have succeeded all the same (R4), or is still
-// under way in the system, which would finish it for nobody. One that has failed must leave nothing
-// to the next one: neither its error, nor a socket that the system takes for a connecting one.
-void Core::look_at_connect(Operation& connect) noexcept {
-  Channel& channel = *channels_.find(connect.descriptor_);
-  const Descriptor socket = connect.descriptor();
-  const bool began = channel.active[out] == &connect;  // else it has waited behind another one
-  if (connect.error_ == 0) return note_connection(channel, Connected::made);
-  if (channel.connected == Connected::made || channel.closing || !began) return;
-  if (connect.error_ == -EISCONN) {
-    // There was no connection when the Connect began, but another process that shares the socket
-    // has carried the Connect out (R14).
-    if (is_connected(socket, system())) connect.error_ = 0;
-    return note_connection(channel, Connected::made);
-  }
-  if (channel.connected == Connected::abandoned && connect.error_ == -EALREADY) return;
-  const bool ended = connect.reason_ != Reason::none && not_done(connect.error_);
-  const bool stays = system().abandon_connect(socket) < 0 && !system().writable(socket);
-  // Looks only now, because the connection may have come until then.
-  if (ended && had_connection(socket, system())) {
-    connect.error_ = 0;
-    note_connection(channel, Connected::made);
-  } else if (lacks_connection(socket, system())) {
-    note_connection(channel, stays ? Connected::abandoned : Connected::failed);
-  }
-}
-
-// When a Connect has failed, the system answers what needs the connection as it happens: with the
-// end of a stream (the error was taken, but not by connect(2)), with the error of a Connect that
-// was ended, or with EPIPE. The library gives one answer (R12). A socket that had a connection has
-// an end, or a reset, to tell; the kernel may finish a Connect that was cancelled.
-void Core::look_for_connection(Operation& operation, bool moved) noexcept {
-  Channel& channel = *channels_.find(operation.descriptor_);
-  const Descriptor socket = operation.descriptor();
-  if (operation.opcode_ == Opcode::connect) {
-    look_at_connect(operation);
-  } else if (connect_failed(channel) && needs_connection(operation) &&
-             operation.error_ != -ECANCELED) {
-    // EINVAL is what Linux says of a UNIX socket. The next Connect may have succeeded since.
-    const bool refused = operation.error_ == -ENOTCONN || operation.error_ == -EINVAL;
-    if (!refused && (moved || !lacks_connection(socket, system()))) {
-      note_connection(channel, Connected::made);
-    } else {
-      operation.error_ = -ENOTCONN;
-    }
-  }
 }
 
 bool Core::deliver(Operation& operation) {
@@ -507,6 +407,7 @@ bool Core::deliver(Operation& operation) {
   const bool moved = operation.error_ == 0 && operation.bytes_ > 0;
   if ((!moved || unconnected_ > 0) && traits.works_on == Works::stream) {
     look_for_connection(operation, moved);
+    if (!end_is_known(operation)) return false;
   }
   Result result;
   result.bytes = operation.bytes_;
@@ -598,6 +499,7 @@ void Core::leaving(Descriptor descriptor, const char* verb) noexcept {
   }
   if (!channel) return;
   note_connection(*channel, Connected::unknown);
+  channel->lost = 0;
   for (const Operation* const active : channel->active) {
     if (!active) continue;
     if (channel->owner) closed_under(channel->owner, *active);

@@ -20,6 +20,7 @@
 #include "buffer/pool.hpp"
 #include "file/device_workers.hpp"
 #include "file/workers.hpp"
+#include "proactor/channel.hpp"
 #include "proactor/post_queue.hpp"
 #include "proactor/timers.hpp"
 
@@ -31,27 +32,6 @@ class Proactor;
 struct WorkersHook {
   static ListHook& hook(Workers& workers) noexcept { return workers.hook(); }
   static Workers& from_hook(ListHook& hook) noexcept;
-};
-
-/// What the core knows of a stream's connection.
-enum class Connected : std::uint8_t {
-  unknown,
-  failed,     // a Connect has failed, or was ended, and nothing shows a connection since
-  abandoned,  // the same, but the system goes on connecting
-  made,       // there is a connection, or was one
-};
-
-/// One descriptor's operations: per direction the one at the backend and those behind it (R5).
-struct Channel {
-  std::array<Operation*, 2> active{};
-  std::array<OperationList, 2> waiting;
-  void* owner = nullptr;  // a handler's, which the core does not look at
-  // Pending, but not among `pending`: behind it the number may be another file's.
-  Operation* close_file = nullptr;
-  std::uint32_t pending = 0;
-  std::array<bool, 2> continuous{};  // one that goes on has the direction for itself
-  bool closing = false;              // the owner is told when the last operation has ended
-  Connected connected = Connected::unknown;
 };
 
 class Core : private BlockingCalls, private DescriptorWatch, private Process, private BlockWaiter {
@@ -246,6 +226,8 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   int refusal_to_connect(const Operation& connect) noexcept;
   void look_at_connect(Operation& connect) noexcept;
   void look_for_connection(Operation& operation, bool moved) noexcept;
+  bool end_is_known(Operation& operation) noexcept;
+  void tell_waiting_end(Channel& channel) noexcept;
   void note_connection(Channel& channel, Connected connected) noexcept;
   /// False if nobody was called: the operation goes on, or what it brought is nobody's.
   bool deliver(Operation& operation);

@@ -4,6 +4,7 @@
 #include "proactor/requests.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 
 #include <cerrno>
 #include <cstdint>
@@ -124,6 +125,15 @@ bool lacks_connection(Descriptor socket, System& system) noexcept {
   // macOS says EINVAL of a socket that neither receives nor sends any more.
   const long told = system.peer_address(socket, peer);
   return (told == -ENOTCONN || told == -EINVAL) && is_stream(socket);
+}
+
+bool is_over_both_ways(Descriptor socket) noexcept {
+  const short found = sys::poll_now(socket.number, 0);
+  return (found & POLLHUP) != 0;
+}
+
+bool not_done(int error) noexcept {
+  return error == -ECANCELED || error == -EOPNOTSUPP || error == -EINPROGRESS || error == -EALREADY;
 }
 
 void discard(Operation& operation) noexcept {

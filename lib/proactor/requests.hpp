@@ -33,6 +33,11 @@ bool is_connected(Descriptor socket, System& system) noexcept;
 bool had_connection(Descriptor socket, System& system) noexcept;
 /// Whether this is a stream socket that is not connected.
 bool lacks_connection(Descriptor socket, System& system) noexcept;
+/// Whether the connection can neither send nor receive any more.
+bool is_over_both_ways(Descriptor socket) noexcept;
+/// A cancel got there first, or the kernel had turned the operation away, or was still at it when
+/// the cancel came.
+bool not_done(int error) noexcept;
 /// Lets go of what a result brought, which nobody is there to take.
 void discard(Operation& operation) noexcept;
 

@@ -1,6 +1,12 @@
 // finish(): the gentle end. The peer gets all that was written, then the end; and there is a limit
 // to how long that may take.
 #include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <vector>
 
 #include "contract/stream_rig.hpp"
 #include "support/patient_clock.hpp"
@@ -219,6 +225,38 @@ TEST_CASE("a send that fails first does not take the peer's last words", "[R2][T
 
 // More than io_uring reads in one go, and the end has come before the first of it is read. What is
 // read before that makes uring keep enough blocks ready.
+TEST_CASE("a connection that was reset under a send has an error, and no end", "[R2][T11]") {
+  constexpr std::size_t many = 32;
+  constexpr std::size_t offered = 200000;
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> made(std::tmpfile(), &std::fclose);
+  REQUIRE(::ftruncate(::fileno(made.get()), 64 * mib) == 0);
+  Streams streams;
+  World world;
+  std::vector<Stream*> all;
+  std::vector<Peer*> peers;
+  for (std::size_t i = 0; i < many; ++i) {
+    auto [stream, far] = line(streams, world);
+    far.read(false);
+    all.push_back(&stream);
+    peers.push_back(&far);
+    wait_open(world, stream);
+    stream.send_file({::fileno(made.get()), proa::DescriptorKind::file}, 0, 64 * mib);
+  }
+  turns(world, 20);
+  for (Peer* const far : peers) {
+    far->send_pattern(2, offered);
+    far->turn();
+    far->reset();
+  }
+  world.run_until("all are closed", [&] {
+    return std::none_of(all.begin(), all.end(), [](Stream* each) { return each->is_open(); });
+  });
+  for (Stream* const each : all) {
+    CHECK_FALSE(each->saw("end"));
+    CHECK(each->count("error") == 1);
+  }
+}
+
 TEST_CASE("an end that came behind much input is told", "[R2][R12]") {
   Streams streams;
   proa::Options with = options();
