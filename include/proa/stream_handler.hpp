@@ -289,6 +289,9 @@ class StreamHandler : public Handler {
   bool take_limit_(const char* verb, Duration limit) noexcept;
   void start_timing_() noexcept;
   Operation* connect_request_() noexcept;
+  Operation* send_request_() noexcept;
+  void ask_send_() noexcept;
+  void idle_send_ended_() noexcept;
   void linger_ended_() noexcept;
   void linger_over_() noexcept;
   bool lingered_in_vain_(const Result& result, std::size_t moved) noexcept;

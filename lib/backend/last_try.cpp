@@ -99,6 +99,13 @@ bool needs_block(const Operation& operation) noexcept {
 
 }  // namespace
 
+// The system reports room for output only when a good part of the socket's buffer is free; a send
+// finds out about less.
+bool sends_to_socket(const Operation& operation) noexcept {
+  return operation.direction() == Direction::out && operation.opcode() != Opcode::connect &&
+         operation.opcode() != Opcode::poll && operation.descriptor().is_socket();
+}
+
 bool may_go_on(const Operation& operation, System& system) noexcept {
   // An earlier call has received these already.
   if (operation.opcode() == Opcode::recv_datagrams &&
@@ -111,7 +118,9 @@ bool may_go_on(const Operation& operation, System& system) noexcept {
 
 LastTry last_try(Operation& operation, System& system, BufferSource& buffers, bool first) noexcept {
   const bool on_file = traits_of(operation).works_on == Works::file;
-  if (!on_file && !may_go_on(operation, system)) return LastTry::nothing;
+  if (!on_file && !sends_to_socket(operation) && !may_go_on(operation, system)) {
+    return LastTry::nothing;
+  }
   Performer performer(system, buffers);
   long result = -EAGAIN;
   switch (operation.opcode()) {

@@ -4,6 +4,8 @@
 
 namespace proa {
 
+/// Whether this is a send that can be tried at any time, because the system makes nobody wait.
+bool sends_to_socket(const Operation& operation) noexcept;
 /// Whether the system reports data, room, an end or an error for the operation's direction. False
 /// if the system cannot ask the descriptor.
 bool may_go_on(const Operation& operation, System& system) noexcept;

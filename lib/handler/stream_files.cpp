@@ -44,6 +44,10 @@ bool StreamHandler::sending_() const noexcept {
   return send_.pending() || (files_ && files_->send.pending());
 }
 
+Operation* StreamHandler::send_request_() noexcept {
+  return send_.pending() ? static_cast<Operation*>(&send_) : &files_->send;
+}
+
 void StreamHandler::send_file(Descriptor file, std::uint64_t offset,
                               std::uint64_t length) noexcept {
   if (!accepts_output_("send_file")) return;

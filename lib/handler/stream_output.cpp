@@ -168,6 +168,7 @@ void StreamHandler::sent_(const Result& result) {
   if (timing_ && result.bytes > 0) timing_->sent_last = timing_->idle_since = system_now_();
   const std::size_t seen = files_ ? std::exchange(files_->seen, 0) : 0;
   if (lingered_in_vain_(result, result.bytes - seen)) return;
+  if (timing_ && timing_->ran_out == StreamTiming::RanOut::idle) idle_send_ended_();
   // A deadline that has come is the linger time's alone.
   if (result.error && result.error != Error::deadline) output_error_ = to_negative(result.error);
   tell_written_();

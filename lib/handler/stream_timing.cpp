@@ -61,12 +61,14 @@ bool StreamHandler::silent_() const noexcept {
 
 // Behind finish() the linger time takes its place.
 TimePoint StreamHandler::idle_until_() const noexcept {
-  return finishing_ ? never : after(timing_->idle_since, timing_->idle);
+  const bool asks = timing_->ran_out == StreamTiming::RanOut::idle;
+  return finishing_ || asks ? never : after(timing_->idle_since, timing_->idle);
 }
 
 // When finish() has waited for long enough.
 TimePoint StreamHandler::linger_until_() const noexcept {
-  return timing_->lingered ? never : after(timing_->sent_last, timing_->linger);
+  const bool asks = timing_->ran_out == StreamTiming::RanOut::linger;
+  return asks ? never : after(timing_->sent_last, timing_->linger);
 }
 
 TimePoint StreamHandler::next_timeout_() const noexcept {
@@ -104,7 +106,8 @@ void StreamHandler::timer_expired_(const Result&) {
   note_file_progress_();
   if (next_timeout_() > now) return arm_timer_();
   if (linger_until_() <= now) return linger_ended_();
-  if (timed_out_(now)) return judge_(Verdict::timeout);
+  if (timed_out_(now))
+    return idle_until_() <= now && sending_() ? ask_send_() : judge_(Verdict::timeout);
   look_later_(after(now, next_look));
 }
 
@@ -120,13 +123,28 @@ void StreamHandler::linger_ended_() noexcept {
   } else if (goes_on) {
     return look_later_(after(system_now_(), next_look));
   } else if (sending_()) {
-    waits = send_.pending() ? static_cast<Operation*>(&send_) : &files_->send;
+    waits = send_request_();
   } else if (output_ == Output::lingering && recv_.pending()) {
     waits = &recv_;
   }
   if (!waits) return linger_over_();
-  timing_->lingered = true;
+  timing_->ran_out = StreamTiming::RanOut::linger;
   proactor_.core().expire(*waits);
+}
+
+// The stream has been idle for long enough, and a send waits. The system reports room only when a
+// good part of the socket's buffer is free: a peer that reads slowly, but reads, makes less. So the
+// stream ends the send, and the result of that says whether the kernel took anything.
+void StreamHandler::ask_send_() noexcept {
+  timing_->ran_out = StreamTiming::RanOut::idle;
+  proactor_.core().expire(*send_request_());
+}
+
+// That send has ended.
+void StreamHandler::idle_send_ended_() noexcept {
+  timing_->ran_out = StreamTiming::RanOut::nothing;
+  if (verdict_ != Verdict::none) return;
+  timed_out_(system_now_()) ? judge_(Verdict::timeout) : arm_timer_();
 }
 
 // finish() waits no longer, except for errors that are due.
@@ -138,8 +156,8 @@ void StreamHandler::linger_over_() noexcept {
 // An operation has ended, and has moved so many bytes since the stream last looked. Returns true if
 // the linger time has ended it, and nothing moved: nothing is left to do then.
 bool StreamHandler::lingered_in_vain_(const Result& result, std::size_t moved) noexcept {
-  if (!timing_ || !timing_->lingered) return false;
-  timing_->lingered = false;
+  if (!timing_ || timing_->ran_out != StreamTiming::RanOut::linger) return false;
+  timing_->ran_out = StreamTiming::RanOut::nothing;
   if (result.error == Error::deadline && moved == 0) {
     linger_over_();
     return true;

@@ -15,7 +15,8 @@ struct StreamHandler::StreamTiming {
   void forget_connection() noexcept {
     linger = Duration::max();
     look_at = keep_until = never;
-    lingered = overdue = false;
+    ran_out = RanOut::nothing;
+    overdue = false;
   }
 
   On<Timer, &StreamHandler::timer_expired_> timer;
@@ -25,9 +26,10 @@ struct StreamHandler::StreamTiming {
   TimePoint silent_since;  // since then reading is on, and nothing came
   TimePoint idle_since;    // since then nothing moved
   TimePoint sent_last;     // when bytes were last sent, or finish() was called
-  // The linger time has run out, and the operation that the stream waits for is ended: what the
+  // The time that has run out. The operation that the stream waits for is ended, and what the
   // kernel has for it by now decides.
-  bool lingered = false;
+  enum class RanOut : std::uint8_t { nothing, linger, idle };
+  RanOut ran_out = RanOut::nothing;
   bool overdue = false;       // the deadline of the server's drain has passed
   TimePoint look_at = never;  // when look_() shall run again
   // so long the input is kept after a failed send, before the error is told

@@ -87,7 +87,7 @@ void Core::hand_to(Workers& workers, Keeper keeper, Operation& operation) noexce
 bool Core::passed_at_last(Operation& operation) noexcept {
   constexpr std::uint32_t had_last_try = Operation::no_index - 1;
   if (operation.slot_ == had_last_try || !files_.ready()) return false;
-  if (!may_go_on(operation, system())) return false;
+  if (!sends_to_socket(operation) && !may_go_on(operation, system())) return false;
   operation.slot_ = had_last_try;
   operation.state_ = State::submitted;
   operation.keeper_ = Keeper::workers;
