@@ -15,6 +15,10 @@ void FileQueue::cancel(Operation& operation) noexcept {
   if (phase == FilePhase::kernel || phase == FilePhase::finished) return;
   OperationList::remove(operation);
   BackendSide::finish(operation, -ECANCELED);
+  list(operation);
+}
+
+void FileQueue::list(Operation& operation) noexcept {
   set_phase(operation, FilePhase::finished);
   finished_.push_back(operation);
 }

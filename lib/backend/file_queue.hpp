@@ -80,6 +80,8 @@ class FileQueue {
   /// the operation is over, and has its result; false if the engine or a worker goes on with the
   /// operation.
   bool completed(Operation& operation, long result) noexcept;
+  /// Lists an operation that has its result for next().
+  void list(Operation& operation) noexcept;
 
   BlockingCalls& blocking_;
   Counters& counters_;

@@ -105,7 +105,9 @@ int gather(const SendBuffers& operation, iovec* pieces, int limit, std::size_t& 
 
 Attempt Performer::recv(Recv& operation) noexcept {
   MutableBytes memory = operation.memory();
-  if (!operation.descriptor().is_socket()) memory.size = std::min(memory.size, fair_share);
+  if (operation.descriptor().kind == DescriptorKind::file) {
+    memory.size = std::min(memory.size, fair_share);
+  }
   return attempt(system_.recv(operation.descriptor(), memory), std::min(memory.size, max_transfer));
 }
 
@@ -126,6 +128,7 @@ Attempt Performer::send(Send& operation) noexcept {
   std::size_t bytes = 0;
   const int count =
       gather(operation, BackendSide::moved(operation), pieces, most_pieces_of_send, bytes);
+  count_pieces(operation, count);
   return attempt(write_pieces(operation.descriptor(), pieces, count), bytes);
 }
 

@@ -69,9 +69,9 @@ int gather(const Send& operation, std::size_t skip, iovec* pieces, int limit,
            std::size_t& bytes) noexcept;
 /// Fills `pieces` with the queued segments, and merges neighbours in memory.
 int gather(const SendBuffers& operation, iovec* pieces, int limit, std::size_t& bytes) noexcept;
-/// A stream's output of many small pieces is more work than its bytes tell: a filter may make a
-/// thousand of one write (R8).
-inline void count_pieces(SendBuffers& operation, int count) noexcept {
+/// Output of many small pieces is more work than its bytes tell: a filter may make a thousand of
+/// one write (R8).
+inline void count_pieces(Operation& operation, int count) noexcept {
   BackendSide::set_extra_cost(operation, static_cast<std::size_t>(count) / 16);
 }
 

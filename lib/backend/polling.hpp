@@ -5,9 +5,8 @@
 // PollingBackend and has
 //
 //   long poll(const timespec* timeout)   waits; returns the number of events, or -errno
-//   Operation* take(std::size_t index)   handles one event; returns an operation that it ended
+//   void take(std::size_t index)         handles one event
 //   bool unflushed() const               whether poll() has changes to give to the kernel
-//   static constexpr bool only_readiness whether take() never returns an operation
 //
 // and Files is a FileQueue with submit(), withdraw(), forget() and the static takes().
 
@@ -71,7 +70,7 @@ class PollingBackend : public Backend, protected Poller {
     // If these transfers stayed here until the next wait(), the disk would be idle while the loop
     // works.
     if (files_.wants_flush()) files_.flush();
-    while (Kernel::only_readiness && only_sockets()) {
+    while (only_sockets()) {
       if (next_event_ != event_count_) {
         take_event();
         if (!adapter_.has_runnable()) continue;
@@ -121,26 +120,37 @@ class PollingBackend : public Backend, protected Poller {
 
  private:
   // Where next() finds finished operations.
-  enum Source : std::size_t { events, sockets, starved, ended_sockets, files, sources };
+  enum Source : std::size_t {
+    events,
+    sockets,
+    starved,
+    ended_sockets,
+    connections,
+    files,
+    sources
+  };
 
   // Nearly always two sources alone have something: the events of the last wait, and the operations
   // on the sockets that they name. next() then takes an event and an operation in turn.
   bool only_sockets() const noexcept {
     return !adapter_.has_finished() && !adapter_.may_serve() && !files_.due();
   }
-  Operation* take_event() noexcept { return static_cast<Kernel&>(*this).take(next_event_++); }
+  void take_event() noexcept { static_cast<Kernel&>(*this).take(next_event_++); }
 
   Step ask(std::size_t source) noexcept {
     switch (source) {
       case events:
         if (next_event_ == event_count_) return Step::nothing();
-        return Step::work(take_event());
+        take_event();
+        return Step::work(nullptr);
       case sockets:
         return adapter_.has_runnable() ? adapter_.perform_next() : Step::nothing();
       case starved:
         return adapter_.may_serve() ? Step::work(adapter_.serve_starved()) : Step::nothing();
       case ended_sockets:
         return {adapter_.finished()};
+      case connections:
+        return {adapter_.connected()};
       default:
         return files_.due() ? Step::work(files_.next()) : Step::nothing();
     }

@@ -336,9 +336,10 @@ bool ReadinessAdapter::settle_connect(Entry& entry, Connect& operation) noexcept
     retry_later(operation);
     return false;
   }
-  // A new connection is a long callback: those of a flood stand in front of no other operation that
-  // is runnable (R8).
-  finish(operation, result);
+  // A new connection is a long callback: a flood of them shall stand in front of nothing else (R8).
+  BackendSide::finish(operation, result);
+  BackendSide::phase(operation) = phase_finished;
+  connected_.push_back(operation);
   return false;
 }
 

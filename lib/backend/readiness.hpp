@@ -66,7 +66,9 @@ class ReadinessAdapter final : public RealSystem {
   void refused(std::uint64_t token, long error) noexcept;
   /// Returns an operation that ended without perform_next() or serve_starved(), or nullptr.
   Operation* finished() noexcept { return finished_.pop_front(); }
-  bool has_finished() const noexcept { return !finished_.empty(); }
+  /// The same, of Connects that have their result.
+  Operation* connected() noexcept { return connected_.pop_front(); }
+  bool has_finished() const noexcept { return !finished_.empty() || !connected_.empty(); }
   bool has_runnable() const noexcept { return !runnable_.empty(); }
   /// Tries the runnable operation that has waited longest. Gives the operation if it has a result
   /// now; rests behind a Send that has had its share, and found room for all of that (R8).
@@ -121,6 +123,7 @@ class ReadinessAdapter final : public RealSystem {
   DescriptorTable<Entry> entries_;
   OperationList runnable_;
   OperationList finished_;
+  OperationList connected_;
   OperationList starved_;  // receives that wait for a block: first come, first served
   // operations for whose room no event comes: a full UNIX backlog or receiver
   OperationList retrying_;

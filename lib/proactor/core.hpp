@@ -192,6 +192,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   virtual std::size_t residents() const noexcept = 0;
   virtual bool keeps_running() const noexcept = 0;
 
+  Channel* file_of(Operation& operation) noexcept;
   int refusal(Operation& operation, Channel*& channel) noexcept;
   void take_on(Operation& operation) noexcept;
   bool sent_at_once(SendBuffers& send) noexcept;
@@ -260,7 +261,8 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   Timers timers_;
   DescriptorTable<Channel> channels_;
   OperationList finished_;  // ended here, without the backend
-  Rotation<2> rotation_;    // the backend, and finished_
+  OperationList worked_;    // a worker has ended them
+  Rotation<3> rotation_;    // the backend, finished_ and worked_
   PostQueue posts_;
 
   TimePoint now_;

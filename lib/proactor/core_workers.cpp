@@ -156,7 +156,7 @@ void Core::collect_worked() noexcept {
     if (operation->error_ == -EAGAIN && goes_on(*operation, kept)) continue;
     if (operation->opcode_ == Opcode::file_call) worked(static_cast<FileCall&>(*operation));
     operation->state_ = State::finished;
-    finished_.push_back(*operation);
+    worked_.push_back(*operation);
   }
 }
 

@@ -35,7 +35,7 @@ bool Core::work_waits() const noexcept {
   for (const Workers* each = workers_.front(); each; each = workers_.after(*each)) {
     if (each->waits()) return true;
   }
-  return more_ || !finished_.empty() || !posts_.empty() || has_turn();
+  return more_ || !finished_.empty() || !worked_.empty() || !posts_.empty() || has_turn();
 }
 
 bool Core::alive() const noexcept {
@@ -70,12 +70,13 @@ Core::Done Core::round(TimePoint until) {
 }
 
 Operation* Core::next_finished() noexcept {
-  if (finished_.empty()) {
+  if (finished_.empty() && worked_.empty()) {
     rotation_.asked(0);
     return backend_->next();
   }
   return rotation_.next([this](std::size_t source) noexcept -> Step {
-    return {source == 0 ? backend_->next() : finished_.pop_front()};
+    if (source == 0) return {backend_->next()};
+    return {source == 1 ? finished_.pop_front() : worked_.pop_front()};
   });
 }
 

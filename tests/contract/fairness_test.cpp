@@ -267,16 +267,39 @@ struct Caller : proa::StreamHandler {
   const Address address_;
 };
 
+// The echo of a program that is written with requests.
+struct RequestEcho {
+  RequestEcho(World& made, proa::Socket& socket) : world(made), descriptor(socket.descriptor()) {
+    read.then = [this] {
+      if (!read.error() && read.bytes() > 0) world.submit(send.to(descriptor, "x"));
+    };
+    send.then = [this] { world.submit(read.from(descriptor)); };
+    world.submit(read.from(descriptor));
+  }
+  World& world;
+  const proa::Descriptor descriptor;
+  Read read{1};
+  Sending send;
+};
+
 TEST_CASE("M04: connections that are made without end starve no stream", "[R8][M04]") {
   const Link link = GENERATE(Link::tcp4, Link::path);
-  CAPTURE(static_cast<int>(link));
+  const bool by_requests = GENERATE(false, true);
+  CAPTURE(static_cast<int>(link), by_requests);
   Source source;
   Streams streams;
   std::list<Caller> callers;
+  std::unique_ptr<RequestEcho> echo;
   World world;
-  auto [stream, far] = line(streams, world, Link::path);
-  stream.echoes = true;
-  wait_open(world, stream);
+  const Connection pair = world.pair(Link::path);
+  Peer& far = pair.far;
+  if (by_requests) {
+    echo = std::make_unique<RequestEcho>(world, world.own(std::move(pair.near)));
+  } else {
+    Stream& stream = streams.add(*world, std::move(pair.near));
+    stream.echoes = true;
+    wait_open(world, stream);
+  }
   Door door(*world);
   door.then = [&] { door.guests.clear(); };
   proa::Socket& listener = world.listen(link, 1000);
@@ -290,6 +313,40 @@ TEST_CASE("M04: connections that are made without end starve no stream", "[R8][M
                         [](const Caller& caller) { return caller.is_open(); });
   });
   door.end(world);
+  far.close();
+  world.run_until("the echo has ended", [&] { return !echo || !echo->read.request.pending(); });
+}
+
+TEST_CASE("M04: sends of many pieces that are submitted again starve no stream", "[R8][M04]") {
+  const std::vector<proa::Bytes> pieces(1000, proa::Bytes("x", 1));
+  Source source;
+  Streams streams;
+  std::list<Sending> sends;
+  World world;
+  std::list<Raw> sinks;
+  auto [stream, far] = line(streams, world, Link::path);
+  stream.echoes = true;
+  wait_open(world, stream);
+  for (int i = 0; i < 16; ++i) {
+    const Raw& sink = sinks.emplace_back(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    Sending& send = sends.emplace_back();
+    const auto begin = [&world, &send, &pieces, to = borrow(world, sink).descriptor()] {
+      send.request.prepare(to, pieces.data(), pieces.size());
+      world.submit(send.request);
+    };
+    send.then = [&source, &send, begin] {
+      send.results.clear();
+      ++source.turns;
+      if (!source.stopped) begin();
+    };
+    begin();
+  }
+  CHECK(most_turns(world, source, far) <= most_per_echo / 8);
+  source.stopped = true;
+  world.run_until("all have ended", [&] {
+    return std::none_of(sends.begin(), sends.end(),
+                        [](const Sending& send) { return send.request.pending(); });
+  });
 }
 
 TEST_CASE("M04: many writes that left together are told in turn with others", "[R8][M04]") {

@@ -22,7 +22,6 @@ constexpr std::uint64_t aio_token = wake_token - 1;
 class EpollBackend final : public PollingBackend<EpollBackend, FileEngine> {
  public:
   static constexpr const char* name = "epoll";
-  static constexpr bool only_readiness = true;
 
   explicit EpollBackend(const BackendContext& context) noexcept : PollingBackend(context) {}
 
@@ -53,7 +52,7 @@ class EpollBackend final : public PollingBackend<EpollBackend, FileEngine> {
   }
   bool unflushed() const noexcept { return false; }
 
-  Operation* take(std::size_t index) noexcept {
+  void take(std::size_t index) noexcept {
     const epoll_event& event = events_[index];
     if (event.data.u64 == aio_token) {
       files_.aio().event();
@@ -65,7 +64,6 @@ class EpollBackend final : public PollingBackend<EpollBackend, FileEngine> {
                      {(bits & EPOLLIN) != 0, (bits & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0,
                       (bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) != 0});
     }
-    return nullptr;
   }
 
   // The flag limits many wake-ups to one write(2) per wait. The registration is edge-triggered, so

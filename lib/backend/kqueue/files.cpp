@@ -122,16 +122,15 @@ void AioFiles::cancel(Operation& operation) noexcept {
   sys::aio_cancel(operation.descriptor().number, &slots_[BackendSide::slot(operation)].block);
 }
 
-Operation* AioFiles::event(void* udata) noexcept {
+void AioFiles::event(void* udata) noexcept {
   Slot& slot = *static_cast<Slot*>(udata);
   Operation& operation = *slot.operation;
   const long result = sys::aio_return(&slot.block);
   slot.next = free_;
   free_ = &slot;
   --in_flight_;
-  const bool over = completed(operation, result);
+  if (completed(operation, result)) list(operation);
   start_queued();
-  return over ? &operation : nullptr;
 }
 
 void AioFiles::forget(int number) noexcept {

@@ -36,8 +36,9 @@ class AioFiles final : public FileQueue {
   void submit(Operation& operation) noexcept;
   void cancel(Operation& operation) noexcept;
   void withdraw(int number) noexcept { FileQueue::withdraw(queued_, number); }
-  /// The kqueue has told of the request with this udata. Returns its operation if that is over.
-  Operation* event(void* udata) noexcept;
+  /// The kqueue has told of the request with this udata. If its operation is over, next() returns
+  /// it.
+  void event(void* udata) noexcept;
   /// The caller closes the file: forgets what kind of file this descriptor was.
   void forget(int number) noexcept;
 

@@ -50,7 +50,6 @@ long verdict(const struct kevent& receipt) noexcept {
 class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
  public:
   static constexpr const char* name = "kqueue";
-  static constexpr bool only_readiness = false;  // a file's transfer ends by an event
 
   explicit KqueueBackend(const BackendContext& context) noexcept : PollingBackend(context) {}
 
@@ -84,7 +83,7 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
   }
   bool unflushed() const noexcept { return waiting_ > 0; }
 
-  Operation* take(std::size_t index) noexcept {
+  void take(std::size_t index) noexcept {
     const struct kevent& event = events_[index];
     const auto token = reinterpret_cast<std::uint64_t>(event.udata);
     if ((event.flags & EV_ERROR) != 0 && event.data == EPIPE) {
@@ -93,7 +92,7 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
     } else if ((event.flags & EV_ERROR) != 0) {
       if (const long error = verdict(event)) adapter_.refused(token, error);
     } else if (event.filter == EVFILT_AIO) {
-      return files_.event(event.udata);
+      files_.event(event.udata);
     } else if (event.filter == EVFILT_SIGNAL) {
       // count_signal() has set the count to 0 if nobody counts this signal any more.
       const auto count = static_cast<std::uint64_t>(event.data);
@@ -106,7 +105,6 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
       const auto there = static_cast<std::uint32_t>(std::clamp<std::int64_t>(event.data, 0, most));
       adapter_.event(token, {in, !in, (event.flags & EV_EOF) != 0, in ? there : 0});
     }
-    return nullptr;
   }
 
   // The flag limits many wake-ups to one call per wait. EV_CLEAR together with NOTE_TRIGGER would

@@ -151,7 +151,7 @@ Operation* UringBackend::polled(Operation& operation, const Completion& completi
 Operation* UringBackend::sent(Send& send, long result) noexcept {
   if (result <= 0) return go_on_or_end(send, result);
   if (BackendSide::moved(send) + static_cast<std::size_t>(result) >= send.size()) {
-    return end(send, result);
+    return BackendSide::extra_cost(send) > 0 ? end_in_turn(send, result, dear_) : end(send, result);
   }
   BackendSide::advance(send, static_cast<std::size_t>(result));
   if (has(send, ending)) return end(send, -ECANCELED);
@@ -221,9 +221,9 @@ Operation* UringBackend::connected(Connect& connect, long result) noexcept {
       start_polling(connect);
       return nullptr;
     case EISCONN:
-      return end_in_turn(connect, has(connect, again) ? 0 : result);
+      return end_in_turn(connect, has(connect, again) ? 0 : result, dear_);
     default:
-      return end_in_turn(connect, result);
+      return end_in_turn(connect, result, dear_);
   }
 }
 

@@ -146,7 +146,8 @@ void UringBackend::send_datagrams(Operation& operation) noexcept {
     if (send.room_is_untold()) set(operation, delaying);
     return start_polling(operation);
   }
-  end_in_turn(operation, attempt.result);
+  end_in_turn(operation, attempt.result, done_);
+  notify();  // submit() may have begun it, while a foreign loop sleeps
 }
 
 }  // namespace proa::uring

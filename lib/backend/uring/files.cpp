@@ -203,11 +203,11 @@ Operation* UringBackend::file_done(Operation& operation, long result) noexcept {
     return nullptr;
   }
   if (turned_away(result) && !has(operation, ending)) return pass(operation);
-  if (!transfers(operation)) return end(operation, called(operation, result));
+  if (!transfers(operation)) return end_in_turn(operation, called(operation, result), performed_);
   const bool over = operation.opcode() == Opcode::read_at
                         ? step_ends(static_cast<ReadAt&>(operation), result)
                         : step_ends(static_cast<WriteAt&>(operation), result);
-  if (over) return end(operation, result);
+  if (over) return end_in_turn(operation, result, performed_);
   if (has(operation, ending)) return end(operation, -ECANCELED);
   ++counters_.retries;
   start(operation);

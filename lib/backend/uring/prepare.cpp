@@ -33,10 +33,10 @@ void prepare_send(Descriptor to, const void* data, std::size_t size, unsigned fl
 
 void prepare_receive(Descriptor from, void* memory, std::size_t size, int flags,
                      io_uring_sqe* sqe) noexcept {
+  size = std::min(size, from.kind == DescriptorKind::file ? fair_share : max_transfer);
   if (from.is_socket()) {
-    io_uring_prep_recv(sqe, from.number, memory, std::min(size, max_transfer), flags);
+    io_uring_prep_recv(sqe, from.number, memory, size, flags);
   } else {
-    size = std::min(size, fair_share);
     io_uring_prep_read(sqe, from.number, memory, static_cast<unsigned>(size), at_position);
   }
 }
@@ -157,6 +157,7 @@ io_uring_sqe* UringBackend::fill_send(Send& send) noexcept {
   if (!message) return nullptr;
   std::size_t bytes = 0;
   const int count = gather(send, moved, message->pieces(), static_cast<int>(most), bytes);
+  count_pieces(send, count);
   return fill_message(send.descriptor(), message, count, MSG_WAITALL);
 }
 

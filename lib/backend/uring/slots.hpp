@@ -16,8 +16,9 @@ namespace proa::uring {
 
 /// What user_data says. For an SQE of an operation, `kind` is the Opcode. It is kind_poll for a
 /// POLL_ADD or TIMEOUT that goes before the operation, and kind_guard for the POLL_ADD of a
-/// receive's guard. The SQEs of kind_wake and kind_cancel have no slot. The first three kinds reuse
-/// the numbers of opcodes that never go to the kernel.
+/// receive's guard. An SQE of kind_cancel names the operation that it cancels, or will cancel
+/// again; that of kind_wake has no slot. The first three kinds reuse the numbers of opcodes that
+/// never go to the kernel.
 struct Tag {
   static constexpr unsigned kind_wake = static_cast<unsigned>(Opcode::timer);
   static constexpr unsigned kind_guard = static_cast<unsigned>(Opcode::work);

@@ -171,6 +171,10 @@ void UringBackend::finish_later(Operation& operation) noexcept {
   if (OperationList::linked(operation)) OperationList::remove(operation);
   set_stage(operation, finished);
   done_.push_back(operation);
+  notify();
+}
+
+void UringBackend::notify() noexcept {
   if (notify_fd_ >= 0) sys::event_signal(notify_fd_);
 }
 
@@ -189,12 +193,16 @@ Operation* UringBackend::end(Operation& operation, long result) noexcept {
   return is_guarded(operation) ? await_guard(operation) : leave(operation);
 }
 
-// The operation has its result, which is told in the turn of done_. A new connection is a long
-// callback: those of a flood stand in front of nothing else in the completion queue (R8).
-Operation* UringBackend::end_in_turn(Operation& operation, long result) noexcept {
+// The operation has its result, which is told in the turn of a list: many results of this kind
+// shall stand in front of nothing else in the completion queue (R8).
+Operation* UringBackend::end_in_turn(Operation& operation, long result,
+                                     OperationList& list) noexcept {
   BackendSide::finish(operation, result);
+  if (OperationList::linked(operation)) OperationList::remove(operation);
   set(operation, settled);
-  finish_later(operation);
+  set_stage(operation, finished);
+  list.push_back(operation);
+  in_turn_ = true;
   return nullptr;
 }
 
@@ -228,17 +236,15 @@ Operation* UringBackend::nothing_more(bool hidden) noexcept {
 
 Step UringBackend::ask(std::size_t source) noexcept {
   switch (source) {
-    case completions: {
-      Completion completion;
-      return ring_.pull(completion) ? Step::work(complete(completion)) : Step::nothing();
-    }
+    case completions:
+      return take_completion();
     case calls: {
       if (refused_.empty()) return Step::nothing();
       Operation& operation = *refused_.pop_front();
       if (Operation* const ended = call(operation)) return Step::work(ended);
       // An operation that is listed again has had its share.
-      return OperationList::linked(operation) && !has(operation, polling) ? Step::rest()
-                                                                          : Step::work(nullptr);
+      return stage(operation) == listed && !has(operation, polling) ? Step::rest()
+                                                                    : Step::work(nullptr);
     }
     case reads:
       return readable_.empty() ? Step::nothing() : Step::work(read_listed());
@@ -246,13 +252,32 @@ Step UringBackend::ask(std::size_t source) noexcept {
       return may_accept() ? Step::work(accept_waiting()) : Step::nothing();
     case starved:
       return may_serve() ? Step::work(serve_starved()) : Step::nothing();
-    default: {
-      Operation* const operation = done_.front();
-      if (!operation) return Step::nothing();
-      if (has(*operation, settled)) return {leave(*operation)};
-      return Step::work(end(*operation, has(*operation, out_of_memory) ? -ENOMEM : -ECANCELED));
-    }
+    case dear:
+      return leave_first(dear_);
+    case files:
+      return leave_first(performed_);
+    default:
+      return leave_first(done_);
   }
+}
+
+// Takes results for other lists as they come: that is no work, and they would keep their place in
+// front of what stands behind them.
+Step UringBackend::take_completion() noexcept {
+  bool some = false;
+  for (Completion completion; ring_.pull(completion); some = true) {
+    in_turn_ = false;
+    Operation* const operation = complete(completion);
+    if (operation || !in_turn_) return Step::work(operation);
+  }
+  return some ? Step::work(nullptr) : Step::nothing();
+}
+
+Step UringBackend::leave_first(OperationList& list) noexcept {
+  Operation* const operation = list.front();
+  if (!operation) return Step::nothing();
+  if (has(*operation, settled)) return {leave(*operation)};
+  return Step::work(end(*operation, has(*operation, out_of_memory) ? -ENOMEM : -ECANCELED));
 }
 
 void UringBackend::enable() noexcept {
@@ -331,7 +356,7 @@ void UringBackend::wait(TimePoint until) noexcept {
   feed();
 
   const Loop resting = notify_fd_ >= 0 ? Loop::asleep : Loop::busy;
-  if (!done_.empty() || !refused_.empty() || !readable_.empty() || !accepting_.empty() ||
+  if (has_finished() || !refused_.empty() || !readable_.empty() || !accepting_.empty() ||
       ring_.ready() > 0 || may_serve() || draws_on()) {
     // The backend has work, so it does not sleep. It enters the kernel all the same, because under
     // DEFER_TASKRUN operations complete only in there (R8).

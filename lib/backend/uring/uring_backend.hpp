@@ -65,7 +65,17 @@ class UringBackend final : public Backend {
     settled = 128,       // it has its result already
   };
   // Where next() finds finished operations.
-  enum Source : std::size_t { completions, calls, reads, accepts, starved, done, sources };
+  enum Source : std::size_t {
+    completions,
+    calls,
+    reads,
+    accepts,
+    starved,
+    dear,
+    files,
+    done,
+    sources
+  };
   enum class Loop : std::uint8_t { busy, asleep, woken };
 
   static std::uint8_t& phase(Operation& operation) noexcept {
@@ -91,7 +101,10 @@ class UringBackend final : public Backend {
   void close() noexcept;
   bool only_completions() const noexcept {
     return refused_.empty() && readable_.empty() && accepting_.empty() && starved_.empty() &&
-           done_.empty();
+           !has_finished();
+  }
+  bool has_finished() const noexcept {
+    return !done_.empty() || !dear_.empty() || !performed_.empty();
   }
   Operation* nothing_more(bool hidden) noexcept;
   Step ask(std::size_t source) noexcept;
@@ -101,8 +114,11 @@ class UringBackend final : public Backend {
   long enter(unsigned want, const timespec* timeout) noexcept;
   Operation* leave(Operation& operation) noexcept;
   Operation* end(Operation& operation, long result) noexcept;
-  Operation* end_in_turn(Operation& operation, long result) noexcept;
+  Operation* end_in_turn(Operation& operation, long result, OperationList& list) noexcept;
   void finish_later(Operation& operation) noexcept;
+  void notify() noexcept;
+  Step take_completion() noexcept;
+  Step leave_first(OperationList& list) noexcept;
 
   // prepare.cpp makes SQEs of operations.
   void start(Operation& operation) noexcept;
@@ -237,7 +253,10 @@ class UringBackend final : public Backend {
   OperationList starved_;    // receives that wait for a block: first come, first served
   OperationList unwanted_;   // at the kernel; their cancels wait for room in the submission queue
   OperationList unguarded_;  // receives at the kernel; feed() will make their guards
-  OperationList done_;       // finished; next() returns them
+  // Finished; next() returns them.
+  OperationList done_;
+  OperationList dear_;       // connections, and sends of many pieces
+  OperationList performed_;  // on files
   // repeating polls of descriptors that are always ready; they wait for their cancel
   OperationList always_ready_;
   OperationList refused_;    // operations for which next() makes the system call
@@ -249,6 +268,7 @@ class UringBackend final : public Backend {
   int notify_fd_ = -1;  // the ring signals it for a foreign loop; -1 without Options::embedded
   bool enabled_ = false;
   bool wake_armed_ = false;
+  bool in_turn_ = false;  // the last completion was the result of an operation that waits in a list
   bool accepted_ = false;  // accept_waiting() was called since the last entry
   // set by the first receive; before that feed() puts no blocks into the ring
   bool buffers_in_use_ = false;
