@@ -1,6 +1,6 @@
 // Asks for a page that the kernel empties in a child of fork(2) (MADV_WIPEONFORK, Linux 4.14).
-// Where there is none, the thread's name is not written into the words, so that here() is never
-// true, and the library asks getpid(2) each time. Upholds R9 and R14.
+// Where there is none, the thread's name is not written into the words, and the library asks
+// getpid(2) each time. Upholds R9 and R14.
 #include "base/home.hpp"
 
 #include <new>
@@ -33,6 +33,10 @@ Home::~Home() {
 }
 
 bool Home::process_has_changed() const noexcept { return sys::process() != process_; }
+
+bool Home::lives_here(std::thread::id thread) const noexcept {
+  return thread_.load(std::memory_order_relaxed) == thread && !process_has_changed();
+}
 
 Home::Caller Home::caller() const noexcept {
   if (inherited()) return bound() ? Caller::run_heir : Caller::unrun_heir;

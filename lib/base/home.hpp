@@ -27,7 +27,8 @@ class Home {
 
   /// Whether the caller is the bound thread, in its own process.
   bool here() const noexcept {
-    return words_->thread.load(std::memory_order_relaxed) == std::this_thread::get_id();
+    const std::thread::id self = std::this_thread::get_id();
+    return words_->thread.load(std::memory_order_relaxed) == self || (!wiped_ && lives_here(self));
   }
   /// Says who the caller is; slower than here().
   Caller caller() const noexcept;
@@ -53,10 +54,12 @@ class Home {
     std::atomic<bool> settled{false};
   };
 
+  bool lives_here(std::thread::id thread) const noexcept;
   bool process_has_changed() const noexcept;
 
   Words* words_;
-  // used where the kernel empties no memory after fork(2); its `thread` is never set
+  // Used where the kernel empties no memory after fork(2). Its `thread` is never set, so here()
+  // asks getpid(2) there.
   Words unwiped_;
   bool wiped_ = false;
   long process_ = 0;

@@ -17,6 +17,7 @@ enum class Connected : std::uint8_t {
   failed,     // a Connect has failed, or was ended, and nothing shows a connection since
   abandoned,  // the same, but the system goes on connecting
   made,       // there is a connection, or was one
+  shared,     // a Connect of before fork(2) is under way, and the parent's as well (R14)
 };
 
 /// One descriptor's operations: per direction the one at the backend and those behind it (R5).
@@ -30,7 +31,7 @@ struct Channel {
   std::array<bool, 2> continuous{};  // one that goes on has the direction for itself
   std::uint8_t lost = 0;             // the errno by which the connection was lost
   // Bits, because there is a Channel per descriptor. Channel{} makes them 0.
-  Connected connected : 2;
+  Connected connected : 3;
   bool closing : 1;    // the owner is told when the last operation has ended
   bool end_waits : 1;  // what receives has come to an end, which is told behind the send
 };

@@ -122,6 +122,13 @@ bool Core::close_file_waits(const Channel& channel) noexcept {
          !files_.begun(*channel.close_file);
 }
 
+// The other descriptor that an operation is pending on: a SendFile's file. It may not be closed
+// meanwhile: the number may be another file's then.
+Channel* Core::file_of(Operation& operation) noexcept {
+  if (operation.opcode_ != Opcode::send_file) return nullptr;
+  return channels_.at(static_cast<SendFile&>(operation).file().number);
+}
+
 // Why the operation cannot be taken on, or 0.
 int Core::refusal(Operation& operation, Channel*& channel) noexcept {
   if (shut_down_) return code_of(Error::closing);
@@ -130,6 +137,7 @@ int Core::refusal(Operation& operation, Channel*& channel) noexcept {
     return static_cast<Work&>(operation).workers_->ready() ? 0 : -EAGAIN;
   }
   if (const int error = refusal_of(operation)) return error;
+  if (operation.opcode_ == Opcode::send_file && !file_of(operation)) return -ENOMEM;
   if (operation.descriptor_ < 0) return 0;
   channel = channels_.at(operation.descriptor_);
   if (!channel) return -ENOMEM;
@@ -173,6 +181,7 @@ std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept 
   } else if (channel) {
     ++channel->pending;
   }
+  if (Channel* const file = file_of(operation)) ++file->pending;
   if (operation.direction_ == Direction::none) {
     start(operation);
     return {};
@@ -272,11 +281,11 @@ void Core::end(Operation& operation, Reason reason) noexcept {
   if (operation.state_ == State::finished) {
     // One whose last try found no block is in no list. It is tried once more, and for the last time
     // if it was cancelled.
+    if (reason != Reason::deadline) operation.phase_ = most_looks;
     if (OperationList::linked(operation)) return;
     if (operation.timer_ != Timers::none) timers_.remove(operation.timer_);
-    if (reason != Reason::deadline) operation.phase_ = most_looks;
     finished_.push_back(operation);
-    return;
+    return hurry();
   }
   if (reason == Reason::deadline && keeps_its_place(operation)) return;
   const bool kept = operation.state_ == State::waiting && operation.reason_ == Reason::deadline;
@@ -374,6 +383,10 @@ void Core::retire(Operation& operation) noexcept {
     return;
   }
   --channel.pending;
+  if (Channel* const file = file_of(operation)) {
+    --file->pending;
+    if (file->closing && file->pending == 0) settled(file->owner);
+  }
   // A descriptor of the program's own, which may close it from here on.
   if (operation.opcode_ == Opcode::poll && channel.pending == 0 &&
       operation.kind_ == DescriptorKind::borrowed) {

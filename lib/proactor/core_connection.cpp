@@ -42,7 +42,12 @@ int Core::refusal_to_connect(const Operation& connect) noexcept {
   const Descriptor socket = connect.descriptor();
   switch (channel.connected) {
     case Connected::made:
-      return is_stream(socket) && is_connected(socket, system()) ? -EISCONN : 0;
+      if (!is_stream(socket)) return 0;
+      if (is_connected(socket, system())) return -EISCONN;
+      note_connection(channel, Connected::unknown);
+      return 0;
+    case Connected::shared:
+      return 0;
     case Connected::abandoned:
       if (!system().writable(socket)) return -EALREADY;
       if (!had_connection(socket, system())) return 0;
@@ -61,8 +66,11 @@ void Core::look_at_connect(Operation& connect) noexcept {
   Channel& channel = *channels_.find(connect.descriptor_);
   const Descriptor socket = connect.descriptor();
   const bool began = channel.active[out] == &connect;  // else it has waited behind another one
-  if (connect.error_ == 0) return note_connection(channel, Connected::made);
-  if (channel.connected == Connected::made || channel.closing || !began) return;
+  if (connect.error_ == 0) {
+    channel.lost = 0;
+    return note_connection(channel, Connected::made);
+  }
+  if (channel.connected == Connected::made || !began) return;
   if (connect.error_ == -EISCONN) {
     // There was no connection when the Connect began, but another process that shares the socket
     // has carried the Connect out (R14).
@@ -70,6 +78,7 @@ void Core::look_at_connect(Operation& connect) noexcept {
     return note_connection(channel, Connected::made);
   }
   if (channel.connected == Connected::abandoned && connect.error_ == -EALREADY) return;
+  if (channel.connected == Connected::shared) return note_connection(channel, Connected::unknown);
   const bool ended = connect.reason_ != Reason::none && not_done(connect.error_);
   const bool stays = system().abandon_connect(socket) < 0 && !system().writable(socket);
   // Looks only now, because the connection may have come until then.

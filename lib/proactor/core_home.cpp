@@ -47,6 +47,7 @@ void Core::adopt_operations() noexcept {
     for (Operation* const active : channel.active) {
       if (active) BackendSide::adopt(*active, process);
     }
+    if (connects(channel)) channel.connected = Connected::shared;
     for (OperationList& waiting : channel.waiting) proa::adopt(waiting, process);
     if (channel.close_file) BackendSide::adopt(*channel.close_file, process);
   });

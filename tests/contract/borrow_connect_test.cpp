@@ -1,11 +1,14 @@
 // A socket in blocking mode, as inetd(8) or another library may have made it, that the library
 // connects: the loop goes on meanwhile, and the socket keeps its mode.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 
 #include "accept_rig.hpp"
 #include "raw.hpp"
+#include "stream_rig.hpp"
 #include "support/patterns.hpp"
 #include "support/plain.hpp"
 #include "support/replaced.hpp"
@@ -85,6 +88,32 @@ TEST_CASE(
   world->cancel(connect.request);
   world.run_until("the connect ended", [&] { return connect.done(); });
   CHECK(connect.error());
+}
+
+TEST_CASE("a Connect on a borrowed socket that ends with its handler leaves nothing to come",
+          "[R4][readiness]") {
+  if (over_kqueue()) return skip("this system goes on connecting", true);
+  Connecting connect;
+  Streams streams;
+  World world;
+  proa::Socket* listener = nullptr;
+  const Address full = world.full_listener(&listener);
+  if (full.family() == Address::Family::none) return;  // this system refuses in place of waiting
+  const Raw raw(plain_socket(AF_INET, SOCK_STREAM));
+  proa::Socket& socket = borrow(world, raw);
+  connect.request.prepare(socket.descriptor(), full);
+  world.submit(connect.request);
+  Stream& stream = streams.add(*world, std::move(socket));
+  world->poll();
+  stream.close();
+  wait_closed(world, stream);
+  CHECK(connect.error() == std::errc::operation_canceled);
+#ifdef TCP_INFO
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  REQUIRE(::getsockopt(raw.number, IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
+  CHECK(info.tcpi_state != 2);  // SYN_SENT
+#endif
 }
 
 // Others may be receiving from it: to them the mode must not change, even for a moment.

@@ -107,6 +107,32 @@ TEST_CASE("sends that wait behind others go out although their deadline has pass
   CHECK(line.far.received() == "onetwothree");
 }
 
+TEST_CASE("sends that wait behind others go out into the last room that there is", "[R4][R5][R7]") {
+  with_enough_time([&](proa::Duration length) {
+    std::list<Sending> sends;
+    World world;
+    const Connection line = world.pair(Link::abstract);
+    const std::string bytes = pattern(3, 1000);
+    std::size_t full = 0;
+    while (world.system().send(line.descriptor(), {bytes.data(), bytes.size()}) > 0) full += 1000;
+    line.far.read(false);
+    const proa::TimePoint deadline = world.in(length);
+    for (int i = 0; i < 150; ++i) {
+      world.submit(sends.emplace_back().to(line.descriptor(), "small"), deadline);
+    }
+    world.turn();
+    line.far.read(true);
+    while (line.far.received_bytes() < full) line.far.turn();
+    line.far.read(false);
+    const bool late = passed(world, deadline);
+    stand_still(world, deadline);
+    world.run_until("all completed", [&] { return all_done(sends); });
+    if (late) return false;
+    for (const Sending& send : sends) CHECK(!send.error());
+    return true;
+  });
+}
+
 TEST_CASE("a send that waits behind an endless one ends by its deadline all the same", "[R4][R7]") {
   // The peer reads on and on: there is nearly always some room.
   Sending endless;

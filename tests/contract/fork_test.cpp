@@ -222,6 +222,42 @@ TEST_CASE("R14: a Connect of before fork(2) succeeds in the parent and in the ch
   if (!child_first) CHECK(good(child.wait()));
 }
 
+TEST_CASE("R14: a Connect that ends in a child goes on in the parent", "[R14]") {
+  const bool cancels = GENERATE(false, true);
+  CAPTURE(cancels);
+  Connecting connect;
+  World world;
+  const Address silent = world.full_listener();
+  if (silent.family() == Address::Family::none) return;  // this system refuses in place of waiting
+  std::error_code error;
+  proa::Socket& socket =
+      world.own(proa::Socket::open(*world, Address::Family::ipv4, proa::Transport::stream, error));
+  REQUIRE(!error);
+  connect.request.prepare(socket.descriptor(), silent);
+  // full_listener() has run this world's proactor, and a child takes over only what never ran.
+  auto fresh = std::make_unique<proa::Proactor>(options());
+  REQUIRE(!fresh->submit(connect.request));
+  int go[2];
+  REQUIRE(::pipe(go) == 0);
+  Child child([&] {
+    char byte = 0;
+    if (::read(go[0], &byte, 1) != 1) return 1;
+    if (cancels) fresh->cancel(connect.request);
+    fresh->shutdown(1s);
+    return connect.done() ? 0 : 2;
+  });
+  fresh->poll();
+  REQUIRE(::write(go[1], "x", 1) == 1);
+  CHECK(good(child.wait()));
+  fresh->poll();
+  CHECK(!connect.done());
+  ::close(go[0]);
+  ::close(go[1]);
+  fresh->cancel(connect.request);
+  fresh->shutdown(1s);
+  CHECK(connect.error() == std::errc::operation_canceled);
+}
+
 TEST_CASE("R14: a child that ends does not disturb its parent", "[R14]") {
   const bool ran = GENERATE(true, false);
   const End how =

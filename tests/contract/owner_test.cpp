@@ -189,6 +189,22 @@ TEST_CASE("a file closed while a request is pending on it", "[R6][file]") {
   contains(message, "closed while a request on the file is pending on it");
 }
 
+TEST_CASE("a file closed while a SendFile reads from it", "[R6][file]") {
+  Recording<proa::SendFile> send;
+  const std::string message = message_of([&] {
+    auto proactor = make_proactor();
+    std::error_code error;
+    proa::File file =
+        proa::File::open(*proactor, "/proc/self/exe", proa::OpenFlags::read, 0, error);
+    if (error) return;
+    proa::Socket to = proa::Socket::adopt(*proactor, pair_of_sockets()[0], error);
+    send.request.prepare(to.descriptor(), file.descriptor(), 0, 1 << 30);
+    if (error || proactor->submit(send.request)) return;
+    file.close();
+  });
+  contains(message, "closed while a request on the file is pending on it");
+}
+
 TEST_CASE("a handler's descriptor closed under it names the handler", "[R6]") {
   const std::string message = message_of([] {
     auto proactor = make_proactor();

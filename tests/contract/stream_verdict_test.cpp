@@ -101,6 +101,63 @@ TEST_CASE("a send that the kernel has room for is not idle", "[R7]") {
   CHECK(at_error < before);
 }
 
+// A stream whose peer has read nothing of much, and then some of it: the kernel has room, but too
+// little to report that.
+struct Slow {
+  explicit Slow(World& world, Streams& streams) : made(line(streams, world, Link::path)) {
+    auto& [stream, far] = made;
+    wait_open(world, stream);
+    far.read(false);
+    stream.write(Bytes(pattern(1, size)));
+    turns(world, 10);
+    before = stream.unsent();
+    REQUIRE(before > 0);
+  }
+  void read_some() {
+    Peer& far = made.far;
+    far.read_slowly(40000);
+    far.read(true);
+    far.turn();
+    far.read(false);
+  }
+  static constexpr std::size_t size = std::size_t{1} << 20;
+  Line made;
+  std::size_t before = 0;
+};
+
+TEST_CASE("a send that the kernel has little room for is not idle", "[R7]") {
+  Streams streams;
+  World world;
+  Slow slow(world, streams);
+  Stream& stream = slow.made.stream;
+  std::size_t at_error = 0;
+  stream.failed = [&](std::error_code) {
+    if (at_error == 0) at_error = stream.unsent();
+    stream.set_idle_timeout(Duration::max());
+  };
+  slow.read_some();
+  stream.set_idle_timeout(1ms);
+  stand_still(3ms);
+  world.run_until("a timeout was told", [&] { return at_error != 0; });
+  CHECK(at_error < slow.before);
+}
+
+TEST_CASE("the linger time ends no send that the kernel has little room for", "[R7][T13]") {
+  Streams streams;
+  proa::Options with = options();
+  with.linger = 20ms;
+  World world(with);
+  Slow slow(world, streams);
+  Peer& far = slow.made.far;
+  slow.made.stream.finish();
+  slow.read_some();
+  stand_still(25ms);
+  turns(world, 5);
+  far.read(true);
+  wait_ended(world, far);
+  CHECK(far.received_bytes() == Slow::size);
+}
+
 TEST_CASE("a read timeout without a buffer to read into waits for one", "[R7][R11]") {
   Streams streams;
   proa::Options with = options();
