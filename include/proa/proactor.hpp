@@ -119,6 +119,10 @@ class Proactor {
   /// What the program begins while the other loop waits (between poll() and the next one) makes the
   /// descriptor readable if it is due before that. So a loop that cannot ask before each wait, as
   /// Asio, may ask behind each poll() instead.
+  ///
+  /// With uring, epoll_wait(2) may fail with EINTR without a signal, because the kernel completes
+  /// an operation on the thread that sleeps. The descriptor is readable then: wait again. poll(2)
+  /// and select(2) do not fail so.
   int native_handle() const noexcept;
   /// When poll() has something to do even if the descriptor is not readable: now or earlier if work
   /// waits already, `never` if none. By the clock of system().now().

@@ -61,8 +61,24 @@ TEST_CASE("uring: a tier uses nothing that is younger than its release") {
   CHECK(submitted.recv_priorities.count(IORING_RECV_MULTISHOT) == (full ? 1u : 0u));
   CHECK(submitted.sqe_flags == (full || middle ? IOSQE_ASYNC | IOSQE_BUFFER_SELECT : IOSQE_ASYNC));
   CHECK(has_feature(*rig.backend, "multishot receive") == full);
-  CHECK(has_feature(*rig.backend, "deferred task work") == full);
   CHECK(has_feature(*rig.backend, "buffer ring") == (full || middle));
+}
+
+TEST_CASE("uring: the kernel defers task work, unless a foreign loop sleeps") {
+  using proa::release;
+  using proa::uring::Sort;
+  const bool embedded = GENERATE(false, true);
+  const auto name = GENERATE(as<std::string>(), "", "5.19", "5.11");
+  Ledger ledger;
+  UringRig rig(name, [&](proa::Options& options) { options.embedded = embedded; });
+  const bool defers = name.empty() && !embedded;
+  const bool cooperates = name == "5.19" || (name.empty() && embedded);
+  const auto is_set = [&](unsigned flag) { return (ledger.setup_flags() & flag) != 0; };
+  CHECK(is_set(IORING_SETUP_DEFER_TASKRUN) == defers);
+  CHECK(is_set(IORING_SETUP_COOP_TASKRUN) == cooperates);
+  CHECK(is_set(IORING_SETUP_SINGLE_ISSUER) == name.empty());
+  CHECK(has_feature(*rig.backend, "deferred task work") == defers);
+  CHECK(has_feature(*rig.backend, "cooperative task work") == cooperates);
 }
 
 namespace {

@@ -2,9 +2,10 @@
 // to the thread that enables it, and that thread is not known yet when the backend registers its
 // memory. Where the kernel can resize a ring, its queues begin small, because locked memory is
 // scarce, and grow when they are needed. The ring is restricted to the table in features.cpp.
-// open() tries the setup flags from the newest tier down; it never uses SQPOLL, whose thread would
-// spin beside other programs. Upholds R11 (the completion queue is four times as long as the
-// submission queue; the kernel keeps what overflows, and the backend counts the overflows).
+// open() tries the setup flags from the newest tier down, for a foreign loop without DEFER_TASKRUN;
+// it never uses SQPOLL, whose thread would spin beside other programs. Upholds R11 (the completion
+// queue is four times as long as the submission queue; the kernel keeps what overflows, and the
+// backend counts the overflows).
 #include "backend/uring/ring.hpp"
 
 #include <algorithm>
@@ -23,6 +24,7 @@ namespace {
 constexpr unsigned base_flags = IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
 constexpr unsigned tiers[] = {
     base_flags | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+    base_flags | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN,
     base_flags | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN,
     base_flags,
 };
@@ -94,22 +96,29 @@ std::string error_name(long error) {
   }
 }
 
-std::string Ring::open(unsigned entries, Release allowed, bool files, bool grows) {
+std::string Ring::open(unsigned entries, Release allowed, bool files, bool embedded) {
   features_ = {};
-  features_.resizes = grows;
+  // Linux 6.13 to 6.18.18 may crash when an eventfd is signalled while a ring grows.
+  features_.resizes = !embedded;
   features_.files = files;
-  std::string why_not = setup(entries, allowed);
+  std::string why_not = setup(entries, allowed, embedded);
   if (why_not.empty()) why_not = ask(allowed);
   if (why_not.empty()) why_not = ask_filter(allowed);
   if (!why_not.empty()) close();
   return why_not;
 }
 
-std::string Ring::setup(unsigned entries, Release allowed) {
+std::string Ring::setup(unsigned entries, Release allowed, bool embedded) {
   entries = std::clamp(entries, 2u, 32768u);  // a receive and its guard need two SQEs in one cancel
   long result = -EINVAL;
   for (const unsigned flags : tiers) {
     if (!allowed_flags(flags, allowed)) continue;
+    // With DEFER_TASKRUN the kernel hears of input on an eventfd inside the write(2) to it, and
+    // wants to signal the ring's eventfd in there. It may not signal one eventfd from inside the
+    // write(2) to another, so it does that late the first time, and never again (Linux 6.18).
+    // Without the flag it interrupts the thread that submitted, which completes the operation and
+    // signals the ring's eventfd on its way out of the kernel.
+    if (embedded && (flags & IORING_SETUP_DEFER_TASKRUN) != 0) continue;
     do {
       result = make(entries, flags, allowed);
       if (result >= 0) return {};

@@ -35,9 +35,9 @@ class Ring {
   ~Ring() { close(); }
 
   /// Makes a disabled ring and finds out which features it has. Returns nothing, or a sentence that
-  /// says why that failed. Without `files` the ring may use no opcode for files. With `grows` the
-  /// queues begin small where the kernel can make them longer.
-  std::string open(unsigned entries, Release allowed, bool files, bool grows);
+  /// says why that failed. Without `files` the ring may use no opcode for files. `embedded`: the
+  /// ring can signal an eventfd for each completion, without being entered; its queues do not grow.
+  std::string open(unsigned entries, Release allowed, bool files, bool embedded);
   void close() noexcept;
 
   /// Calls io_uring_register(2). Only before enable().
@@ -85,7 +85,7 @@ class Ring {
   long enter(unsigned want, const timespec* timeout) noexcept;
 
  private:
-  std::string setup(unsigned entries, Release allowed);
+  std::string setup(unsigned entries, Release allowed, bool embedded);
   long make(unsigned entries, unsigned flags, Release allowed) noexcept;
   long resize(unsigned entries) noexcept;
   std::string ask(Release allowed);

@@ -76,9 +76,8 @@ long UringBackend::renew() noexcept {
 std::string UringBackend::open() {
   Release allowed = any_release;
   parse_release(options_.uring_release, allowed);
-  // Linux 6.13 to 6.18.18 may crash when an eventfd is signalled while a ring grows.
   std::string why_not =
-      ring_.open(options_.uring_entries, allowed, options_.native_files, !options_.embedded);
+      ring_.open(options_.uring_entries, allowed, options_.native_files, options_.embedded);
   if (!why_not.empty()) return why_not;
 
   if (ring_.features().buffer_ring) {

@@ -39,8 +39,8 @@ class UringBackend final : public Backend {
   Operation* next() noexcept override;
   void wake() noexcept override;
   long renew() noexcept override;
-  /// The eventfd that the ring signals. A foreign loop cannot poll the ring itself under
-  /// DEFER_TASKRUN.
+  /// The eventfd that the ring signals for each completion, and the backend for what the ring does
+  /// not know.
   int native_handle() const noexcept override { return notify_fd_; }
   TimePoint next_deadline() const noexcept override {
     return may_serve() || draws_on() || !refused_.empty() ? TimePoint() : never;
