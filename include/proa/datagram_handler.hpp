@@ -58,8 +58,10 @@ class DatagramHandler : public Handler {
   [[nodiscard]] std::error_code bind(const Address& address, const DatagramOptions& options = {},
                                      std::string* detail = nullptr);
   /// The same with a socket that is bound already (Socket::adopt()), or connected; on failure the
-  /// socket is closed. The options that must be set before bind(2) are ignored: reuse_address,
-  /// reuse_port, v6_only.
+  /// socket is closed, unless it is borrowed. The options that must be set before bind(2) are
+  /// ignored: reuse_address, reuse_port, v6_only. Further errors: errc::bad_file_descriptor if the
+  /// socket is invalid, errc::not_a_socket if the descriptor is that of something else (a pipe, a
+  /// file), errc::wrong_protocol_type if the socket is a stream's.
   [[nodiscard]] std::error_code bind(Socket bound, const DatagramOptions& options = {});
   /// Makes a socket that sends to this peer and receives from it alone, bound to an address of the
   /// system's choice; or, after bind(), connects the handler's socket, which keeps the options that

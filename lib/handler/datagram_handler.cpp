@@ -12,6 +12,7 @@
 #include "handler/datagram_extras.hpp"
 #include "handler/datagram_states.hpp"
 #include "handler/handler_loop.hpp"
+#include "proactor/requests.hpp"
 
 namespace proa {
 
@@ -149,6 +150,10 @@ std::error_code DatagramHandler::bind(Socket bound, const DatagramOptions& optio
   check_("bind");
   if (const std::error_code error = cannot_open_(options)) return error;
   if (!bound.valid()) return std::make_error_code(std::errc::bad_file_descriptor);
+  if (!bound.descriptor().is_socket()) return std::make_error_code(std::errc::not_a_socket);
+  if (has_no_bounds(bound.descriptor())) {
+    return std::make_error_code(std::errc::wrong_protocol_type);
+  }
   const Address::Family family = bound.local_address().family();
   const bool ip = family == Address::Family::ipv4 || family == Address::Family::ipv6;
   if (const std::error_code error = configure_(bound, ip, options)) return error;

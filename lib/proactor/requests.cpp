@@ -46,6 +46,15 @@ int refusal_of_send_file(const SendFile& send) noexcept {
   return fits ? 0 : code_of(Error::bad_offset);
 }
 
+// SOCK_STREAM and so on; 0 if the operating system knows no socket of this number.
+int type_of(Descriptor socket) noexcept {
+  if (socket.kind == DescriptorKind::tcp) return SOCK_STREAM;
+  int type = 0;
+  socklen_t size = sizeof type;
+  const long result = sys::getsockopt(socket.number, SOL_SOCKET, SO_TYPE, &type, &size);
+  return result < 0 ? 0 : type;
+}
+
 }  // namespace
 
 int refusal_of(Operation& operation) noexcept {
@@ -101,12 +110,11 @@ bool needs_connection(Operation& operation) noexcept {
   }
 }
 
+bool has_no_bounds(Descriptor socket) noexcept { return type_of(socket) == SOCK_STREAM; }
+
 bool is_stream(Descriptor socket) noexcept {
-  if (socket.kind == DescriptorKind::tcp) return true;
-  int type = 0;
-  socklen_t size = sizeof type;
-  const long result = sys::getsockopt(socket.number, SOL_SOCKET, SO_TYPE, &type, &size);
-  return result >= 0 && (type == SOCK_STREAM || type == SOCK_SEQPACKET);
+  const int type = type_of(socket);
+  return type == SOCK_STREAM || type == SOCK_SEQPACKET;
 }
 
 bool is_connected(Descriptor socket, System& system) noexcept {

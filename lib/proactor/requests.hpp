@@ -26,7 +26,10 @@ inline bool closes(const Operation& operation) noexcept {
 }
 /// It means nothing without a connection.
 bool needs_connection(Operation& operation) noexcept;
-/// Whether this is a socket whose bytes are a stream, or SOCK_SEQPACKET.
+/// Whether this is a socket whose bytes have no bounds (SOCK_STREAM), as far as the operating
+/// system knows its number.
+bool has_no_bounds(Descriptor socket) noexcept;
+/// The same, or SOCK_SEQPACKET.
 bool is_stream(Descriptor socket) noexcept;
 bool is_connected(Descriptor socket, System& system) noexcept;
 /// The same, or that there is something to read from a connection that is over.

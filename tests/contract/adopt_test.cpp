@@ -178,4 +178,55 @@ TEST_CASE("datagrams of a socket that is bound, or connected, already", "[R9]") 
   CHECK(receiver.bind(Socket()) == std::errc::bad_file_descriptor);
 }
 
+// What the kernel would say of each receive is told by bind() already, and on every backend the
+// same.
+TEST_CASE("bind() of what is no datagram socket is refused at once", "[R2][R12]") {
+  World world;
+  Receiver receiver(*world);
+  const bool borrowed = GENERATE(false, true);
+  int ends[2] = {-1, -1};
+  std::error_condition expected = std::errc::not_a_socket;
+  SECTION("a pipe") { REQUIRE(plain_pipe(ends)); }
+  SECTION("a file") { ends[0] = ::open("/bin/sh", O_RDONLY | O_CLOEXEC); }
+  SECTION("a stream socket of a pair") {
+    REQUIRE(plain_pair(ends));
+    expected = std::errc::wrong_protocol_type;
+  }
+  SECTION("a TCP socket") {
+    ends[0] = ip_socket(SOCK_STREAM);
+    expected = std::errc::wrong_protocol_type;
+  }
+  std::error_code error;
+  Socket given =
+      borrowed ? Socket::borrow(*world, ends[0], error) : Socket::adopt(*world, ends[0], error);
+  REQUIRE(!error);
+  CHECK(receiver.bind(std::move(given)) == expected);
+  CHECK(!receiver.is_open());
+  CHECK(is_open(ends[0]) == borrowed);
+  if (borrowed) ::close(ends[0]);
+  if (ends[1] >= 0) ::close(ends[1]);
+  // The handler stayed as it was.
+  REQUIRE(!receiver.bind(adopt(world, ip_socket(SOCK_DGRAM))));
+  receiver.close();
+  world.run_until("it is closed", [&] { return !receiver.is_open(); });
+}
+
+TEST_CASE("bind() takes a pair of sockets that keep messages apart", "[R2][R12]") {
+  World world;
+  Receiver receiver(*world);
+  receiver.connected = true;
+  const int type = GENERATE(SOCK_DGRAM, SOCK_SEQPACKET);
+  int ends[2] = {-1, -1};
+  REQUIRE(plain_pair(ends, true, type));
+  const Raw far(ends[1]);
+  REQUIRE(!receiver.bind(adopt(world, ends[0])));
+  far.write("ping");
+  char answer[8] = {};
+  world.run_until("it was answered",
+                  [&] { return ::recv(far.number, answer, sizeof answer, MSG_DONTWAIT) == 4; });
+  CHECK(std::string(answer) == "ping");
+  receiver.close();
+  world.run_until("it is closed", [&] { return !receiver.is_open(); });
+}
+
 }  // namespace
