@@ -118,8 +118,9 @@ class StreamHandler : public Handler {
   std::uint64_t file_received() const noexcept;
 
   /// Ends the output only: sends what is queued, then shuts the sending side down (pipes, ttys and
-  /// files have none). Reading goes on. Writing after it fails with Error::closing. No effect the
-  /// second time or after finish(); finish() may follow.
+  /// files have none); so it does behind a write that was refused too. Reading goes on. Writing
+  /// after it fails with Error::closing. No effect the second time or after finish(); finish() may
+  /// follow.
   void half_close() noexcept;
 
   /// The gentle end: calls no on_read() any more, sends what is queued, shuts the sending side

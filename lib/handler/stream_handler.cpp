@@ -193,7 +193,7 @@ void StreamHandler::broken_(std::error_code error) {
 
 void StreamHandler::half_close() noexcept {
   start_("half_close");
-  if (!live_() || output_ != Output::open) return;
+  if (!live_() || (output_ != Output::open && output_ != Output::cut)) return;
   output_ = after(output_, OutputEvent::half_close);
   need_connection_();
   end_output_if_sent_();

@@ -95,7 +95,7 @@ constexpr Output after(Output state, OutputEvent event) noexcept {
       /* lingering */
       {S::lingering, S::lingering, S::lingering, S::lingering, S::failed, S::broken, S::done,
        S::lingering},
-      /* cut */ {S::cut, S::finishing, S::cut, S::cut, S::failed, S::broken, S::cut, S::open},
+      /* cut */ {S::ending, S::finishing, S::cut, S::cut, S::failed, S::broken, S::cut, S::open},
       /* failed */
       {S::failed, S::failed, S::failed, S::failed, S::failed, S::broken, S::failed, S::failed},
       /* broken */

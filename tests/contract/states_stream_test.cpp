@@ -51,7 +51,10 @@ class StreamDriver final : public Driven<proa::StreamHandler> {
     world.run_until("it is open", [&] { return !heard.empty(); });
     accept(world);
     due = {};
-    if (state == "half closed") {
+    if (state == "cut") {
+      write(proa::Buffer());
+      world.run_until("the refusal was told", [&] { return heard.size() == 2; });
+    } else if (state == "half closed") {
       half_close();
       world.run_until("the peer saw the end", [&] { return far_->ended(); });
     } else if (state == "the peer has ended") {

@@ -90,26 +90,26 @@ inline constexpr char file_states[] = R"(
 )";
 
 inline constexpr char stream_states[] = R"(
-| StreamHandler | idle | connecting | open | half closed | the peer has ended | finishing | broken | connect failed | closing | shut down |
-|---|---|---|---|---|---|---|---|---|---|---|
-| `connect()` | `on_open()` | `on_error(connection_already_in_progress)` | `on_error(already_connected)` | `on_error(already_connected)` | `on_error(already_connected)` | `on_error(already_connected)` | `on_error(already_connected)` | `on_open()` | `on_open()` | nothing |
-| `start_reading()` | nothing | `on_read()` | `on_read()` | `on_read()` | nothing | nothing | nothing | nothing | nothing | nothing |
-| `start_reading()` before `connect()` | `on_open()`, `on_read()` | see above | see above | see above | see above | see above | see above | `on_open()`, `on_read()` | `on_open()` | nothing |
-| `stop_reading()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
-| `write()` | `on_error(not_connected)` | `on_write()` | `on_write()` | `on_error(closing)` | `on_write()` | `on_error(closing)` | nothing | `on_error(not_connected)` | nothing | nothing |
-| `write()` before `connect()` | `on_open()`, `on_write()` | see above | see above | see above | see above | see above | see above | `on_open()`, `on_write()` | `on_open()` | nothing |
-| `write()` of no buffer | `on_error(not_connected)`, `on_error(no_buffer_space)` | `on_error(no_buffer_space)` | `on_error(no_buffer_space)` | `on_error(closing)` | `on_error(no_buffer_space)` | `on_error(closing)` | nothing | `on_error(not_connected)`, `on_error(no_buffer_space)` | nothing | nothing |
-| `send_file()` | `on_error(not_connected)` | `on_write()` | `on_write()` | `on_error(closing)` | `on_write()` | `on_error(closing)` | nothing | `on_error(not_connected)` | nothing | nothing |
-| `receive_file()` | `on_error(not_connected)` | `on_received()` | `on_received()` | `on_received()` | `on_error(end_of_file)` | nothing | nothing | `on_error(not_connected)` | nothing | nothing |
-| `half_close()` | `on_error(not_connected)` | nothing | nothing | nothing | nothing | nothing | nothing | `on_error(not_connected)` | nothing | nothing |
-| `finish()` | `on_closed()` | `on_closed()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | `on_closed()` | `on_closed()` | nothing | nothing |
-| `close()` | `on_closed()` | `on_closed()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | `on_closed()` | `on_closed()` | nothing | nothing |
-| `set_read_timeout()`, `set_idle_timeout()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
-| `set_read_timeout(0)`, `set_idle_timeout(0)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | nothing | nothing |
-| `set_watermarks()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
-| `set_watermarks()` raised above a `write()` | `on_error(not_connected)` | `on_drained()` | `on_drained()` | `on_error(closing)` | `on_drained()` | `on_error(closing)` | nothing | `on_error(not_connected)` | nothing | nothing |
-| `set_watermarks()` with `low` above `high` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | nothing | nothing |
-| `set_filter()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+| StreamHandler | idle | connecting | open | cut | half closed | the peer has ended | finishing | broken | connect failed | closing | shut down |
+|---|---|---|---|---|---|---|---|---|---|---|---|
+| `connect()` | `on_open()` | `on_error(connection_already_in_progress)` | `on_error(already_connected)` | `on_error(already_connected)` | `on_error(already_connected)` | `on_error(already_connected)` | `on_error(already_connected)` | `on_error(already_connected)` | `on_open()` | `on_open()` | nothing |
+| `start_reading()` | nothing | `on_read()` | `on_read()` | `on_read()` | `on_read()` | nothing | nothing | nothing | nothing | nothing | nothing |
+| `start_reading()` before `connect()` | `on_open()`, `on_read()` | see above | see above | see above | see above | see above | see above | see above | `on_open()`, `on_read()` | `on_open()` | nothing |
+| `stop_reading()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+| `write()` | `on_error(not_connected)` | `on_write()` | `on_write()` | nothing | `on_error(closing)` | `on_write()` | `on_error(closing)` | nothing | `on_error(not_connected)` | nothing | nothing |
+| `write()` before `connect()` | `on_open()`, `on_write()` | see above | see above | see above | see above | see above | see above | see above | `on_open()`, `on_write()` | `on_open()` | nothing |
+| `write()` of no buffer | `on_error(not_connected)`, `on_error(no_buffer_space)` | `on_error(no_buffer_space)` | `on_error(no_buffer_space)` | nothing | `on_error(closing)` | `on_error(no_buffer_space)` | `on_error(closing)` | nothing | `on_error(not_connected)`, `on_error(no_buffer_space)` | nothing | nothing |
+| `send_file()` | `on_error(not_connected)` | `on_write()` | `on_write()` | nothing | `on_error(closing)` | `on_write()` | `on_error(closing)` | nothing | `on_error(not_connected)` | nothing | nothing |
+| `receive_file()` | `on_error(not_connected)` | `on_received()` | `on_received()` | `on_received()` | `on_received()` | `on_error(end_of_file)` | nothing | nothing | `on_error(not_connected)` | nothing | nothing |
+| `half_close()` | `on_error(not_connected)` | nothing | nothing | nothing | nothing | nothing | nothing | nothing | `on_error(not_connected)` | nothing | nothing |
+| `finish()` | `on_closed()` | `on_closed()` | `on_closed()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | `on_closed()` | `on_closed()` | nothing | nothing |
+| `close()` | `on_closed()` | `on_closed()` | `on_closed()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | `on_closed()` | `on_closed()` | nothing | nothing |
+| `set_read_timeout()`, `set_idle_timeout()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+| `set_read_timeout(0)`, `set_idle_timeout(0)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | nothing | nothing |
+| `set_watermarks()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
+| `set_watermarks()` raised above a `write()` | `on_error(not_connected)` | `on_drained()` | `on_drained()` | nothing | `on_error(closing)` | `on_drained()` | `on_error(closing)` | nothing | `on_error(not_connected)` | nothing | nothing |
+| `set_watermarks()` with `low` above `high` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | `on_error(invalid_argument)` | nothing | nothing |
+| `set_filter()` | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing | nothing |
 )";
 
 }  // namespace proa_test

@@ -201,4 +201,33 @@ TEST_CASE("a filter that fails does not wait for a peer that takes nothing", "[f
   CHECK(!stream.saw("write"));
 }
 
+TEST_CASE("half_close() behind a refused write asks the filter for its last words",
+          "[filter][R5][T12]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world);
+  stream.failed = [](std::error_code) {};
+  Marking& filter = marking(stream);
+  filter.finished = [&] {
+    filter.say(" bye");
+    filter.send_end();
+  };
+  wait_open(world, stream);
+  stream.write("before");
+  const bool told_before = GENERATE(false, true);
+  SECTION("a write") { stream.write(proa::Buffer()); }
+  SECTION("a file, which a filter does not get") {
+    stream.send_file({0, proa::DescriptorKind::file}, 0, 1);
+  }
+  if (told_before) {
+    world.run_until("it was told", [&s = stream] { return s.saw("error"); });
+  }
+  stream.half_close();
+  wait_ended(world, far);
+  CHECK(far.received() == "-before bye");
+  far.send("!");
+  world.run_until("it still reads", [&s = stream] { return s.received == "!"; });
+  CHECK(stream.count("error") == 1);
+}
+
 }  // namespace

@@ -1,6 +1,9 @@
 // half_close(): our side ends, reading goes on.
 #include <unistd.h>
 
+#include <utility>
+#include <vector>
+
 #include "contract/stream_rig.hpp"
 
 namespace {
@@ -121,6 +124,99 @@ TEST_CASE("half_close() while connecting, and of a stream that is closed", "[T14
   client.half_close();
   wait_closed(world, client);
   CHECK(!client.error);
+}
+
+// Each way in which a write is refused; the error that tells it.
+std::error_condition refuse_a_write(Stream& stream) {
+  const auto code = [](Error error) { return std::error_code(error).default_error_condition(); };
+  SECTION("above the limit") {
+    stream.set_watermarks({1, 1, stream.queued() + 1});
+    stream.write(Bytes(std::string(2, 'x')));
+    return code(Error::write_limit);
+  }
+  SECTION("without a block") {
+    stream.write(proa::Buffer());
+    return std::errc::no_buffer_space;
+  }
+  SECTION("of no memory") {
+    stream.write(Bytes(nullptr, 10));
+    return code(Error::bad_length);
+  }
+  SECTION("of no file") {
+    stream.send_file({}, 0, 1);
+    return std::errc::bad_file_descriptor;
+  }
+  return {};
+}
+
+TEST_CASE("half_close() behind a refused write sends what was before it, then the end",
+          "[R5][T12]") {
+  Streams streams;
+  World world;
+  auto [stream, far] = narrow_line(streams, world, GENERATE(Link::tcp4, Link::path));
+  const std::size_t size = GENERATE(std::size_t{0}, 4 * mib);
+  const bool told_before = GENERATE(false, true);
+  const bool finishes = GENERATE(false, true);
+  std::vector<std::error_code> errors;
+  stream.failed = [&](std::error_code error) { errors.push_back(error); };
+  wait_open(world, stream);
+  far.expect_pattern(1);
+  if (size > 0) stream.write(Bytes(pattern(1, size)));
+  const std::error_condition refused = refuse_a_write(stream);
+  if (told_before) world.run_until("it was told", [&] { return !errors.empty(); });
+  stream.write("behind the gap");
+  stream.half_close();
+  if (finishes) stream.finish();
+  wait_ended(world, far);
+  CHECK(far.received_bytes() == size);
+  CHECK(far.difference() == no_difference);
+  world.run_until("it was told", [&] { return !errors.empty(); });
+  CHECK(stream.is_open());
+  if (!finishes) {
+    // Reading goes on, and the writing has an end as behind any half_close().
+    stream.write("too late");
+    far.send("the answer");
+    world.run_until("it was read",
+                    [&, &s = stream] { return s.received == "the answer" && errors.size() == 2; });
+    CHECK(errors.back() == Error::closing);
+  }
+  far.half_close();
+  wait_closed(world, stream);
+  REQUIRE(errors.size() == (finishes ? 1 : 2));
+  CHECK(errors[0] == refused);
+}
+
+TEST_CASE("half_close() behind a write that was refused before connect() ends the output",
+          "[R5][T14]") {
+  Streams streams;
+  World world;
+  proa::Socket& listener = world.listen();
+  Stream& client = streams.add(*world);
+  std::vector<std::error_code> errors;
+  client.failed = [&](std::error_code error) { errors.push_back(error); };
+  const bool some = GENERATE(true, false);
+  const int when = GENERATE(0, 1, 2);  // half_close() before the error was told, behind, connected
+  if (some) client.write("before");
+  refuse_a_write(client);
+  if (when == 0) client.half_close();
+  if (when < 2 && GENERATE(true, false)) {
+    world.run_until("both were told", [&] { return errors.size() >= 2; });
+  }
+  if (when == 1) client.half_close();
+  client.connect(listener.local_address());
+  if (when == 2) client.half_close();
+  proa::Descriptor accepted;
+  world.run_until("a connection came", [&] {
+    return world.system().accept(listener.descriptor(), accepted, nullptr) == 0;
+  });
+  Peer& far = world.peer(proa::Socket(world.system(), accepted));
+  wait_ended(world, far);
+  CHECK(far.received() == (some ? "before" : ""));
+  far.send("hello");
+  world.run_until("it was read", [&] { return client.received == "hello"; });
+  CHECK(client.is_open());
+  client.close();
+  wait_closed(world, client);
 }
 
 TEST_CASE("half_close() of a pipe has nothing to shut, but ends the writing", "[T14]") {
