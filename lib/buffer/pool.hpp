@@ -36,7 +36,7 @@ struct Block {
 static_assert(sizeof(Block) <= Block::header_size);
 }  // namespace detail
 
-/// Waits for a block, and hears that one has come back. On any thread.
+/// Waits for a block. The thread that gives one back tells it so.
 class BlockWaiter {
  public:
   virtual void block_came() noexcept = 0;
@@ -80,7 +80,7 @@ class Pool final : public BufferSource {
   /// Without an owner, before the first run and after the shutdown, all threads give blocks back
   /// under the mutex.
   void bind(std::thread::id owner) noexcept;
-  /// Who is told when a block comes back that somebody waits for.
+  /// The pool tells this one when a block comes back that somebody waits for.
   void set_waiter(BlockWaiter* waiter) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
     waiter_ = waiter;

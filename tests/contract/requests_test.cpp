@@ -136,6 +136,25 @@ TEST_CASE("a reset that a send was told of is no end to what receives behind it"
   }
 }
 
+TEST_CASE("a reset in the middle of a Send is no end to what receives behind it", "[R2][T11]") {
+  Read read;
+  Sending send;
+  World world;
+  const Connection line = world.pair();
+  line.far.read(false);
+  const std::string bytes = pattern(1, std::size_t{16} << 20);
+  world.submit(send.to(line.descriptor(), bytes));
+  turns(world, 20);
+  REQUIRE(!send.done());
+  line.far.reset();
+  world.run_until("the send failed", [&] { return send.done(); });
+  CHECK(send.error() == std::errc::connection_reset);
+  CHECK(send.bytes() < bytes.size());
+  world.submit(read.from(line.descriptor()));
+  world.run_until("the receive failed", [&] { return read.done(); });
+  CHECK(read.error() == std::errc::connection_reset);
+}
+
 TEST_CASE("T11: a reset reaches a pending receive once", "[R2][T11]") {
   Read read;
   World world;

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "backend/perform.hpp"
@@ -148,8 +149,14 @@ Operation* UringBackend::polled(Operation& operation, const Completion& completi
   return nullptr;
 }
 
+// When an error has ended a send (MSG_WAITALL) half-way, the kernel tells the bytes alone, and of
+// the error no more than EPIPE.
 Operation* UringBackend::sent(Send& send, long result) noexcept {
+  if (result == -EPIPE && has(send, fell_short)) result = -ECONNRESET;
   if (result <= 0) return go_on_or_end(send, result);
+  const std::size_t asked = std::min(send.size() - BackendSide::moved(send), fair_share);
+  const bool whole = send.count() > 1 || static_cast<std::size_t>(result) == asked;
+  if (send.descriptor().is_socket() && !whole) set(send, fell_short);
   if (BackendSide::moved(send) + static_cast<std::size_t>(result) >= send.size()) {
     return BackendSide::extra_cost(send) > 0 ? end_in_turn(send, result, dear_) : end(send, result);
   }
