@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 
 #include "sys/sys.hpp"
 
@@ -20,8 +19,6 @@ enum Phase : std::uint8_t { phase_working, phase_connecting, phase_finished };
 
 /// The slot of a SendFile has this value after a worker has had the operation.
 constexpr std::uint32_t slot_passed = 1;
-
-constexpr auto retry_delay = std::chrono::milliseconds(2);
 
 std::size_t side(const Operation& operation) noexcept {
   return operation.direction() == Direction::in ? 0 : 1;
@@ -247,8 +244,7 @@ void ReadinessAdapter::unready(Entry& entry, Operation& operation) noexcept {
 
 void ReadinessAdapter::retry_later(Operation& operation) noexcept {
   ++counters_.retries;
-  if (retrying_.empty()) retry_at_ = after(now(), retry_delay);
-  retrying_.push_back(operation);
+  retrying_.add(operation, *this);
 }
 
 bool ReadinessAdapter::settle(Entry& entry, Operation& operation, const Attempt& attempt) noexcept {
@@ -343,9 +339,7 @@ bool ReadinessAdapter::settle_connect(Entry& entry, Connect& operation) noexcept
   return false;
 }
 
-void ReadinessAdapter::before_wait(TimePoint now) noexcept {
-  if (!retrying_.empty() && now >= retry_at_) runnable_.splice(retrying_);
-}
+void ReadinessAdapter::before_wait(TimePoint now) noexcept { retrying_.take_due(now, runnable_); }
 
 long ReadinessAdapter::watch_again() noexcept {
   long result = 0;

@@ -11,6 +11,7 @@
 
 #include "backend/perform.hpp"
 #include "backend/real_system.hpp"
+#include "backend/retry_line.hpp"
 #include "base/descriptor_table.hpp"
 #include "base/operation_list.hpp"
 #include "base/rotation.hpp"
@@ -80,7 +81,7 @@ class ReadinessAdapter final : public RealSystem {
   /// The backend is about to sleep: operations for whose room no event comes are tried again.
   void before_wait(TimePoint now) noexcept;
   /// When before_wait() has operations to try again.
-  TimePoint next_retry() const noexcept { return retrying_.empty() ? never : retry_at_; }
+  TimePoint next_retry() const noexcept { return retrying_.next(); }
 
   /// The poller has lost all registrations: registers the descriptors again. 0 or -errno.
   long watch_again() noexcept;
@@ -125,9 +126,7 @@ class ReadinessAdapter final : public RealSystem {
   OperationList finished_;
   OperationList connected_;
   OperationList starved_;  // receives that wait for a block: first come, first served
-  // operations for whose room no event comes: a full UNIX backlog or receiver
-  OperationList retrying_;
-  TimePoint retry_at_ = never;
+  RetryLine retrying_;
   bool had_share_ = false;  // the Send that was performed last has more, and found room for a share
 };
 

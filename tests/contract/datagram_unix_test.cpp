@@ -122,6 +122,45 @@ TEST_CASE("a sender waits for room that another sender took", "[datagram][unix][
   CHECK(!second.results[0].error);
 }
 
+// Some of them are tried every 2 ms, and the others keep their place in the line.
+TEST_CASE("however many senders wait for a late UNIX reader, waiting costs the same",
+          "[datagram][unix][R8][R11]") {
+  Path path;
+  Endpoints endpoints;
+  World world;
+  Endpoint& server = endpoints.bound(world, path.address());
+  Endpoint& first = endpoints.bound(world, world.local_name());
+  server.stop_receiving();
+  turns(world, 5);
+  send_numbers(first, path.address(), 600);
+  turns(world, 20);
+  REQUIRE(first.results.size() < 600);
+  std::vector<Endpoint*> clients;
+  for (int i = 0; i < 200; ++i) {
+    clients.push_back(&endpoints.bound(world, world.local_name()));
+    clients.back()->send("patient", path.address());
+  }
+  turns(world, 5);
+  const std::uint64_t all = world->counters().retries;
+  std::uint64_t most = 0;
+  const proa::TimePoint begun = world.system().now();
+  while (world.system().now() < proa::after(begun, 50ms)) {
+    const std::uint64_t before = world->counters().retries;
+    world.turn();
+    most = std::max(most, world->counters().retries - before);
+  }
+  const auto ticks = static_cast<std::uint64_t>((world.system().now() - begun) / 2ms) + 2;
+  CHECK(most <= 20);
+  CHECK(world->counters().retries - all <= 16 * ticks + 20);
+  server.start_receiving();
+  for (Endpoint* client : clients) {
+    wait_told(world, *client, 1);
+    CHECK(!client->results[0].error);
+  }
+  wait_told(world, first, 600);
+  CHECK(first.failures() == 0);
+}
+
 TEST_CASE("a full UNIX receiver that goes away ends the waiting", "[datagram][unix]") {
   Path path;
   Endpoints endpoints;

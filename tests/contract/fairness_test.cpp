@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
+#include <list>
 #include <memory>
 #include <thread>
 
@@ -347,6 +349,85 @@ TEST_CASE("M04: sends of many pieces that are submitted again starve no stream",
     return std::none_of(sends.begin(), sends.end(),
                         [](const Sending& send) { return send.request.pending(); });
   });
+}
+
+// A UNIX listener whose backlog is full: no event tells of room, so connects are tried again.
+TEST_CASE("M04: however many connects wait for room, they starve no stream", "[R8][R11][M04]") {
+  if (!on_linux) return;  // such a connect fails
+  std::list<Connecting> connects;
+  Connecting elsewhere;
+  Streams streams;
+  World world;
+  const auto begin = [&](Connecting& connect, const proa::Socket& listener) {
+    std::error_code error;
+    const proa::Address to = listener.local_address();
+    proa::Socket& socket =
+        world.own(proa::Socket::open(*world, to.family(), proa::Transport::stream, error));
+    REQUIRE(!error);
+    connect.request.prepare(socket.descriptor(), to);
+    world.submit(connect.request);
+  };
+  const auto accept = [&](const proa::Socket& listener) {
+    proa::Descriptor accepted;
+    const bool brought = world.system().accept(listener.descriptor(), accepted, nullptr) == 0;
+    if (brought) world.system().close(accepted);
+    return brought;
+  };
+  const proa::Socket& full = world.listen(Link::abstract, 1);
+  const proa::Socket& other = world.listen(Link::abstract, 1);
+  fill_backlog(world, full.local_address(), 2);
+  fill_backlog(world, other.local_address(), 2);
+  auto [stream, far] = line(streams, world);
+  stream.echoes = true;
+  wait_open(world, stream);
+  constexpr std::size_t number = 500;
+  const std::uint64_t at_first = world->counters().retries;
+  for (std::size_t i = 0; i < number; ++i) begin(connects.emplace_back(), full);
+  world.run_until("all wait", [&] { return world->counters().retries - at_first >= number; });
+
+  // What waiting costs is bounded, by turn and by time: 16 are tried every 2 ms.
+  const std::uint64_t all = world->counters().retries;
+  std::uint64_t most = 0;
+  std::size_t echoed = 0;
+  const proa::TimePoint begun = world.system().now();
+  while (world.system().now() < proa::after(begun, 50ms)) {
+    if (far.received_bytes() == echoed) {
+      far.send("x");
+      ++echoed;
+    }
+    const std::uint64_t before = world->counters().retries;
+    world.turn();
+    most = std::max(most, world->counters().retries - before);
+  }
+  const auto ticks = static_cast<std::uint64_t>((world.system().now() - begun) / 2ms) + 2;
+  CHECK(echoed > 3);
+  CHECK(most <= 20);
+  CHECK(world->counters().retries - all <= 16 * ticks + 2 * echoed + 20);
+  wait_received(world, far, echoed);
+
+  // Those that wait for one listener keep nobody from another one.
+  begin(elsewhere, other);
+  turns(world, 5);
+  CHECK(elsewhere.request.pending());
+  REQUIRE(accept(other));
+  world.run_until("it has connected", [&] { return elsewhere.done(); });
+  CHECK(!elsewhere.error());
+  for (const Connecting& each : connects) CHECK(each.request.pending());
+
+  // One of them ends at once, wherever it stands in the line.
+  Connecting& one = *std::next(connects.begin(), number / 2);
+  world->cancel(one.request);
+  turns(world, 2);
+  REQUIRE(one.done());
+  CHECK(one.error() == std::errc::operation_canceled);
+
+  // The others all have their turn.
+  world.run_until("all have connected", [&] {
+    while (accept(full)) {
+    }
+    return std::all_of(connects.begin(), connects.end(), [](auto& each) { return each.done(); });
+  });
+  for (Connecting& each : connects) CHECK(bool(each.error()) == (&each == &one));
 }
 
 TEST_CASE("M04: many writes that left together are told in turn with others", "[R8][M04]") {

@@ -217,8 +217,7 @@ Operation* UringBackend::connected(Connect& connect, long result) noexcept {
     // the backlog of the UNIX listener is full, and the kernel has no event for room there
     case EAGAIN:
       ++counters_.retries;
-      set(connect, delaying);
-      start_polling(connect);
+      retry_later(connect);
       return nullptr;
     case EINTR:  // the kernel goes on connecting, and a second connect(2) tells the result
     case EINPROGRESS:

@@ -143,8 +143,7 @@ void UringBackend::send_datagrams(Operation& operation) noexcept {
   const Attempt attempt = performer_.send_datagrams(send);
   if (attempt.result == -EAGAIN) {
     ++counters_.retries;
-    if (send.room_is_untold()) set(operation, delaying);
-    return start_polling(operation);
+    return send.room_is_untold() ? retry_later(operation) : start_polling(operation);
   }
   end_in_turn(operation, attempt.result, done_);
   notify();  // submit() may have begun it, while a foreign loop sleeps

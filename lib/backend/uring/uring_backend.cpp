@@ -1,8 +1,9 @@
 // The part of the io_uring backend that the loop calls: submit, cancel, wait, next, wake. submit()
-// only fills SQEs. wait() enters the kernel once per turn; that submits everything that was started
-// since the last entry, and fetches what has finished. Upholds R1, R2 (an operation leaves through
-// end(), once), R9 (wake), R10 (the backend reuses slots and SQEs) and R11 (an operation waits in a
-// list while the queue is full; the backend enters the kernel again after an interruption).
+// only fills SQEs, except for datagrams and for UNIX connects. wait() enters the kernel once per
+// turn; that submits everything that was started since the last entry, and fetches what has
+// finished. Upholds R1, R2 (an operation leaves through end(), once), R9 (wake), R10 (the backend
+// reuses slots and SQEs) and R11 (an operation waits in a list while the queue is full; the backend
+// enters the kernel again after an interruption).
 #include "backend/uring/uring_backend.hpp"
 
 #include <poll.h>
@@ -66,6 +67,8 @@ long UringBackend::renew() noexcept {
   adopt(pending_, sys::process());
   adopt(refused_, sys::process());
   adopt(done_, sys::process());
+  adopt(dear_, sys::process());
+  adopt(retrying_.waiting(), sys::process());
   try {
     return open().empty() ? 0 : -ENOMEM;
   } catch (const std::bad_alloc&) {
@@ -129,6 +132,10 @@ void UringBackend::submit(Operation& operation) noexcept {
   phase(operation) = outside;
   BackendSide::slot(operation) = Slots::none;
   if (traits.works_on == Works::datagrams) return submit_datagrams(operation);
+  if (operation.opcode() == Opcode::connect) {
+    Connect& connect = static_cast<Connect&>(operation);
+    if (connect.address().family() == Address::Family::local) return connect_at_once(connect);
+  }
   if (sends_file) set(operation, polling);  // polls until the socket has room, then a worker sends
   // A repeating Accept tries accept4(2) behind the first connection. On a listener in blocking mode
   // that would keep the loop waiting when another process is faster.
@@ -203,6 +210,33 @@ Operation* UringBackend::end_in_turn(Operation& operation, long result,
   list.push_back(operation);
   in_turn_ = true;
   return nullptr;
+}
+
+// The kernel has no event that tells when there is room.
+void UringBackend::retry_later(Operation& operation) noexcept {
+  set_stage(operation, listed);
+  retrying_.add(operation, system_);
+}
+
+// A UNIX listener answers at once, whatever it answers. When it is full, an SQE would cost a
+// hundred times as much: the kernel polls the socket, which always seems to have room, connects in
+// vain, and so on, until a worker of the kernel connects in vain too.
+void UringBackend::connect_at_once(Connect& connect) noexcept {
+  connected(connect, performer_.connect(connect).result);
+}
+
+void UringBackend::try_again() noexcept {
+  if (retrying_.waiting().empty()) return;
+  OperationList due;
+  retrying_.take_due(system_.now(), due);
+  while (Operation* const operation = due.pop_front()) {
+    set_stage(*operation, outside);
+    if (operation->opcode() == Opcode::send_datagrams) {
+      send_datagrams(*operation);
+    } else {
+      connect_at_once(static_cast<Connect&>(*operation));
+    }
+  }
 }
 
 Operation* UringBackend::next() noexcept {
@@ -351,6 +385,8 @@ long UringBackend::enter(unsigned want, const timespec* timeout) noexcept {
 void UringBackend::wait(TimePoint until) noexcept {
   if (!enabled_) enable();
   if (notify_fd_ >= 0) sys::event_clear(notify_fd_);
+  try_again();
+  until = std::min(until, retrying_.next());
   draw_from_ring();
   feed();
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "backend/perform.hpp"
+#include "backend/retry_line.hpp"
 #include "backend/uring/arena.hpp"
 #include "backend/uring/buffer_ring.hpp"
 #include "backend/uring/file_system.hpp"
@@ -43,7 +44,7 @@ class UringBackend final : public Backend {
   /// not know.
   int native_handle() const noexcept override { return notify_fd_; }
   TimePoint next_deadline() const noexcept override {
-    return may_serve() || draws_on() || !refused_.empty() ? TimePoint() : never;
+    return may_serve() || draws_on() || !refused_.empty() ? TimePoint() : retrying_.next();
   }
   System& system() noexcept override { return system_; }
   std::vector<std::string> features() const override;
@@ -120,6 +121,9 @@ class UringBackend final : public Backend {
   void notify() noexcept;
   Step take_completion() noexcept;
   Step leave_first(OperationList& list) noexcept;
+  void retry_later(Operation& operation) noexcept;
+  void try_again() noexcept;
+  void connect_at_once(Connect& connect) noexcept;
 
   // prepare.cpp makes SQEs of operations.
   void start(Operation& operation) noexcept;
@@ -263,6 +267,7 @@ class UringBackend final : public Backend {
   OperationList refused_;    // operations for which next() makes the system call
   OperationList readable_;   // receives of datagrams; next() goes on with them by recvmmsg(2)
   OperationList accepting_;  // Accepts whose listener may have more connections
+  RetryLine retrying_;       // wait for the room of a full UNIX listener or receiver
   Rotation<sources> rotation_;
 
   int wake_fd_ = -1;
