@@ -92,7 +92,13 @@ class Operation {
     submitted,  // the backend has it; a Timer is in the timer heap
     finished,   // has its result, and waits until the core delivers it
   };
-  enum class Reason : std::uint8_t { none, deadline, cancel, close };
+  enum class Reason : std::uint8_t {
+    none,
+    deadline,
+    hurried_deadline,  // behind the deadline somebody ended it: it waits for nothing any more
+    cancel,
+    close,
+  };
   // Who has a submitted operation.
   enum class Keeper : std::uint8_t {
     backend,

@@ -281,7 +281,7 @@ void Core::end(Operation& operation, Reason reason) noexcept {
   if (operation.state_ == State::finished) {
     // One whose last try found no block is in no list. It is tried once more, and for the last time
     // if it was cancelled.
-    if (reason != Reason::deadline) operation.phase_ = most_looks;
+    hurry_deadline(operation, reason);
     if (OperationList::linked(operation)) return;
     if (operation.timer_ != Timers::none) timers_.remove(operation.timer_);
     finished_.push_back(operation);
@@ -289,7 +289,7 @@ void Core::end(Operation& operation, Reason reason) noexcept {
   }
   if (reason == Reason::deadline && keeps_its_place(operation)) return;
   const bool kept = operation.state_ == State::waiting && operation.reason_ == Reason::deadline;
-  if (operation.reason_ != Reason::none && !kept) return;
+  if (operation.reason_ != Reason::none && !kept) return hurry_deadline(operation, reason);
   if (!kept) operation.reason_ = reason;
   if (operation.opcode_ == Opcode::timer) {
     timers_.remove(operation.timer_);
@@ -305,6 +305,17 @@ void Core::end(Operation& operation, Reason reason) noexcept {
     OperationList::remove(operation);
   }
   finish(operation, -ECANCELED);
+}
+
+// The deadline has named the error already.
+void Core::hurry_deadline(Operation& operation, Reason reason) noexcept {
+  if (operation.reason_ == Reason::deadline && reason != Reason::deadline) {
+    operation.reason_ = Reason::hurried_deadline;
+  }
+}
+
+bool Core::is_late(const Operation& operation) noexcept {
+  return operation.reason_ == Reason::deadline || operation.reason_ == Reason::hurried_deadline;
 }
 
 // One that waits behind another of its direction has its last try when its turn comes, if there may
@@ -360,7 +371,7 @@ LastTry Core::tried_at_last(Operation& operation) noexcept {
 // Bytes wait for the operation, and the pool has no block to receive them into. It is tried again
 // when others may have given theirs back. False if it has waited long enough.
 bool Core::awaits_block(Operation& operation) noexcept {
-  if (operation.phase_ == most_looks) return false;
+  if (operation.phase_ == most_looks || operation.reason_ == Reason::hurried_deadline) return false;
   if (!timers_.add(operation, operation.timer_, after(now_, look_again))) return false;
   operation.state_ = State::finished;
   ++operation.phase_;
@@ -404,7 +415,7 @@ void Core::retire(Operation& operation) noexcept {
 
 bool Core::deliver(Operation& operation) {
   bool at_last = false;
-  if (operation.reason_ == Reason::deadline && has_last_try(operation)) {
+  if (is_late(operation) && has_last_try(operation)) {
     if (operation.opcode_ == Opcode::send_file) {
       if (passed_at_last(operation)) return false;  // the worker's result is delivered
     } else {
@@ -442,9 +453,9 @@ bool Core::deliver(Operation& operation) {
     if (operation.error_ == -EINVAL && misaligned(operation)) {
       operation.error_ = code_of(Error::misaligned);
     }
-    const bool told = traits.told_once || operation.reason_ == Reason::deadline;
+    const bool told = traits.told_once || is_late(operation);
     const bool named = operation.reason_ != Reason::none && (!told || not_done(operation.error_));
-    const bool late = named && operation.reason_ == Reason::deadline;
+    const bool late = named && is_late(operation);
     if (named) operation.error_ = late ? code_of(Error::deadline) : -ECANCELED;
     if (named || operation.error_ == -ECANCELED) ++counters_.cancelled;
     if (late) ++counters_.deadlines;

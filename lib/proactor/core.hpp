@@ -201,6 +201,8 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   void start_next(Channel& channel, std::size_t side) noexcept;
   bool misaligned(Operation& operation) noexcept;
   void end(Operation& operation, Operation::Reason reason) noexcept;
+  static void hurry_deadline(Operation& operation, Operation::Reason reason) noexcept;
+  static bool is_late(const Operation& operation) noexcept;
   bool keeps_its_place(Operation& operation) noexcept;
   bool is_over(const Operation& operation) noexcept;
   bool has_last_try(const Operation& operation) noexcept;

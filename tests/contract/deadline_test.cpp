@@ -315,7 +315,7 @@ TEST_CASE("with few buffers every receive gets what arrived before its deadline"
   });
 }
 
-TEST_CASE("a receive that finds no block for long ends by its deadline", "[R2][R7]") {
+TEST_CASE("a receive that finds no block for long ends by its deadline", "[R2][R4][R7]") {
   proa::Options with = options();
   with.buffers = 4;
   Recording<proa::RecvBuffers> receive;
@@ -346,6 +346,20 @@ TEST_CASE("a receive that finds no block for long ends by its deadline", "[R2][R
       world->cancel(receive.request);
       world.run_until("it ended", [&] { return receive.done(); });
       CHECK(receive.error());
+    }
+  }
+  SECTION("a cancel in any state is not kept waiting") {
+    for (int polls = 0; polls < 8; ++polls) {
+      CAPTURE(polls);
+      if (!receive.request.pending()) world.submit(receive.request, world.in(1ms));
+      for (int i = 0; i < polls; ++i) {
+        if (const auto due = world->next_deadline(); due != proa::never) stand_still(world, due);
+        world->poll();
+      }
+      world->cancel(receive.request);
+      turns(world, 20);
+      CHECK(receive.done());
+      world.run_until("it ended", [&] { return receive.done(); });
     }
   }
   SECTION("shutdown() does not wait for it") {
