@@ -94,10 +94,10 @@ class Operation {
   };
   enum class Reason : std::uint8_t {
     none,
-    deadline,
-    hurried_deadline,  // behind the deadline somebody ended it: it waits for nothing any more
     cancel,
     close,
+    deadline,
+    hurried_deadline,  // behind the deadline somebody ended it: it waits for nothing any more
   };
   // Who has a submitted operation.
   enum class Keeper : std::uint8_t {

@@ -314,10 +314,6 @@ void Core::hurry_deadline(Operation& operation, Reason reason) noexcept {
   }
 }
 
-bool Core::is_late(const Operation& operation) noexcept {
-  return operation.reason_ == Reason::deadline || operation.reason_ == Reason::hurried_deadline;
-}
-
 // One that waits behind another of its direction has its last try when its turn comes, if there may
 // be something for it then (R7). What is read goes on with each operation in front. A send in front
 // may be long, and so may a connect: what waits behind one of these is kept once.
@@ -406,7 +402,7 @@ void Core::retire(Operation& operation) noexcept {
   if (continuous(operation)) channel.continuous[side(operation)] = false;
   if (channel.active[side(operation)] == &operation) {
     channel.active[side(operation)] = nullptr;
-    tell_waiting_end(channel);
+    if (channel.end_waits) tell_waiting_end(channel);
     start_next(channel, out);
     start_next(channel, in);
   }

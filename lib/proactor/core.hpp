@@ -202,7 +202,9 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   bool misaligned(Operation& operation) noexcept;
   void end(Operation& operation, Operation::Reason reason) noexcept;
   static void hurry_deadline(Operation& operation, Operation::Reason reason) noexcept;
-  static bool is_late(const Operation& operation) noexcept;
+  static bool is_late(const Operation& operation) noexcept {
+    return operation.reason_ >= Operation::Reason::deadline;
+  }
   bool keeps_its_place(Operation& operation) noexcept;
   bool is_over(const Operation& operation) noexcept;
   bool has_last_try(const Operation& operation) noexcept;

@@ -137,7 +137,7 @@ bool Core::end_is_known(Operation& operation) noexcept {
 
 // A send has told its result.
 void Core::tell_waiting_end(Channel& channel) noexcept {
-  if (!channel.end_waits || channel.active[out]) return;
+  if (channel.active[out]) return;
   Operation& receive = *channel.active[in];
   if (!OperationList::linked(receive)) finished_.push_back(receive);
 }
