@@ -11,18 +11,12 @@
 #include <proa/stream_handler.hpp>
 #include <thread>
 
+#include "embedding_rig.hpp"
 #include "raw.hpp"
-#include "support/world.hpp"
 
 namespace {
 
 using namespace proa_test;
-
-proa::Options embedded() {
-  proa::Options with = options();
-  with.embedded = true;
-  return with;
-}
 
 /// A loop that sleeps in poll(2) or in epoll_wait(2), and counts what the proactor has told.
 class ForeignLoop {
@@ -65,14 +59,6 @@ class ForeignLoop {
   std::size_t told = 0;
 
  private:
-  /// Goes on until nothing is due any more and the descriptor is not readable.
-  static void quieten(World& world) {
-    world.run_until("there is nothing to do", [&world] {
-      pollfd asked{world->native_handle(), POLLIN, 0};
-      return world->next_deadline() > world.system().now() && ::poll(&asked, 1, 0) == 0;
-    });
-  }
-
   /// Whether the proactor tells one more. Once nothing is due, only the descriptor ends the sleep.
   bool hears(World& world) {
     const std::size_t before = told;

@@ -5,18 +5,12 @@
 #include <proa/stream_handler.hpp>
 #include <thread>
 
+#include "embedding_rig.hpp"
 #include "support/patterns.hpp"
-#include "support/world.hpp"
 
 namespace {
 
 using namespace proa_test;
-
-proa::Options embedded() {
-  proa::Options with = options();
-  with.embedded = true;
-  return with;
-}
 
 /// A foreign loop: it knows a descriptor and a time, and nothing else of the proactor.
 class ForeignLoop {
@@ -47,11 +41,6 @@ class ForeignLoop {
  private:
   World& world_;
 };
-
-bool readable(int descriptor) {
-  pollfd asked{descriptor, POLLIN, 0};
-  return ::poll(&asked, 1, 0) == 1;
-}
 
 struct Echo : proa::StreamHandler {
   using StreamHandler::StreamHandler;
@@ -120,10 +109,7 @@ TEST_CASE("a post from another thread ends the foreign loop's sleep", "[embeddin
 /// Whether a foreign loop that has gone to sleep hears of what is done then.
 template <class Deed>
 bool wakes(World& world, const Deed& deed) {
-  world.run_until("there is nothing to do", [&world] {
-    const bool quiet = world->next_deadline() > world.system().now();
-    return quiet && !readable(world->native_handle());
-  });
+  quieten(world);
   deed();
   return readable(world->native_handle());
 }
