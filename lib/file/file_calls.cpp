@@ -92,16 +92,20 @@ long perform_on_device(Request& request, long (*some)(Request&, int) noexcept) n
 
 long perform_send(SendFile& send) noexcept {
   std::uint64_t share = 0;
+  bool fell_short = false;
   for (;;) {
     const std::size_t moved = BackendSide::moved(send);
     const std::uint64_t left = send.length() - moved;
     if (left == 0) return 0;
     if (share >= sending_share) return -EAGAIN;
-    const long sent =
-        sys::sendfile(send.descriptor().number, send.file().number,
-                      static_cast<std::int64_t>(send.offset() + moved),
-                      static_cast<std::size_t>(std::min<std::uint64_t>(left, sending_share)));
+    const auto asked = static_cast<std::size_t>(std::min<std::uint64_t>(left, sending_share));
+    const long sent = sys::sendfile(send.descriptor().number, send.file().number,
+                                    static_cast<std::int64_t>(send.offset() + moved), asked);
+    // When an error has ended the call before half-way, the kernel told the bytes alone, and tells
+    // of the error no more than EPIPE.
+    if (sent == -EPIPE && fell_short) return -ECONNRESET;
     if (sent <= 0) return sent;
+    fell_short = static_cast<std::size_t>(sent) < asked;
     BackendSide::advance(send, static_cast<std::size_t>(sent));
     share += static_cast<std::uint64_t>(sent);
   }

@@ -34,6 +34,7 @@ struct Channel {
   Connected connected : 3;
   bool closing : 1;    // the owner is told when the last operation has ended
   bool end_waits : 1;  // what receives has come to an end, which is told behind the send
+  bool ended : 1;      // the end was told
 };
 
 /// The places of a channel.

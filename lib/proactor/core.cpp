@@ -282,7 +282,7 @@ void Core::end(Operation& operation, Reason reason) noexcept {
     // One whose last try found no block is in no list. It is tried once more, and for the last time
     // if it was cancelled.
     hurry_deadline(operation, reason);
-    if (OperationList::linked(operation)) return;
+    if (OperationList::linked(operation) || waits_with_end(operation)) return;
     if (operation.timer_ != Timers::none) timers_.remove(operation.timer_);
     finished_.push_back(operation);
     return hurry();
@@ -520,6 +520,7 @@ void Core::leaving(Descriptor descriptor, const char* verb) noexcept {
   if (!channel) return;
   note_connection(*channel, Connected::unknown);
   channel->lost = 0;
+  channel->ended = false;
   for (const Operation* const active : channel->active) {
     if (!active) continue;
     if (channel->owner) closed_under(channel->owner, *active);

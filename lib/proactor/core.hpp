@@ -232,6 +232,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   void look_at_connect(Operation& connect) noexcept;
   void look_for_connection(Operation& operation, bool moved) noexcept;
   bool end_is_known(Operation& operation) noexcept;
+  bool waits_with_end(const Operation& operation) noexcept;
   void tell_waiting_end(Channel& channel) noexcept;
   void note_connection(Channel& channel, Connected connected) noexcept;
   /// False if nobody was called: the operation goes on, or what it brought is nobody's.

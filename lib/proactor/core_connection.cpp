@@ -68,6 +68,7 @@ void Core::look_at_connect(Operation& connect) noexcept {
   const bool began = channel.active[out] == &connect;  // else it has waited behind another one
   if (connect.error_ == 0) {
     channel.lost = 0;
+    channel.ended = false;
     return note_connection(channel, Connected::made);
   }
   if (channel.connected == Connected::made || !began) return;
@@ -118,9 +119,11 @@ void Core::look_for_connection(Operation& operation, bool moved) noexcept {
 bool Core::end_is_known(Operation& operation) noexcept {
   if (!needs_connection(operation)) return true;
   Channel& channel = *channels_.find(operation.descriptor_);
-  if (loses_connection(operation.error_))
-    channel.lost = static_cast<std::uint8_t>(-operation.error_);
+  const bool lost = loses_connection(operation.error_);
+  if (lost && side(operation) == in && channel.ended) operation.error_ = 0;  // the end comes again
+  if (lost && !channel.ended) channel.lost = static_cast<std::uint8_t>(-operation.error_);
   if (side(operation) == out || operation.error_ != 0 || operation.bytes_ > 0) return true;
+  if (channel.ended) return true;
   const bool waited = channel.end_waits;
   channel.end_waits = false;
   if (channel.lost != 0) {
@@ -128,11 +131,20 @@ bool Core::end_is_known(Operation& operation) noexcept {
     return true;
   }
   Operation* const send = channel.active[out];
-  if (waited || !send || !needs_connection(*send) || is_over(operation)) return true;
-  if (!is_over_both_ways(operation.descriptor())) return true;
-  channel.end_waits = true;
-  operation.state_ = State::finished;
-  return false;
+  if (!waited && send && needs_connection(*send) && !is_over(operation) &&
+      is_over_both_ways(operation.descriptor())) {
+    channel.end_waits = true;
+    operation.state_ = State::finished;
+    return false;
+  }
+  channel.ended = operation.descriptor().is_socket();
+  return true;
+}
+
+// Neither a cancel nor a deadline tells the end before that send has told its result.
+bool Core::waits_with_end(const Operation& operation) noexcept {
+  const Channel* const channel = channels_.find(operation.descriptor_);
+  return channel && channel->end_waits && channel->active[in] == &operation;
 }
 
 // A send has told its result.

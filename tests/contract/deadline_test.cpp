@@ -178,6 +178,30 @@ TEST_CASE("a send goes out for which there was room by its deadline", "[R4][R7]"
   });
 }
 
+TEST_CASE("an end waits for the send that may know better, whatever ends the receive",
+          "[R2][R4][R7][T11]") {
+  with_enough_time([&](proa::Duration length) {
+    Read read;
+    Sending send;
+    World world;
+    const Connection line = world.pair();
+    line.far.read(false);
+    const std::string bytes = pattern(1, std::size_t{8} << 20);
+    world.submit(send.to(line.descriptor(), bytes));
+    turns(world, 20);
+    const proa::TimePoint deadline = world.in(length);
+    world.submit(read.from(line.descriptor()), deadline);
+    world.turn();
+    line.far.reset();
+    if (passed(world, deadline)) return false;
+    stand_still(world, deadline);
+    world.run_until("both ended", [&] { return read.done() && send.done(); });
+    CHECK(send.error());
+    CHECK(read.error() == std::errc::connection_reset);
+    return true;
+  });
+}
+
 TEST_CASE("connections that came before the deadline are accepted", "[R4][R7]") {
   const bool repeating = GENERATE(false, true);
   with_enough_time([&](proa::Duration length) {

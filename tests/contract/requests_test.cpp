@@ -136,6 +136,28 @@ TEST_CASE("a reset that a send was told of is no end to what receives behind it"
   }
 }
 
+TEST_CASE("behind an end the end comes again, and no error of the connection", "[R2][T12]") {
+  const Link link = GENERATE(Link::tcp4, Link::path);
+  CAPTURE(static_cast<int>(link));
+  Read read;
+  Sending send;
+  World world;
+  const Connection line = world.pair(link);
+  line.far.read(false);
+  world.submit(send.to(line.descriptor(), "unread"));
+  world.run_until("it was sent", [&] { return send.done(); });
+  line.far.half_close();
+  line.far.turn();
+  for (int times = 0; times < 5; ++times) {
+    if (times == 2) line.far.close();  // with bytes that it has not read: a reset
+    const std::size_t before = read.results.size();
+    world.submit(read.from(line.descriptor()));
+    world.run_until("the end came", [&] { return read.results.size() > before; });
+    CHECK(!read.error());
+    CHECK(read.bytes() == 0);
+  }
+}
+
 TEST_CASE("a reset in the middle of a Send is no end to what receives behind it", "[R2][T11]") {
   Read read;
   Sending send;

@@ -19,6 +19,16 @@ namespace {
 
 bool transient(long result) noexcept { return result == -EAGAIN || result == -EINTR; }
 
+// The bytes that the SQE of a send names.
+std::size_t asked_for(const Send& send) noexcept {
+  const std::size_t moved = BackendSide::moved(send);
+  if (send.count() == 1) return std::min(send.size() - moved, fair_share);
+  iovec pieces[most_pieces_of_send];
+  std::size_t bytes = 0;
+  gather(send, moved, pieces, most_pieces_of_send, bytes);
+  return bytes;
+}
+
 }  // namespace
 
 bool UringBackend::tells_only_of_input(const Operation& operation, long events) noexcept {
@@ -154,9 +164,9 @@ Operation* UringBackend::polled(Operation& operation, const Completion& completi
 Operation* UringBackend::sent(Send& send, long result) noexcept {
   if (result == -EPIPE && has(send, fell_short)) result = -ECONNRESET;
   if (result <= 0) return go_on_or_end(send, result);
-  const std::size_t asked = std::min(send.size() - BackendSide::moved(send), fair_share);
-  const bool whole = send.count() > 1 || static_cast<std::size_t>(result) == asked;
-  if (send.descriptor().is_socket() && !whole) set(send, fell_short);
+  if (send.descriptor().is_socket() && static_cast<std::size_t>(result) < asked_for(send)) {
+    set(send, fell_short);
+  }
   if (BackendSide::moved(send) + static_cast<std::size_t>(result) >= send.size()) {
     return BackendSide::extra_cost(send) > 0 ? end_in_turn(send, result, dear_) : end(send, result);
   }
