@@ -32,7 +32,7 @@ class RecvDatagrams : public Operation {
     with_control_ = with_control;
   }
   /// In a callback without an error: move from the buffer to keep it, else it goes back to the pool
-  /// with the next result.
+  /// when the callback returns.
   Buffer& buffer() noexcept { return buffer_; }
   /// The source of buffer(), before buffer() is moved from; unset for an unnamed UNIX socket.
   Address source() const noexcept;

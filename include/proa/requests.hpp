@@ -74,8 +74,8 @@ class RecvBuffers : public Operation {
     check_idle("prepare");
     set_descriptor(from);
   }
-  /// In the callback: move from the buffer to keep it, else it goes back to the pool with the next
-  /// result. The backend sets it.
+  /// In the callback: move from the buffer to keep it, else it goes back to the pool when the
+  /// callback returns. The backend sets it.
   Buffer& buffer() noexcept { return buffer_; }
 
  private:

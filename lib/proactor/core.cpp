@@ -457,7 +457,7 @@ bool Core::deliver(Operation& operation) {
     if (late) ++counters_.deadlines;
     result.error = to_error_code(operation.error_);
   }
-  // What an earlier result brought and nobody took does not come with this one.
+  // What an earlier result brought, and an exception kept here, does not come with this one.
   // (A datagram of no bytes is one; of a stream it is the end.)
   const bool ended = operation.opcode_ == Opcode::recv_buffers && result.bytes == 0;
   if (result.error || ended) discard(operation);
@@ -469,6 +469,9 @@ bool Core::deliver(Operation& operation) {
     retire(operation);
   }
   operation.deliver_(operation, result);
+  // It is pending still. A block that the callback did not take must not lie there until the next
+  // result, because others may wait for it.
+  if (more && traits.brings == Brings::block) discard(operation);
   return true;
 }
 

@@ -1,5 +1,7 @@
 // Receiving continuously into lent buffers, and sending a chain of them.
+#include <algorithm>
 #include <list>
+#include <vector>
 
 #include "support/patterns.hpp"
 #include "support/world.hpp"
@@ -84,6 +86,32 @@ TEST_CASE("an end that comes closely behind full blocks is told", "[R2]") {
   CHECK(stream.total == 1 + size);
   world->cancel(other.request);
   world.run_until("the other one has ended", [&] { return other.done(); });
+}
+
+TEST_CASE("a receive whose buffer nobody takes keeps no block", "[R3][R11]") {
+  constexpr std::size_t many = 4;
+  proa::Options with = options();
+  with.buffers = 2;
+  std::list<Recording<proa::RecvBuffers>> receives;
+  World world(with);
+  std::vector<Connection> lines;
+  for (std::size_t i = 0; i < many; ++i) {
+    lines.push_back(world.pair(Link::path));
+    auto& receive = receives.emplace_back();
+    receive.request.prepare(lines.back().descriptor());
+    world.submit(receive.request);
+  }
+  std::size_t i = 0;
+  for (auto& receive : receives) {
+    lines[i].far.send("x");
+    lines[i++].far.turn();
+    world.run_until("it came", [&] { return receive.results.size() == 1; });
+  }
+  for (const Connection& line : lines) line.far.close();
+  world.run_until("all have ended", [&] {
+    return std::all_of(receives.begin(), receives.end(),
+                       [](const auto& each) { return each.done(); });
+  });
 }
 
 TEST_CASE("input that waits fills whole blocks", "[R8]") {
