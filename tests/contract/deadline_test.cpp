@@ -187,11 +187,10 @@ TEST_CASE("an end waits for the send that may know better, whatever ends the rec
     const Connection line = world.pair();
     line.far.read(false);
     const std::string bytes = pattern(1, std::size_t{8} << 20);
-    world.submit(send.to(line.descriptor(), bytes));
-    turns(world, 20);
     const proa::TimePoint deadline = world.in(length);
+    world.submit(send.to(line.descriptor(), bytes));
     world.submit(read.from(line.descriptor()), deadline);
-    world.turn();
+    turns(world, 20);
     line.far.reset();
     if (passed(world, deadline)) return false;
     stand_still(world, deadline);

@@ -247,10 +247,12 @@ TEST_CASE("R14: a Connect that ends in a child goes on in the parent", "[R14]") 
     return connect.done() ? 0 : 2;
   });
   fresh->poll();
+  const Address local = socket.local_address();
   REQUIRE(::write(go[1], "x", 1) == 1);
   CHECK(good(child.wait()));
   fresh->poll();
   CHECK(!connect.done());
+  CHECK(socket.local_address() == local);  // another Connect would have another port
   ::close(go[0]);
   ::close(go[1]);
   fresh->cancel(connect.request);
