@@ -168,7 +168,8 @@ Operation* UringBackend::sent(Send& send, long result) noexcept {
     set(send, fell_short);
   }
   if (BackendSide::moved(send) + static_cast<std::size_t>(result) >= send.size()) {
-    return BackendSide::extra_cost(send) > 0 ? end_in_turn(send, result, dear_) : end(send, result);
+    if (BackendSide::extra_cost(send) == 0) return end(send, result);
+    return end_in_turn(send, result, costly_);
   }
   BackendSide::advance(send, static_cast<std::size_t>(result));
   if (has(send, ending)) return end(send, -ECANCELED);
@@ -237,9 +238,9 @@ Operation* UringBackend::connected(Connect& connect, long result) noexcept {
       start_polling(connect);
       return nullptr;
     case EISCONN:
-      return end_in_turn(connect, has(connect, again) ? 0 : result, dear_);
+      return end_in_turn(connect, has(connect, again) ? 0 : result, costly_);
     default:
-      return end_in_turn(connect, result, dear_);
+      return end_in_turn(connect, result, costly_);
   }
 }
 

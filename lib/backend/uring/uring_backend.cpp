@@ -67,7 +67,7 @@ long UringBackend::renew() noexcept {
   adopt(pending_, sys::process());
   adopt(refused_, sys::process());
   adopt(done_, sys::process());
-  adopt(dear_, sys::process());
+  adopt(costly_, sys::process());
   adopt(retrying_.waiting(), sys::process());
   try {
     return open().empty() ? 0 : -ENOMEM;
@@ -285,8 +285,8 @@ Step UringBackend::ask(std::size_t source) noexcept {
       return may_accept() ? Step::work(accept_waiting()) : Step::nothing();
     case starved:
       return may_serve() ? Step::work(serve_starved()) : Step::nothing();
-    case dear:
-      return leave_first(dear_);
+    case costly:
+      return leave_first(costly_);
     case files:
       return leave_first(performed_);
     default:

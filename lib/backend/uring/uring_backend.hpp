@@ -73,7 +73,7 @@ class UringBackend final : public Backend {
     reads,
     accepts,
     starved,
-    dear,
+    costly,
     files,
     done,
     sources
@@ -106,7 +106,7 @@ class UringBackend final : public Backend {
            !has_finished();
   }
   bool has_finished() const noexcept {
-    return !done_.empty() || !dear_.empty() || !performed_.empty();
+    return !done_.empty() || !costly_.empty() || !performed_.empty();
   }
   Operation* nothing_more(bool hidden) noexcept;
   Step ask(std::size_t source) noexcept;
@@ -260,7 +260,7 @@ class UringBackend final : public Backend {
   OperationList unguarded_;  // receives at the kernel; feed() will make their guards
   // Finished; next() returns them.
   OperationList done_;
-  OperationList dear_;       // connections, and sends of many pieces
+  OperationList costly_;     // connections, and sends of many pieces
   OperationList performed_;  // on files
   // repeating polls of descriptors that are always ready; they wait for their cancel
   OperationList always_ready_;
