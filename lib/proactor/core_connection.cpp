@@ -119,13 +119,13 @@ void Core::look_for_connection(Operation& operation, bool moved) noexcept {
 bool Core::end_is_known(Operation& operation) noexcept {
   if (!needs_connection(operation)) return true;
   Channel& channel = *channels_.find(operation.descriptor_);
+  const bool waited = side(operation) == in && channel.end_waits;
+  if (waited) channel.end_waits = false;
   const bool lost = loses_connection(operation.error_);
   if (lost && side(operation) == in && channel.ended) operation.error_ = 0;  // the end comes again
   if (lost && !channel.ended) channel.lost = static_cast<std::uint8_t>(-operation.error_);
   if (side(operation) == out || operation.error_ != 0 || operation.bytes_ > 0) return true;
   if (channel.ended) return true;
-  const bool waited = channel.end_waits;
-  channel.end_waits = false;
   if (channel.lost != 0) {
     operation.error_ = -channel.lost;
     return true;
