@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "raw.hpp"
+#include "stuck_send.hpp"
 #include "support/patterns.hpp"
 #include "support/world.hpp"
 
@@ -183,12 +184,10 @@ TEST_CASE("an end waits for the send that may know better, whatever ends the rec
   with_enough_time([&](proa::Duration length) {
     Read read;
     Sending send;
-    World world;
-    const Connection line = world.pair();
-    line.far.read(false);
     const std::string bytes = pattern(1, std::size_t{8} << 20);
+    World world;
     const proa::TimePoint deadline = world.in(length);
-    world.submit(send.to(line.descriptor(), bytes));
+    const Connection line = send_until_stuck(world, send, bytes);
     world.submit(read.from(line.descriptor()), deadline);
     turns(world, 20);
     line.far.reset();

@@ -329,7 +329,7 @@ TEST_CASE("M04: sends of many pieces that are submitted again starve no stream",
   auto [stream, far] = line(streams, world, Link::path);
   stream.echoes = true;
   wait_open(world, stream);
-  for (int i = 0; i < 16; ++i) {
+  for (int i = 0; i < 100; ++i) {
     const Raw& sink = sinks.emplace_back(::open("/dev/null", O_WRONLY | O_CLOEXEC));
     Sending& send = sends.emplace_back();
     const auto begin = [&world, &send, &pieces, to = borrow(world, sink).descriptor()] {

@@ -4,10 +4,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <string>
 
 #include "contract/file_rig.hpp"
 #include "support/patterns.hpp"
+#include "support/replaced.hpp"
+#include "sys/sys.hpp"
 
 namespace {
 
@@ -70,6 +74,29 @@ TEST_CASE("a SendFile that has sent all does not wait for more room", "[file][R4
   world.run_until("all is sent, though nobody reads", [&] { return send.done(); });
   CHECK(!send.error());
   CHECK(send.bytes() == size);
+}
+
+// sendfile(2) as it behaves when a reset comes in the midst of it: the bytes, and then EPIPE.
+std::atomic<int> halves{0};
+long half_a_sendfile(int to, int from, std::int64_t offset, std::size_t size) noexcept {
+  if (halves++ > 0) return -EPIPE;
+  return proa::sys::direct::sendfile(to, from, offset, size / 2);
+}
+
+TEST_CASE("a SendFile that a reset has ended half-way is told the reset", "[file][R2]") {
+  const Replaced replaced(proa::sys::table.sendfile, half_a_sendfile);
+  halves = 0;
+  const Folder folder;
+  folder.file("a", pattern(1, 1000));
+  Recording<proa::SendFile> send;
+  World world;
+  const proa::File file = open_file(world, folder.path("a"), OpenFlags::read);
+  const Connection line = world.pair();
+  send.request.prepare(line.descriptor(), file.descriptor(), 0, 1000);
+  world.submit(send.request);
+  world.run_until("it has ended", [&] { return send.done(); });
+  CHECK(send.error() == std::errc::connection_reset);
+  CHECK(send.bytes() == 500);
 }
 
 }  // namespace

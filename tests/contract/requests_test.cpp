@@ -5,6 +5,7 @@
 #include <list>
 
 #include "raw.hpp"
+#include "stuck_send.hpp"
 #include "support/patterns.hpp"
 #include "support/world.hpp"
 
@@ -161,11 +162,9 @@ TEST_CASE("behind an end the end comes again, and no error of the connection", "
 TEST_CASE("a reset in the middle of a Send is no end to what receives behind it", "[R2][T11]") {
   Read read;
   Sending send;
-  World world;
-  const Connection line = world.pair();
-  line.far.read(false);
   const std::string bytes = pattern(1, std::size_t{16} << 20);
-  world.submit(send.to(line.descriptor(), bytes));
+  World world;
+  const Connection line = send_until_stuck(world, send, bytes);
   turns(world, 20);
   REQUIRE(!send.done());
   line.far.reset();
