@@ -26,7 +26,8 @@ struct Bytes {
 
   constexpr Bytes() noexcept = default;
   constexpr Bytes(const void* start, std::size_t length) noexcept : data(start), size(length) {}
-  /// The bytes before the first NUL. String literals and other arrays of char come here too.
+  /// The bytes before the first NUL, which must be there. String literals and other arrays of char
+  /// come here too: one that ends without a NUL, or holds NULs, needs Bytes(array, length).
   constexpr Bytes(const char* text) noexcept : Bytes(std::string_view(text)) {}
   /// All bytes of a std::string, std::string_view, std::vector or std::array (of char, unsigned
   /// char or std::byte). The container must live as long as these bytes are used.

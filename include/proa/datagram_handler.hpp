@@ -168,7 +168,8 @@ class DatagramHandler : public Handler {
   ~DatagramHandler() override;
 
   /// A datagram has arrived; it may be empty. Move from `data` to keep it, or to send it on; else
-  /// it goes back to the pool.
+  /// it goes back to the pool. `source` and `info` are copies, which are valid until the callback
+  /// returns.
   virtual void on_receive(Buffer& data, const Address& source, const DatagramInfo& info) = 0;
   /// The system has taken the datagram of a send(), or it failed: once per send(), in order. `to`
   /// is the address that send() got. Errors: those of sendmsg(2) (EMSGSIZE, ENETUNREACH, ...), and

@@ -93,7 +93,10 @@ class File : public OwnedDescriptor {
  private:
   friend class CloseFile;
   /// Forgets the descriptor, whose number may belong to another file by now.
-  void drop() noexcept { descriptor_ = Descriptor(); }
+  void drop() noexcept {
+    if (valid()) system_->count_owned(-1);
+    descriptor_ = Descriptor();
+  }
 };
 
 }  // namespace proa

@@ -39,7 +39,6 @@ class FileHandler : public Handler {
   /// on_error(errc::bad_file_descriptor) instead; the handler may open() then.
   FileHandler(Proactor& proactor, File file) noexcept;
 
-  using Handler::open;
   /// Opens a file as the request Open does; on_open() or on_error() follows. The path is copied.
   /// Verbs that are called before on_open() wait for it. A second file is EBUSY. While the handler
   /// closes, it remembers the call: the last open() begins when on_closed() has returned, unless

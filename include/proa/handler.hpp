@@ -37,13 +37,14 @@ class Handler {
   /// Ends everything now: cancels what is in flight, waits for the completions, closes the
   /// descriptor, then calls on_closed(). No other on_*() comes after this call. Your own requests
   /// on the descriptor are still delivered, once each, before on_closed() (R6). Bytes that were
-  /// written and not sent are lost: finish() is the gentle end. Legal in every callback; no effect
-  /// the second time, nor in on_closed(), unless the handler has begun another life there.
+  /// written and not sent are lost: finish() is the gentle end. Legal in every callback. No effect
+  /// while the handler is closing, nor in on_closed(), unless a verb that opens was called there.
+  /// A handler that is not open, and whose on_closed() has returned, is closed anew: on_closed()
+  /// comes once per close().
   void close() noexcept;
   bool closing() const noexcept { return state_ == HandlerState::closing; }
   /// True between the first verb and on_closed().
   bool is_open() const noexcept { return state_ != HandlerState::idle; }
-  [[deprecated("is_open() is the query")]] bool open() const noexcept { return is_open(); }
 
  protected:
   enum class HandlerKind : std::uint8_t {
@@ -66,7 +67,10 @@ class Handler {
   /// write behind finish() or half_close()) it does nothing, because the handler is on its way, and
   /// what was written before goes out.
   virtual void on_error(std::error_code error);
-  /// The last call: `delete this` is legal here, unless a verb that opens was called before it.
+  /// The last call of this life of the handler: `delete this` is legal here, unless a verb was
+  /// called before it that has begun another life, of which is_open() tells: connect(), open(),
+  /// start() and the like, but also a write() without a connection, whose error is told then. Each
+  /// life ends with an on_closed(). docs/STATES.md lists what each verb does in each state.
   virtual void on_closed() {}
   /// The server that accepted this handler drains: wind up. The default closes.
   virtual void on_drain() { close(); }

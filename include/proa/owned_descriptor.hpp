@@ -7,16 +7,18 @@
 namespace proa {
 
 /// Owns one open descriptor of a System, and closes it when destroyed: what Socket and File have in
-/// common. Move-only. It must not outlive its proactor, and no operation may be in flight on it
-/// when it is closed; a handler that was given the descriptor sees to both. Until the proactor is
-/// shut down, only its thread may close or release the descriptor. It is misuse to give it to a
-/// handler of another proactor: release() it, and let Socket::adopt() or File::adopt() take the
-/// number for that proactor.
+/// common. Move-only. No operation may be in flight on the descriptor when it is closed; a handler
+/// that was given the descriptor sees to that. The descriptor must be closed or released before its
+/// proactor is destroyed. Until the proactor is shut down, only its thread may close or release it.
+/// It is misuse to give it to a handler of another proactor: release() it, and let Socket::adopt()
+/// or File::adopt() take the number for that proactor.
 class OwnedDescriptor {
  public:
   OwnedDescriptor() noexcept = default;
   OwnedDescriptor(System& system, Descriptor descriptor, bool borrowed = false) noexcept
-      : system_(&system), descriptor_(descriptor), borrowed_(borrowed) {}
+      : system_(&system), descriptor_(descriptor), borrowed_(borrowed) {
+    if (valid()) system.count_owned(1);
+  }
   OwnedDescriptor(OwnedDescriptor&& other) noexcept
       : system_(other.system_),
         descriptor_(std::exchange(other.descriptor_, Descriptor())),
@@ -46,6 +48,7 @@ class OwnedDescriptor {
   /// Socket::adopt() found it so. Like close(), this is misuse while a request is pending on it.
   Descriptor release() noexcept {
     if (valid()) {
+      system_->count_owned(-1);
       system_->leaving(descriptor_, "release");
       system_->forget(descriptor_);
       if (was_blocking_) (void)system_->set_blocking(descriptor_);
@@ -56,6 +59,7 @@ class OwnedDescriptor {
   void close() noexcept {
     if (!valid()) return;
     const Descriptor descriptor = std::exchange(descriptor_, Descriptor());
+    system_->count_owned(-1);
     system_->leaving(descriptor, "close");
     borrowed_ ? system_->forget(descriptor) : (void)system_->close(descriptor);
   }

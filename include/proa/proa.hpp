@@ -1,7 +1,8 @@
 #pragma once
 
 // All of proa. See proactor.hpp for the loop, stream_handler.hpp and server.hpp for the usual
-// start.
+// start. Numbers such as (R6) are rules of the contract, docs/CONTRACT.md, which is installed with
+// the documentation.
 
 #include <proa/accept_handler.hpp>
 #include <proa/address.hpp>

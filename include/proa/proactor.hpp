@@ -102,16 +102,20 @@ class Proactor {
   /// The same for direct I/O (OpenFlags::direct): data() and room() are multiples of 4096.
   Buffer take_direct_buffer() noexcept;
 
-  /// To live inside another loop, with Options::embedded; without that it is -1 on uring. The other
-  /// loop waits until this descriptor is readable (level- or edge-triggered), or until
-  /// next_deadline(), which it asks again before each wait, and calls poll() then:
+  /// To live inside another loop: for a proactor that was made with Options::embedded; without that
+  /// it is misuse to ask. The other loop waits until this descriptor is readable (level- or
+  /// edge-triggered), or until next_deadline(), which it asks again before each wait, and calls
+  /// poll() then, which takes rounds until there is nothing more to deliver, or until
+  /// Options::round_budget callbacks have come; then the descriptor stays readable:
   ///
+  ///     options.embedded = true;  // before the proactor is made
+  ///     ...
   ///     const proa::TimePoint due = proactor.next_deadline();
   ///     int timeout = -1;  // milliseconds, for poll(2)
   ///     if (due != proa::never) {
   ///       const auto left = due - proactor.system().now();
-  ///       timeout = static_cast<int>(std::max<long long>(
-  ///           0, std::chrono::ceil<std::chrono::milliseconds>(left).count()));
+  ///       timeout = static_cast<int>(std::clamp<long long>(
+  ///           std::chrono::ceil<std::chrono::milliseconds>(left).count(), 0, 60'000));
   ///     }
   ///     pollfd waiting[] = {{proactor.native_handle(), POLLIN, 0}, ...};
   ///     if (::poll(waiting, ..., timeout) >= 0) proactor.poll();

@@ -55,14 +55,15 @@ class ServerBase {
   std::uint64_t refused() const noexcept;
 
   /// Stops serving. What had come is still served: every connection that waits in a backlog, or is
-  /// held, gets its handler, as far as the limit and the supply of descriptors let it by
-  /// `deadline`; a listener is closed when nobody waits there. Every live handler's on_drain() is
-  /// called, once, from the loop, behind on_open(). What is left after `deadline` is closed: a
-  /// stream gets what had come by then, and sends what the kernel has room for. When no handler is
-  /// live any more and the addresses are free again, `drained` is called, once. A second call
-  /// replaces the deadline and, unless it is empty, the callback; on_drain() does not come again.
+  /// held, gets its handler, as far as set_limit() and the supply of descriptors allow within
+  /// `within`; a listener is closed when nobody waits there. Every live handler's on_drain() is
+  /// called, once, from the loop, after on_open(). What is left when `within` has passed is closed:
+  /// a stream gets what had come by then, and sends what the kernel has room for. When no handler
+  /// is live any more and the addresses are free again, `drained` is called, once; it may destroy
+  /// the server. A second call replaces the time and, unless it is empty, the callback; on_drain()
+  /// does not come again.
   /// No effect once the proactor was shut down: `drained` is not called then.
-  void drain(Duration deadline, std::function<void()> drained = {});
+  void drain(Duration within, std::function<void()> drained = {});
 
   /// Called when something goes wrong with accepting on an address. Out of descriptors or memory
   /// (EMFILE, ENFILE, ENOBUFS, ENOMEM): accepting goes on by itself, as AcceptHandler does. Any
@@ -83,7 +84,9 @@ class ServerBase {
 
 /// Accepts connections and makes a handler for each; H is derived from Handler, mostly by way of
 /// StreamHandler. The handlers own themselves (`void on_closed() override { delete this; }`); the
-/// server only knows which are live.
+/// server only knows which are live. One that is not destroyed when its on_closed() has returned is
+/// counted (Counters::left_behind), and a library that was built without NDEBUG writes one line to
+/// stderr about the first.
 ///
 ///     proa::Proactor proactor;
 ///     proa::Server<Echo> server(proactor, "0.0.0.0:7");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <proa/address.hpp>
@@ -108,8 +109,13 @@ class System {
   }
   void set_watch(DescriptorWatch* watch) noexcept { watch_ = watch; }
 
+  /// Sockets and Files count here what they own, so that a proactor notices those that outlive it.
+  void count_owned(int change) noexcept { owned_.fetch_add(change, std::memory_order_relaxed); }
+  int owned() const noexcept { return owned_.load(std::memory_order_relaxed); }
+
  private:
   DescriptorWatch* watch_ = nullptr;
+  std::atomic<int> owned_{0};
 };
 
 }  // namespace proa

@@ -56,13 +56,16 @@ std::string environment() {
   return value ? value : "";
 }
 
+/// Whether proa has a backend of this name, on some system.
+bool exists_somewhere(const std::string& name) {
+  static constexpr const char* everywhere[] = {"uring", "epoll", "kqueue"};
+  return std::find(std::begin(everywhere), std::end(everywhere), name) != std::end(everywhere);
+}
+
 /// Returns the first name in Options::exclude that no backend has on any system, or nothing.
 std::string misspelt(const Options& options) {
   for (const std::string& name : options.exclude) {
-    static constexpr const char* everywhere[] = {"uring", "epoll", "kqueue"};
-    const bool known =
-        std::find(std::begin(everywhere), std::end(everywhere), name) != std::end(everywhere);
-    if (!known && !find(options, name)) return name;
+    if (!exists_somewhere(name) && !find(options, name)) return name;
   }
   return {};
 }
@@ -136,8 +139,10 @@ std::unique_ptr<Backend> select_backend(const BackendContext& context, BackendRe
     const BackendInfo* const info = find(options, wanted);
     if (!info) {
       error = Error::no_such_backend;
-      detail = "no backend is named \"" + wanted + "\" (" + report.chosen_by +
-               "); known are: " + known_names(options);
+      detail = exists_somewhere(wanted)
+                   ? "this build has no backend \"" + wanted + "\" (" + report.chosen_by + ")"
+                   : "no backend is named \"" + wanted + "\" (" + report.chosen_by + ")";
+      detail += "; it knows: " + known_names(options);
       return nullptr;
     }
     if (auto backend = attempt(*info, true, context, report)) return backend;

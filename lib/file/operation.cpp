@@ -29,6 +29,9 @@ const char* name_of(const Operation& operation) noexcept {
 // A child of fork(2) has copies of the parent's operations, and may destroy them in any state.
 void Operation::abandon() const noexcept {
   if (process_ != sys::process()) return;
+  if (descriptor_ < 0) {
+    misuse("%s %p destroyed while it was pending", name_of(*this), static_cast<const void*>(this));
+  }
   misuse("%s %p on descriptor %d destroyed while it was pending", name_of(*this),
          static_cast<const void*>(this), descriptor_);
 }

@@ -1,6 +1,7 @@
 // The life of a handler: idle, open, closing, and idle again. Upholds R6.
 #include <cerrno>
 #include <cstdio>
+#include <exception>
 #include <proa/error.hpp>
 #include <proa/handler.hpp>
 
@@ -44,7 +45,11 @@ Handler::~Handler() {
 }
 
 void Handler::destroyed_(const char* how) noexcept {
-  if (!proactor_.core().inherited()) misused_(how);
+  if (!proactor_.core().inherited()) {
+    misused_(std::uncaught_exceptions() == 0
+                 ? how
+                 : "destroyed while it was open, by an exception that leaves its scope");
+  }
   disown_();
 }
 
@@ -235,8 +240,9 @@ void Handler::left_behind_() noexcept {
 #ifndef NDEBUG
   if (first) {
     const HandlerName known = loop_known_as();
-    std::fprintf(stderr, "proa: %s %p, made for a server, was not destroyed behind on_closed()\n",
-                 known.kind, known.object);
+    std::fprintf(
+        stderr, "proa: %s %p, made for a server, was not destroyed when on_closed() had returned\n",
+        known.kind, known.object);
   }
 #endif
 }

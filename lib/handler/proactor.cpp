@@ -2,6 +2,7 @@
 #include <new>
 #include <proa/proactor.hpp>
 
+#include "base/misuse.hpp"
 #include "handler/handler_loop.hpp"
 
 namespace proa {
@@ -57,7 +58,13 @@ Buffer Proactor::take_direct_buffer() noexcept {
   core_->check("take_direct_buffer");
   return core_->paged_pool().take_for_writing();
 }
-int Proactor::native_handle() const noexcept { return core_->backend().native_handle(); }
+int Proactor::native_handle() const noexcept {
+  if (!core_->options().embedded) {
+    misuse("Proactor %p: native_handle() without Options::embedded",
+           static_cast<const void*>(this));
+  }
+  return core_->backend().native_handle();
+}
 TimePoint Proactor::next_deadline() const noexcept {
   core_->check("next_deadline");
   return core_->next_deadline();

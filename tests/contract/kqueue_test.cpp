@@ -65,7 +65,9 @@ TEST_CASE("a change that is refused is an error of its own operation alone", "[R
 TEST_CASE("a foreign loop does not sleep before changes are made", "[embedding][kqueue]") {
   if (!over_kqueue()) return;
   Accepting accept;
-  World world;
+  proa::Options embedded = options();
+  embedded.embedded = true;
+  World world(embedded);
   proa::Socket& listener = world.listen();
   accept.request.prepare(listener.descriptor());
   world.submit(accept.request);

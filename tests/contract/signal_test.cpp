@@ -213,7 +213,9 @@ TEST_CASE("where the system counts signals, another action takes none away", "[R
 TEST_CASE("one that starts again hears nothing of before", "[R9]") {
   const Folder folder;
   ReadingAt reading(4);  // all there is: one request of aio(4)
-  World world;
+  proa::Options embedded = options();
+  embedded.embedded = true;
+  World world(embedded);
   const proa::File file = open_file(world, folder.file("a", "text"));
   world->poll();  // requests on files begin with the first round
   Listening listening(*world);

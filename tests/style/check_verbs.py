@@ -52,7 +52,7 @@ def public_methods(text, name):
     for statement in re.split(r"^(?=  \S)", public, flags=re.M):
         flat = " ".join(statement.split())
         found = re.match(r"(?!using |struct |enum |friend |static constexpr )[^(=]*?([~\w]+)\((.*)", flat)
-        if not found or "= delete" in flat or "deprecated" in flat:
+        if not found or "= delete" in flat:
             continue
         method, rest = found[1], found[2]
         signature = re.split(r"[{;]", rest)[0]
