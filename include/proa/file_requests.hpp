@@ -328,7 +328,8 @@ class ListDirectory : public FileCall {
 /// socket has taken the last byte, or with an error and the number of bytes that it has taken. If
 /// the file ends before, that is no error: the count says so. Ordered with the socket's sends (R5).
 /// A worker waits for the disk, and the loop for the socket: submit() refuses a borrowed socket in
-/// blocking mode with errc::operation_not_supported. sendfile(2).
+/// blocking mode with errc::operation_not_supported. Ends with errc::operation_canceled when the
+/// FileHandler that has the file closes. sendfile(2).
 class SendFile : public Operation {
  public:
   SendFile() noexcept : Operation(Opcode::send_file, Direction::out) {}

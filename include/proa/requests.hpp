@@ -17,8 +17,7 @@ inline constexpr std::size_t max_transfer = 0x7ffff000;
 
 /// Receives once into the caller's memory: at least one byte. Completes with bytes == 0 and no
 /// error at the end of the stream, and at once if the memory has 0 bytes. Memory above max_transfer
-/// counts as max_transfer; of what is always ready (a regular file, /dev/zero) it receives 256 KiB
-/// at most (R8). recv(2), read(2).
+/// counts as max_transfer; of what is no socket it receives 256 KiB at most (R8). recv(2), read(2).
 class Recv : public Operation {
  public:
   Recv() noexcept : Operation(Opcode::recv, Direction::in) {}
@@ -53,7 +52,7 @@ class Send : public Operation {
     fault_ = pieces_.assign(pieces, count);
   }
 
-  const Bytes* pieces() const noexcept { return pieces_.data(); }
+  const Pieces<Bytes>& pieces() const noexcept { return pieces_; }
   std::size_t count() const noexcept { return pieces_.count(); }
   std::size_t size() const noexcept { return pieces_.size(); }
   Pieces<Bytes>::Fault fault() const noexcept { return fault_; }

@@ -69,16 +69,17 @@ int gather(const Send& operation, std::size_t skip, iovec* pieces, int limit,
            std::size_t& bytes) noexcept {
   int count = 0;
   bytes = 0;
-  for (std::size_t i = 0; i < operation.count() && count < limit; ++i) {
-    Bytes piece = operation.pieces()[i];
-    if (skip >= piece.size) {
-      skip -= piece.size;
-      continue;
-    }
+  const auto [first, before] = operation.pieces().find(skip);
+  skip -= before;
+  for (std::size_t i = first; i < operation.count() && count < limit; ++i) {
+    Bytes piece = operation.pieces().data()[i];
     piece.data = static_cast<const char*>(piece.data) + skip;
     piece.size = std::min(piece.size - skip, fair_share - bytes);
     skip = 0;
-    if (piece.size == 0) break;
+    if (piece.size == 0) {
+      if (bytes == fair_share) break;
+      continue;
+    }
     pieces[count++] = {const_cast<void*>(piece.data), piece.size};
     bytes += piece.size;
   }
@@ -105,9 +106,8 @@ int gather(const SendBuffers& operation, iovec* pieces, int limit, std::size_t& 
 
 Attempt Performer::recv(Recv& operation) noexcept {
   MutableBytes memory = operation.memory();
-  if (operation.descriptor().kind == DescriptorKind::file) {
-    memory.size = std::min(memory.size, fair_share);
-  }
+  // What is no socket may always be ready (a file, /dev/zero), and then fills all of the memory.
+  if (!operation.descriptor().is_socket()) memory.size = std::min(memory.size, fair_share);
   return attempt(system_.recv(operation.descriptor(), memory), std::min(memory.size, max_transfer));
 }
 

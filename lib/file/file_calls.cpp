@@ -3,6 +3,8 @@
 #include "file/file_calls.hpp"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -32,8 +34,8 @@ template <class Piece>
 int gather_pieces(const Pieces<Piece>& from, std::size_t skip, std::size_t most, iovec* pieces,
                   int limit) noexcept {
   int count = 0;
-  std::size_t position = 0;
-  for (std::size_t i = 0; i < from.count() && count < limit && position < most; ++i) {
+  auto [first, position] = from.find(skip);
+  for (std::size_t i = first; i < from.count() && count < limit && position < most; ++i) {
     const Piece& piece = from.data()[i];
     const std::size_t begin = std::max(position, skip);
     const std::size_t end = std::min(position + piece.size, most);
@@ -90,6 +92,16 @@ long perform_on_device(Request& request, long (*some)(Request&, int) noexcept) n
   return -EAGAIN;
 }
 
+// When a reset has ended the call before half-way, the kernel told the bytes alone, and tells of
+// the reset no more than EPIPE. A TCP connection that is over in both directions was reset, unless
+// this side has ended its own direction in the midst of the send, and the peer its own.
+bool was_reset(Descriptor to) noexcept {
+  int on = 0;
+  socklen_t size = sizeof on;
+  if (sys::getsockopt(to.number, IPPROTO_TCP, TCP_NODELAY, &on, &size) < 0) return false;
+  return (sys::poll_now(to.number, 0) & POLLHUP) != 0;
+}
+
 long perform_send(SendFile& send) noexcept {
   std::uint64_t share = 0;
   bool fell_short = false;
@@ -101,9 +113,7 @@ long perform_send(SendFile& send) noexcept {
     const auto asked = static_cast<std::size_t>(std::min<std::uint64_t>(left, sending_share));
     const long sent = sys::sendfile(send.descriptor().number, send.file().number,
                                     static_cast<std::int64_t>(send.offset() + moved), asked);
-    // When an error has ended the call before half-way, the kernel told the bytes alone, and tells
-    // of the error no more than EPIPE.
-    if (sent == -EPIPE && fell_short) return -ECONNRESET;
+    if (sent == -EPIPE && fell_short && was_reset(send.descriptor())) return -ECONNRESET;
     if (sent <= 0) return sent;
     fell_short = static_cast<std::size_t>(sent) < asked;
     BackendSide::advance(send, static_cast<std::size_t>(sent));

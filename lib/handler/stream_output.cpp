@@ -163,11 +163,16 @@ void StreamHandler::loop_flush() noexcept {
 
 void StreamHandler::sent_(const Result& result) {
   if (closing()) return;
-  if (output_ == Output::broken) return queue_.clear();
-  taken_ += result.bytes;
-  if (timing_ && result.bytes > 0) timing_->sent_last = timing_->idle_since = system_now_();
   const std::size_t seen = files_ ? std::exchange(files_->seen, 0) : 0;
-  if (lingered_in_vain_(result, result.bytes - seen)) return;
+  const std::size_t moved = result.bytes - seen;  // since the stream looked last
+  if (timing_ && moved > 0) timing_->sent_last = timing_->idle_since = system_now_();
+  if (output_ == Output::broken) {
+    queue_.clear();
+    if (timing_ && timing_->ran_out == StreamTiming::RanOut::idle) idle_send_ended_();
+    return;
+  }
+  taken_ += result.bytes;
+  if (lingered_in_vain_(result, moved)) return;
   if (timing_ && timing_->ran_out == StreamTiming::RanOut::idle) idle_send_ended_();
   // A deadline that has come is the linger time's alone.
   if (result.error && result.error != Error::deadline) output_error_ = to_negative(result.error);

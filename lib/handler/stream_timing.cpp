@@ -106,8 +106,10 @@ void StreamHandler::timer_expired_(const Result&) {
   note_file_progress_();
   if (next_timeout_() > now) return arm_timer_();
   if (linger_until_() <= now) return linger_ended_();
-  if (timed_out_(now))
-    return idle_until_() <= now && sending_() ? ask_send_() : judge_(Verdict::timeout);
+  if (timed_out_(now)) {
+    const bool read = silent_() && after(timing_->silent_since, timing_->read) <= now;
+    return sending_() && !read ? ask_send_() : judge_(Verdict::timeout);
+  }
   look_later_(after(now, next_look));
 }
 

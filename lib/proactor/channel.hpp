@@ -35,6 +35,7 @@ struct Channel {
   bool closing : 1;    // the owner is told when the last operation has ended
   bool end_waits : 1;  // what receives has come to an end, which is told behind the send
   bool ended : 1;      // the end was told
+  bool is_sent : 1;    // SendFiles that read this file are among `pending`
 };
 
 /// The places of a channel.

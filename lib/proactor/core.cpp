@@ -114,6 +114,13 @@ void Core::end_of_life() noexcept {
   if (workers_.after(devices_)) {
     misuse("Proactor %p destroyed before a WorkerPool of it", owner_);
   }
+  if (inherited()) return;  // a child of fork(2) may end in any order (R14)
+  if (kept_alive_ > 0) {
+    misuse("Proactor %p destroyed before a KeepAlive of it", owner_);
+  }
+  if (const int owned = system().owned(); owned > 0) {
+    misuse("Proactor %p destroyed while %d of its Sockets and Files are open", owner_, owned);
+  }
 }
 
 // Once a worker is at it, the number may be handed out again any moment.
@@ -137,7 +144,11 @@ int Core::refusal(Operation& operation, Channel*& channel) noexcept {
     return static_cast<Work&>(operation).workers_->ready() ? 0 : -EAGAIN;
   }
   if (const int error = refusal_of(operation)) return error;
-  if (operation.opcode_ == Opcode::send_file && !file_of(operation)) return -ENOMEM;
+  if (operation.opcode_ == Opcode::send_file) {
+    const Channel* const file = file_of(operation);
+    if (!file) return -ENOMEM;
+    if (file->closing || close_file_waits(*file)) return code_of(Error::closing);
+  }
   if (operation.descriptor_ < 0) return 0;
   channel = channels_.at(operation.descriptor_);
   if (!channel) return -ENOMEM;
@@ -181,7 +192,10 @@ std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept 
   } else if (channel) {
     ++channel->pending;
   }
-  if (Channel* const file = file_of(operation)) ++file->pending;
+  if (Channel* const file = file_of(operation)) {
+    ++file->pending;
+    file->is_sent = true;
+  }
   if (operation.direction_ == Direction::none) {
     start(operation);
     return {};
@@ -391,7 +405,7 @@ void Core::retire(Operation& operation) noexcept {
   }
   --channel.pending;
   if (Channel* const file = file_of(operation)) {
-    --file->pending;
+    if (--file->pending == 0) file->is_sent = false;
     if (file->closing && file->pending == 0) settled(file->owner);
   }
   // A descriptor of the program's own, which may close it from here on.
@@ -469,9 +483,10 @@ bool Core::deliver(Operation& operation) {
     retire(operation);
   }
   operation.deliver_(operation, result);
-  // It is pending still. A block that the callback did not take must not lie there until the next
+  // It is pending still, unless the callback has forked, and this is the child, which may have
+  // destroyed it (R14). A block that the callback did not take must not lie there until the next
   // result, because others may wait for it.
-  if (more && traits.brings == Brings::block) discard(operation);
+  if (more && traits.brings == Brings::block && !inherited()) discard(operation);
   return true;
 }
 
@@ -508,6 +523,7 @@ void Core::end_descriptor(int descriptor, void* owner) noexcept {
   channel->closing = true;
   if (channel->pending == 0) return;
   end_all(*channel);
+  if (channel->is_sent) end_sends_of(descriptor);
   backend_->withdraw(descriptor);
   withdraw(files_, descriptor);
   withdraw(devices_, descriptor);
@@ -551,6 +567,24 @@ void Core::end_all(Channel& channel) noexcept {
     }
     if (channel.active[i]) end(*channel.active[i], Reason::close);
   }
+}
+
+// They are among the operations of the sockets that they send to.
+void Core::end_sends_of(int file) noexcept {
+  const auto reads_it = [file](const Operation& one) {
+    return one.opcode_ == Opcode::send_file &&
+           static_cast<const SendFile&>(one).file().number == file;
+  };
+  channels_.each([&](Channel& channel, int) {
+    OperationList& waiting = channel.waiting[out];
+    for (Operation* one = waiting.front(); one;) {
+      Operation& that = *one;
+      one = waiting.after(that);
+      if (reads_it(that)) end(that, Reason::close);
+    }
+    Operation* const active = channel.active[out];
+    if (active && reads_it(*active)) end(*active, Reason::close);
+  });
 }
 
 void Core::cancel_everything() noexcept {

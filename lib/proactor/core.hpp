@@ -226,8 +226,10 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
     return pool_->out_of_memory() || paged_pool_->out_of_memory();
   }
   void end_all(Channel& channel) noexcept;
+  void end_sends_of(int file) noexcept;
   void finish(Operation& operation, long result) noexcept;
   void retire(Operation& operation) noexcept;
+  void connection_begins(Channel& channel) noexcept;
   int refusal_to_connect(const Operation& connect) noexcept;
   void look_at_connect(Operation& connect) noexcept;
   void look_for_connection(Operation& operation, bool moved) noexcept;

@@ -34,6 +34,13 @@ void Core::note_connection(Channel& channel, Connected connected) noexcept {
   if (connect_failed(channel)) ++unconnected_;
 }
 
+// What was told of the connection before does not hold for this one.
+void Core::connection_begins(Channel& channel) noexcept {
+  channel.lost = 0;
+  channel.ended = false;
+  note_connection(channel, Connected::made);
+}
+
 // Whether a Connect may begin: 0, or why not. connect(2) on a socket that is connecting, or whose
 // connection nobody has asked it for, tells of that connection, whatever address it is given. So
 // the core answers in its place.
@@ -66,17 +73,13 @@ void Core::look_at_connect(Operation& connect) noexcept {
   Channel& channel = *channels_.find(connect.descriptor_);
   const Descriptor socket = connect.descriptor();
   const bool began = channel.active[out] == &connect;  // else it has waited behind another one
-  if (connect.error_ == 0) {
-    channel.lost = 0;
-    channel.ended = false;
-    return note_connection(channel, Connected::made);
-  }
+  if (connect.error_ == 0) return connection_begins(channel);
   if (channel.connected == Connected::made || !began) return;
   if (connect.error_ == -EISCONN) {
     // There was no connection when the Connect began, but another process that shares the socket
     // has carried the Connect out (R14).
     if (is_connected(socket, system())) connect.error_ = 0;
-    return note_connection(channel, Connected::made);
+    return connection_begins(channel);
   }
   if (channel.connected == Connected::abandoned && connect.error_ == -EALREADY) return;
   if (channel.connected == Connected::shared) return note_connection(channel, Connected::unknown);
@@ -85,7 +88,7 @@ void Core::look_at_connect(Operation& connect) noexcept {
   // Looks only now, because the connection may have come until then.
   if (ended && had_connection(socket, system())) {
     connect.error_ = 0;
-    note_connection(channel, Connected::made);
+    connection_begins(channel);
   } else if (lacks_connection(socket, system())) {
     note_connection(channel, stays ? Connected::abandoned : Connected::failed);
   }
@@ -116,23 +119,28 @@ void Core::look_for_connection(Operation& operation, bool moved) noexcept {
 // bytes, which would be taken for the peer's end. So the core keeps the error, and tells it in
 // place of an end. False if a send that has not told its result yet may have taken one: the end
 // waits for that result, which comes soon, because the connection is over in both directions.
+// Messages that have bounds (datagrams, SOCK_SEQPACKET) may be of 0 bytes, which is no end.
 bool Core::end_is_known(Operation& operation) noexcept {
-  if (!needs_connection(operation)) return true;
+  if (!needs_connection(operation) || !has_no_bounds(operation.descriptor())) return true;
   Channel& channel = *channels_.find(operation.descriptor_);
-  const bool waited = side(operation) == in && channel.end_waits;
+  // Another receive, which was queued behind this one, may be cancelled while the end waits.
+  const bool waited = channel.end_waits && channel.active[in] == &operation;
   if (waited) channel.end_waits = false;
   const bool lost = loses_connection(operation.error_);
   if (lost && side(operation) == in && channel.ended) operation.error_ = 0;  // the end comes again
   if (lost && !channel.ended) channel.lost = static_cast<std::uint8_t>(-operation.error_);
   if (side(operation) == out || operation.error_ != 0 || operation.bytes_ > 0) return true;
   if (channel.ended) return true;
+  const bool over = is_over_both_ways(operation.descriptor());
+  // Some errors of the network are passed over by a connection that lives on, and the program may
+  // have connected the socket anew by itself.
+  if (!over) channel.lost = 0;
   if (channel.lost != 0) {
     operation.error_ = -channel.lost;
     return true;
   }
   Operation* const send = channel.active[out];
-  if (!waited && send && needs_connection(*send) && !is_over(operation) &&
-      is_over_both_ways(operation.descriptor())) {
+  if (!waited && send && needs_connection(*send) && !is_over(operation) && over) {
     channel.end_waits = true;
     operation.state_ = State::finished;
     return false;

@@ -90,8 +90,10 @@ TEST_CASE("nothing is taken on for a file that waits to be closed", "[file][R2]"
   Recording<proa::Truncate> cut;
   Recording<proa::CloseFile> close;
   Recording<proa::Sync> sync;
+  Recording<proa::SendFile> send;
   ReadingAt read;
   World world(one_worker());
+  const Connection line = world.pair();
   const proa::File other = open_file(world, folder.file("b", ""));
   proa::File file = open_file(world, folder.file("a", "bytes"));
   const proa::Descriptor number = file.descriptor();
@@ -102,6 +104,8 @@ TEST_CASE("nothing is taken on for a file that waits to be closed", "[file][R2]"
   CHECK(world->submit(read.from(number)) == Error::closing);
   sync.request.prepare(number);
   CHECK(world->submit(sync.request) == Error::closing);
+  send.request.prepare(line.descriptor(), number, 0, 5);
+  CHECK(world->submit(send.request) == Error::closing);
   SECTION("closed, it is a bad descriptor") {
     gate.open();
     world.run_until("it is closed", [&] { return close.done(); });

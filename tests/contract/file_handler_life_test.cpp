@@ -298,4 +298,40 @@ TEST_CASE("an error of a file's handler that is answered, or takes nothing, is n
   CHECK(world->counters().errors_unanswered == 0);
 }
 
+TEST_CASE("close() ends the sends that read the file", "[file][R6]") {
+  const Folder folder;
+  const std::string path = folder.file("a", pattern(1, 16000000));
+  Recording<proa::SendFile> first;
+  Recording<proa::SendFile> second;  // waits behind the first
+  Recording<proa::SendFile> other;   // of another file
+  Filings filings;
+  World world;
+  Filing& file = filings.add(*world);
+  file.open(path, OpenFlags::read);
+  wait_for(world, file, "open");
+  const proa::File kept = open_file(world, path, OpenFlags::read);
+  const Connection line = world.pair();
+  const Connection another = world.pair();
+  line.far.read(false);
+  another.far.read(false);
+  first.request.prepare(line.descriptor(), file.descriptor(), 0, 16000000);
+  second.request.prepare(line.descriptor(), file.descriptor(), 0, 16000000);
+  other.request.prepare(another.descriptor(), kept.descriptor(), 0, 16000000);
+  world.submit(first.request);
+  world.submit(second.request);
+  world.submit(other.request);
+  turns(world, 20);
+  std::size_t told = 0;
+  file.closed = [&] { told = first.results.size() + second.results.size(); };
+  file.close();
+  wait_closed(world, file);
+  CHECK(told == 2);
+  CHECK(first.error() == std::errc::operation_canceled);
+  CHECK(second.error() == std::errc::operation_canceled);
+  CHECK(second.bytes() == 0);
+  CHECK(other.request.pending());
+  world->cancel(other.request);
+  world.run_until("that has ended too", [&] { return other.done(); });
+}
+
 }  // namespace

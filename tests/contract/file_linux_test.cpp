@@ -77,25 +77,42 @@ TEST_CASE("a SendFile that has sent all does not wait for more room", "[file][R4
 }
 
 // sendfile(2) as it behaves when a reset comes in the midst of it: the bytes, and then EPIPE.
+// The second call finds the connection over, in both directions or in its own.
 std::atomic<int> halves{0};
+std::atomic<int> over{SHUT_RDWR};
 long half_a_sendfile(int to, int from, std::int64_t offset, std::size_t size) noexcept {
-  if (halves++ > 0) return -EPIPE;
+  if (halves++ > 0) {
+    ::shutdown(to, over);
+    return -EPIPE;
+  }
   return proa::sys::direct::sendfile(to, from, offset, size / 2);
 }
 
 TEST_CASE("a SendFile that a reset has ended half-way is told the reset", "[file][R2]") {
   const Replaced replaced(proa::sys::table.sendfile, half_a_sendfile);
   halves = 0;
+  std::errc expected = std::errc::connection_reset;
+  Link link = Link::tcp4;
+  over = SHUT_RDWR;
+  SECTION("a reset") {}
+  SECTION("no reset: the other direction goes on") {
+    over = SHUT_WR;
+    expected = std::errc::broken_pipe;
+  }
+  SECTION("no reset: a UNIX peer that is gone tells it to who receives") {
+    link = Link::path;
+    expected = std::errc::broken_pipe;
+  }
   const Folder folder;
   folder.file("a", pattern(1, 1000));
   Recording<proa::SendFile> send;
   World world;
   const proa::File file = open_file(world, folder.path("a"), OpenFlags::read);
-  const Connection line = world.pair();
+  const Connection line = world.pair(link);
   send.request.prepare(line.descriptor(), file.descriptor(), 0, 1000);
   world.submit(send.request);
   world.run_until("it has ended", [&] { return send.done(); });
-  CHECK(send.error() == std::errc::connection_reset);
+  CHECK(send.error() == expected);
   CHECK(send.bytes() == 500);
 }
 

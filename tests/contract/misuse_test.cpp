@@ -107,6 +107,33 @@ TEST_CASE("a proactor destroyed before its WorkerPool", "[R6]") {
   CHECK_SAYS(message, "destroyed before a WorkerPool of it");
 }
 
+TEST_CASE("a proactor destroyed before what was made with it", "[R6]") {
+  const std::string kept = message_of([] {
+    auto proactor = make_proactor();
+    const proa::KeepAlive keep(*proactor);
+    proactor.reset();
+  });
+  CHECK_SAYS(kept, "destroyed before a KeepAlive of it");
+  const std::string owned = message_of([] {
+    auto proactor = make_proactor();
+    std::error_code error;
+    proa::Socket first =
+        proa::Socket::open(*proactor, proa::Address::Family::local, proa::Transport::stream, error);
+    const proa::Socket moved = std::move(first);
+    proactor.reset();
+  });
+  CHECK_SAYS(owned, "destroyed while 1 of its Sockets and Files are open");
+}
+
+TEST_CASE("native_handle() of a proactor that is not to be embedded", "[embedding]") {
+  const std::string message = message_of([] {
+    auto proactor = make_proactor();
+    static_cast<void>(proactor->native_handle());
+  });
+  CHECK_SAYS(message, "Proactor 0x");
+  CHECK_SAYS(message, "native_handle() without Options::embedded");
+}
+
 TEST_CASE("a pending request destroyed", "[R6]") {
   const std::string message = message_of([] {
     auto proactor = make_proactor();

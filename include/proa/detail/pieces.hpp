@@ -26,6 +26,7 @@ class Pieces {
   Fault assign(const Piece* pieces, std::size_t count) noexcept {
     count_ = 0;
     size_ = 0;
+    found_ = {};
     if (count == 0 || pieces == nullptr) return Fault::bad_length;
     std::size_t size = 0;
     for (std::size_t i = 0; i < count; ++i) {
@@ -50,12 +51,30 @@ class Pieces {
   /// The sum of the pieces' lengths.
   std::size_t size() const noexcept { return size_; }
 
+  /// A piece by its index, and how many bytes lie before it.
+  struct Place {
+    std::size_t index = 0;
+    std::size_t before = 0;
+  };
+  /// The piece in which the byte `position` lies; count() behind the last one. Goes on from the
+  /// last answer, so that all steps of a transfer walk over the list once.
+  Place find(std::size_t position) const noexcept {
+    if (position < found_.before) found_ = {};
+    for (; found_.index < count_; ++found_.index) {
+      const std::size_t length = data()[found_.index].size;
+      if (position - found_.before < length) break;
+      found_.before += length;
+    }
+    return found_;
+  }
+
  private:
   std::array<Piece, inline_count> few_;
   std::unique_ptr<Piece[]> many_;
   std::size_t many_capacity_ = 0;
   std::size_t count_ = 0;
   std::size_t size_ = 0;
+  mutable Place found_;
 };
 
 }  // namespace proa

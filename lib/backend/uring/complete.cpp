@@ -19,16 +19,6 @@ namespace {
 
 bool transient(long result) noexcept { return result == -EAGAIN || result == -EINTR; }
 
-// The bytes that the SQE of a send names.
-std::size_t asked_for(const Send& send) noexcept {
-  const std::size_t moved = BackendSide::moved(send);
-  if (send.count() == 1) return std::min(send.size() - moved, fair_share);
-  iovec pieces[most_pieces_of_send];
-  std::size_t bytes = 0;
-  gather(send, moved, pieces, most_pieces_of_send, bytes);
-  return bytes;
-}
-
 }  // namespace
 
 bool UringBackend::tells_only_of_input(const Operation& operation, long events) noexcept {
@@ -40,7 +30,10 @@ Operation* UringBackend::complete(const Completion& completion) noexcept {
   const Tag tag = Tag::of(completion.tag);
   if (tag.kind == Tag::kind_wake) woken();
   if (tag.kind == Tag::kind_cancel) cancelled(tag, completion.result);
-  if (tag.kind == Tag::kind_wake || tag.kind == Tag::kind_cancel) return nullptr;
+  if (tag.kind == Tag::kind_wake || tag.kind == Tag::kind_cancel) {
+    in_turn_ = true;
+    return nullptr;
+  }
   Operation* const operation = slots_.find(tag);
   if (!operation) {
     drop(completion, tag.kind);
@@ -159,14 +152,8 @@ Operation* UringBackend::polled(Operation& operation, const Completion& completi
   return nullptr;
 }
 
-// When an error has ended a send (MSG_WAITALL) half-way, the kernel tells the bytes alone, and of
-// the error no more than EPIPE.
 Operation* UringBackend::sent(Send& send, long result) noexcept {
-  if (result == -EPIPE && has(send, fell_short)) result = -ECONNRESET;
   if (result <= 0) return go_on_or_end(send, result);
-  if (send.descriptor().is_socket() && static_cast<std::size_t>(result) < asked_for(send)) {
-    set(send, fell_short);
-  }
   if (BackendSide::moved(send) + static_cast<std::size_t>(result) >= send.size()) {
     if (BackendSide::extra_cost(send) == 0) return end(send, result);
     return end_in_turn(send, result, costly_);

@@ -146,7 +146,6 @@ void UringBackend::send_datagrams(Operation& operation) noexcept {
     return send.room_is_untold() ? retry_later(operation) : start_polling(operation);
   }
   end_in_turn(operation, attempt.result, done_);
-  notify();  // submit() may have begun it, while a foreign loop sleeps
 }
 
 }  // namespace proa::uring

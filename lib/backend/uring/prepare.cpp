@@ -33,7 +33,7 @@ void prepare_send(Descriptor to, const void* data, std::size_t size, unsigned fl
 
 void prepare_receive(Descriptor from, void* memory, std::size_t size, int flags,
                      io_uring_sqe* sqe) noexcept {
-  size = std::min(size, from.kind == DescriptorKind::file ? fair_share : max_transfer);
+  size = std::min(size, from.is_socket() ? max_transfer : fair_share);
   if (from.is_socket()) {
     io_uring_prep_recv(sqe, from.number, memory, size, flags);
   } else {
@@ -141,15 +141,16 @@ io_uring_sqe* UringBackend::fill(Operation& operation) noexcept {
   return nullptr;
 }
 
-// Sends the bytes that have not been sent, a fair share at most. With MSG_WAITALL the kernel
-// continues after a short send.
+// Sends the bytes that have not been sent, a fair share at most. Does not ask for MSG_WAITALL: when
+// the kernel goes on by itself after a short send, and an error ends that, the kernel tells the
+// bytes alone, and of the error no more than EPIPE.
 io_uring_sqe* UringBackend::fill_send(Send& send) noexcept {
   const std::size_t moved = BackendSide::moved(send);
   if (send.count() == 1) {
-    const Bytes all = send.pieces()[0];
+    const Bytes all = send.pieces().data()[0];
     io_uring_sqe* const sqe = ring_.take();
-    prepare_send(send.descriptor(), static_cast<const char*>(all.data) + moved, all.size - moved,
-                 MSG_WAITALL, sqe);
+    prepare_send(send.descriptor(), static_cast<const char*>(all.data) + moved, all.size - moved, 0,
+                 sqe);
     return sqe;
   }
   const std::size_t most = std::min(send.count(), most_pieces);
@@ -158,7 +159,7 @@ io_uring_sqe* UringBackend::fill_send(Send& send) noexcept {
   std::size_t bytes = 0;
   const int count = gather(send, moved, message->pieces(), static_cast<int>(most), bytes);
   count_pieces(send, count);
-  return fill_message(send.descriptor(), message, count, MSG_WAITALL);
+  return fill_message(send.descriptor(), message, count, 0);
 }
 
 // Does not ask for MSG_WAITALL: the stream frees the blocks of a short send at once.

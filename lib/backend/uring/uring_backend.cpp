@@ -192,10 +192,16 @@ Operation* UringBackend::leave(Operation& operation) noexcept {
   return &operation;
 }
 
+// The kernel interrupts what it cancels.
+void UringBackend::settle(Operation& operation, long result) noexcept {
+  const bool interrupted = result == -EINTR || result == -EAGAIN;
+  BackendSide::finish(operation, interrupted && has(operation, ending) ? -ECANCELED : result);
+}
+
 Operation* UringBackend::end(Operation& operation, long result) noexcept {
-  if (has(operation, ending) && (result == -EINTR || result == -EAGAIN)) result = -ECANCELED;
+  if (traits_of(operation).callbacks > 1) return end_in_turn(operation, result, costly_);
   if (operation.opcode() == Opcode::poll) close_helper(static_cast<Poll&>(operation));
-  BackendSide::finish(operation, result);
+  settle(operation, result);
   return is_guarded(operation) ? await_guard(operation) : leave(operation);
 }
 
@@ -203,7 +209,7 @@ Operation* UringBackend::end(Operation& operation, long result) noexcept {
 // shall stand in front of nothing else in the completion queue (R8).
 Operation* UringBackend::end_in_turn(Operation& operation, long result,
                                      OperationList& list) noexcept {
-  BackendSide::finish(operation, result);
+  settle(operation, result);
   if (OperationList::linked(operation)) OperationList::remove(operation);
   set(operation, settled);
   set_stage(operation, finished);

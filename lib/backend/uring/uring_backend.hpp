@@ -55,14 +55,13 @@ class UringBackend final : public Backend {
   // Operation::phase_ has the stage in its low bits and the flags above.
   enum Stage : std::uint8_t { outside, listed, at_kernel, finished, stage_mask = 3 };
   enum Flag : std::uint8_t {
-    polling = 4,      // the SQE at the kernel is a POLL_ADD that goes before the operation
-    delaying = 8,     // with `polling`: the SQE is a TIMEOUT instead, or a multishot POLL_ADD
-    ending = 16,      // the core has called cancel()
-    again = 32,       // of Connect: connect(2) has been called before
-    fell_short = 32,  // of Send: the kernel has sent less than all that it was asked to
-    by_kernel = 32,   // a repeating Accept on a listener in blocking mode: only the kernel tries it
-    own_block = 8,    // of RecvBuffers: receives into a block of the pool, not into one of the ring
-    guarded = 32,     // of RecvBuffers: its guard is at the kernel
+    polling = 4,     // the SQE at the kernel is a POLL_ADD that goes before the operation
+    delaying = 8,    // with `polling`: the SQE is a TIMEOUT instead, or a multishot POLL_ADD
+    ending = 16,     // the core has called cancel()
+    again = 32,      // of Connect: connect(2) has been called before
+    by_kernel = 32,  // a repeating Accept on a listener in blocking mode: only the kernel tries it
+    own_block = 8,   // of RecvBuffers: receives into a block of the pool, not into one of the ring
+    guarded = 32,    // of RecvBuffers: its guard is at the kernel
     out_of_memory = 64,  // with `finished`: it ends with ENOMEM, without this flag with ECANCELED
     settled = 128,       // it has its result already
   };
@@ -115,6 +114,7 @@ class UringBackend final : public Backend {
   void arm_wake() noexcept;
   long enter(unsigned want, const timespec* timeout) noexcept;
   Operation* leave(Operation& operation) noexcept;
+  void settle(Operation& operation, long result) noexcept;
   Operation* end(Operation& operation, long result) noexcept;
   Operation* end_in_turn(Operation& operation, long result, OperationList& list) noexcept;
   void finish_later(Operation& operation) noexcept;

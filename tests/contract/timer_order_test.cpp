@@ -1,0 +1,76 @@
+// A timer that is due goes behind what had come by then, whatever that is (R7).
+#include <csignal>
+#include <proa/notifier.hpp>
+#include <proa/timer_handler.hpp>
+#include <thread>
+
+#include "contract/signal_rig.hpp"
+#include "contract/stream_rig.hpp"
+
+namespace {
+
+using namespace proa_test;
+
+struct Bell : proa::Notifier {
+  using Notifier::Notifier;
+  ~Bell() override = default;
+  void on_notify() override { then(); }
+  std::function<void()> then;
+};
+
+struct Alarm : proa::TimerHandler {
+  using TimerHandler::TimerHandler;
+  ~Alarm() override = default;
+  void on_timer(std::uint64_t) override { then(); }
+  std::function<void()> then;
+};
+
+TEST_CASE("what had come before a timer was due goes before the timer", "[R7]") {
+  Streams streams;
+  std::string told;
+  World world;
+  auto [stream, far] = line(streams, world, Link::path);
+  wait_open(world, stream);
+  Bell bell(*world);
+  Alarm alarm(*world);
+  Listening signals(*world);
+  const auto says = [&told](const char* what) {
+    return [&told, what] { told = told + what + " "; };
+  };
+  stream.read = [&](proa::Buffer&) { says("bytes")(); };
+  bell.then = says("notice");
+  alarm.then = says("timer");
+  signals.then = says("signal");
+  bell.start();
+  REQUIRE(!signals.start(SIGUSR1));
+  turns(world, 3);
+  std::string expected;
+  alarm.start(1ms);
+  SECTION("a post") {
+    REQUIRE(world->post(says("post")));
+    expected = "post timer ";
+  }
+  SECTION("a notice") {
+    bell.notify();
+    expected = "notice timer ";
+  }
+  SECTION("a signal") {
+    ::raise(SIGUSR1);
+    expected = "signal timer ";
+  }
+  SECTION("bytes") {
+    far.send("x");
+    far.turn();
+    expected = "bytes timer ";
+  }
+  std::this_thread::sleep_for(3ms);  // the loop stands still
+  world.run_until("the timer fired", [&] { return told.find("timer") != told.npos; });
+  CHECK(told == expected);
+  bell.close();
+  signals.stop();
+  alarm.close();
+  stream.close();
+  wait_closed(world, stream);
+}
+
+}  // namespace
