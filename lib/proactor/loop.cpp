@@ -1,6 +1,6 @@
-// The turns of the loop: wait, then completions, timers, posts and handlers, each within the
-// round's budget. Upholds R1 (callbacks from here alone, on a fresh stack), R7 (what has come
-// is told before the timers that are due) and R8 (budgets).
+// The turns of the loop: wait, then completions, posts, handlers and timers, each within the
+// round's budget. Upholds R1 (callbacks from here alone, on a fresh stack), R7 (what has come is
+// told before the timers that are due) and R8 (budgets).
 #include <algorithm>
 #include <utility>
 
@@ -61,10 +61,11 @@ Core::Done Core::round(TimePoint until) {
   // Each kind has its turn, and the budget, in every round: one that always has more must not
   // starve the others.
   Done done;
+  // Timers are the last, because what has come (a post, a notice, a signal) goes before them (R7).
   deliver_completions(done, more);
-  if (!stopping()) fire_timers(began, done, more);
   if (!stopping()) run_posts(done);
   if (!stopping()) take_turn(done);
+  if (!stopping()) fire_timers(began, done, more);
   more_ = more;
   return done;
 }

@@ -319,6 +319,76 @@ TEST_CASE("M04: connections that are made without end starve no stream", "[R8][M
   world.run_until("the echo has ended", [&] { return !echo || !echo->read.request.pending(); });
 }
 
+// Connects, and takes it back, again and again.
+struct Quitter : proa::StreamHandler {
+  Quitter(proa::Proactor& proactor, Source& source, const Address& address)
+      : StreamHandler(proactor), source_(source), address_(address) {
+    begin();
+  }
+  void begin() {
+    connect(address_);
+    close();
+  }
+  void on_read(proa::Buffer&) override {}
+  void on_closed() override {
+    ++source_.turns;
+    if (!source_.stopped) begin();
+  }
+
+ private:
+  Source& source_;
+  const Address address_;
+};
+
+TEST_CASE("M04: connects that are ended at once, again and again, starve no stream", "[R8][M04]") {
+  Source source;
+  Streams streams;
+  std::list<Quitter> quitters;
+  World world;
+  const Connection pair = world.pair(Link::path);
+  Stream& stream = streams.add(*world, std::move(pair.near));
+  stream.echoes = true;
+  wait_open(world, stream);
+  const Address address = world.listen(Link::tcp4, 4000).local_address();
+  for (int i = 0; i < 200; ++i) quitters.emplace_back(*world, source, address);
+  CHECK(most_turns(world, source, pair.far) <= most_per_echo);
+  source.stopped = true;
+  world.run_until("all have ended", [&] {
+    return std::none_of(quitters.begin(), quitters.end(),
+                        [](const Quitter& quitter) { return quitter.is_open(); });
+  });
+}
+
+TEST_CASE("M04: accepts that are cancelled, again and again, starve no stream", "[R8][M04]") {
+  Source source;
+  Streams streams;
+  std::list<Accepting> accepts;
+  World world;
+  const Connection pair = world.pair(Link::path);
+  Stream& stream = streams.add(*world, std::move(pair.near));
+  stream.echoes = true;
+  wait_open(world, stream);
+  for (int i = 0; i < 200; ++i) {
+    Accepting& accept = accepts.emplace_back();
+    accept.request.prepare(world.listen().descriptor());
+    accept.then = [&] {
+      accept.results.clear();
+      ++source.turns;
+      if (source.stopped) return;
+      world.submit(accept.request);
+      world->cancel(accept.request);
+    };
+    world.submit(accept.request);
+    world->cancel(accept.request);
+  }
+  CHECK(most_turns(world, source, pair.far) <= most_per_echo);
+  source.stopped = true;
+  world.run_until("all have ended", [&] {
+    return std::none_of(accepts.begin(), accepts.end(),
+                        [](const Accepting& accept) { return accept.request.pending(); });
+  });
+}
+
 TEST_CASE("M04: sends of many pieces that are submitted again starve no stream", "[R8][M04]") {
   const std::vector<proa::Bytes> pieces(1000, proa::Bytes("x", 1));
   Source source;

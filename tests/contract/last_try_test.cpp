@@ -63,8 +63,10 @@ TEST_CASE("behind close() no connection is delivered, whatever ended the accept 
           "[R4][R6]") {
   const bool repeating = GENERATE(false, true);
   const bool cancelled = GENERATE(false, true);
+  // All three are due at once, in this order: the alarm, the accept, the one that closes.
   Timing alarm;
   Accepting accept(repeating);
+  Timing closer;
   std::unique_ptr<Owner> owner;
   bool closing = false;
   int delivered = 0;
@@ -79,15 +81,16 @@ TEST_CASE("behind close() no connection is delivered, whatever ended the accept 
   alarm.then = [&] {
     connect(world, address, 3);
     if (cancelled) world->cancel(accept.request);
-    REQUIRE(world->post([&] {
-      closing = true;
-      owner->close();
-    }));
+  };
+  closer.then = [&] {
+    closing = true;
+    owner->close();
   };
   const proa::TimePoint deadline = world.in(5ms);
   world.submit(alarm.request, deadline);
   accept.request.prepare(owner->descriptor());
   world.submit(accept.request, cancelled ? proa::never : deadline);
+  world.submit(closer.request, deadline);
   world.run_until("it is closed", [&] { return owner->closed; });
   CHECK(accept.done());
   CHECK(delivered == 0);
@@ -139,6 +142,7 @@ TEST_CASE("the first of close and deadline names the error of a request that wai
   Timing alarm;
   Read first(1);
   Read second(8);
+  Timing closer;  // due at once with the alarm and the second read, and the last
   std::unique_ptr<Owner> owner;
   World world;
   const Connection line = world.pair(Link::abstract);
@@ -146,13 +150,14 @@ TEST_CASE("the first of close and deadline names the error of a request that wai
   alarm.then = [&] {
     line.far.send("abc");
     line.far.turn();
-    if (closed_first) return owner->close();
-    REQUIRE(world->post([&] { owner->close(); }));
+    if (closed_first) owner->close();
   };
+  closer.then = [&] { owner->close(); };
   const proa::TimePoint deadline = world.in(5ms);
   world.submit(alarm.request, deadline);
   world.submit(first.from(owner->descriptor()));
   world.submit(second.from(owner->descriptor()), deadline);
+  world.submit(closer.request, deadline);
   world.run_until("it is closed", [&] { return owner->closed; });
   CHECK(first.done());
   REQUIRE(second.done());

@@ -294,6 +294,25 @@ TEST_CASE("what is always ready is told once", "[poll][R8][R12]") {
   CHECK(poll.results.size() == (repeating ? 2 : 1));
 }
 
+#ifdef __linux__
+TEST_CASE("an error that stays is told once by a repeating Poll, though nothing can be waited for",
+          "[poll][R8][R12]") {
+  Polling polling(Direction::in, true);
+  World world;
+  const int opened = ::open("/proc/pressure/io", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (opened < 0) return skip("the kernel does not account for pressure", true);
+  const Raw pressure(opened);
+  polling.request.prepare(pressure.number);
+  world.submit(polling.request);
+  world.run_until("it was told", [&] { return !polling.results.empty(); });
+  CHECK(polling.request.failed());
+  turns(world, 10);
+  CHECK(polling.results.size() == 1);
+  world->cancel(polling.request);
+  world.run_until("it has ended", [&] { return !polling.request.pending(); });
+}
+#endif
+
 TEST_CASE("the callback of a Poll may close the descriptor, whose number is used again",
           "[poll][R3]") {
   const bool repeating = GENERATE(false, true);

@@ -62,13 +62,16 @@ bool UringBackend::take_edge(Poll& poll, long& events) noexcept {
 }
 
 // The kernel has ended the poll of a repeating Poll. It ends the poll of a descriptor that is
-// always ready, which has told everything then, and waits for its cancel. It also ends any poll
-// while its completion queue overflows. Only epoll says which of them this is.
+// always ready, which has told everything then, and waits for its cancel; epoll refuses such a one.
+// It also ends the poll of a descriptor that has an error and nothing to wait for (a pressure file
+// without a trigger), and any poll while its completion queue overflows. These go on by a set,
+// whose edges end by themselves; its first one may be the error that was told just now.
 void UringBackend::poll_again(Poll& poll) noexcept {
   if (poll.helper() >= 0) return start(poll);
   const long pollable = open_helper(poll);
   if (pollable == -EPERM) return list(poll, always_ready_);
-  if (ring_.features().multishot_poll) close_helper(poll);
+  long first = 0;
+  if (pollable == 0 && poll.failed()) (void)take_edge(poll, first);
   if (pollable == 0) return start(poll);
   set(poll, delaying);  // no descriptor is left to ask with
   start_polling(poll);

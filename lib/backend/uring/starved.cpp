@@ -61,12 +61,13 @@ void UringBackend::read_into_block(RecvBuffers& recv) noexcept {
   start(recv);
 }
 
-// The descriptor is readable: starts the receive, or puts it into the line.
+// The descriptor is readable: receives, or puts the receive into the line. The backend makes the
+// system call, because an SQE would have its result in the next round, behind timers that are due
+// in this one (R7).
 Operation* UringBackend::readable(RecvBuffers& recv) noexcept {
+  if (starved_.empty() && source_.available()) return receive(recv);
   if (from_ring(recv) && starved_.empty()) {
     start(recv);
-  } else if (starved_.empty() && source_.available()) {
-    read_into_block(recv);
   } else {
     starve(recv);
     // With blocks for all, the line must not stay as long as it is.
