@@ -276,6 +276,7 @@ class StreamHandler : public Handler {
   void give_last_input_();
   void wait_to_pronounce_(Duration look_again = Duration::max());
   void keep_last_input_();
+  bool waited_for_block_() noexcept;
   bool take_last_input_(Buffer& buffer) noexcept;
   void pronounce_();
   void broken_(std::error_code error);

@@ -75,7 +75,8 @@ void HandlerLoop::disclaim(Handler& handler) noexcept {
 void HandlerLoop::closed(Handler& handler) noexcept {
   collect_notified();  // it may be a notifier that waits there
   disclaim(handler);
-  if (NoticeHook::hook(handler).linked()) noticed_.remove(handler);
+  // During its on_closed() the handler stays in the list of became_closed_().
+  if (NoticeHook::hook(handler).linked() && !handler.in_on_closed_) noticed_.remove(handler);
   if (UnflushedHook::hook(handler).linked()) unflushed_.remove(handler);
   open_.remove(handler);
   --open_count_;

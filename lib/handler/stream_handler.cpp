@@ -147,6 +147,8 @@ void StreamHandler::connect_ended_(const Result& result) {
   if (closing() || lingered_in_vain_(result, 0)) return;
   if (result.error) {
     reopen_output_();
+    // Told behind this error, unless the handler connects elsewhere before.
+    if (refused_ != 0) notify_later_(notice_error);
     return not_connected_(result.error);
   }
   connection_ = StreamConnection::opened;

@@ -117,8 +117,18 @@ void StreamHandler::wait_to_pronounce_(Duration look_again) {
   look_later_(std::min(timing_->keep_until, after(now, look_again)));
 }
 
+// Whether the stream has waited for a block of the pool for the linger time, or the deadline of a
+// drain has passed. Blocks beyond the pool's number must not be the rule, so they are not the first
+// choice.
+bool StreamHandler::waited_for_block_() noexcept {
+  if (!need_timing_()) return true;
+  const TimePoint now = system_now_();
+  if (timing_->keep_until == never) timing_->keep_until = after(now, proactor_.options().linger);
+  return timing_->overdue || timing_->keep_until <= now;
+}
+
 // Reads what the socket has into a block. The buffer stays empty if nothing is left. Returns false
-// if the pool has no block.
+// if there is no block.
 bool StreamHandler::take_last_input_(Buffer& buffer) noexcept {
   if (input_waits_for_filter_()) {
     buffer = extras_->came.pop();
@@ -132,9 +142,8 @@ bool StreamHandler::take_last_input_(Buffer& buffer) noexcept {
   if (last_input_ == 0 && system.unread(descriptor()) != 0) return true;
   if (!system.readable(descriptor())) return true;
   buffer = proactor_.core().pool().take();
-  // Behind the deadline of a drain nobody waits for a block. What had come is no more than the
-  // kernel held, and the stream ends.
-  if (!buffer && timing_ && timing_->overdue) buffer = proactor_.core().pool().take_for_writing();
+  // What had come is no more than the kernel held, and must not be lost for want of a block.
+  if (!buffer && waited_for_block_()) buffer = proactor_.core().pool().take_for_writing();
   if (!buffer) return false;
   const long size = system.recv(descriptor(), {buffer.data(), buffer.capacity()});
   if (size > 0) {

@@ -437,6 +437,56 @@ TEST_CASE("a refused write that was told, and other errors behind it: the output
   wait_closed(world, client);
 }
 
+TEST_CASE("a refused write is told behind the error of a connect(), however late that fails",
+          "[R2]") {
+  Streams streams;
+  World world;
+  Meeting meeting(streams, world);
+  Stream& client = meeting.client;
+  const bool late = GENERATE(false, true);
+  const Address nobody = late ? world.full_listener() : closed_port(world);
+  if (!nobody.is_set()) return skip("a listener without room resets connections here", true);
+  std::vector<std::error_code> errors;
+  client.failed = [&](std::error_code error) { errors.push_back(error); };
+  const auto connect = [&] { client.connect(nobody, late ? world.in(30ms) : proa::never); };
+  const int place = GENERATE(0, 1, 2);
+  if (place == 0) connect();
+  client.write("before");
+  if (place == 1) connect();
+  client.write(proa::Buffer());
+  client.write(" the gap");
+  if (place == 2) connect();
+  world.run_until("both were told", [&] { return errors.size() == 2; });
+  CHECK(errors[1] == std::errc::no_buffer_space);
+  client.write(", behind");
+  world.run_until("it lacks a connection", [&] { return errors.size() == 3; });
+  CHECK(errors[2] == std::errc::not_connected);
+  client.connect(meeting.listener.local_address());
+  client.finish();
+  Peer& far = meeting.accept();
+  wait_ended(world, far);
+  CHECK(far.received() == "before, behind");
+  far.close();
+  wait_closed(world, client);
+}
+
+TEST_CASE("a life that on_closed() begins behind one that it took back ends as any other", "[R6]") {
+  Streams streams;
+  World world;
+  Meeting meeting(streams, world);
+  Stream& client = meeting.client;
+  client.closed = [&] {
+    if (client.count("closed") > 1) return;
+    client.write("x");
+    client.close();
+    client.connect(closed_port(world));
+  };
+  client.close();
+  world.run_until("it is closed again", [&] { return client.count("closed") == 2; });
+  CHECK(client.events == Events{"closed", "error", "closed"});
+  CHECK(!client.is_open());
+}
+
 TEST_CASE("a refused write that was not told before connect() ends the output", "[R2]") {
   Streams streams;
   World world;

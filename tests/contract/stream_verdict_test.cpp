@@ -281,8 +281,37 @@ TEST_CASE("a send that failed is told after the linger time although no buffer i
   const bool reads = GENERATE(false, true);
   if (reads) stream.start_reading();
   wait_closed(world, stream);
-  CHECK(stream.events == Events{"error", "closed"});
+  // What had come is received beyond the number of the pool's blocks.
+  CHECK(stream.received_bytes == (reads ? answer : 0));
+  CHECK(stream.events == (reads ? Events{"read", "error", "closed"} : Events{"error", "closed"}));
   kept.clear();
+}
+
+TEST_CASE("what had come before a failed send is read, with few buffers and no linger time",
+          "[R7][R11]") {
+  Streams streams;
+  proa::Options with = options();
+  with.linger = 0ms;
+  with.buffers = GENERATE(std::size_t{2}, std::size_t{16});
+  World world(with);
+  std::vector<std::pair<Stream*, Peer*>> lines;
+  for (int i = 0; i < 40; ++i) {
+    auto [stream, far] = line(streams, world);
+    wait_open(world, stream);
+    lines.emplace_back(&stream, &far);
+  }
+  turns(world, 3);
+  for (const auto& [stream, far] : lines) {
+    far->send("hello");
+    far->turn();
+    far->reset();
+  }
+  for (const auto& [stream, far] : lines) stream->write("too late");
+  for (const auto& [stream, far] : lines) {
+    wait_closed(world, *stream);
+    CHECK(stream->received == "hello");
+    CHECK(stream->events == Events{"open", "read", "error", "closed"});
+  }
 }
 
 TEST_CASE("a send that fails while reading is stopped, with nothing to read, is told at once",
@@ -321,7 +350,10 @@ struct Served {
 
 TEST_CASE("a drain hears what had come, on every stream", "[R7]") {
   Streams streams;
-  World world(with_budget(GENERATE(std::size_t{8}, std::size_t{512})));
+  proa::Options with = with_budget(GENERATE(std::size_t{8}, std::size_t{512}));
+  with.buffers = GENERATE(std::size_t{2}, std::size_t{16}, std::size_t{4096});
+  if (with.buffers < 4096) with.linger = 0ms;
+  World world(with);
   Served served(streams, world, 60);
   bool ends = false;
   SECTION("bytes") {}
