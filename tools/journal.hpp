@@ -91,6 +91,18 @@ class Reader {
     return header.checksum == checksum(header, bytes) ? Found::intact : Found::wrong_checksum;
   }
 
+  /// Whether a whole record with this number lies from `offset` to the end of the file, but for the
+  /// length that its header says: the length is damaged, and nothing is torn.
+  bool has_damaged_length(std::uint64_t offset, std::uint64_t number) {
+    Header header;
+    const std::string_view bytes = read(offset, sizeof header + largest_record);
+    if (bytes.size() < sizeof header || offset + bytes.size() < size_) return false;
+    std::memcpy(&header, bytes.data(), sizeof header);
+    header.size = static_cast<std::uint32_t>(bytes.size() - sizeof header);
+    return header.number == number &&
+           header.checksum == checksum(header, bytes.substr(sizeof header));
+  }
+
   /// A file system that had made the file longer when the power failed, and had not written what
   /// was to come there, leaves zeros: to the end of the file, from a sector's beginning on, or from
   /// `offset`, where the records before end.
@@ -149,9 +161,9 @@ struct Contents {
 /// none if an intact record follows anywhere, or if nothing is missing at its end: then a record
 /// that was acknowledged is damaged, as far as one can tell, and cutting would lose what is left.
 ///
-/// Two things cannot be told apart. Damage to the length of the very last record makes it look
-/// torn. A file system that writes the last group out of order, when the power fails, leaves what
-/// looks like damage: a person has to decide.
+/// Two things cannot be told apart. Damage to the length of the last record and to more of it makes
+/// it look torn. A file system that writes the last group out of order, when the power fails,
+/// leaves what looks like damage: a person has to decide.
 inline Contents scan(int file) {
   Reader reader(file);
   Contents found;
@@ -176,6 +188,8 @@ inline Contents scan(int file) {
     if (offset < reader.size()) {
       found.refusal = bad + ", and the intact record " + std::to_string(header.number) +
                       " follows at offset " + std::to_string(offset);
+    } else if (state == Found::cut_short && reader.has_damaged_length(found.end, next)) {
+      found.refusal = bad + ", but all of it is there: its length is damaged";
     } else if (state != Found::cut_short && !reader.ends_in_zeros(found.end)) {
       found.refusal = bad + ", although its end is there";
     }

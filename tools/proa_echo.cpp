@@ -105,8 +105,10 @@ tool::Service make_service(proa::Proactor& proactor, const Settings& settings) {
            [echoes](proa::Duration limit) {
              for (DatagramEcho& each : *echoes) each.drain(limit);
            },
-           [&proactor, echoes](proa::Socket socket) {
-             return echoes->emplace_back(proactor).bind(std::move(socket));
+           [&, echoes](proa::Socket socket) {
+             const proa::DatagramOptions options =
+                 tool::datagram_options(socket.local_address(), settings.receive_buffer);
+             return echoes->emplace_back(proactor).bind(std::move(socket), options);
            }},
           {}};
 }

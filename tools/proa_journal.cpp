@@ -78,8 +78,12 @@ class Lines final : public proa::StreamHandler {
 
 class Log final : public journal::Journal {
  public:
-  Log(proa::Proactor& proactor, proa::Descriptor file, const journal::Contents& contents)
-      : Journal(proactor, file, contents), proactor_(proactor), printed_(contents.records) {}
+  Log(proa::Proactor& proactor, proa::Descriptor file, std::string path,
+      const journal::Contents& contents)
+      : Journal(proactor, file, contents),
+        proactor_(proactor),
+        path_(std::move(path)),
+        printed_(contents.records) {}
 
   void read_from(Lines& lines) { lines_ = &lines; }
   int status() const { return status_; }
@@ -93,7 +97,7 @@ class Log final : public journal::Journal {
       return fail("standard output: " + std::string(std::strerror(errno)));
     if (lines_->is_open()) lines_->start_reading();
   }
-  void on_error(std::error_code error) override { fail("journal: " + error.message()); }
+  void on_error(std::error_code error) override { fail(path_ + ": " + error.message()); }
 
   void fail(const std::string& why) {
     if (status_ == 0) tool::complain(why);  // the first reason is the reason
@@ -102,6 +106,7 @@ class Log final : public journal::Journal {
   }
 
   proa::Proactor& proactor_;
+  const std::string path_;
   Lines* lines_ = nullptr;
   std::uint64_t printed_;
   int status_ = 0;
@@ -171,7 +176,7 @@ int write_journal(const std::string& path, const proa::Options& options) {
   proa::Socket input = proa::Socket::borrow(*proactor, STDIN_FILENO, error);
   if (error) tool::die("standard input: " + error.message());
 
-  Log log(*proactor, file.descriptor(), contents);
+  Log log(*proactor, file.descriptor(), path, contents);
   Lines lines(*proactor, std::move(input), log);
   log.read_from(lines);
   proactor->run();

@@ -29,8 +29,9 @@ constexpr char help[] =
     "A path cannot lead above DIRECTORY by \"..\". A file that is a symbolic link is not served;\n"
     "directories below DIRECTORY that are symbolic links are followed, wherever they lead. Each\n"
     "connection may need two descriptors, so by default half as many are served as there can be\n"
-    "descriptors (ulimit -n). What an upload has not finished is in \".proa-upload-*\" beside the\n"
-    "file; a program that was killed leaves it there. Nothing is synced to the disk.\n"
+    "descriptors (ulimit -n) beside 32 for each thread. What an upload has not finished is in\n"
+    "\".proa-upload-*\" beside the file; a program that was killed leaves it there. Nothing is\n"
+    "synced to the disk.\n"
     "\n" TOOL_SIGNALS_HELP
     "Exit status: 0 after SIGINT or SIGTERM, 1 after an error, 2 for bad usage.\n";
 
@@ -86,6 +87,10 @@ int main(int argc, char** argv) {
     const auto site = std::make_shared<http::Site>();
     site->root = open(directory, OpenFlags::read | OpenFlags::directory);
     site->writable = writable;
+    if (writable) {
+      site->names = std::make_unique<proa::WorkerPool>(
+          proactor, proa::WorkerPool::Options{"serve-names", 1, SIZE_MAX});
+    }
     site->idle = idle;
     if (log_path) {
       site->log = std::make_unique<http::AccessLog>(

@@ -90,7 +90,7 @@ inline bool take_serving_option(int which, Serving& serving) {
       serving.threads = static_cast<unsigned>(to_number("threads", optarg, 1, 1024));
       return true;
     case option_workers:
-      serving.options.workers = static_cast<unsigned>(to_number("workers", optarg, 0, 1024));
+      serving.options.workers = static_cast<unsigned>(to_number("workers", optarg, 1, 1024));
       return true;
     default:
       return take_backend_option(which, serving.options);

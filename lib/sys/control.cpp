@@ -63,7 +63,10 @@ void decode_ip(const cmsghdr& message, DatagramInfo& info) noexcept {
   info.interface = static_cast<std::uint32_t>(packet.ipi_ifindex);
   info.to_group = is_group(packet.ipi_addr);
 #ifdef __linux__
-  if (packet.ipi_spec_dst.s_addr != packet.ipi_addr.s_addr) info.to_group = true;
+  // A broadcast. No interface: the datagram had come before the option was set, and Linux noted
+  // nothing then (ip(7) does not say so).
+  const bool noted = packet.ipi_ifindex != 0;
+  if (noted && packet.ipi_spec_dst.s_addr != packet.ipi_addr.s_addr) info.to_group = true;
 #endif
 #else
   in_addr to{};

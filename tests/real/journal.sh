@@ -91,6 +91,13 @@ damage() {
     [ "$(verify log 2>err || echo "status $?")" = $'2\nstatus 1' ]
     grep -q '^proa-journal: log: offset 36: record 3 ' err
   done
+  # The length of the last one, all of whose bytes are there.
+  for where in 1782:377 1783:1 1784:10; do
+    cp whole log
+    printf "\\${where#*:}" | dd of=log bs=1 seek="${where%:*}" conv=notrunc status=none
+    echo "damage: $where"
+    refuses 1782 'record 100 .*\(length\|end is there\)' "$tools/proa-journal"
+  done
   # Records that are missing, and bytes that were put between two.
   { head -c 36 whole && tail -c +55 whole; } >log
   refuses 36 'record 3 .*intact record 4 .*offset 36' "$tools/proa-journal"

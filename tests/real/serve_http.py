@@ -247,10 +247,11 @@ def _(server):
 
 @case("9112 3.2: a Host that is none is refused")
 def _(server):
-    for host in ["a b", "a/b", "user@a", "a\"b", "a\\b"]:
+    for host in ["a b", "a/b", "user@a", "a\"b", "a\\b", "x:a", "x:80:90", "%zz", "%4", "[::1", "[::1]x", "[x]", "[", "]", "a]b"]:
         refused(server, f"GET /hello HTTP/1.1\r\nHost: {host}\r\n\r\n")
     equal(ask(server, "/hello", "Host:", host=False).status, 200)
-    equal(ask(server, "/hello", "Host: [::1]:8080", host=False).status, 200)
+    for host in ["[::1]:8080", "[::1]", "x:", "a%41_b:80"]:
+        equal(ask(server, "/hello", f"Host: {host}", host=False).status, 200)
 
 
 @case("9112 3.2.2: the absolute form")
@@ -261,6 +262,7 @@ def _(server):
     equal(ask(server, "http://x?q=1").body, b"<p>home\n")
     refused(server, "GET ftp://x/hello HTTP/1.1\r\nHost: x\r\n\r\n")
     refused(server, "GET http:///hello HTTP/1.1\r\nHost: x\r\n\r\n")
+    refused(server, "GET http://x:a/hello HTTP/1.1\r\nHost: x\r\n\r\n")
 
 
 @case("9112 3.2.3: the authority form is for CONNECT alone, which is not allowed")
@@ -296,6 +298,33 @@ def _(server):
 def _(server):
     refused(server, "GET /hello HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n\r\n")
     refused(server, "GET /hello HTTP/1.1\r\nHost: x\r\nX: a\r\n\tb\r\n\r\n")
+
+
+def put_at_once(server, target, condition):
+    """The statuses of four uploads, each of which has begun before another has ended."""
+    clients = [server.client() for _ in range(4)]
+    for client in clients:
+        client.send(f"PUT {target} HTTP/1.1\r\nHost: x\r\n{condition}Expect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+    for client in clients:
+        equal(client.answer().status, 100)
+    for client in clients:
+        client.send("12345")
+    statuses = sorted(client.answer().status for client in clients)
+    for client in clients:
+        client.close()
+    return statuses
+
+
+@case("9110 13.1.1, 13.1.2: of uploads that go on at the same time one alone meets its condition")
+def _(server):
+    equal(put_at_once(server, "/raced", "If-None-Match: *\r\n"), [201, 412, 412, 412])
+    tag = ask(server, "/raced")["ETag"]
+    equal(put_at_once(server, "/raced", f"If-Match: {tag}\r\n"), [204, 412, 412, 412])
+
+
+@case("9110 9.3.4: of uploads of a new name that go on at the same time one alone is told 201")
+def _(server):
+    equal(put_at_once(server, "/raced-too", ""), [201, 204, 204, 204])
 
 
 # How long a body is (RFC 9112, 6 and 7)

@@ -1,6 +1,8 @@
 // Whether a request's conditions hold (RFC 9110, 13).
 #pragma once
 
+#include <sys/stat.h>
+
 #include <chrono>
 #include <cstdio>
 #include <proa/file.hpp>
@@ -21,16 +23,26 @@ struct Validators {
 };
 
 /// Another file under the same name has another inode, and a write into a file another time.
-inline Validators validators_of(const proa::FileStatus& status) {
-  using std::chrono::duration_cast;
+inline Validators validators_of(std::uint64_t inode, std::uint64_t size,
+                                std::chrono::nanoseconds modified) {
   char tag[64];
-  std::snprintf(tag, sizeof tag, "\"%llx-%llx-%llx\"",
-                static_cast<unsigned long long>(status.inode),
-                static_cast<unsigned long long>(status.size),
-                static_cast<unsigned long long>(status.modified.count()));
-  return {
-      true, tag,
-      static_cast<std::time_t>(std::chrono::floor<std::chrono::seconds>(status.modified).count())};
+  std::snprintf(tag, sizeof tag, "\"%llx-%llx-%llx\"", static_cast<unsigned long long>(inode),
+                static_cast<unsigned long long>(size),
+                static_cast<unsigned long long>(modified.count()));
+  return {true, tag,
+          static_cast<std::time_t>(std::chrono::floor<std::chrono::seconds>(modified).count())};
+}
+inline Validators validators_of(const proa::FileStatus& status) {
+  return validators_of(status.inode, status.size, status.modified);
+}
+inline Validators validators_of(const struct stat& status) {
+#ifdef __APPLE__
+  const timespec& time = status.st_mtimespec;
+#else
+  const timespec& time = status.st_mtim;
+#endif
+  return validators_of(status.st_ino, static_cast<std::uint64_t>(status.st_size),
+                       std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
 }
 
 /// The opaque part may have commas: a tag ends with its second quote (RFC 9110, 8.8.3).

@@ -1,6 +1,14 @@
 #include "session.hpp"
 
+#include <algorithm>
+
 namespace http {
+
+namespace {
+
+constexpr std::string_view invitation = "HTTP/1.1 100 Continue\r\n\r\n";
+
+}  // namespace
 
 Session::Session(Site& site, proa::Proactor& proactor, proa::Socket socket,
                  const proa::Address& peer)
@@ -25,12 +33,13 @@ void Session::on_read(proa::Buffer& data) {
 /// What trickles in is never idle: a head has the idle time in all, looked at when more comes.
 void Session::take_head(proa::Buffer& data) {
   const proa::TimePoint now = proactor().system().now();
-  if (!parser_.has_begun()) head_due_ = proa::after(now, site_.idle);
+  if (head_due_ == proa::never) head_due_ = proa::after(now, site_.idle);
   data.remove_prefix(parser_.take_head(data.text()));
   if (parser_.state() == Parser::State::head) {
-    if (parser_.has_begun() && now > head_due_) on_error(proa::Error::deadline);
+    if (now > head_due_) on_error(proa::Error::deadline);
     return;
   }
+  head_due_ = proa::never;
   stop_reading();
   rest_ = std::move(data);
   state_ = State::looking;
@@ -69,6 +78,9 @@ void Session::answer(const Response& response, proa::File file) {
   file_ = std::move(file);
   const bool has_body = request().method != Method::head && response.status != 304;
   std::string text = head_of(response, request(), is_last_, std::time(nullptr));
+  status_ = response.status;
+  written_ = 0;
+  no_content_ = text.size() + (unwritten_ > 0 ? invitation.size() : 0);
   const auto write_text = [&] {
     if (text.empty()) return;
     ++unwritten_;
@@ -85,14 +97,19 @@ void Session::answer(const Response& response, proa::File file) {
   }
   if (has_body) text += response.text;
   write_text();
-  if (site_.log) {
-    site_.log->add(peer_, request(), response.status, has_body ? response.length() : 0);
+}
+
+/// The answer was sent, or the connection ends before: what the kernel has taken whole.
+void Session::log() {
+  if (site_.log && status_ != 0) {
+    site_.log->add(peer_, request(), status_, written_ - std::min(written_, no_content_));
   }
+  status_ = 0;
 }
 
 void Session::invite_body() {
   ++unwritten_;
-  write("HTTP/1.1 100 Continue\r\n\r\n");
+  write(invitation);
 }
 
 void Session::store_body(proa::Descriptor file, std::uint64_t length) {
@@ -121,8 +138,10 @@ void Session::on_received(std::uint64_t) {
   upload_->received();
 }
 
-void Session::on_write(std::size_t) {
+void Session::on_write(std::size_t bytes) {
+  written_ += bytes;
   if (--unwritten_ > 0 || state_ != State::answering) return;
+  log();
   if (is_last_) return end();
   next();
 }
@@ -181,6 +200,7 @@ void Session::on_drain() {
 }
 
 void Session::on_closed() {
+  log();
   leave_idle();
   delete this;
 }

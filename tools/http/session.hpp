@@ -57,6 +57,7 @@ class Session final : public proa::StreamHandler {
   void be_idle();
   void leave_idle();
   void end();
+  void log();
   /// Whether the current request has a body that was not read to its end.
   bool body_is_left() const {
     const bool has_body = request().framing == Framing::chunked || request().length > 0;
@@ -67,15 +68,20 @@ class Session final : public proa::StreamHandler {
   proa::Address peer_;
   Parser parser_;
   State state_ = State::waiting;
-  proa::TimePoint head_due_;
-  proa::Buffer rest_;  // what came behind the part that was used
-  proa::File file_;    // that is being sent
+  proa::TimePoint head_due_ = proa::never;  // since the first byte came
+  proa::Buffer rest_;                       // what came behind the part that was used
+  proa::File file_;                         // that is being sent
   WorkPointer<Download> download_{new Download(*this)};
   WorkPointer<Upload> upload_;
   std::optional<std::list<Session*>::iterator> idle_;  // its place in Site::idle_sessions
   unsigned unwritten_ = 0;                             // writes that the kernel has not taken
-  bool body_ended_ = false;                            // of the current request
-  bool is_last_ = false;                               // no request is read after the current one
+  // Of the answer under way, for the log: 0, or its status; what was written, and what of that is
+  // no content.
+  int status_ = 0;
+  std::uint64_t written_ = 0;
+  std::uint64_t no_content_ = 0;
+  bool body_ended_ = false;  // of the current request
+  bool is_last_ = false;     // no request is read after the current one
 };
 
 }  // namespace http

@@ -20,6 +20,8 @@ struct Site {
   /// Of a connection on which nothing moves, and the time that the head of a request may take.
   proa::Duration idle;
   std::unique_ptr<AccessLog> log;  ///< if there is to be one
+  /// Gives what was uploaded its name.
+  std::unique_ptr<proa::WorkerPool> names;
   const proa::ServerBase* server = nullptr;
   /// Those that were answered and wait for another request, the longest first.
   std::list<Session*> idle_sessions;

@@ -1,6 +1,8 @@
 // Which file a request's target names (RFC 9112, 3.2; RFC 3986).
 #pragma once
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <charconv>
 #include <string>
@@ -63,12 +65,36 @@ inline int decode_path(std::string_view text, std::string& path) {
   return 0;
 }
 
-/// The host and port of a Host field or a target: no user, no path, nothing that is no character
-/// of a URI (RFC 3986, 3.2.2).
+/// A name or an IPv4 address (RFC 3986, 3.2.2): characters, or "%" and two digits for one.
+inline bool is_registered_name(std::string_view text) {
+  constexpr std::string_view plain =
+      "-._~!$&'()*+,;=0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (plain.find(text[i]) != plain.npos) continue;
+    const std::string_view digits = text.substr(i + 1, 2);
+    const bool hexadecimal =
+        digits.size() == 2 && digits.find_first_not_of("0123456789abcdefABCDEF") == digits.npos;
+    if (text[i] != '%' || !hexadecimal) return false;
+    i += 2;
+  }
+  return true;
+}
+
+/// The host, and perhaps the port, of a Host field or a target (RFC 9110, 7.2): no user. The host
+/// may be empty there.
 inline bool is_authority(std::string_view text) {
-  constexpr std::string_view characters =
-      "-._~%!$&'()*+,;=:[]0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-  return text.find_first_not_of(characters) == text.npos;
+  std::size_t end = text.find(':');
+  bool is_host = false;
+  if (text.substr(0, 1) == "[") {
+    end = std::min(text.find(']'), text.size() - 1) + 1;
+    const std::string address(text.substr(1, end - 1 > 0 ? end - 2 : 0));
+    in6_addr parsed;
+    is_host = text[end - 1] == ']' && ::inet_pton(AF_INET6, address.c_str(), &parsed) == 1;
+  } else {
+    is_host = is_registered_name(text.substr(0, end));
+  }
+  if (!is_host || end >= text.size()) return is_host;
+  return text[end] == ':' && text.find_first_not_of("0123456789", end + 1) == text.npos;
 }
 
 /// Sets `path` by the target; 0, or the status that refuses it.

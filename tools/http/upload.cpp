@@ -1,8 +1,12 @@
 #include "upload.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
+#include <mutex>
 
 #include "session.hpp"
 #include "target.hpp"
@@ -62,6 +66,7 @@ void Upload::opened(proa::Open& request, const proa::Result& result) {
   if (asked.framing == Framing::length) {
     return session().store_body(file_.descriptor(), asked.length);
   }
+  data_last_ = proactor().system().now();
   session().parser().begin_body();
   session().read_body();
 }
@@ -72,11 +77,15 @@ void Upload::take(proa::Buffer& data) {
   data.remove_prefix(parser.take_body(data.text(), chunk_));
   if (parser.state() == Parser::State::refused) return fail(short_response(parser.status()));
   if (parser.state() == Parser::State::done) session().body_ended(data);
+  const proa::TimePoint now = proactor().system().now();
   if (!chunk_.empty()) {
+    data_last_ = now;
     write_.prepare(file_.descriptor(), size_, proa::Bytes(chunk_));
     return submit(write_);
   }
   if (parser.state() == Parser::State::done) return received();
+  // Trailers and extensions that trickle in are never idle.
+  if (now > proa::after(data_last_, site().idle)) return fail(short_response(408));
   session().read_body();
 }
 
@@ -97,14 +106,39 @@ void Upload::checked(proa::Status& request, const proa::Result& result) {
   if (gone()) return;
   if (result.error) return fail(refusal_by(result.error));
   stored_ = validators_of(request.status());
-  rename_.prepare(temporary_, session().request().path, site().root.descriptor());
-  submit(rename_);
+  asked_ = session().request();
+  name_.prepare<&Upload::take_name>(*this);
+  if (const auto error = site().names->run(name_)) fail(refusal_by(error));
 }
 
-void Upload::renamed(const proa::Result& result) {
-  if (!result.error) temporary_.clear();
+// On a worker. Another upload may have taken the name since this one began: the conditions hold, or
+// not, at the moment of the rename (RFC 9110, 13.1.1), and 201 is told to one of them (9.3.4).
+void Upload::take_name() noexcept {
+  static std::mutex names;
+  const std::lock_guard<std::mutex> turn(names);
+  const int root = site().root.descriptor().number;
+  struct stat found {};
+  Validators current;
+  replaces_ = ::fstatat(root, asked_.path.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0;
+  if (replaces_ && !S_ISREG(found.st_mode)) {
+    refusal_ = 409;
+    return;
+  }
+  if (replaces_) current = validators_of(found);
+  refusal_ = check_conditions(asked_, current);
+  if (refusal_ != 0) return;
+  if (::renameat(root, temporary_.c_str(), root, asked_.path.c_str()) < 0) {
+    error_ = std::error_code(errno, std::generic_category());
+  } else {
+    temporary_.clear();
+  }
+}
+
+void Upload::named(const proa::Result& result) {
   if (gone()) return;
   if (result.error) return fail(refusal_by(result.error));
+  if (error_) return fail(refusal_by(error_));
+  if (refusal_ != 0) return fail(short_response(refusal_));
   file_.close();
   Response response;
   response.status = replaces_ ? 204 : 201;
@@ -132,7 +166,7 @@ void Upload::removed(const proa::Result&) { (void)gone(); }
 
 bool Upload::is_pending() const {
   return look_.pending() || open_.pending() || write_.pending() || check_.pending() ||
-         rename_.pending() || unlink_.pending();
+         name_.pending() || unlink_.pending();
 }
 
 }  // namespace http

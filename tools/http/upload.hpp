@@ -30,7 +30,8 @@ class Upload final : public FileWork {
   void opened(proa::Open& request, const proa::Result& result);
   void written(const proa::Result& result);
   void checked(proa::Status& request, const proa::Result& result);
-  void renamed(const proa::Result& result);
+  void take_name() noexcept;
+  void named(const proa::Result& result);
   void removed(const proa::Result& result);
   void remove_temporary();
   void clean_up() override { remove_temporary(); }
@@ -41,12 +42,17 @@ class Upload final : public FileWork {
   std::string temporary_;  // its path, while there is such a file
   std::string chunk_;      // on its way into the file
   std::uint64_t size_ = 0;
+  proa::TimePoint data_last_;  // when data came
   Validators stored_;
+  // For take_name(), and what that has found.
+  Request asked_;
+  int refusal_ = 0;  // a status
+  std::error_code error_;
   proa::On<proa::Status, &Upload::looked> look_{*this};
   proa::On<proa::Open, &Upload::opened> open_{*this};
   proa::On<proa::WriteAt, &Upload::written> write_{*this};
   proa::On<proa::Status, &Upload::checked> check_{*this};
-  proa::On<proa::Rename, &Upload::renamed> rename_{*this};
+  proa::On<proa::Work, &Upload::named> name_{*this};
   proa::On<proa::Unlink, &Upload::removed> unlink_{*this};
 };
 
