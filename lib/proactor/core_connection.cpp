@@ -131,16 +131,16 @@ bool Core::end_is_known(Operation& operation) noexcept {
   if (lost && !channel.ended) channel.lost = static_cast<std::uint8_t>(-operation.error_);
   if (side(operation) == out || operation.error_ != 0 || operation.bytes_ > 0) return true;
   if (channel.ended) return true;
-  const bool over = is_over_both_ways(operation.descriptor());
-  // Some errors of the network are passed over by a connection that lives on, and the program may
-  // have connected the socket anew by itself.
-  if (!over) channel.lost = 0;
-  if (channel.lost != 0) {
+  if (channel.lost != 0 && is_over_both_ways(operation.descriptor())) {
     operation.error_ = -channel.lost;
     return true;
   }
+  // A connection may live on behind some errors of the network, and the program may have connected
+  // the socket anew by itself.
+  channel.lost = 0;
   Operation* const send = channel.active[out];
-  if (!waited && send && needs_connection(*send) && !is_over(operation) && over) {
+  if (!waited && send && needs_connection(*send) && !is_over(operation) &&
+      is_over_both_ways(operation.descriptor())) {
     channel.end_waits = true;
     operation.state_ = State::finished;
     return false;
