@@ -106,7 +106,7 @@ class Proactor {
   /// it is misuse to ask. The other loop waits until this descriptor is readable (level- or
   /// edge-triggered), or until next_deadline(), which it asks again before each wait, and calls
   /// poll() then, which takes rounds until there is nothing more to deliver, or until
-  /// Options::round_budget callbacks have come; then the descriptor stays readable:
+  /// Options::round_budget callbacks have come; then next_deadline() is now:
   ///
   ///     options.embedded = true;  // before the proactor is made
   ///     ...

@@ -107,7 +107,9 @@ class System {
   void leaving(Descriptor descriptor, const char* verb) noexcept {
     if (watch_) watch_->leaving(descriptor, verb);
   }
+  /// Each proactor has a System of its own, and watches it while it lives.
   void set_watch(DescriptorWatch* watch) noexcept { watch_ = watch; }
+  bool is_watched_by(const DescriptorWatch* watch) const noexcept { return watch_ == watch; }
 
   /// Sockets and Files count here what they own, so that a proactor notices those that outlive it.
   void count_owned(int change) noexcept { owned_.fetch_add(change, std::memory_order_relaxed); }

@@ -27,7 +27,8 @@ class WorkerPool {
   explicit WorkerPool(Proactor& proactor) : WorkerPool(proactor, Options()) {}
   WorkerPool(Proactor& proactor, const Options& options);
   /// Ends the threads. Misuse while work is pending: Proactor::shutdown() waits for it. The
-  /// proactor must still be there: it is misuse to destroy the proactor first.
+  /// proactor must still be there: it is misuse to destroy the proactor first. When that was shut
+  /// down, any thread may do this.
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;

@@ -90,6 +90,7 @@ std::unique_ptr<Core> Core::create(Make make, const Options& options, std::error
 Core::~Core() {
   pool_->set_waiter(nullptr);
   paged_pool_->set_waiter(nullptr);
+  if (backend_ && system().is_watched_by(this)) system().set_watch(nullptr);
 }
 
 // A backend may find out late that the system refuses it a feature.
@@ -118,7 +119,7 @@ void Core::end_of_life() noexcept {
   if (kept_alive_ > 0) {
     misuse("Proactor %p destroyed before a KeepAlive of it", owner_);
   }
-  if (const int owned = system().owned(); owned > 0) {
+  if (const int owned = system().owned(); owned > 0 && system().is_watched_by(this)) {
     misuse("Proactor %p destroyed while %d of its Sockets and Files are open", owner_, owned);
   }
 }

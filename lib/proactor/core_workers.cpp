@@ -43,7 +43,7 @@ void Core::remove_workers(Workers& workers, const void* pool) noexcept {
   if (inherited()) {
     workers.disown();
   } else {
-    check("~WorkerPool");
+    if (!shut_down_) check("~WorkerPool");
     if (workers.pending() > 0) {
       misuse("WorkerPool %p (\"%s\") destroyed while work is pending", pool,
              workers.name().c_str());
