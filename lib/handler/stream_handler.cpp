@@ -28,8 +28,9 @@ StreamHandler::StreamHandler(Proactor& proactor) noexcept
 StreamHandler::StreamHandler(Proactor& proactor, Socket connected) noexcept
     : Handler(proactor, HandlerKind::stream, std::move(connected)) {
   start_("StreamHandler");
-  if (!live_()) return;
-  if (!descriptor().valid()) {
+  if (!live_()) {  // the proactor was shut down
+    socket_.close();
+  } else if (!descriptor().valid()) {
     refuse_connection_(-EBADF);
   } else {
     connection_ = StreamConnection::given;

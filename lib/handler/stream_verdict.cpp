@@ -78,6 +78,7 @@ void StreamHandler::keep_last_input_() {
   // on_error() has told it: start_reading() goes on with what is left
   if (output_ == Output::broken) {
     verdict_ = Verdict::none;
+    if (timing_) timing_->keep_until = never;
     return;
   }
   if (held_.empty()) {

@@ -273,6 +273,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   PostQueue posts_;
 
   TimePoint now_;
+  TimePoint owed_timers_ = TimePoint::min();  // until when timers were due in a round that was cut
   // Which of the process it is. Many proactors later a number comes again; then misuse that it
   // would show goes unseen.
   const std::uint16_t number_;

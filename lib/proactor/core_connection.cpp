@@ -121,11 +121,12 @@ void Core::look_for_connection(Operation& operation, bool moved) noexcept {
 // waits for that result, which comes soon, because the connection is over in both directions.
 // Messages that have bounds (datagrams, SOCK_SEQPACKET) may be of 0 bytes, which is no end.
 bool Core::end_is_known(Operation& operation) noexcept {
-  if (!needs_connection(operation) || !has_no_bounds(operation.descriptor())) return true;
+  if (!needs_connection(operation)) return true;
   Channel& channel = *channels_.find(operation.descriptor_);
   // Another receive, which was queued behind this one, may be cancelled while the end waits.
   const bool waited = channel.end_waits && channel.active[in] == &operation;
   if (waited) channel.end_waits = false;
+  if (!has_no_bounds(operation.descriptor())) return true;
   const bool lost = loses_connection(operation.error_);
   if (lost && side(operation) == in && channel.ended) operation.error_ = 0;  // the end comes again
   if (lost && !channel.ended) channel.lost = static_cast<std::uint8_t>(-operation.error_);

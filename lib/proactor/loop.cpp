@@ -61,11 +61,17 @@ Core::Done Core::round(TimePoint until) {
   // Each kind has its turn, and the budget, in every round: one that always has more must not
   // starve the others.
   Done done;
+  // A round that stop() or an exception ends early owes the timers that were due in it.
+  const TimePoint owed = std::exchange(owed_timers_, began);
   // Timers are the last, because what has come (a post, a notice, a signal) goes before them (R7).
   deliver_completions(done, more);
+  if (owed != TimePoint::min() && !stopping()) fire_timers(owed, done, more);
   if (!stopping()) run_posts(done);
   if (!stopping()) take_turn(done);
-  if (!stopping()) fire_timers(began, done, more);
+  if (!stopping()) {
+    fire_timers(began, done, more);
+    owed_timers_ = TimePoint::min();
+  }
   more_ = more;
   return done;
 }

@@ -73,4 +73,20 @@ TEST_CASE("what had come before a timer was due goes before the timer", "[R7]") 
   wait_closed(world, stream);
 }
 
+TEST_CASE("timers fire although every round is ended early", "[R7][R8]") {
+  std::size_t fired = 0;
+  World world;
+  Alarm alarm(*world);
+  alarm.then = [&] { ++fired; };
+  alarm.start_every(1ms);
+  const auto until = world.in(hang);
+  while (fired < 3 && world.system().now() < until) {
+    REQUIRE(world->post([&] { world->stop(); }));
+    world->run();
+  }
+  CHECK(fired >= 3);
+  alarm.close();
+  world.run_until("it is closed", [&] { return !alarm.is_open(); });
+}
+
 }  // namespace

@@ -234,7 +234,7 @@ measured() {
 
 # Each thread has a proactor of its own and takes its share of the connections; SIGUSR1 tells of each.
 threads() {
-  start_serve --threads 3 --workers 1 --buffers 16 --backlog 64
+  start_serve --threads 3 --workers 1 --buffers 16 --backlog 64 --writable
   whole_at_once 20 hello get
   kill -USR1 "$pid"
   wait_for has_lines serve.errors 3

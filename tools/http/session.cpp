@@ -34,9 +34,13 @@ void Session::on_read(proa::Buffer& data) {
 void Session::take_head(proa::Buffer& data) {
   const proa::TimePoint now = proactor().system().now();
   if (head_due_ == proa::never) head_due_ = proa::after(now, site_.idle);
+  const bool had_begun = parser_.has_begun();
   data.remove_prefix(parser_.take_head(data.text()));
   if (parser_.state() == Parser::State::head) {
-    if (now > head_due_) on_error(proa::Error::deadline);
+    // The kernel may have the rest: this process may have been stopped.
+    const bool is_late = now > head_due_ && !proactor().system().readable(descriptor());
+    if (is_late) on_error(proa::Error::deadline);
+    if (!had_begun && parser_.has_begun()) head_due_ = proa::after(now, site_.idle);
     return;
   }
   head_due_ = proa::never;

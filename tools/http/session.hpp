@@ -68,9 +68,10 @@ class Session final : public proa::StreamHandler {
   proa::Address peer_;
   Parser parser_;
   State state_ = State::waiting;
-  proa::TimePoint head_due_ = proa::never;  // since the first byte came
-  proa::Buffer rest_;                       // what came behind the part that was used
-  proa::File file_;                         // that is being sent
+  proa::TimePoint head_due_ =
+      proa::never;     // since the first byte came, or the first that is no empty line
+  proa::Buffer rest_;  // what came behind the part that was used
+  proa::File file_;    // that is being sent
   WorkPointer<Download> download_{new Download(*this)};
   WorkPointer<Upload> upload_;
   std::optional<std::list<Session*>::iterator> idle_;  // its place in Site::idle_sessions

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cerrno>
 #include <mutex>
+#include <new>
 
 #include "session.hpp"
 #include "target.hpp"
@@ -85,7 +86,10 @@ void Upload::take(proa::Buffer& data) {
   }
   if (parser.state() == Parser::State::done) return received();
   // Trailers and extensions that trickle in are never idle.
-  if (now > proa::after(data_last_, site().idle)) return fail(short_response(408));
+  const bool is_late = now > proa::after(data_last_, site().idle);
+  if (is_late && !proactor().system().readable(session().descriptor())) {
+    return fail(short_response(408));
+  }
   session().read_body();
 }
 
@@ -113,7 +117,7 @@ void Upload::checked(proa::Status& request, const proa::Result& result) {
 
 // On a worker. Another upload may have taken the name since this one began: the conditions hold, or
 // not, at the moment of the rename (RFC 9110, 13.1.1), and 201 is told to one of them (9.3.4).
-void Upload::take_name() noexcept {
+void Upload::take_name() noexcept try {
   static std::mutex names;
   const std::lock_guard<std::mutex> turn(names);
   const int root = site().root.descriptor().number;
@@ -128,10 +132,12 @@ void Upload::take_name() noexcept {
   refusal_ = check_conditions(asked_, current);
   if (refusal_ != 0) return;
   if (::renameat(root, temporary_.c_str(), root, asked_.path.c_str()) < 0) {
-    error_ = std::error_code(errno, std::generic_category());
+    error_ = std::error_code(errno, std::system_category());
   } else {
     temporary_.clear();
   }
+} catch (const std::bad_alloc&) {
+  error_ = std::make_error_code(std::errc::not_enough_memory);
 }
 
 void Upload::named(const proa::Result& result) {

@@ -64,14 +64,19 @@ bool UringBackend::take_edge(Poll& poll, long& events) noexcept {
 // The kernel has ended the poll of a repeating Poll. It ends the poll of a descriptor that is
 // always ready, which has told everything then, and waits for its cancel; epoll refuses such a one.
 // It also ends the poll of a descriptor that has an error and nothing to wait for (a pressure file
-// without a trigger), and any poll while its completion queue overflows. These go on by a set,
-// whose edges end by themselves; its first one may be the error that was told just now.
-void UringBackend::poll_again(Poll& poll) noexcept {
+// without a trigger), which goes on by a set: its edges do not repeat themselves, but for the first
+// one, which is the error that is told now. And it ends any poll while its completion queue
+// overflows.
+void UringBackend::poll_again(Poll& poll, bool tells_error) noexcept {
   if (poll.helper() >= 0) return start(poll);
   const long pollable = open_helper(poll);
   if (pollable == -EPERM) return list(poll, always_ready_);
   long first = 0;
-  if (pollable == 0 && poll.failed()) (void)take_edge(poll, first);
+  if (pollable == 0 && tells_error) {
+    (void)take_edge(poll, first);
+  } else if (ring_.features().multishot_poll) {
+    close_helper(poll);
+  }
   if (pollable == 0) return start(poll);
   set(poll, delaying);  // no descriptor is left to ask with
   start_polling(poll);
@@ -93,7 +98,7 @@ Operation* UringBackend::told(Poll& poll, const Completion& completion) noexcept
     if (!news) return end(poll, -ECANCELED);
     finish_later(poll);
   } else if (!completion.more()) {
-    poll_again(poll);
+    poll_again(poll, news && poll.failed());
   }
   if (!news) return nullptr;
   BackendSide::finish(poll, 0, true);

@@ -61,11 +61,17 @@ void UringBackend::read_into_block(RecvBuffers& recv) noexcept {
   start(recv);
 }
 
-// The descriptor is readable: receives, or puts the receive into the line. The backend makes the
-// system call, because an SQE would have its result in the next round, behind timers that are due
-// in this one (R7).
+// The descriptor is readable: receives, or puts the receive into the line. Of what is in
+// non-blocking mode the backend receives by the system call: an SQE would have its result in the
+// next round, behind timers that are due in this one (R7).
 Operation* UringBackend::readable(RecvBuffers& recv) noexcept {
-  if (starved_.empty() && source_.available()) return receive(recv);
+  if (starved_.empty() && source_.available()) {
+    const DescriptorKind kind = recv.descriptor().kind;
+    const bool may_wait = kind == DescriptorKind::file || kind == DescriptorKind::borrowed;
+    if (!may_wait) return receive(recv);
+    read_into_block(recv);
+    return nullptr;
+  }
   if (from_ring(recv) && starved_.empty()) {
     start(recv);
   } else {

@@ -197,7 +197,7 @@ class UringBackend final : public Backend {
   static void close_helper(Poll& poll) noexcept;
   static bool take_edge(Poll& poll, long& events) noexcept;
   io_uring_sqe* fill_poll(Poll& poll) noexcept;
-  void poll_again(Poll& poll) noexcept;
+  void poll_again(Poll& poll, bool tells_error) noexcept;
   Operation* told(Poll& poll, const Completion& completion) noexcept;
 
   // complete.cpp makes results of CQEs.
