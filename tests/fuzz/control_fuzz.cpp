@@ -85,7 +85,10 @@ void round_trip(std::string_view input) {
         expected.destination = Address::ipv4(ntohl(packet.ipi_addr.s_addr), 0);
         expected.interface = static_cast<std::uint32_t>(packet.ipi_ifindex);
         // The kernel would answer from 0.0.0.0: the destination is not this machine's alone.
-        expected.to_group = packet.ipi_addr.s_addr != 0;
+        // Without an interface nothing was noted, and only the address tells.
+        const std::uint32_t to = ntohl(packet.ipi_addr.s_addr);
+        const bool group = IN_MULTICAST(to) || to == INADDR_BROADCAST;
+        expected.to_group = packet.ipi_ifindex != 0 ? to != 0 : group;
         break;
       }
       case 1: {
