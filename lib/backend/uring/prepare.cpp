@@ -21,11 +21,13 @@ constexpr std::uint64_t at_position = ~std::uint64_t{0};
 
 constexpr __kernel_timespec retry = {0, 5000000};  // nanoseconds
 
-void prepare_send(Descriptor to, const void* data, std::size_t size, unsigned flags,
-                  io_uring_sqe* sqe) noexcept {
+// Does not ask for MSG_WAITALL. A stream frees the blocks of a short send at once; and when the
+// kernel goes on by itself after a short send, and an error ends that, the kernel tells the bytes
+// alone, and of the error no more than EPIPE.
+void prepare_send(Descriptor to, const void* data, std::size_t size, io_uring_sqe* sqe) noexcept {
   size = std::min(size, fair_share);
   if (to.is_socket()) {
-    io_uring_prep_send(sqe, to.number, data, size, static_cast<int>(MSG_NOSIGNAL | flags));
+    io_uring_prep_send(sqe, to.number, data, size, MSG_NOSIGNAL);
   } else {
     io_uring_prep_write(sqe, to.number, data, static_cast<unsigned>(size), at_position);
   }
@@ -141,15 +143,13 @@ io_uring_sqe* UringBackend::fill(Operation& operation) noexcept {
   return nullptr;
 }
 
-// Sends the bytes that have not been sent, a fair share at most. Does not ask for MSG_WAITALL: when
-// the kernel goes on by itself after a short send, and an error ends that, the kernel tells the
-// bytes alone, and of the error no more than EPIPE.
+// Sends the bytes that have not been sent, a fair share at most.
 io_uring_sqe* UringBackend::fill_send(Send& send) noexcept {
   const std::size_t moved = BackendSide::moved(send);
   if (send.count() == 1) {
     const Bytes all = send.pieces().data()[0];
     io_uring_sqe* const sqe = ring_.take();
-    prepare_send(send.descriptor(), static_cast<const char*>(all.data) + moved, all.size - moved, 0,
+    prepare_send(send.descriptor(), static_cast<const char*>(all.data) + moved, all.size - moved,
                  sqe);
     return sqe;
   }
@@ -159,15 +159,14 @@ io_uring_sqe* UringBackend::fill_send(Send& send) noexcept {
   std::size_t bytes = 0;
   const int count = gather(send, moved, message->pieces(), static_cast<int>(most), bytes);
   count_pieces(send, count);
-  return fill_message(send.descriptor(), message, count, 0);
+  return fill_message(send.descriptor(), message, count);
 }
 
-// Does not ask for MSG_WAITALL: the stream frees the blocks of a short send at once.
 io_uring_sqe* UringBackend::fill_send_buffers(SendBuffers& send) noexcept {
   const detail::Segment* const first = send.first();
   if (!first->next) {
     io_uring_sqe* const sqe = ring_.take();
-    prepare_send(send.descriptor(), first->data, first->size, 0, sqe);
+    prepare_send(send.descriptor(), first->data, first->size, sqe);
     return sqe;
   }
   Message* const message = arena_.take(SendBuffers::max_pieces);
@@ -175,24 +174,23 @@ io_uring_sqe* UringBackend::fill_send_buffers(SendBuffers& send) noexcept {
   std::size_t bytes = 0;
   const int count = gather(send, message->pieces(), SendBuffers::max_pieces, bytes);
   count_pieces(send, count);
-  return fill_message(send.descriptor(), message, count, 0);
+  return fill_message(send.descriptor(), message, count);
 }
 
-io_uring_sqe* UringBackend::fill_message(Descriptor to, Message* message, int count,
-                                         unsigned flags) noexcept {
+io_uring_sqe* UringBackend::fill_message(Descriptor to, Message* message, int count) noexcept {
   io_uring_sqe* const sqe = ring_.take();
   iovec* const pieces = message->pieces();
   if (count <= 1) {
     const iovec only = count == 1 ? pieces[0] : iovec{};
     arena_.trim(message);
-    prepare_send(to, only.iov_base, only.iov_len, flags, sqe);
+    prepare_send(to, only.iov_base, only.iov_len, sqe);
     return sqe;
   }
   arena_.trim(pieces + count);
   if (to.is_socket()) {
     message->header.msg_iov = pieces;
     message->header.msg_iovlen = static_cast<std::size_t>(count);
-    io_uring_prep_sendmsg(sqe, to.number, &message->header, MSG_NOSIGNAL | flags);
+    io_uring_prep_sendmsg(sqe, to.number, &message->header, MSG_NOSIGNAL);
   } else {
     io_uring_prep_writev(sqe, to.number, pieces, static_cast<unsigned>(count), at_position);
   }

@@ -134,7 +134,7 @@ class UringBackend final : public Backend {
   io_uring_sqe* fill_send(Send& send) noexcept;
   io_uring_sqe* fill_send_buffers(SendBuffers& send) noexcept;
   io_uring_sqe* fill_recv_buffers(RecvBuffers& recv) noexcept;
-  io_uring_sqe* fill_message(Descriptor to, Message* message, int count, unsigned flags) noexcept;
+  io_uring_sqe* fill_message(Descriptor to, Message* message, int count) noexcept;
   Tag tag_of(Operation& operation) const noexcept;
   Tag guard_of(Operation& operation) const noexcept;
   bool prepare_cancel(Operation& operation) noexcept;
@@ -274,7 +274,8 @@ class UringBackend final : public Backend {
   int notify_fd_ = -1;  // the ring signals it for a foreign loop; -1 without Options::embedded
   bool enabled_ = false;
   bool wake_armed_ = false;
-  bool in_turn_ = false;  // the last completion was the result of an operation that waits in a list
+  bool in_turn_ =
+      false;  // the last completion gave no work now: a wake-up, a cancel's, or for a list
   bool accepted_ = false;  // accept_waiting() was called since the last entry
   // set by the first receive; before that feed() puts no blocks into the ring
   bool buffers_in_use_ = false;
