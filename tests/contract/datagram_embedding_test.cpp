@@ -9,6 +9,7 @@
 
 #include "contract/endpoint_rig.hpp"
 #include "contract/raw.hpp"
+#include "support/plain.hpp"
 
 namespace {
 
@@ -46,8 +47,7 @@ class Client {
   explicit Client(const Address& server) : socket_(::socket(AF_INET, SOCK_DGRAM, 0)) {
     const timeval limit = {2, 0};
     ::setsockopt(socket_.number, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    REQUIRE(::connect(socket_.number, static_cast<const sockaddr*>(server.data()),
-                      static_cast<socklen_t>(server.size())) == 0);
+    REQUIRE(plain_connect(socket_.number, server));
   }
   void run(std::size_t number, std::size_t burst) {
     while (echoed < number) {
@@ -110,8 +110,7 @@ TEST_CASE("a foreign loop hears of what comes after a round that ended by its bu
   Endpoint& server = endpoints.bound(world);
   Raw client(::socket(AF_INET, SOCK_DGRAM, 0));
   const Address to = server.address();
-  REQUIRE(::connect(client.number, static_cast<const sockaddr*>(to.data()),
-                    static_cast<socklen_t>(to.size())) == 0);
+  REQUIRE(plain_connect(client.number, to));
   {
     ForeignLoop loop(world);
     world->poll();

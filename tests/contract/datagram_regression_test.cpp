@@ -141,9 +141,7 @@ TEST_CASE("what is sent before stop() goes out", "[datagram]") {
   };
   // No proactor receives what this socket is sent, so that the answer stays where it is looked for.
   const Raw client(plain_socket(AF_INET, SOCK_DGRAM));
-  const Address server = two.server.socket().local_address();
-  REQUIRE(::connect(client.number, static_cast<const sockaddr*>(server.data()),
-                    static_cast<socklen_t>(server.size())) == 0);
+  REQUIRE(plain_connect(client.number, two.server.socket().local_address()));
   client.write("question");
   world->run();
   CHECK(two.server.received.size() == 1);

@@ -340,18 +340,24 @@ struct Quitter : proa::StreamHandler {
   const Address address_;
 };
 
+// Opens a stream that echoes; its far end.
+Peer& open_echo(World& world, Streams& streams) {
+  const Connection pair = world.pair(Link::path);
+  Stream& stream = streams.add(*world, std::move(pair.near));
+  stream.echoes = true;
+  wait_open(world, stream);
+  return pair.far;
+}
+
 TEST_CASE("M04: connects that are ended at once, again and again, starve no stream", "[R8][M04]") {
   Source source;
   Streams streams;
   std::list<Quitter> quitters;
   World world;
-  const Connection pair = world.pair(Link::path);
-  Stream& stream = streams.add(*world, std::move(pair.near));
-  stream.echoes = true;
-  wait_open(world, stream);
+  Peer& far = open_echo(world, streams);
   const Address address = world.listen(Link::tcp4, 4000).local_address();
   for (int i = 0; i < 200; ++i) quitters.emplace_back(*world, source, address);
-  CHECK(most_turns(world, source, pair.far) <= most_per_echo);
+  CHECK(most_turns(world, source, far) <= most_per_echo);
   source.stopped = true;
   world.run_until("all have ended", [&] {
     return std::none_of(quitters.begin(), quitters.end(),
@@ -364,10 +370,7 @@ TEST_CASE("M04: accepts that are cancelled, again and again, starve no stream", 
   Streams streams;
   std::list<Accepting> accepts;
   World world;
-  const Connection pair = world.pair(Link::path);
-  Stream& stream = streams.add(*world, std::move(pair.near));
-  stream.echoes = true;
-  wait_open(world, stream);
+  Peer& far = open_echo(world, streams);
   for (int i = 0; i < 200; ++i) {
     Accepting& accept = accepts.emplace_back();
     accept.request.prepare(world.listen().descriptor());
@@ -381,7 +384,7 @@ TEST_CASE("M04: accepts that are cancelled, again and again, starve no stream", 
     world.submit(accept.request);
     world->cancel(accept.request);
   }
-  CHECK(most_turns(world, source, pair.far) <= most_per_echo);
+  CHECK(most_turns(world, source, far) <= most_per_echo);
   source.stopped = true;
   world.run_until("all have ended", [&] {
     return std::none_of(accepts.begin(), accepts.end(),

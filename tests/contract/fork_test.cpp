@@ -108,8 +108,7 @@ bool good(int status) { return WIFEXITED(status) && WEXITSTATUS(status) == 0; }
 class Client {
  public:
   explicit Client(const Address& server) : socket_(plain_socket(AF_INET, SOCK_STREAM)) {
-    connected_ = ::connect(socket_, static_cast<const sockaddr*>(server.data()),
-                           static_cast<socklen_t>(server.size())) == 0;
+    connected_ = plain_connect(socket_, server);
   }
   Client(const Client&) = delete;
   ~Client() { ::close(socket_); }

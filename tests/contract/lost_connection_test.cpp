@@ -120,8 +120,7 @@ TEST_CASE("an empty datagram is neither an end nor an error that came before", "
   SECTION("behind it") {
     REQUIRE(::connect(line.far->number, &nobody, sizeof nobody) == 0);
     receive(world, first, line.descriptor());
-    REQUIRE(::connect(line.far->number, static_cast<const sockaddr*>(name.data()),
-                      static_cast<socklen_t>(name.size())) == 0);
+    REQUIRE(plain_connect(line.far->number, name));
     REQUIRE(::send(line.far->number, "", 0, 0) == 0);
     receive(world, second, line.descriptor());
     CHECK(first.error() == std::errc::connection_reset);
@@ -166,8 +165,7 @@ TEST_CASE("a connection is not lost by the reset of the one before", "[R2][R4]")
   const int number = line.descriptor().number;
   REQUIRE(::connect(number, &nobody, sizeof nobody) == 0);
   if (again == Again::by_program) {
-    (void)::connect(number, static_cast<const sockaddr*>(address.data()),
-                    static_cast<socklen_t>(address.size()));
+    (void)plain_connect(number, address);  // goes on in the background
   } else {
     connect.request.prepare(line.descriptor(), address);
     world.submit(connect.request);

@@ -22,6 +22,15 @@ struct Meeting {
     });
     return world.peer(proa::Socket(world.system(), accepted));
   }
+  // The client finishes: who accepts it hears this, and then its end.
+  void check_finish(const std::string& expected) {
+    client.finish();
+    Peer& far = accept();
+    wait_ended(world, far);
+    CHECK(far.received() == expected);
+    far.close();
+    wait_closed(world, client);
+  }
   World& world;
   proa::Socket& listener;
   Stream& client;
@@ -360,12 +369,7 @@ TEST_CASE("a refused write that was told before there was a connection does not 
   }
   client.connect(meeting.listener.local_address());
   if (!meanwhile) client.write(", behind");
-  client.finish();
-  Peer& far = meeting.accept();
-  wait_ended(world, far);
-  CHECK(far.received() == "before, behind");
-  far.close();
-  wait_closed(world, client);
+  meeting.check_finish("before, behind");
 }
 
 TEST_CASE("a write that was refused before connect() takes nothing from those before it", "[R2]") {
@@ -429,12 +433,7 @@ TEST_CASE("a refused write that was told, and other errors behind it: the output
   }
   client.connect(meeting.listener.local_address());
   client.write("behind");
-  client.finish();
-  Peer& far = meeting.accept();
-  wait_ended(world, far);
-  CHECK(far.received() == "behind");
-  far.close();
-  wait_closed(world, client);
+  meeting.check_finish("behind");
 }
 
 TEST_CASE("a refused write is told behind the error of a connect(), however late that fails",
@@ -462,12 +461,7 @@ TEST_CASE("a refused write is told behind the error of a connect(), however late
   world.run_until("it lacks a connection", [&] { return errors.size() == 3; });
   CHECK(errors[2] == std::errc::not_connected);
   client.connect(meeting.listener.local_address());
-  client.finish();
-  Peer& far = meeting.accept();
-  wait_ended(world, far);
-  CHECK(far.received() == "before, behind");
-  far.close();
-  wait_closed(world, client);
+  meeting.check_finish("before, behind");
 }
 
 TEST_CASE("a life that on_closed() begins behind one that it took back ends as any other", "[R6]") {

@@ -45,7 +45,8 @@ TEST_CASE("what had come before a timer was due goes before the timer", "[R7]") 
   REQUIRE(!signals.start(SIGUSR1));
   turns(world, 3);
   std::string expected;
-  alarm.start(1ms);
+  const proa::TimePoint due = world.in(1ms);
+  alarm.start_at(due);
   SECTION("a post") {
     REQUIRE(world->post(says("post")));
     expected = "post timer ";
@@ -63,7 +64,8 @@ TEST_CASE("what had come before a timer was due goes before the timer", "[R7]") 
     far.turn();
     expected = "bytes timer ";
   }
-  std::this_thread::sleep_for(3ms);  // the loop stands still
+  // The loop stands still until the timer is overdue.
+  while (world.system().now() <= due) std::this_thread::yield();
   world.run_until("the timer fired", [&] { return told.find("timer") != told.npos; });
   CHECK(told == expected);
   bell.close();

@@ -22,6 +22,12 @@ inline int not_inherited(int descriptor) {
 
 inline int plain_socket(int family, int type) { return not_inherited(::socket(family, type, 0)); }
 
+// connect(2); whether it succeeded.
+inline bool plain_connect(int socket, const proa::Address& to) {
+  return ::connect(socket, static_cast<const sockaddr*>(to.data()),
+                   static_cast<socklen_t>(to.size())) == 0;
+}
+
 // The number of the loopback interface, which Linux calls "lo", and the others "lo0".
 inline unsigned loopback_interface() {
   const unsigned number = ::if_nametoindex("lo");
