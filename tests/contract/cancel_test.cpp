@@ -250,6 +250,7 @@ TEST_CASE("a send that is stuck behind the peer's end ends when it is cancelled,
     Sending send;
     World world;
     const Connection line = world.pair(kind);
+    line.near.set_option(proa::SocketOption::send_buffer, 16 << 10);
     line.far.socket().shutdown(proa::ShutdownSide::send);
     const proa::TimePoint until = world.in(wait);
     world.submit(send.to(line.descriptor(), bytes), late ? until : proa::never);
