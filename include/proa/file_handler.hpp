@@ -213,6 +213,7 @@ class FileHandler : public Handler {
   bool loop_has_begun() const noexcept override;
   void loop_closing_down() noexcept override;
   void loop_release_resources() noexcept override;
+  void loop_leave_process() noexcept override;
 
   ListHook starved_hook_;
   std::array<FileAhead, 2> ahead_{FileAhead(*this), FileAhead(*this)};

@@ -130,6 +130,9 @@ class Handler {
   void reopen_later_() noexcept;  // asks for notice_reopen after on_closed()
   void became_closed_();
   void go_on_(bool served) noexcept;
+  /// Behind a callback: whether the handler is still open, and the callback has not called fork(2),
+  /// or this is the parent. The child does nothing more (R14).
+  bool goes_on_() const noexcept;
   /// Inside on_closed(), and no verb there has begun another life.
   bool is_over_() const noexcept { return in_on_closed_ && !loop_has_begun(); }
   /// Makes a handler that has not begun idle, without on_closed(). It remembers no verb then.

@@ -45,7 +45,8 @@ class OwnedDescriptor {
   bool is_of(const System& system) const noexcept { return system_ == &system; }
 
   /// Gives the open descriptor to the caller, who closes it. It is in blocking mode again if
-  /// Socket::adopt() found it so. Like close(), this is misuse while a request is pending on it.
+  /// Socket::adopt() found it so; in a child of fork(2) it keeps its mode, which is the parent's
+  /// too. Like close(), this is misuse while a request is pending on it.
   Descriptor release() noexcept {
     if (valid()) {
       system_->count_owned(-1);

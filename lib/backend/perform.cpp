@@ -39,6 +39,13 @@ Attempt attempt(long result, std::size_t asked) noexcept {
 
 }  // namespace
 
+bool listens(Descriptor socket) noexcept {
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  sys::getsockopt(socket.number, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size);
+  return listens != 0;
+}
+
 bool died_in_queue(Descriptor listener, long result) noexcept {
   switch (-result) {
     case ECONNABORTED:
@@ -53,13 +60,9 @@ bool died_in_queue(Descriptor listener, long result) noexcept {
     case ENONET:
 #endif
       return true;
-    case EOPNOTSUPP: {
+    case EOPNOTSUPP:
       // A socket that cannot listen at all says this too, and would say it for ever.
-      int listens = 0;
-      socklen_t size = sizeof listens;
-      sys::getsockopt(listener.number, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size);
-      return listens != 0;
-    }
+      return listens(listener);
     default:
       return false;
   }
@@ -128,7 +131,6 @@ Attempt Performer::send(Send& operation) noexcept {
   std::size_t bytes = 0;
   const int count =
       gather(operation, BackendSide::moved(operation), pieces, most_pieces_of_send, bytes);
-  count_pieces(operation, count);
   return attempt(write_pieces(operation.descriptor(), pieces, count), bytes);
 }
 

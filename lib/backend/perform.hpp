@@ -7,6 +7,8 @@
 #include <proa/requests.hpp>
 #include <proa/system.hpp>
 
+#include "base/operation_table.hpp"
+
 struct iovec;
 
 namespace proa {
@@ -56,6 +58,7 @@ inline constexpr std::size_t fair_share = std::size_t{256} << 10;
 /// The most pieces of a Send that one call gathers. So many are a share too.
 inline constexpr int most_pieces_of_send = 1024;
 
+bool listens(Descriptor socket) noexcept;
 /// Whether accept(2) reports a connection that died before it was accepted (its section "Error
 /// handling"), while the listener itself is well.
 bool died_in_queue(Descriptor listener, long result) noexcept;
@@ -70,9 +73,9 @@ int gather(const Send& operation, std::size_t skip, iovec* pieces, int limit,
 /// Fills `pieces` with the queued segments, and merges neighbours in memory.
 int gather(const SendBuffers& operation, iovec* pieces, int limit, std::size_t& bytes) noexcept;
 /// Output of many small pieces is more work than its bytes tell: a filter may make a thousand of
-/// one write (R8).
-inline void count_pieces(Operation& operation, int count) noexcept {
-  BackendSide::set_extra_cost(operation, static_cast<std::size_t>(count) / 16);
+/// one write (R8). The pieces of a request are counted when it is submitted.
+inline void count_pieces(SendBuffers& operation, int count) noexcept {
+  BackendSide::set_extra_cost(operation, static_cast<std::size_t>(count) / pieces_of_callback);
 }
 
 }  // namespace proa

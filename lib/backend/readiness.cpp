@@ -58,8 +58,8 @@ void ReadinessAdapter::submit(Operation& operation) noexcept {
   const bool queued = operation.opcode() == Opcode::recv_datagrams &&
                       static_cast<RecvDatagrams&>(operation).has_queued();
   // epoll reports nothing for a connected socket that does not listen, accept(2) tells that.
-  const bool first =
-      operation.opcode() == Opcode::accept || (!entry->watched && poller_.silent_on_misuse());
+  const bool first = operation.opcode() == Opcode::accept || is_untried(*entry, operation) ||
+                     (!entry->watched && poller_.silent_on_misuse());
   if (operation.opcode() == Opcode::poll && !entry->watched) {
     // A repeating Poll gets its first result from the first event. Any other Poll asks poll(2).
     if (BackendSide::repeating(operation)) return park(*entry, operation);
@@ -81,6 +81,15 @@ void ReadinessAdapter::submit(Operation& operation) noexcept {
   }
 }
 
+// No event comes for a direction that a descriptor does not have: the read end of a pipe has no
+// output, a listener neither. Until an event or EAGAIN has shown that there is one, the adapter
+// tries each operation at once, and the system call says what is wrong. All sockets have input.
+bool ReadinessAdapter::is_untried(const Entry& entry, const Operation& operation) noexcept {
+  const bool always_there =
+      operation.direction() == Direction::in && operation.descriptor().is_socket();
+  return !entry.exists[side(operation)] && !always_there;
+}
+
 long ReadinessAdapter::try_send(SendBuffers& send) noexcept {
   Entry* const entry = entries_.find(send.descriptor().number);
   if (!entry || entry->unpollable || (entry->watched && !entry->ready[1])) return -EAGAIN;
@@ -99,7 +108,8 @@ void ReadinessAdapter::submit_send_file(Entry& entry, Operation& operation) noex
   const bool again = BackendSide::slot(operation) == slot_passed;
   if (entry.unpollable) return pass(operation);
   if (again) entry.ready[1] = false;
-  if (again || (entry.watched && !entry.ready[1])) return park(entry, operation, again);
+  const bool waits = entry.watched && !entry.ready[1] && !is_untried(entry, operation);
+  if (again || waits) return park(entry, operation, again);
   pass(operation);
 }
 
@@ -153,7 +163,7 @@ void ReadinessAdapter::event(std::uint64_t token, const Readiness& readiness) no
   }
   for (std::size_t i = 0; i < 2; ++i) {
     if (!ready[i]) continue;
-    entry->ready[i] = true;
+    entry->ready[i] = entry->exists[i] = true;
     if (Operation* const operation = std::exchange(entry->parked[i], nullptr)) {
       runnable_.push_back(*operation);
     }
@@ -239,6 +249,7 @@ bool ReadinessAdapter::perform(Entry& entry, Operation& operation) noexcept {
 void ReadinessAdapter::unready(Entry& entry, Operation& operation) noexcept {
   if (entry.unpollable) return retry_later(operation);  // no event will come for this descriptor
   entry.ready[side(operation)] = false;
+  entry.exists[side(operation)] = true;
   park(entry, operation);
 }
 

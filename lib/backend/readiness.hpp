@@ -95,6 +95,7 @@ class ReadinessAdapter final : public RealSystem {
     std::uint32_t generation = 0;
     std::uint32_t unread = 0;
     std::array<bool, 2> ready{};
+    std::array<bool, 2> exists{};  // the kernel has shown that there is such a direction
     // Bits, because there is an Entry per descriptor. Entry{} makes them false.
     bool watched : 1;
     bool ended : 1;
@@ -102,6 +103,7 @@ class ReadinessAdapter final : public RealSystem {
   };
 
   void finish(Operation& operation, long result) noexcept;
+  static bool is_untried(const Entry& entry, const Operation& operation) noexcept;
   void drop(Descriptor descriptor, bool lives_on) noexcept;
   Entry* watched(std::uint64_t token) noexcept;
   void park(Entry& entry, Operation& operation, bool again = false) noexcept;

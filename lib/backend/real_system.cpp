@@ -94,10 +94,11 @@ long RealSystem::abandon_connect(Descriptor socket) noexcept {
 }
 
 // accept(2) has no flag against waiting. A borrowed listener may be in blocking mode, and is then
-// asked first whether a connection is there; one that the library has made never is.
+// asked first whether a connection is there; one that the library has made never is. What does not
+// listen answers at once.
 long RealSystem::accept(Descriptor listener, Descriptor& accepted, Address* peer) noexcept {
   const bool may_wait = listener.kind != DescriptorKind::tcp && in_blocking_mode(listener);
-  if (may_wait && !readable(listener)) return -EAGAIN;
+  if (may_wait && !readable(listener) && listens(listener)) return -EAGAIN;
   socklen_t size = Address::capacity;
   const long result = peer ? sys::accept(listener.number, peer->buffer(), &size)
                            : sys::accept(listener.number, nullptr, nullptr);
@@ -223,12 +224,15 @@ long RealSystem::adopt(int number, Descriptor& adopted, bool& was_blocking) noex
   if (flags < 0) return flags;
   was_blocking = (flags & O_NONBLOCK) == 0;
   result = was_blocking ? sys::set_nonblocking(number) : 0;
+  adopter_.store(sys::process(), std::memory_order_relaxed);
   if (result >= 0) forget(adopted);  // the backend may remember another descriptor of this number
   return result;
 }
 
+// Parent and child share the mode of a descriptor.
 long RealSystem::set_blocking(Descriptor descriptor) noexcept {
-  return sys::set_blocking(descriptor.number);
+  const bool ours = sys::process() == adopter_.load(std::memory_order_relaxed);
+  return ours ? sys::set_blocking(descriptor.number) : 0;
 }
 
 long RealSystem::open_file(const char* path, OpenFlags flags, unsigned mode,

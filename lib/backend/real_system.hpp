@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <proa/system.hpp>
 
 namespace proa {
@@ -37,6 +38,9 @@ class RealSystem : public System {
   long file_alignment(Descriptor file, FileAlignment& alignment) noexcept override;
   long close(Descriptor descriptor) noexcept override;
   void forget(Descriptor descriptor) noexcept override;
+
+ private:
+  std::atomic<long> adopter_{0};  // the process that adopt() was last called in
 };
 
 }  // namespace proa

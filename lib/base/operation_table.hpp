@@ -21,6 +21,9 @@ enum class Works : std::uint8_t {
 /// What a result leaves in the request. The core discards this if no owner is left to take it.
 enum class Brings : std::uint8_t { nothing, socket, block, file };
 
+/// So many pieces of memory take about the time of a callback (R8).
+inline constexpr std::size_t pieces_of_callback = 16;
+
 struct OperationTraits {
   Opcode opcode;
   const char* name;
@@ -32,9 +35,9 @@ struct OperationTraits {
   // What a result takes of a share or a round's budget (R8): so many callbacks, and one more for
   // every 2^moved_shift of what it moved. 2^12 bytes take about the time of a callback. Datagrams
   // that were sent count each, because each is told, and their bytes are an extra cost
-  // (BackendSide::extra_cost()), as are the pieces of what a stream sends. The system call of a
-  // batch of datagrams is more work than a callback. A connection is a socket that the kernel
-  // makes, and a handler with its first operations.
+  // (BackendSide::extra_cost()), as are the pieces of a request and of what a stream sends. The
+  // system call of a batch of datagrams is more work than a callback. A connection is a socket that
+  // the kernel makes, and a handler with its first operations.
   std::uint8_t callbacks;
   std::uint8_t moved_shift;
 };

@@ -195,7 +195,7 @@ void AcceptHandler::take_waiting_() {
     Socket socket(system, accepted);
     const Address peer = socket.peer_address();
     on_accept(std::move(socket), peer);
-    if (closing()) return;
+    if (!goes_on_()) return;
   }
 }
 

@@ -271,16 +271,18 @@ void DatagramHandler::received_(RecvDatagrams& request, const Result& result) {
 // Tells the errors that the kernel has returned for sent datagrams, no more than one turn's at a
 // time. The error of a call only announces them. Returns false if there were none.
 bool DatagramHandler::tell_errors_() {
+  std::size_t told = 0;
   struct Resume {
     DatagramHandler& handler;
+    const std::size_t& told;
     bool done = false;
     ~Resume() {
+      handler.proactor().core().told(told);
       if (!done && handler.state_ == HandlerState::open) handler.notify_later_(notice_read);
     }
-  } resume{*this};
+  } resume{*this, told};
   SendNotice notice;
   bool some = false;
-  std::size_t told = 0;
   while (told < HandlerLoop::most_told &&
          proactor().system().take_notice(descriptor(), notice) == 0) {
     some = true;
@@ -289,6 +291,7 @@ bool DatagramHandler::tell_errors_() {
     ++errors_;
     ++told;
     on_error(to_error_code(notice.error));
+    if (proactor().core().inherited()) return true;
   }
   resume.done = told < HandlerLoop::most_told;
   if (extras_) settle_zero_copy_();

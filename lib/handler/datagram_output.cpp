@@ -237,10 +237,10 @@ void DatagramHandler::tell_sent_() {
     } else {
       break;
     }
-    if (closing()) break;
+    if (!goes_on_()) break;
   }
   resume.done = true;
-  if (closing()) return;
+  if (!goes_on_()) return;
   if (!queue_.empty()) {
     taken_ > 0 ? notify_later_(notice_written) : proactor().core().flush_when_idle(*this);
   } else if (std::exchange(filled_, false)) {

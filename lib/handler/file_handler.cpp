@@ -327,6 +327,9 @@ void FileHandler::loop_closing_down() noexcept {
   if (StarvedHook::hook(*this).linked()) List<FileHandler, StarvedHook>::remove(*this);
 }
 
+// The file may have been opened, and may not outlive the proactor.
+void FileHandler::loop_leave_process() noexcept { opening_.reset(); }
+
 void FileHandler::loop_release_resources() noexcept {
   if ((notices_ & notice_reopen) == 0) opening_.reset();
   queue_.clear();

@@ -257,18 +257,20 @@ bool FileHandler::output_fails_() const noexcept {
 }
 
 void FileHandler::tell_written_() {
+  std::size_t left = HandlerLoop::most_told;
   struct Resume {
     FileHandler& handler;
+    const std::size_t& left;
     bool done = false;
     ~Resume() {
+      handler.proactor_.core().told(HandlerLoop::most_told - left);
       if (!done && handler.live_()) handler.notify_later_(notice_written);
     }
-  } resume{*this};
-  std::size_t left = HandlerLoop::most_told;
+  } resume{*this, left};
   tell_writes_(left);
-  if (!closing()) tell_syncs_(left);
+  if (goes_on_()) tell_syncs_(left);
   resume.done = true;
-  if (closing()) return;
+  if (!goes_on_()) return;
   if (taken_ > 0 || (marks_ && marks_->untold > 0)) return notify_later_(notice_written);
   if (output_fails_() && !write_.pending() && !sync_is_due_()) return output_failed_();
   tell_refusal_();
@@ -291,7 +293,7 @@ void FileHandler::tell_writes_(std::size_t& left) {
     if (!write_ended) break;
     ++writes_told_;
     on_write(std::exchange(write_progress_, 0));
-    if (closing()) break;
+    if (!goes_on_()) break;
   }
 }
 
@@ -304,7 +306,7 @@ void FileHandler::tell_syncs_(std::size_t& left) {
   for (; marks_ && marks_->untold > 0 && left > 0; --left) {
     --marks_->untold;
     on_synced();
-    if (closing()) return;
+    if (!goes_on_()) return;
   }
 }
 

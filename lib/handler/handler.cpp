@@ -188,6 +188,8 @@ void Handler::forget_() noexcept {
   if (is_open()) rest_();
 }
 
+bool Handler::goes_on_() const noexcept { return !closing() && !proactor_.core().inherited(); }
+
 void Handler::reopen_later_() noexcept {
   notices_ = static_cast<std::uint16_t>(notices_ | notice_reopen);
 }
@@ -217,6 +219,7 @@ void Handler::became_closed_() {
 // What on_closed() has closed again reopens behind the next on_closed().
 void Handler::go_on_(bool served) noexcept {
   in_on_closed_ = false;
+  if (proactor_.core().inherited()) return;  // on_closed() has called fork(2)
   if ((notices_ & notice_reopen) != 0 && !closing()) {
     notices_ = static_cast<std::uint16_t>(notices_ & ~notice_reopen);
     loop_dispatch(notice_reopen);

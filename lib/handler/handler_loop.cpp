@@ -39,11 +39,11 @@ std::unique_ptr<HandlerLoop> HandlerLoop::create(const Options& options, std::er
 }
 
 HandlerLoop::~HandlerLoop() {
+  if (!inherited()) end_of_life();
+  // A child of fork(2), also of one that a callback in here has called.
   if (inherited()) {
     while (Handler* const handler = open_.front()) handler->disown_();
     let_go();
-  } else {
-    end_of_life();
   }
   // Those that are idle may be destroyed later, and would take themselves out of the lists.
   collect_notified();
@@ -185,10 +185,11 @@ void HandlerLoop::take_turn(Done& done) {
       to.splice(from);
     }
   } const put_back{batch, noticed_};
-  for (std::size_t run = 0; run < options().round_budget && !stopping(); ++run) {
+  for (std::size_t spent = 0; spent < options().round_budget && !stopping();) {
     Handler* const handler = batch.pop_front();
     if (!handler) break;
     done.add(dispatch(*handler));
+    spent += 1 + take_charge();
     if (flush_is_due_) flush();
   }
 }

@@ -38,6 +38,11 @@ class HandlerLoop final : public Core {
   /// So many callbacks at most tell in one turn of what has completed together (R8).
   static constexpr std::size_t most_told = 32;
 
+  /// One turn has told so many callbacks: the round is charged for all of them (R8).
+  void told(std::size_t callbacks) noexcept {
+    if (callbacks > 1) charge(callbacks - 1);
+  }
+
   static std::unique_ptr<HandlerLoop> create(const Options& options, std::error_code& error,
                                              std::string* detail);
   ~HandlerLoop() override;

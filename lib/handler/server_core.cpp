@@ -147,6 +147,7 @@ void ServerCore::start_one(Connection connection) {
     ServerCore& server;
     ~Settle() {
       server.in_factory_ = false;
+      if (server.proactor().core().inherited()) return;  // the factory has called fork(2)
       server.pause_or_resume();
       server.tell_if_drained();
     }

@@ -1,6 +1,7 @@
 // A stream's life: it connects, hears what the loop has to tell, ends its output, and finishes.
 // Upholds R1 (verbs only note what to do) and R6.
 #include <cerrno>
+#include <exception>
 #include <new>
 #include <proa/error.hpp>
 #include <proa/stream_handler.hpp>
@@ -39,10 +40,12 @@ StreamHandler::StreamHandler(Proactor& proactor, Socket connected) noexcept
 }
 
 StreamHandler::~StreamHandler() {
-  // The constructor of a derived class threw, or on_closed() has called verbs that need a
-  // connection: nothing has begun yet.
-  if (state_ == HandlerState::open && (!announced_() || is_over_())) {
-    loop_closing_down();
+  // The constructor of a derived class threw, perhaps behind a close(), or on_closed() has called
+  // verbs that need a connection: nothing has begun yet.
+  const bool unwound = state_ == HandlerState::closing && std::uncaught_exceptions() > 0;
+  const bool open = state_ == HandlerState::open;
+  if ((open || unwound) && (!announced_() || is_over_())) {
+    if (open) loop_closing_down();
     rest_();
   }
   // Reported here, because the destructor of a pending request could only name the request.

@@ -44,6 +44,7 @@ void StreamHandler::await_input_() noexcept {
 // Submits or cancels the receive, so that one is at the backend exactly while the stream wants
 // input.
 void StreamHandler::update_reading_() noexcept {
+  if (proactor_.core().inherited()) return;  // a callback of the filter has called fork(2)
   // A filter often gives a few blocks for one: the receive that is there goes on meanwhile.
   const bool goes_on = receiving_file_() || (filter_() && recv_.pending());
   const bool full = filter_() ? filter_is_ahead_() : held_.capacity() >= file_backlog;

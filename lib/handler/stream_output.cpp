@@ -187,14 +187,18 @@ bool StreamHandler::output_goes_on_() noexcept {
 // Takes what was sent off the queue, one on_write() at a time; many leave others their turn, and an
 // exception from one leaves the rest for later. An error of the send comes behind them.
 void StreamHandler::tell_written_() {
+  std::size_t told = 0;
   struct Resume {
     StreamHandler& stream;
+    const std::size_t& told;
     bool done = false;
     ~Resume() {
+      stream.proactor_.core().told(told);
       if (!done && stream.state_ == HandlerState::open) stream.notify_later_(notice_written);
     }
-  } resume{*this};
-  for (std::size_t told = 0; !queue_.empty() && told < HandlerLoop::most_told; ++told) {
+  } resume{*this, told};
+  bool goes_on = true;
+  for (; goes_on && !queue_.empty() && told < HandlerLoop::most_told; ++told) {
     // Writes of nothing that follow themselves must leave others their turn (R8).
     if (told > 0 && taken_ == 0 && queue_.begins_with_nothing()) break;
     bool write_ended = false;
@@ -203,10 +207,10 @@ void StreamHandler::tell_written_() {
     write_progress_ += part;
     if (!write_ended) break;
     on_write(payload_written_());
-    if (closing()) break;
+    goes_on = goes_on_();
   }
   resume.done = true;
-  if (closing()) return;
+  if (!goes_on) return;
   if (taken_ > 0) return notify_later_(notice_written);
   if (output_error_ != 0 && output_ < Output::failed) return output_failed_();
 

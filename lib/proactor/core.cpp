@@ -108,7 +108,9 @@ void Core::end_of_life() noexcept {
   if (in_callback_) misuse("Proactor %p: ~Proactor() inside a callback", owner_);
   if (left() > 0 || !shut_down_) {
     check("~Proactor");
-    if (const std::size_t still = shutdown(options_.linger)) {
+    const std::size_t still = shutdown(options_.linger);
+    if (inherited()) return;
+    if (still > 0) {
       misuse("Proactor %p destroyed, and %zu handlers or requests did not end", owner_, still);
     }
   }
@@ -214,7 +216,8 @@ std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept 
 
 void Core::take_on(Operation& operation) noexcept {
   operation.bytes_ = 0;
-  operation.extra_cost_ = 0;
+  // Empty pieces move nothing, and take their time.
+  BackendSide::set_extra_cost(operation, pieces_of(operation) / pieces_of_callback);
   operation.error_ = 0;
   operation.reason_ = Reason::none;
   operation.more_ = false;
@@ -238,7 +241,7 @@ bool Core::sent_at_once(SendBuffers& send) noexcept {
   send.extra_cost_ = extra_cost;
   ++channel->pending;
   channel->active[side(send)] = &send;
-  finish(send, result);
+  finish(send, result, sent_);
   return true;
 }
 
@@ -285,9 +288,13 @@ void Core::start(Operation& operation) noexcept {
 
 // Ended here; the backend has no part in it any more.
 void Core::finish(Operation& operation, long result) noexcept {
+  finish(operation, result, finished_);
+}
+
+void Core::finish(Operation& operation, long result, OperationList& list) noexcept {
   BackendSide::finish(operation, result);
   operation.state_ = State::finished;
-  finished_.push_back(operation);
+  list.push_back(operation);
   hurry();
 }
 
@@ -432,7 +439,7 @@ bool Core::deliver(Operation& operation) {
     } else {
       const std::size_t before = cost(operation);
       const LastTry tried = tried_at_last(operation);
-      last_tries_cost_ += cost(operation) - std::min(before, cost(operation));
+      charge(cost(operation) - std::min(before, cost(operation)));
       if (tried == LastTry::no_block && awaits_block(operation)) return false;
       at_last = tried == LastTry::result;
     }

@@ -11,6 +11,7 @@
 #include <proa/counters.hpp>
 #include <proa/options.hpp>
 #include <string>
+#include <utility>
 
 #include "backend/last_try.hpp"
 #include "base/descriptor_table.hpp"
@@ -77,6 +78,10 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   void check(const char* verb) noexcept {
     if (const char* const why = stray()) refuse(verb, why);
   }
+  /// The callback that runs takes as much of the round's budget as so many more (R8).
+  void charge(std::size_t callbacks) noexcept { extra_cost_ += callbacks; }
+  /// What charge() was told since the last call of this.
+  std::size_t take_charge() noexcept { return std::exchange(extra_cost_, 0); }
   void wake() noexcept { backend_->wake(); }
   /// Something is to be done then, or at once: a foreign loop that means to sleep for longer hears
   /// of that by the descriptor. A round asks nobody to hurry.
@@ -228,6 +233,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   void end_all(Channel& channel) noexcept;
   void end_sends_of(int file) noexcept;
   void finish(Operation& operation, long result) noexcept;
+  void finish(Operation& operation, long result, OperationList& list) noexcept;
   void retire(Operation& operation) noexcept;
   void connection_begins(Channel& channel) noexcept;
   int refusal_to_connect(const Operation& connect) noexcept;
@@ -267,9 +273,13 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   List<Workers, WorkersHook> workers_;
   Timers timers_;
   DescriptorTable<Channel> channels_;
+  OperationList sent_;      // done at once: of each descriptor one at most
   OperationList finished_;  // ended here, without the backend
   OperationList worked_;    // a worker has ended them
-  Rotation<3> rotation_;    // the backend, finished_ and worked_
+  // Sent_ goes its own way, because one descriptor may have any number of operations in finished_
+  // (R8).
+  Rotation<4> rotation_;     // the backend, sent_, finished_ and worked_
+  bool sends_turn_ = false;  // next_finished() has asked sent_ last
   PostQueue posts_;
 
   TimePoint now_;
@@ -284,9 +294,8 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   bool untold_ = false;  // the backend was given something since its last wait()
   /// Until when a foreign loop sleeps; `min` while no such loop has asked.
   mutable TimePoint told_ = TimePoint::min();
-  bool more_ = false;  // the last round ended by its budget
-  // what last tries moved has cost, and the round was not charged for yet
-  std::size_t last_tries_cost_ = 0;
+  bool more_ = false;           // the last round ended by its budget
+  std::size_t extra_cost_ = 0;  // what charge() was told, and the round was not charged for yet
   bool shut_down_ = false;
   bool tries_sends_ = false;            // what the backend says
   bool write_signals_blocked_ = false;  // something was written to a pipe or a file (R11)

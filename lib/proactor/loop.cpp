@@ -35,7 +35,8 @@ bool Core::work_waits() const noexcept {
   for (const Workers* each = workers_.front(); each; each = workers_.after(*each)) {
     if (each->waits()) return true;
   }
-  return more_ || !finished_.empty() || !worked_.empty() || !posts_.empty() || has_turn();
+  const bool some = !sent_.empty() || !finished_.empty() || !worked_.empty();
+  return more_ || some || !posts_.empty() || has_turn();
 }
 
 bool Core::alive() const noexcept {
@@ -77,13 +78,28 @@ Core::Done Core::round(TimePoint until) {
 }
 
 Operation* Core::next_finished() noexcept {
+  // Nearly always: the backend's results, and sends that were done at once, in turn.
   if (finished_.empty() && worked_.empty()) {
-    rotation_.asked(0);
-    return backend_->next();
+    sends_turn_ = !sends_turn_ && !sent_.empty();
+    if (!sends_turn_) {
+      rotation_.asked(0);
+      Operation* const operation = backend_->next();
+      if (operation || sent_.empty()) return operation;
+    }
+    rotation_.asked(1);
+    return sent_.pop_front();
   }
   return rotation_.next([this](std::size_t source) noexcept -> Step {
-    if (source == 0) return {backend_->next()};
-    return {source == 1 ? finished_.pop_front() : worked_.pop_front()};
+    switch (source) {
+      case 0:
+        return {backend_->next()};
+      case 1:
+        return {sent_.pop_front()};
+      case 2:
+        return {finished_.pop_front()};
+      default:
+        return {worked_.pop_front()};
+    }
   });
 }
 
@@ -97,9 +113,9 @@ void Core::deliver_completions(Done& done, bool& more) {
       const CallbackScope scope(*this);
       done.add(deliver(*operation));
     }
-    if (last_tries_cost_ > 0) {
-      rotation_.charge(last_tries_cost_);
-      spent += std::exchange(last_tries_cost_, 0);
+    if (const std::size_t more_cost = take_charge(); more_cost > 0) {
+      rotation_.charge(more_cost);
+      spent += more_cost;
     }
     if (flush_is_due_) flush();
     if (stopping()) {

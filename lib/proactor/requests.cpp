@@ -67,6 +67,8 @@ int refusal_of(Operation& operation) noexcept {
       const MutableBytes memory = static_cast<Recv&>(operation).memory();
       return memory.data == nullptr && memory.size > 0 ? code_of(Error::bad_length) : 0;
     }
+    case Opcode::poll:
+      return operation.direction() == Direction::none ? -EINVAL : 0;
     case Opcode::read_at:
       return static_cast<ReadAt&>(operation).refusal();
     case Opcode::write_at:

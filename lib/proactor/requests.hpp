@@ -5,6 +5,7 @@
 
 #include <proa/file_requests.hpp>
 #include <proa/operation.hpp>
+#include <proa/requests.hpp>
 #include <proa/system.hpp>
 
 namespace proa {
@@ -23,6 +24,19 @@ inline bool opens(const Operation& operation) noexcept {
 }
 inline bool closes(const Operation& operation) noexcept {
   return is_call(operation, FileVerb::close);
+}
+/// How many pieces of memory the request names.
+inline std::size_t pieces_of(const Operation& operation) noexcept {
+  switch (operation.opcode()) {
+    case Opcode::send:
+      return static_cast<const Send&>(operation).count();
+    case Opcode::read_at:
+      return static_cast<const ReadAt&>(operation).pieces().count();
+    case Opcode::write_at:
+      return static_cast<const WriteAt&>(operation).pieces().count();
+    default:
+      return 1;
+  }
 }
 /// It means nothing without a connection.
 bool needs_connection(Operation& operation) noexcept;

@@ -13,12 +13,14 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
+#include <proa/accept_handler.hpp>
 #include <proa/poll.hpp>
 #include <proa/stream_handler.hpp>
 
 #include "contract/file_rig.hpp"
 #include "raw.hpp"
 #include "support/patterns.hpp"
+#include "support/plain.hpp"
 #include "tun.hpp"
 
 namespace {
@@ -137,6 +139,80 @@ TEST_CASE("what can be polled is polled, and its reader does not hold the loop u
     int slave = -1;
     check_reading(a_master(blocking, slave));
     ::close(slave);
+  }
+}
+
+// No event comes for what a descriptor cannot do, so the system call has to tell it, also when the
+// backend knows the descriptor by other requests.
+TEST_CASE("what a descriptor cannot do is told, whatever was asked of it before", "[R2][R12]") {
+  enum class What { read_end, write_end, timer, listener };
+  const What what = GENERATE(What::read_end, What::write_end, What::timer, What::listener);
+  const bool waits_before = GENERATE(true, false);
+  CAPTURE(static_cast<int>(what), waits_before);
+  Read read;
+  Sending send;
+  Recording<proa::Poll> other(what == What::write_end ? proa::Direction::out : proa::Direction::in);
+  World world;
+  int ends[2];
+  REQUIRE(plain_pipe(ends));
+  const Raw reads(ends[0]);
+  const Raw writes(ends[1]);
+  const Raw timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
+  const Raw listener(plain_socket(AF_INET, SOCK_STREAM));
+  REQUIRE(::listen(listener.number, 1) == 0);
+  const Raw& raw = what == What::read_end    ? reads
+                   : what == What::write_end ? writes
+                   : what == What::timer     ? timer
+                                             : listener;
+  const proa::Descriptor descriptor = borrow(world, raw).descriptor();
+  if (waits_before) {
+    other.request.prepare(descriptor);
+    world.submit(other.request);
+    for (int i = 0; i < 3; ++i) world.turn();
+  }
+  for (int times = 0; times < 2; ++times) {
+    send.results.clear();
+    read.results.clear();
+    if (what == What::write_end) {
+      world.submit(read.from(descriptor));
+      world.run_until("the receive ended", [&] { return read.done(); });
+      CHECK(read.error());
+    } else {
+      world.submit(send.to(descriptor, "x"));
+      world.run_until("the send ended", [&] { return send.done(); });
+      CHECK(send.error());
+    }
+  }
+  world->cancel(other.request);
+  world.run_until("the other one ended", [&] { return !other.request.pending(); });
+}
+
+TEST_CASE("a borrowed descriptor that does not listen is an error of its handler", "[R2][R12]") {
+  const bool blocking = GENERATE(true, false);
+  struct Door : proa::AcceptHandler {
+    using AcceptHandler::AcceptHandler;
+    ~Door() override = default;
+    void on_accept(proa::Socket, const proa::Address&) override {}
+    void on_error(std::error_code error) override { told = error; }
+    std::error_code told;
+  };
+  World world;
+  int ends[2];
+  REQUIRE(plain_pair(ends, blocking));
+  const Raw one(ends[0]);
+  const Raw two(ends[1]);
+  REQUIRE(plain_pipe(ends));
+  const Raw pipe(ends[0]);
+  const Raw other(ends[1]);
+  const Raw datagrams(plain_socket(AF_INET, SOCK_DGRAM));
+  for (const Raw* const raw : {&one, &pipe, &datagrams}) {
+    if (!blocking) ::fcntl(raw->number, F_SETFL, O_NONBLOCK);
+    Door door(*world);
+    std::error_code error;
+    error = door.listen(proa::Socket::borrow(*world, raw->number, error));
+    world.run_until("it is told", [&] { return error || door.told; });
+    door.close();
+    world.run_until("it is closed", [&] { return !door.is_open(); });
   }
 }
 

@@ -98,6 +98,59 @@ TEST_CASE("M04: requests on files that are submitted again in their callbacks st
   });
 }
 
+// As many as io_uring or the workers have at once.
+TEST_CASE("M04: however many requests on files are in flight, they starve no stream",
+          "[file][R8][M04]") {
+  constexpr std::size_t together = 2000;
+  enum class Kind { read, status, pieces };
+  const Kind kind = GENERATE(Kind::read, Kind::status, Kind::pieces);
+  CAPTURE(static_cast<int>(kind));
+  const Folder folder;
+  Source source;
+  std::list<Recording<proa::ReadAt>> reads;
+  std::list<Recording<proa::Status>> statuses;
+  char memory[1];
+  std::vector<proa::MutableBytes> pieces(kind == Kind::pieces ? 1000 : 1, {memory, 0});
+  pieces.front().size = 1;
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world, Link::path);
+  stream.echoes = true;
+  wait_open(world, stream);
+  const proa::File file = open_file(world, folder.file("a", "bytes"));
+  const auto go_on = [&](auto& each, const auto& prepare) {
+    const auto begin = [&each, &world, prepare] {
+      prepare(each.request);
+      world.submit(each.request);
+    };
+    each.then = [&source, &each, begin] {
+      each.results.clear();
+      ++source.turns;
+      if (!source.stopped) begin();
+    };
+    begin();
+  };
+  for (std::size_t i = 0; i < (kind == Kind::pieces ? 50 : together); ++i) {
+    if (kind == Kind::status) {
+      go_on(statuses.emplace_back(),
+            [&](proa::Status& request) { request.prepare(file.descriptor()); });
+    } else {
+      go_on(reads.emplace_back(), [&](proa::ReadAt& request) {
+        request.prepare(file.descriptor(), 0, pieces.data(), pieces.size());
+      });
+    }
+  }
+  const std::size_t most = kind == Kind::pieces ? most_per_echo / 8 : most_per_echo_in_line;
+  CHECK(most_turns(world, source, far) <= most);
+  source.stopped = true;
+  world.run_until("all have ended", [&] {
+    bool pending = false;
+    for (const auto& each : reads) pending = pending || each.request.pending();
+    for (const auto& each : statuses) pending = pending || each.request.pending();
+    return !pending;
+  });
+}
+
 TEST_CASE("M04: a file's handler that always has more starves no stream", "[file][R8][M04]") {
   enum class More { reads, writes, writes_of_nothing, syncs, many_writes, many_syncs };
   const More more = GENERATE(More::reads, More::writes, More::writes_of_nothing, More::syncs,

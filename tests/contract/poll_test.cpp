@@ -348,6 +348,9 @@ TEST_CASE("a Poll of a descriptor that is not open says so", "[poll][R2]") {
   CHECK(poll.error() == std::errc::bad_file_descriptor);
   poll.request.prepare(-1);
   CHECK(world->submit(poll.request) == std::errc::bad_file_descriptor);
+  Polling nothing(Direction::none, false);
+  nothing.request.prepare(0);
+  CHECK(world->submit(nothing.request) == std::errc::invalid_argument);
 }
 
 TEST_CASE("polls and receives of one socket take turns", "[poll][R5]") {

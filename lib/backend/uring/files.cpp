@@ -144,6 +144,12 @@ io_uring_sqe* UringBackend::fill_transfer(Request& request, unsigned one, unsign
 }
 
 io_uring_sqe* UringBackend::fill_file(Operation& operation) noexcept {
+  io_uring_sqe* const sqe = prepare_file(operation);
+  if (sqe) ++files_at_kernel_;
+  return sqe;
+}
+
+io_uring_sqe* UringBackend::prepare_file(Operation& operation) noexcept {
   if (operation.opcode() == Opcode::read_at) {
     return fill_transfer(static_cast<ReadAt&>(operation), IORING_OP_READ, IORING_OP_READV);
   }
@@ -198,6 +204,7 @@ io_uring_sqe* UringBackend::fill_call(FileCall& call) noexcept {
 }
 
 Operation* UringBackend::file_done(Operation& operation, long result) noexcept {
+  --files_at_kernel_;
   if (result == -EINTR && !has(operation, ending)) {
     start(operation);
     return nullptr;

@@ -158,7 +158,6 @@ io_uring_sqe* UringBackend::fill_send(Send& send) noexcept {
   if (!message) return nullptr;
   std::size_t bytes = 0;
   const int count = gather(send, moved, message->pieces(), static_cast<int>(most), bytes);
-  count_pieces(send, count);
   return fill_message(send.descriptor(), message, count);
 }
 

@@ -113,6 +113,7 @@ class UringBackend final : public Backend {
   void feed() noexcept;
   void arm_wake() noexcept;
   long enter(unsigned want, const timespec* timeout) noexcept;
+  void fetch_the_rest() noexcept;
   Operation* leave(Operation& operation) noexcept;
   void settle(Operation& operation, long result) noexcept;
   Operation* end(Operation& operation, long result) noexcept;
@@ -160,6 +161,7 @@ class UringBackend final : public Backend {
   template <class Request>
   io_uring_sqe* fill_transfer(Request& request, unsigned one, unsigned many) noexcept;
   io_uring_sqe* fill_file(Operation& operation) noexcept;
+  io_uring_sqe* prepare_file(Operation& operation) noexcept;
   io_uring_sqe* fill_call(FileCall& call) noexcept;
   Operation* file_done(Operation& operation, long result) noexcept;
   long called(Operation& operation, long result) noexcept;
@@ -291,6 +293,7 @@ class UringBackend final : public Backend {
   // receives at the kernel that take blocks of the ring, and those of datagrams among them
   unsigned armed_ = 0;
   unsigned armed_datagrams_ = 0;
+  unsigned files_at_kernel_ = 0;  // operations on files that io_uring performs
   unsigned for_disk_ = 0;  // direct transfers that were queued since the last entry into the kernel
   std::atomic<Loop> loop_{Loop::busy};
 };
