@@ -1,6 +1,8 @@
 // file_io: reads and writes of files through proa, each worker a thread with its own loop. See
 // --help.
+#include <algorithm>
 #include <deque>
+#include <new>
 #include <proa/proa.hpp>
 #include <system_error>
 
@@ -15,18 +17,18 @@ using namespace bench;
 class ProaWorker final : public FileWorker {
  public:
   ProaWorker(const FileOptions& options, const std::string& path)
-      : block_(options.block),
-        batch_(options.batch),
-        proactor_(with_backend(options)),
-        memory_(aligned_blocks(options.depth, options.block)) {
+      : block_(options.block), batch_(options.batch), proactor_(with_backend(options)) {
     auto flags = proa::OpenFlags::read | proa::OpenFlags::write;
     if (options.direct) flags = flags | proa::OpenFlags::direct;
     std::error_code error;
     file_ = proa::File::open(proactor_, path, flags, 0, error);
     if (error) throw std::system_error(error, path);
     idle_.reserve(options.depth);
+    const bool pooled = from_pool(options);
+    if (!pooled) memory_ = aligned_blocks(options.depth, block_);
     for (std::size_t i = 0; i < options.depth; ++i) {
-      slots_.emplace_back(*this, memory_.get() + i * block_);
+      if (pooled) blocks_.push_back(direct_block());
+      slots_.emplace_back(*this, pooled ? blocks_.back().data() : memory_.get() + i * block_);
       idle_.push_back(&slots_.back());
     }
   }
@@ -53,11 +55,23 @@ class ProaWorker final : public FileWorker {
     proa::On<proa::WriteAt, &Slot::done> write{*this};
   };
 
+  static bool from_pool(const FileOptions& options) {
+    constexpr std::size_t largest = std::size_t{64} << 10;  // that is registered
+    return options.direct && !options.own_memory && options.block <= largest;
+  }
+
   static proa::Options with_backend(const FileOptions& options) {
     proa::Options result;
     result.backend = options.backend;
     result.fallback = options.backend == "auto";
+    if (from_pool(options)) result.buffer_size = std::max(result.buffer_size, options.block);
     return result;
+  }
+
+  proa::Buffer direct_block() {
+    proa::Buffer block = proactor_.take_direct_buffer();
+    if (!block) throw std::bad_alloc();
+    return block;
   }
 
   void submit_batches(FileClock::time_point now) {
@@ -111,6 +125,8 @@ class ProaWorker final : public FileWorker {
   std::size_t block_;
   std::size_t batch_;
   proa::Proactor proactor_;
+  // Where the slots read and write: blocks of the proactor's pool if from_pool(), else memory_.
+  std::deque<proa::Buffer> blocks_;
   AlignedMemory memory_;
   proa::File file_;
   std::deque<Slot> slots_;

@@ -28,6 +28,7 @@ struct FileOptions {
   std::string folder = "/tmp";
   std::string backend = "auto";
   bool direct = false;
+  bool own_memory = false;
   bool random = false;
   double seconds = 0;      ///< per phase, instead of a count; 0: the count
   std::string file;        ///< one for all workers, not removed; empty: a file per worker

@@ -17,7 +17,8 @@ Reads and writes files from several threads; first all write, then all read.
       --depth N         requests in flight per worker, at least a batch (a batch)
   -d, --dir DIRECTORY   for the files of the workers, which nothing is left of (/tmp)
       --backend NAME    of proa (auto)
-      --direct          past the page cache (O_DIRECT)
+      --direct          past the page cache (O_DIRECT), in buffers of proa's pool
+      --own-memory      with --direct: in memory of the program's own, which is not registered
       --random          blocks in random order, not one after the other
       --seconds S       each phase takes so long, whatever -n is
       --file PATH       all workers use this file; made if it is not there or too short, and kept
@@ -47,7 +48,7 @@ void check(const FileOptions& options) {
 
 FileOptions parse_file_options(int argc, char** argv) {
   enum Name { kBatch = 256, kDepth, kBackend, kDirect, kRandom, kSeconds };
-  enum More { kFile = kSeconds + 1, kSize, kReadOnly, kWriteOnly, kJson, kHelpWanted };
+  enum More { kFile = kSeconds + 1, kOwnMemory, kSize, kReadOnly, kWriteOnly, kJson, kHelpWanted };
   static const option kLong[] = {{"workers", required_argument, nullptr, 'w'},
                                  {"operations", required_argument, nullptr, 'n'},
                                  {"block", required_argument, nullptr, 'b'},
@@ -56,6 +57,7 @@ FileOptions parse_file_options(int argc, char** argv) {
                                  {"dir", required_argument, nullptr, 'd'},
                                  {"backend", required_argument, nullptr, kBackend},
                                  {"direct", no_argument, nullptr, kDirect},
+                                 {"own-memory", no_argument, nullptr, kOwnMemory},
                                  {"random", no_argument, nullptr, kRandom},
                                  {"seconds", required_argument, nullptr, kSeconds},
                                  {"file", required_argument, nullptr, kFile},
@@ -93,6 +95,9 @@ FileOptions parse_file_options(int argc, char** argv) {
         break;
       case kDirect:
         result.direct = true;
+        break;
+      case kOwnMemory:
+        result.own_memory = true;
         break;
       case kRandom:
         result.random = true;

@@ -107,7 +107,7 @@ void print_limits() {
               "descriptors: connections, listeners, files");
   if (setting("kernel.ostype") != "Linux") return;
   print_limit("RLIMIT_MEMLOCK", limit(RLIMIT_MEMLOCK, true),
-              "rings of io_uring, of all this user's processes");
+              "rings and buffers of io_uring, all processes");
   print_limit("fs.aio-max-nr", setting("fs.aio-max-nr") + ", used " + setting("fs.aio-nr"),
               "file operations of epoll, all processes");
   print_limit("net.core.somaxconn", setting("net.core.somaxconn"), "connections not yet accepted");

@@ -28,6 +28,15 @@ class BufferSource {
   /// Makes a filled buffer of a block that take() gave.
   virtual void fill(Buffer& buffer, std::size_t size) noexcept = 0;
 
+  /// The memory of one block.
+  struct Place {
+    char* memory = nullptr;
+    std::size_t size = 0;
+  };
+  /// The block that holds this byte; `size` is 0 if none does. A block has one place for as long as
+  /// the backend lives.
+  virtual Place find(const void* /*byte*/) const noexcept { return {}; }
+
  protected:
   ~BufferSource() = default;
 };
@@ -152,6 +161,9 @@ struct BackendContext {
   BlockingCalls& blocking;
   Counters& counters;
   const Process& process = Process::alone();
+  /// The pool of the blocks for direct I/O (Proactor::take_direct_buffer()); nullptr if there is
+  /// none.
+  const BufferSource* direct_buffers = nullptr;
 };
 
 }  // namespace proa

@@ -99,7 +99,8 @@ class Proactor {
 
   /// A buffer without bytes, to write into with append(). If memory is short, one that is `false`.
   Buffer take_buffer() noexcept;
-  /// The same for direct I/O (OpenFlags::direct): data() and room() are multiples of 4096.
+  /// The same for direct I/O (OpenFlags::direct): data() and room() are multiples of 4096. A
+  /// transfer of such a buffer may cost less than one of other memory (docs/BACKENDS.md, "Files").
   Buffer take_direct_buffer() noexcept;
 
   /// To live inside another loop: for a proactor that was made with Options::embedded; without that

@@ -192,6 +192,19 @@ void Pool::fill(Buffer& buffer, std::size_t size) noexcept {
   buffer = BufferSide::make(segment);
 }
 
+// Only the owner's thread maps slabs, and calls this.
+BufferSource::Place Pool::find(const void* byte) const noexcept {
+  const auto address = reinterpret_cast<std::uintptr_t>(byte);
+  for (void* const slab : slabs_) {
+    const auto first = reinterpret_cast<std::uintptr_t>(slab) + lead_ + Block::header_size;
+    if (address < first || address >= first + stride_ * blocks_per_slab) continue;
+    const std::uintptr_t payload = first + (address - first) / stride_ * stride_;
+    if (address >= payload + block_capacity()) break;  // a header, or the gap before one
+    return {reinterpret_cast<char*>(payload), block_capacity()};
+  }
+  return {};
+}
+
 // Without an owner other threads may give blocks back at the same time (orphan()).
 Segment* Pool::share(Segment* segment) noexcept {
   if (on_owner()) return refer(segment);

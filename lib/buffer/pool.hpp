@@ -66,6 +66,7 @@ class Pool final : public BufferSource {
   /// As available(), but counts the blocks that are set aside too.
   bool available_at_all() noexcept { return available(0); }
   void fill(Buffer& buffer, std::size_t size) noexcept override;
+  Place find(const void* byte) const noexcept override;
   /// A block to copy into; `maximum` does not limit these. Empty if there is no memory.
   Buffer take_for_writing() noexcept;
   /// A received buffer is queued to be sent, or kept until the handler reads or a file takes it:

@@ -67,7 +67,8 @@ std::unique_ptr<Core> Core::create(Make make, const Options& options, std::error
       return nullptr;
     }
     core.reset(make(options));
-    const BackendContext context{core->options_, *core->pool_, *core, core->counters_, *core};
+    const BackendContext context{core->options_,  *core->pool_, *core,
+                                 core->counters_, *core,        core->paged_pool_.get()};
     core->backend_ = select_backend(context, core->report_, error, reason);
   } catch (const std::bad_alloc&) {
     error = to_error_code(-ENOMEM);

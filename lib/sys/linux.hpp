@@ -32,6 +32,9 @@ struct QueueRoom {
 long uring_make_room(const io_uring& ring, unsigned entries, QueueRoom& room) noexcept;
 void uring_leave_room(const QueueRoom& room) noexcept;
 
+/// What the user may lock in memory (RLIMIT_MEMLOCK); SIZE_MAX without a limit.
+std::size_t lockable_bytes() noexcept;
+
 /// Converts the status that io_uring has written.
 FileInfo to_info(const struct statx& from) noexcept;
 

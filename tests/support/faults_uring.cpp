@@ -21,6 +21,7 @@ Call call_of(const io_uring_sqe& sqe) noexcept {
     case IORING_OP_READ:
       return streams ? Call::read : Call::preadv2;
     case IORING_OP_READV:
+    case IORING_OP_READ_FIXED:
       return Call::preadv2;
     case IORING_OP_SEND:
       return Call::send;
@@ -28,6 +29,8 @@ Call call_of(const io_uring_sqe& sqe) noexcept {
       return Call::sendmsg;
     case IORING_OP_RECVMSG:
       return Call::recvmmsg;
+    case IORING_OP_WRITE_FIXED:
+      return Call::pwritev2;
     case IORING_OP_WRITE:
     case IORING_OP_WRITEV:
       return streams ? Call::writev : Call::pwritev2;

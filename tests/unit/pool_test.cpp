@@ -25,6 +25,31 @@ struct Rig {
   Pool* pool;
 };
 
+TEST_CASE("a pool finds the block of an address") {
+  proa::Counters counters;
+  struct Orphan {
+    Pool* pool;
+    ~Orphan() { pool->orphan(); }
+  } const rig{new Pool(Pool::Paged(), 8192, 200, counters)};
+  Pool& pool = *rig.pool;
+  pool.bind(std::this_thread::get_id());
+  char elsewhere = 0;
+  CHECK(pool.find(&elsewhere).size == 0);
+  std::vector<Buffer> blocks;
+  for (int i = 0; i < 150; ++i) blocks.push_back(pool.take());  // of three slabs
+  for (const Buffer& block : blocks) {
+    const char* const first = block.data();
+    const char* const last = first + block.capacity() - 1;
+    for (const char* const byte : {first, first + 1, last}) {
+      CHECK(pool.find(byte).memory == first);
+      CHECK(pool.find(byte).size == block.capacity());
+    }
+    CHECK(pool.find(first - 1).size == 0);  // the block's header
+    CHECK(pool.find(last + 1).size == 0);   // the page before the next block
+  }
+  CHECK(pool.find(&elsewhere).size == 0);
+}
+
 TEST_CASE("a buffer is moved, cut and filled") {
   Rig rig(4);
   Buffer buffer = rig.pool->take();

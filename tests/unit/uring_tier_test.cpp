@@ -20,6 +20,7 @@ proa::Release highest(proa::uring::Sort sort, const std::set<unsigned>& values) 
     proa::Release release = proa::uring::since(sort, value);
     if (sort == proa::uring::Sort::opcode) {
       release = std::min({release, proa::uring::since(proa::uring::Sort::vital, value),
+                          proa::uring::since(proa::uring::Sort::registered_opcode, value),
                           proa::uring::since(proa::uring::Sort::file_opcode, value)});
     }
     newest = std::max(newest, release);

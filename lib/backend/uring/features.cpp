@@ -27,6 +27,9 @@ const Row table[] = {
     {Sort::opcode, IORING_OP_SEND, release(5, 6), "SEND"},
     {Sort::opcode, IORING_OP_RECV, release(5, 6), "RECV"},
 
+    {Sort::registered_opcode, IORING_OP_READ_FIXED, release(5, 1), "READ_FIXED"},
+    {Sort::registered_opcode, IORING_OP_WRITE_FIXED, release(5, 1), "WRITE_FIXED"},
+
     {Sort::file_opcode, IORING_OP_READV, release(5, 1), "READV"},
     {Sort::file_opcode, IORING_OP_FSYNC, release(5, 1), "FSYNC"},
     {Sort::file_opcode, IORING_OP_OPENAT, release(5, 6), "OPENAT"},
@@ -48,7 +51,12 @@ const Row table[] = {
     {Sort::register_call, IORING_REGISTER_RESTRICTIONS, release(5, 10), "REGISTER_RESTRICTIONS"},
     {Sort::register_call, IORING_REGISTER_ENABLE_RINGS, release(5, 10), "REGISTER_ENABLE_RINGS"},
     {Sort::register_call, IORING_REGISTER_PBUF_RING, release(5, 19), "REGISTER_PBUF_RING"},
+    // The call came with Linux 5.13, and tables with empty places with 5.19.
+    {Sort::register_call, IORING_REGISTER_BUFFERS2, release(5, 19), "REGISTER_BUFFERS2"},
 
+    {Sort::late_register_call, IORING_UNREGISTER_BUFFERS, release(5, 1), "UNREGISTER_BUFFERS"},
+    {Sort::late_register_call, IORING_REGISTER_BUFFERS_UPDATE, release(5, 13),
+     "REGISTER_BUFFERS_UPDATE"},
     {Sort::late_register_call, sys::uring_register_resize_rings, release(6, 13),
      "REGISTER_RESIZE_RINGS"},
 
@@ -95,10 +103,23 @@ bool Features::has_files() const noexcept {
   return reads_files() || writes_files() || calls;
 }
 
+bool Features::calls_late(unsigned call) const noexcept {
+  switch (call) {
+    case IORING_UNREGISTER_BUFFERS:
+    case IORING_REGISTER_BUFFERS_UPDATE:
+      return registered_buffers;
+    case sys::uring_register_resize_rings:
+      return resizes;
+    default:
+      return false;
+  }
+}
+
 std::string Features::refused_names() const {
   std::string names;
   for (const Row& row : table) {
-    if (row.sort > Sort::file_opcode || (refused >> row.value & 1) == 0) continue;
+    const bool told = row.sort <= Sort::file_opcode && row.sort != Sort::registered_opcode;
+    if (!told || (refused >> row.value & 1) == 0) continue;
     names += (names.empty() ? "" : ", ") + std::string(row.name);
   }
   return names;

@@ -16,7 +16,10 @@ enum class Sort : unsigned char {
   vital,  ///< an SQE opcode that nothing can replace
   /// another SQE opcode in use; where a filter refuses it, the loop makes the system call
   opcode,
-  /// the same for a file; a worker performs the request if the kernel lacks the opcode, too
+  /// one for a file and registered memory; without it another one is used, as for other memory
+  registered_opcode,
+  /// one for a file; a worker performs the request if the kernel lacks the opcode, or a filter
+  /// refuses it
   file_opcode,
   marker,  ///< an opcode that the backend does not use; it shows which release the kernel is
   /// a call of io_uring_register(2); the backend makes all of them before it enables the ring
@@ -53,7 +56,8 @@ struct Features {
   bool multishot_limit = false;
   bool poll_first = false;
   bool multishot_poll = false;
-  bool resizes = false;    ///< the queues begin small and grow
+  bool resizes = false;             ///< the queues begin small and grow
+  bool registered_buffers = false;  ///< transfers of direct files use a table of registered blocks
   bool no_iowait = false;  ///< the kernel does not count a sleeping loop as a thread in I/O wait
   bool multishot_datagrams = false;
   std::uint64_t opcodes = 0;  ///< bit N is set if the ring may use opcode N
@@ -64,6 +68,8 @@ struct Features {
   bool reads_files() const noexcept;
   bool writes_files() const noexcept;
   bool has_files() const noexcept;
+  /// Whether the backend makes this call of io_uring_register(2) when the ring is enabled.
+  bool calls_late(unsigned call) const noexcept;
   /// The names of the opcodes that a filter refuses.
   std::string refused_names() const;
   bool has(unsigned setup_flag) const noexcept { return (setup_flags & setup_flag) != 0; }

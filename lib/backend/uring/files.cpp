@@ -117,7 +117,7 @@ bool UringBackend::performs(const Operation& operation) noexcept {
 }
 
 template <class Request>
-io_uring_sqe* UringBackend::fill_transfer(Request& request, unsigned one, unsigned many) noexcept {
+io_uring_sqe* UringBackend::fill_transfer(Request& request, TransferOpcodes opcodes) noexcept {
   const std::size_t moved = BackendSide::moved(request);
   Message* const message =
       arena_.take(std::min<std::size_t>(request.pieces().count(), most_pieces));
@@ -127,16 +127,22 @@ io_uring_sqe* UringBackend::fill_transfer(Request& request, unsigned one, unsign
   io_uring_sqe* const sqe = ring_.take();
   const int number = request.descriptor().number;
   const std::uint64_t offset = request.offset() + moved;
+  const bool direct = system_.direct(number);
   if (count == 1) {
-    io_uring_prep_rw(static_cast<int>(one), sqe, number, pieces->iov_base,
-                     static_cast<unsigned>(pieces->iov_len), offset);
+    const iovec piece = *pieces;
+    const bool may_register = direct && ring_.features().has_opcode(opcodes.registered);
+    const int block = may_register ? registered_.find(ring_, piece.iov_base, piece.iov_len)
+                                   : RegisteredBlocks::none;
+    const bool registered = block != RegisteredBlocks::none;
+    io_uring_prep_rw(static_cast<int>(registered ? opcodes.registered : opcodes.one), sqe, number,
+                     piece.iov_base, static_cast<unsigned>(piece.iov_len), offset);
+    if (registered) sqe->buf_index = static_cast<std::uint16_t>(block);
     arena_.trim(message);
   } else {
-    io_uring_prep_rw(static_cast<int>(many), sqe, number, pieces, static_cast<unsigned>(count),
-                     offset);
+    io_uring_prep_rw(static_cast<int>(opcodes.many), sqe, number, pieces,
+                     static_cast<unsigned>(count), offset);
     arena_.trim(pieces + count);
   }
-  const bool direct = system_.direct(number);
   if (direct) ++for_disk_;
   const std::size_t longest = direct ? longest_direct : longest_inline;
   if (system_.waits(number) || wanted(request) - moved > longest) sqe->flags |= IOSQE_ASYNC;
@@ -151,11 +157,13 @@ io_uring_sqe* UringBackend::fill_file(Operation& operation) noexcept {
 
 io_uring_sqe* UringBackend::prepare_file(Operation& operation) noexcept {
   if (operation.opcode() == Opcode::read_at) {
-    return fill_transfer(static_cast<ReadAt&>(operation), IORING_OP_READ, IORING_OP_READV);
+    return fill_transfer(static_cast<ReadAt&>(operation),
+                         {IORING_OP_READ, IORING_OP_READ_FIXED, IORING_OP_READV});
   }
   if (operation.opcode() == Opcode::write_at) {
     WriteAt& write = static_cast<WriteAt&>(operation);
-    io_uring_sqe* const sqe = fill_transfer(write, IORING_OP_WRITE, IORING_OP_WRITEV);
+    io_uring_sqe* const sqe =
+        fill_transfer(write, {IORING_OP_WRITE, IORING_OP_WRITE_FIXED, IORING_OP_WRITEV});
     if (sqe && write.append()) sqe->rw_flags = RWF_APPEND;
     return sqe;
   }

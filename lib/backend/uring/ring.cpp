@@ -203,7 +203,7 @@ std::string Ring::ask(Release allowed) {
         row.value <= probe->last_op && (probe->ops[row.value].flags & IO_URING_OP_SUPPORTED) != 0;
     if (row.sort == Sort::marker) {
       if (supported) kernel = std::max(kernel, row.since);
-    } else if (row.sort == Sort::file_opcode) {
+    } else if (row.sort >= Sort::registered_opcode) {
       if (supported && row.since <= allowed && features_.files) {
         features_.opcodes |= std::uint64_t{1} << row.value;
       }
@@ -254,6 +254,10 @@ void Ring::choose(Release allowed, bool limits_receives) noexcept {
   features_.multishot_datagrams = multishot && features_.has_opcode(IORING_OP_RECVMSG);
   features_.multishot_limit = features_.multishot_recv && limits_receives &&
                               allowed >= since(Sort::op_flag, recv_multishot_limit);
+  features_.registered_buffers =
+      features_.release >= since(Sort::register_call, IORING_REGISTER_BUFFERS2) &&
+      ((features_.reads_files() && features_.has_opcode(IORING_OP_READ_FIXED)) ||
+       (features_.writes_files() && features_.has_opcode(IORING_OP_WRITE_FIXED)));
   features_.poll_first = features_.release >= since(Sort::op_flag, poll_first);
   features_.multishot_poll = features_.release >= since(Sort::op_flag, poll_multishot);
   features_.buffer_ring =
@@ -276,7 +280,7 @@ long Ring::restrict() noexcept {
   unsigned sqe_flags = 0;
   for (std::size_t i = 0; i < table_size; ++i) {
     const Row& row = table[i];
-    if (row.sort == Sort::late_register_call && features_.resizes) {
+    if (row.sort == Sort::late_register_call && features_.calls_late(row.value)) {
       rules[count].opcode = IORING_RESTRICTION_REGISTER_OP;
       rules[count++].register_op = static_cast<std::uint8_t>(row.value);
     }

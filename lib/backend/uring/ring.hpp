@@ -40,7 +40,7 @@ class Ring {
   std::string open(unsigned entries, Release allowed, bool files, bool embedded);
   void close() noexcept;
 
-  /// Calls io_uring_register(2). Only before enable().
+  /// Calls io_uring_register(2). Behind enable() only a late_register_call of the table.
   long register_with(unsigned call, void* argument, unsigned count) noexcept;
   /// From enable() on, the kernel allows what the table holds for features().release, and nothing
   /// else.
@@ -51,6 +51,8 @@ class Ring {
   const Features& features() const noexcept { return features_; }
   /// A filter has refused an opcode that it had allowed when it was asked.
   void refuse(unsigned opcode) noexcept;
+  /// The kernel has no room for them.
+  void forgo_registered_buffers() noexcept { features_.registered_buffers = false; }
   int descriptor() const noexcept { return ring_.ring_fd; }
 
   bool has_room(unsigned places = 1) noexcept {

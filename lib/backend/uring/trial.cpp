@@ -2,7 +2,8 @@
 // the restrictions of a task and the BPF filters of io_uring (Linux 7.0) answer EACCES. A ring
 // inherits them from the thread that makes it. So a second ring that the same thread makes answers
 // as the backend's own ring will, once that is enabled. Each opcode is tried on no descriptor, and
-// fails with EBADF where it is allowed. Upholds R12: what is refused is done in another way.
+// fails with EBADF where it is allowed (READ_FIXED and WRITE_FIXED with EFAULT, because that ring
+// has no buffers). Upholds R12: what is refused is done in another way.
 #include "backend/uring/trial.hpp"
 
 #include <fcntl.h>
@@ -62,6 +63,10 @@ void prepare(io_uring_sqe* sqe, unsigned opcode, Inputs& inputs) noexcept {
       return io_uring_prep_recv(sqe, none, nullptr, 0, 0);
     case IORING_OP_READV:
       return io_uring_prep_readv(sqe, none, &inputs.piece, 1, 0);
+    case IORING_OP_READ_FIXED:
+      return io_uring_prep_read_fixed(sqe, none, &inputs.byte, 1, 0, 0);
+    case IORING_OP_WRITE_FIXED:
+      return io_uring_prep_write_fixed(sqe, none, &inputs.byte, 1, 0, 0);
     case IORING_OP_FSYNC:
       return io_uring_prep_fsync(sqe, none, 0);
     case IORING_OP_OPENAT:
@@ -104,7 +109,7 @@ unsigned fill(io_uring& ring, const Features& features, Release allowed, Inputs&
     if (row.value == IORING_OP_RECV || row.value == IORING_OP_RECVMSG) {
       prepare_receive(sqe, features.release, allowed);
     }
-    if (row.sort == Sort::file_opcode) sqe->flags |= IOSQE_IO_LINK;
+    if (row.sort >= Sort::registered_opcode) sqe->flags |= IOSQE_IO_LINK;
     sqe->user_data = row.value;
     ++filled;
   }

@@ -42,6 +42,7 @@ UringBackend::UringBackend(const BackendContext& context) noexcept
     : options_(context.options),
       block_capacity_(Pool::capacity_for(context.options.buffer_size)),
       source_(context.buffers),
+      direct_buffers_(context.direct_buffers),
       blocking_(context.blocking),
       counters_(context.counters),
       process_(context.process),
@@ -51,6 +52,7 @@ UringBackend::UringBackend(const BackendContext& context) noexcept
 UringBackend::~UringBackend() { close(); }
 
 void UringBackend::close() noexcept {
+  if (!process_.inherited()) registered_.close(ring_);
   ring_.close();
   if (wake_fd_ >= 0) sys::close(wake_fd_);
   if (notify_fd_ >= 0) sys::close(notify_fd_);
@@ -87,6 +89,8 @@ std::string UringBackend::open() {
     const long opened = buffers_.open(ring_, options_.buffers);
     if (opened < 0) return "io_uring_register: " + error_name(opened) + " for REGISTER_PBUF_RING";
   }
+  registered_.open(ring_,
+                   options_.buffer_size <= RegisteredBlocks::largest ? direct_buffers_ : nullptr);
   if (const long mapped = arena_.open(); mapped < 0) return "mmap: " + error_name(mapped);
   const long wake = sys::eventfd(EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake < 0) return "eventfd: " + error_name(wake);
@@ -117,6 +121,7 @@ std::vector<std::string> UringBackend::features() const {
   if (in_use.multishot_limit) names.push_back("block by block");
   if (in_use.buffer_ring) names.push_back("buffer ring");
   if (in_use.has_files()) names.push_back("files");
+  if (in_use.registered_buffers) names.push_back("registered buffers");
   if (in_use.resizes) names.push_back("growing rings");
   if (in_use.no_iowait) names.push_back("sleep without I/O wait");
   names.push_back("restricted ring");

@@ -18,6 +18,7 @@
 #include "backend/uring/arena.hpp"
 #include "backend/uring/buffer_ring.hpp"
 #include "backend/uring/file_system.hpp"
+#include "backend/uring/registered_blocks.hpp"
 #include "backend/uring/ring.hpp"
 #include "backend/uring/slots.hpp"
 #include "base/operation_list.hpp"
@@ -158,8 +159,14 @@ class UringBackend final : public Backend {
 
   // files.cpp fills SQEs and reads CQEs for files.
   bool performs(const Operation& operation) noexcept;
+  /// The opcodes of a transfer of one piece, of one piece in a registered block, and of many.
+  struct TransferOpcodes {
+    unsigned one;
+    unsigned registered;
+    unsigned many;
+  };
   template <class Request>
-  io_uring_sqe* fill_transfer(Request& request, unsigned one, unsigned many) noexcept;
+  io_uring_sqe* fill_transfer(Request& request, TransferOpcodes opcodes) noexcept;
   io_uring_sqe* fill_file(Operation& operation) noexcept;
   io_uring_sqe* prepare_file(Operation& operation) noexcept;
   io_uring_sqe* fill_call(FileCall& call) noexcept;
@@ -243,6 +250,7 @@ class UringBackend final : public Backend {
   const Options& options_;
   const std::size_t block_capacity_;
   BufferSource& source_;
+  const BufferSource* const direct_buffers_;
   BlockingCalls& blocking_;
   Counters& counters_;
   const Process& process_;
@@ -253,6 +261,7 @@ class UringBackend final : public Backend {
   BufferRing buffers_;
   Arena arena_;
   Ring ring_;
+  RegisteredBlocks registered_;
   Slots slots_;
 
   // wait for room in the submission queue, or for wait() to enable the ring
