@@ -5,7 +5,8 @@
 // PollingBackend and has
 //
 //   long poll(const timespec* timeout)   waits; returns the number of events, or -errno
-//   void take(std::size_t index)         handles one event
+//   bool take(std::size_t index)         handles one event; whether that made an operation on a
+//                                        socket runnable
 //   bool unflushed() const               whether poll() has changes to give to the kernel
 //
 // and Files is a FileQueue with submit(), withdraw(), forget() and the static takes().
@@ -135,13 +136,16 @@ class PollingBackend : public Backend, protected Poller {
   bool only_sockets() const noexcept {
     return !adapter_.has_finished() && !adapter_.may_serve() && !files_.due();
   }
-  void take_event() noexcept { static_cast<Kernel&>(*this).take(next_event_++); }
+  // False when the event made nothing runnable.
+  bool take_event() noexcept { return static_cast<Kernel&>(*this).take(next_event_++); }
 
   Step ask(std::size_t source) noexcept {
     switch (source) {
       case events:
         if (next_event_ == event_count_) return Step::nothing();
-        take_event();
+        // Those of files are no work: they would keep their place in front of what stands behind
+        // them.
+        while (!take_event() && next_event_ != event_count_) continue;
         return Step::work(nullptr);
       case sockets:
         return adapter_.has_runnable() ? adapter_.perform_next() : Step::nothing();

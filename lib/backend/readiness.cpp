@@ -152,22 +152,25 @@ ReadinessAdapter::Entry* ReadinessAdapter::watched(std::uint64_t token) noexcept
   return nullptr;
 }
 
-void ReadinessAdapter::event(std::uint64_t token, const Readiness& readiness) noexcept {
+bool ReadinessAdapter::event(std::uint64_t token, const Readiness& readiness) noexcept {
   Entry* const entry = watched(token);
-  if (!entry) return;
+  if (!entry) return false;
   const std::array<bool, 2> ready{readiness.in || readiness.ended, readiness.out};
   // kqueue reports each direction in an event of its own, and `ended` and `unread` belong to input.
   if (ready[0]) {
     entry->ended = readiness.ended;
     entry->unread = readiness.unread;
   }
+  bool runnable = false;
   for (std::size_t i = 0; i < 2; ++i) {
     if (!ready[i]) continue;
     entry->ready[i] = entry->exists[i] = true;
     if (Operation* const operation = std::exchange(entry->parked[i], nullptr)) {
       runnable_.push_back(*operation);
+      runnable = true;
     }
   }
+  return runnable;
 }
 
 void ReadinessAdapter::refused(std::uint64_t token, long error) noexcept {

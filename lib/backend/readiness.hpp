@@ -61,8 +61,8 @@ class ReadinessAdapter final : public RealSystem {
   /// Sends at once what the socket has room for; -EAGAIN if the send has to wait for room.
   long try_send(SendBuffers& send) noexcept;
   void cancel(Operation& operation) noexcept;
-  /// The poller reports an event.
-  void event(std::uint64_t token, const Readiness& readiness) noexcept;
+  /// The poller reports an event. Whether an operation has become runnable by that.
+  bool event(std::uint64_t token, const Readiness& readiness) noexcept;
   /// The kernel has refused a descriptor that watch() had accepted.
   void refused(std::uint64_t token, long error) noexcept;
   /// Returns an operation that ended without perform_next() or serve_starved(), or nullptr.

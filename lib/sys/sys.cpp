@@ -29,13 +29,24 @@ short poll_now(int fd, short events) noexcept {
   return retried([&] { return ::poll(&asked, 1, 0); }) == 0 ? short{0} : asked.revents;
 }
 
+namespace {
+
+// What the descriptor is not open for will never be ready.
+long not_ready(int fd, int open_for) noexcept {
+  const long flags = checked(::fcntl(fd, F_GETFL));
+  const bool other = flags >= 0 && (flags & O_ACCMODE) != O_RDWR && (flags & O_ACCMODE) != open_for;
+  return other ? -EBADF : -EAGAIN;
+}
+
+}  // namespace
+
 long read_if_ready(int fd, const iovec* pieces, int count) noexcept {
-  if (!ready_now(fd, POLLIN)) return -EAGAIN;
+  if (!ready_now(fd, POLLIN)) return not_ready(fd, O_RDONLY);
   return retried([&] { return ::readv(fd, pieces, count); });
 }
 
 long write_if_ready(int fd, const iovec* pieces, int count) noexcept {
-  if (!ready_now(fd, POLLOUT)) return -EAGAIN;
+  if (!ready_now(fd, POLLOUT)) return not_ready(fd, O_WRONLY);
   struct stat status {};
   if (const long result = checked(::fstat(fd, &status)); result < 0) return result;
   // A pipe that polls writable has a free page, which takes PIPE_BUF bytes, and so much is asked of

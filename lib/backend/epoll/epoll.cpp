@@ -52,7 +52,7 @@ class EpollBackend final : public PollingBackend<EpollBackend, FileEngine> {
   }
   bool unflushed() const noexcept { return false; }
 
-  void take(std::size_t index) noexcept {
+  bool take(std::size_t index) noexcept {
     const epoll_event& event = events_[index];
     if (event.data.u64 == aio_token) {
       files_.aio().event();
@@ -60,10 +60,11 @@ class EpollBackend final : public PollingBackend<EpollBackend, FileEngine> {
       woken_.exchange(false, std::memory_order_acq_rel);
     } else {
       const std::uint32_t bits = event.events;
-      adapter_.event(event.data.u64,
-                     {(bits & EPOLLIN) != 0, (bits & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0,
-                      (bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) != 0});
+      return adapter_.event(event.data.u64,
+                            {(bits & EPOLLIN) != 0, (bits & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0,
+                             (bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) != 0});
     }
+    return false;
   }
 
   // The flag limits many wake-ups to one write(2) per wait. The registration is edge-triggered, so
