@@ -143,8 +143,8 @@ class PollingBackend : public Backend, protected Poller {
     switch (source) {
       case events:
         if (next_event_ == event_count_) return Step::nothing();
-        // Those of files are no work: they would keep their place in front of what stands behind
-        // them.
+        // Takes all events up to one that gives a socket something to do: if each event of a file
+        // took a turn, the events behind it would wait.
         while (!take_event() && next_event_ != event_count_) continue;
         return Step::work(nullptr);
       case sockets:

@@ -6,6 +6,8 @@
 // finished() or perform_next() once), R4 (a cancel is an unlink) and R11.
 #include "backend/readiness.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cerrno>
 
@@ -58,8 +60,9 @@ void ReadinessAdapter::submit(Operation& operation) noexcept {
   const bool queued = operation.opcode() == Opcode::recv_datagrams &&
                       static_cast<RecvDatagrams&>(operation).has_queued();
   // epoll reports nothing for a connected socket that does not listen, accept(2) tells that.
-  const bool first = operation.opcode() == Opcode::accept || is_untried(*entry, operation) ||
-                     (!entry->watched && poller_.silent_on_misuse());
+  const bool first =
+      operation.opcode() == Opcode::accept || is_untried(*entry, operation) ||
+      (!entry->watched && operation.descriptor().is_socket() && poller_.silent_on_misuse());
   if (operation.opcode() == Opcode::poll && !entry->watched) {
     // A repeating Poll gets its first result from the first event. Any other Poll asks poll(2).
     if (BackendSide::repeating(operation)) return park(*entry, operation);
@@ -83,11 +86,14 @@ void ReadinessAdapter::submit(Operation& operation) noexcept {
 
 // No event comes for a direction that a descriptor does not have: the read end of a pipe has no
 // output, a listener neither. Until an event or EAGAIN has shown that there is one, the adapter
-// tries each operation at once, and the system call says what is wrong. All sockets have input.
+// tries each send at once, and the system call says what is wrong. A receive is tried so only on
+// what is open for writing alone: a FIFO that had no writer yet would seem to have ended.
 bool ReadinessAdapter::is_untried(const Entry& entry, const Operation& operation) noexcept {
-  const bool always_there =
-      operation.direction() == Direction::in && operation.descriptor().is_socket();
-  return !entry.exists[side(operation)] && !always_there;
+  if (entry.exists[side(operation)]) return false;
+  if (operation.direction() == Direction::out) return true;
+  if (operation.descriptor().is_socket()) return false;
+  const long flags = sys::file_flags(operation.descriptor().number);
+  return flags >= 0 && (flags & O_ACCMODE) == O_WRONLY;
 }
 
 long ReadinessAdapter::try_send(SendBuffers& send) noexcept {
@@ -252,7 +258,8 @@ bool ReadinessAdapter::perform(Entry& entry, Operation& operation) noexcept {
 void ReadinessAdapter::unready(Entry& entry, Operation& operation) noexcept {
   if (entry.unpollable) return retry_later(operation);  // no event will come for this descriptor
   entry.ready[side(operation)] = false;
-  entry.exists[side(operation)] = true;
+  // poll(2) finds nothing ready in a direction that is not there, too.
+  if (operation.opcode() != Opcode::poll) entry.exists[side(operation)] = true;
   park(entry, operation);
 }
 

@@ -265,6 +265,7 @@ long aio_events(void*, long, long, io_event*) noexcept { return -ENOSYS; }
 #endif
 
 }  // namespace direct
+
 std::size_t lockable_bytes() noexcept {
   rlimit limit = {};
   if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0) return 0;

@@ -1,9 +1,11 @@
 // Descriptors of every kind that can be polled, borrowed in either mode: they are read when they
 // have something, and never hold the loop up.
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -147,12 +149,18 @@ TEST_CASE("what can be polled is polled, and its reader does not hold the loop u
 TEST_CASE("what a descriptor cannot do is told, whatever was asked of it before", "[R2][R12]") {
   enum class What { read_end, write_end, timer, listener };
   const What what = GENERATE(What::read_end, What::write_end, What::timer, What::listener);
-  const bool waits_before = GENERATE(true, false);
+  enum class Before { nothing, what_it_can, poll_of_what_it_cannot };
+  const Before before =
+      GENERATE(Before::nothing, Before::what_it_can, Before::poll_of_what_it_cannot);
   if (what == What::timer && over_kqueue()) return;  // there is none with kqueue
-  CAPTURE(static_cast<int>(what), waits_before);
+  CAPTURE(static_cast<int>(what), static_cast<int>(before));
   Read read;
   Sending send;
-  Recording<proa::Poll> other(what == What::write_end ? proa::Direction::out : proa::Direction::in);
+  const proa::Direction can = what == What::write_end ? proa::Direction::out : proa::Direction::in;
+  const proa::Direction cannot =
+      what == What::write_end ? proa::Direction::in : proa::Direction::out;
+  Recording<proa::Poll> other(can);
+  Recording<proa::Poll> in_vain(cannot);
   World world;
   int ends[2];
   REQUIRE(plain_pipe(ends));
@@ -166,10 +174,17 @@ TEST_CASE("what a descriptor cannot do is told, whatever was asked of it before"
                    : what == What::timer     ? timer
                                              : listener;
   const proa::Descriptor descriptor = borrow(world, raw).descriptor();
-  if (waits_before) {
+  if (before != Before::nothing) {
     other.request.prepare(descriptor);
     world.submit(other.request);
     for (int i = 0; i < 3; ++i) world.turn();
+  }
+  if (before == Before::poll_of_what_it_cannot) {
+    in_vain.request.prepare(descriptor);
+    world.submit(in_vain.request);
+    for (int i = 0; i < 3; ++i) world.turn();
+    world->cancel(in_vain.request);
+    world.run_until("the poll ended", [&] { return !in_vain.request.pending(); });
   }
   for (int times = 0; times < 2; ++times) {
     send.results.clear();
@@ -186,6 +201,29 @@ TEST_CASE("what a descriptor cannot do is told, whatever was asked of it before"
   }
   world->cancel(other.request);
   world.run_until("the other one ended", [&] { return !other.request.pending(); });
+}
+
+TEST_CASE("a FIFO that has had no writer has not ended", "[R2][R12]") {
+  const Folder folder;
+  const std::string path = folder.path("fifo");
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  Recording<proa::RecvBuffers> receive;
+  World world;
+  std::error_code error;
+  const proa::Socket& fifo = world.own(
+      proa::Socket::adopt(*world, ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC), error));
+  REQUIRE(!error);
+  std::string read;
+  receive.then = [&] { read += receive.request.buffer().text(); };
+  receive.request.prepare(fifo.descriptor());
+  world.submit(receive.request);
+  for (int i = 0; i < 5; ++i) world.turn();
+  CHECK(receive.results.empty());
+  const Raw writer(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  writer.write("hello");
+  world.run_until("it came", [&] { return read == "hello"; });
+  world->cancel(receive.request);
+  world.run_until("the receive ended", [&] { return !receive.request.pending(); });
 }
 
 TEST_CASE("a borrowed descriptor that does not listen is an error of its handler", "[R2][R12]") {
