@@ -278,8 +278,9 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   OperationList worked_;    // a worker has ended them
   // Sent_ goes its own way, because one descriptor may have any number of operations in finished_
   // (R8).
-  Rotation<4> rotation_;     // the backend, sent_, finished_ and worked_
-  bool sends_turn_ = false;  // next_finished() has asked sent_ last
+  Rotation<2> usual_rotation_;  // the backend and sent_, while the others have nothing
+  Rotation<4> rotation_;        // the backend, sent_, finished_ and worked_
+  bool rotates_all_ = false;    // the last result came from rotation_
   PostQueue posts_;
 
   TimePoint now_;

@@ -44,6 +44,7 @@ bool Core::alive() const noexcept {
 }
 
 Core::Done Core::round(TimePoint until) {
+  take_charge();  // of a callback that threw
   told_ = TimePoint::min();
   flush_gathered();
   hand_to_workers();
@@ -78,16 +79,16 @@ Core::Done Core::round(TimePoint until) {
 }
 
 Operation* Core::next_finished() noexcept {
-  // Nearly always: the backend's results, and sends that were done at once, in turn.
-  if (finished_.empty() && worked_.empty()) {
-    sends_turn_ = !sends_turn_ && !sent_.empty();
-    if (!sends_turn_) {
-      rotation_.asked(0);
-      Operation* const operation = backend_->next();
-      if (operation || sent_.empty()) return operation;
-    }
-    rotation_.asked(1);
-    return sent_.pop_front();
+  // Nearly always the backend alone has something, or sends that were done at once have too.
+  rotates_all_ = !finished_.empty() || !worked_.empty();
+  if (!rotates_all_ && sent_.empty()) {
+    usual_rotation_.asked(0);
+    return backend_->next();
+  }
+  if (!rotates_all_) {
+    return usual_rotation_.next([this](std::size_t source) noexcept -> Step {
+      return {source == 0 ? backend_->next() : sent_.pop_front()};
+    });
   }
   return rotation_.next([this](std::size_t source) noexcept -> Step {
     switch (source) {
@@ -114,7 +115,7 @@ void Core::deliver_completions(Done& done, bool& more) {
       done.add(deliver(*operation));
     }
     if (const std::size_t more_cost = take_charge(); more_cost > 0) {
-      rotation_.charge(more_cost);
+      rotates_all_ ? rotation_.charge(more_cost) : usual_rotation_.charge(more_cost);
       spent += more_cost;
     }
     if (flush_is_due_) flush();
