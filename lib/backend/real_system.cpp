@@ -224,15 +224,15 @@ long RealSystem::adopt(int number, Descriptor& adopted, bool& was_blocking) noex
   if (flags < 0) return flags;
   was_blocking = (flags & O_NONBLOCK) == 0;
   result = was_blocking ? sys::set_nonblocking(number) : 0;
-  adopter_.store(sys::process(), std::memory_order_relaxed);
+  if (Adopted* const entry = adopted_.at(number)) entry->process = sys::process();
   if (result >= 0) forget(adopted);  // the backend may remember another descriptor of this number
   return result;
 }
 
 // Parent and child share the mode of a descriptor.
 long RealSystem::set_blocking(Descriptor descriptor) noexcept {
-  const bool ours = sys::process() == adopter_.load(std::memory_order_relaxed);
-  return ours ? sys::set_blocking(descriptor.number) : 0;
+  const Adopted* const entry = adopted_.find(descriptor.number);
+  return entry && entry->process == sys::process() ? sys::set_blocking(descriptor.number) : 0;
 }
 
 long RealSystem::open_file(const char* path, OpenFlags flags, unsigned mode,

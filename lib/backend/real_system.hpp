@@ -1,7 +1,8 @@
 #pragma once
 
-#include <atomic>
 #include <proa/system.hpp>
+
+#include "base/descriptor_table.hpp"
 
 namespace proa {
 
@@ -40,7 +41,10 @@ class RealSystem : public System {
   void forget(Descriptor descriptor) noexcept override;
 
  private:
-  std::atomic<long> adopter_{0};  // the process that adopt() was last called in
+  struct Adopted {
+    long process = 0;  // that called adopt()
+  };
+  DescriptorTable<Adopted> adopted_;
 };
 
 }  // namespace proa
