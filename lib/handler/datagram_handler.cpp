@@ -260,7 +260,10 @@ void DatagramHandler::received_(RecvDatagrams& request, const Result& result) {
   if (cancelled) return;
   // The error of the receive only announces that tell_errors_() has something to tell, unless that
   // finds nothing.
-  if (tells_errors_ && tell_errors_()) return arm_();
+  if (tells_errors_ && tell_errors_()) {
+    if (goes_on_()) arm_();
+    return;
+  }
   if (closing()) return;
   ++failures_;
   if (ends && receives(receiving_)) receiving_failed_();

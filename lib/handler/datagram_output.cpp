@@ -220,19 +220,23 @@ void DatagramHandler::tell_(const Result& result) {
 
 // One on_sent() at a time; an exception from one leaves the rest for later.
 void DatagramHandler::tell_sent_() {
+  std::size_t refused = 0;  // those that were sent are counted with the send
   struct Resume {
     DatagramHandler& handler;
+    const std::size_t& refused;
     bool done = false;
     ~Resume() {
+      handler.proactor().core().told(refused);
       if (!done && handler.state_ == HandlerState::open) handler.notify_later_(notice_written);
     }
-  } resume{*this};
+  } resume{*this, refused};
   for (std::size_t told = 0; !queue_.empty() && told < SendDatagrams::most; ++told) {
     const DatagramQueue::Target& target = queue_.target(0);
     if (taken_ > 0) {
       --taken_;
       tell_({{}, target.bytes});
     } else if (target.error != 0) {
+      ++refused;
       tell_({to_error_code(target.error), 0});
     } else {
       break;

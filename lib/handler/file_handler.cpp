@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <exception>
 #include <new>
 #include <proa/file_handler.hpp>
 
@@ -39,10 +40,12 @@ FileHandler::FileHandler(Proactor& proactor, File file) noexcept
 }
 
 FileHandler::~FileHandler() {
-  // The constructor of a derived class threw, or on_closed() has called verbs that need a file:
-  // nothing has begun yet.
-  if (state_ == HandlerState::open && ((notices_ & notice_open) != 0 || is_over_())) {
-    loop_closing_down();
+  // The constructor of a derived class threw, perhaps behind a close(), or on_closed() has called
+  // verbs that need a file: nothing has begun yet.
+  const bool unwound = state_ == HandlerState::closing && std::uncaught_exceptions() > 0;
+  const bool open = state_ == HandlerState::open;
+  if ((open || unwound) && ((notices_ & notice_open) != 0 || is_over_())) {
+    if (open) loop_closing_down();
     rest_();
   }
   // Reported here, because the destructor of a pending request could only name the request.

@@ -68,7 +68,8 @@ void StreamHandler::received_by_filter_(Buffer data) {
     return update_reading_();
   }
   tell_filter_received_(std::move(data));
-  if (!reads_()) return update_reading_();  // the filter may want no more input
+  if (proactor_.core().inherited()) return;  // the filter has called fork(2)
+  if (!reads_()) return update_reading_();   // the filter may want no more input
   if (!held_.empty()) give_held_();
 }
 
@@ -94,6 +95,7 @@ bool StreamHandler::input_waits_for_filter_() const noexcept {
 // The filter gets the oldest input that waits for it, and, behind the last, the end that came.
 void StreamHandler::feed_filter_() noexcept {
   tell_filter_received_(extras_->came.pop());
+  if (proactor_.core().inherited()) return;
   if (input_ == Input::passing && !extras_->asked_for_end) ask_filter_for_end_();
 }
 

@@ -163,9 +163,10 @@ void StreamHandler::opened_() {
   proactor_.core().flush_later(*this);
   resume_held_();
   tell_filter_connected_();
-  end_output_if_sent_();
   // on_connected() of a filter may have called fork(2): the child hears nothing more (R14).
-  if (!closing() && !proactor_.core().inherited()) on_open();
+  if (proactor_.core().inherited()) return;
+  end_output_if_sent_();
+  if (!closing()) on_open();
 }
 
 void StreamHandler::loop_dispatch(HandlerNotice notice) {

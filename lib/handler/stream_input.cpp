@@ -105,6 +105,7 @@ void StreamHandler::give_held_() {
   if (receiving_file_()) return receive_file_part_();
   if (held_.empty() && input_waits_for_filter_()) {
     feed_filter_();
+    if (proactor_.core().inherited()) return;
     if (held_.empty()) return notify_later_(notice_read);
   }
   if (held_.empty()) return is_ended(input_) ? tell_end_() : update_reading_();

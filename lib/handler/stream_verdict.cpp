@@ -110,6 +110,7 @@ bool StreamHandler::filter_has_given_all_() noexcept {
 // More input is to come: of the filter, when the handler reads again, or when the pool has a block.
 // The verdict waits for it, but no longer than the linger time.
 void StreamHandler::wait_to_pronounce_(Duration look_again) {
+  if (proactor_.core().inherited()) return;  // the filter has called fork(2)
   if (!need_timing_()) return pronounce_();
   const TimePoint now = system_now_();
   if (timing_->keep_until == never) timing_->keep_until = after(now, proactor_.options().linger);

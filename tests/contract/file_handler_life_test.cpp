@@ -167,9 +167,11 @@ TEST_CASE("close() while a file opens: no descriptor is lost", "[file][R4][R6]")
 }
 
 struct Unbuilt : proa::FileHandler {
-  Unbuilt(proa::Proactor& proactor, proa::File file) : FileHandler(proactor, std::move(file)) {
+  Unbuilt(proa::Proactor& proactor, proa::File file, bool closes)
+      : FileHandler(proactor, std::move(file)) {
     start_reading();
     write("never");
+    if (closes) close();
     throw std::runtime_error("the constructor of the derived class");
   }
 };
@@ -179,7 +181,8 @@ TEST_CASE("the constructor of a derived class throws: the file is closed, nothin
   const Folder folder;
   World world;
   const std::string path = folder.file("a", "a");
-  CHECK_THROWS_AS(Unbuilt(*world, open_file(world, path)), std::runtime_error);
+  CHECK_THROWS_AS(Unbuilt(*world, open_file(world, path), GENERATE(false, true)),
+                  std::runtime_error);
   CHECK(world->run_once(0s) == 0);
   CHECK(contents(path) == "a");
 }
