@@ -188,8 +188,6 @@ void Handler::forget_() noexcept {
   if (is_open()) rest_();
 }
 
-bool Handler::goes_on_() const noexcept { return !closing() && !proactor_.core().inherited(); }
-
 void Handler::reopen_later_() noexcept {
   notices_ = static_cast<std::uint16_t>(notices_ | notice_reopen);
 }

@@ -7,6 +7,7 @@
 #include <proa/file_handler.hpp>
 #include <proa/handler.hpp>
 #include <proa/notifier.hpp>
+#include <proa/proactor.hpp>
 #include <vector>
 
 #include "proactor/core.hpp"
@@ -135,5 +136,9 @@ class HandlerLoop final : public Core {
   std::size_t keeping_count_ = 0;  // open handlers that keep run() going
   std::atomic<Notifier*> notified_{nullptr};
 };
+
+inline bool Handler::goes_on_() const noexcept {
+  return !closing() && !proactor_.core().inherited();
+}
 
 }  // namespace proa

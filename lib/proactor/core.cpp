@@ -188,7 +188,8 @@ std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept 
     }
     hurry(deadline);
   }
-  take_on(operation);
+  // Empty pieces move nothing, and take their time.
+  take_on(operation, pieces_of(operation) / pieces_of_callback);
   if (operation.opcode_ == Opcode::timer) return {};
 
   if (channel && closes(operation)) {
@@ -215,10 +216,9 @@ std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept 
   return {};
 }
 
-void Core::take_on(Operation& operation) noexcept {
+void Core::take_on(Operation& operation, std::size_t extra_cost) noexcept {
   operation.bytes_ = 0;
-  // Empty pieces move nothing, and take their time.
-  BackendSide::set_extra_cost(operation, pieces_of(operation) / pieces_of_callback);
+  BackendSide::set_extra_cost(operation, extra_cost);
   operation.error_ = 0;
   operation.reason_ = Reason::none;
   operation.more_ = false;
@@ -229,6 +229,18 @@ void Core::take_on(Operation& operation) noexcept {
   ++counters_.submitted;
 }
 
+// Ended here; the backend has no part in it any more.
+inline void Core::finish(Operation& operation, long result, OperationList& list) noexcept {
+  BackendSide::finish(operation, result);
+  operation.state_ = State::finished;
+  list.push_back(operation);
+  hurry();
+}
+
+void Core::finish(Operation& operation, long result) noexcept {
+  finish(operation, result, finished_);
+}
+
 // Nearly every send finds room, so the core asks the backend before anything is queued there.
 bool Core::sent_at_once(SendBuffers& send) noexcept {
   Channel* const channel = channels_.find(send.descriptor_);
@@ -237,9 +249,8 @@ bool Core::sent_at_once(SendBuffers& send) noexcept {
   if (!possible) return false;
   const long result = backend_->try_send(send);
   if (result == -EAGAIN) return false;
-  const std::uint8_t extra_cost = send.extra_cost_;
-  take_on(send);
-  send.extra_cost_ = extra_cost;
+  const std::uint8_t extra_cost = send.extra_cost_;  // of the pieces that were sent
+  take_on(send, extra_cost);
   ++channel->pending;
   channel->active[side(send)] = &send;
   finish(send, result, sent_);
@@ -285,18 +296,6 @@ void Core::start(Operation& operation) noexcept {
       backend_->submit(operation);
     }
   }
-}
-
-// Ended here; the backend has no part in it any more.
-void Core::finish(Operation& operation, long result) noexcept {
-  finish(operation, result, finished_);
-}
-
-void Core::finish(Operation& operation, long result, OperationList& list) noexcept {
-  BackendSide::finish(operation, result);
-  operation.state_ = State::finished;
-  list.push_back(operation);
-  hurry();
 }
 
 void Core::end(Operation& operation, Reason reason) noexcept {

@@ -199,7 +199,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
 
   Channel* file_of(Operation& operation) noexcept;
   int refusal(Operation& operation, Channel*& channel) noexcept;
-  void take_on(Operation& operation) noexcept;
+  void take_on(Operation& operation, std::size_t extra_cost) noexcept;
   bool sent_at_once(SendBuffers& send) noexcept;
   bool close_file_waits(const Channel& channel) noexcept;
   void start(Operation& operation) noexcept;
