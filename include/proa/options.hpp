@@ -36,8 +36,9 @@ struct Options {
   std::size_t buffers = 4096;  ///< receive buffers at most, 2 or more, that are not queued for
                                ///< writing, to a socket or a file; beyond, receiving waits (R11)
   /// How many completions, timers, posts and calls of handlers one round delivers at most, of each
-  /// kind (R8). A completion counts one more for every 4 KiB that it moved, and one more for every
-  /// datagram that it sent; a connection that was accepted, or connected, counts as twelve.
+  /// kind (R8). A completion counts one more for every 4 KiB that it moved, for every datagram that
+  /// it sent, for every sixteen pieces of memory, and for every write that is told with the first;
+  /// a connection that was accepted, or connected, counts as twelve.
   std::size_t round_budget = 32;
   unsigned workers = 4;  ///< threads for file operations that would block, at most 1024; none are
                          ///< begun before they are needed. 0: such operations end with
