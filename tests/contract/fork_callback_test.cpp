@@ -254,7 +254,14 @@ TEST_CASE("R14: on_accept() forks behind finish(): the parent takes what waits",
   Fork fork;
   auto proactor = make_proactor();
   auto door = std::make_unique<Door>(*proactor);
-  door->then = [&] { fork.here(); };
+  // The first may come by an Accept, the others by finish(). The parent goes on when the child has
+  // ended, so that what the child took would be missing.
+  bool well = false;
+  door->then = [&] {
+    if (door->accepted != 2) return;
+    fork.here();
+    if (!fork.is_child()) well = fork.ended_well();
+  };
   REQUIRE(!door->listen(proa::Address::loopback(0)));
   int clients[3];
   for (int& client : clients) {
@@ -264,12 +271,12 @@ TEST_CASE("R14: on_accept() forks behind finish(): the parent takes what waits",
   door->finish();
   while (!fork.done()) proactor->run_once(5ms);
   if (fork.is_child()) {
-    const bool told_once = door->accepted == 1;
+    const bool told_no_more = door->accepted == 2;
     door.reset();
     proactor.reset();
-    ::_exit(told_once ? 0 : 1);
+    ::_exit(told_no_more ? 0 : 1);
   }
-  CHECK(fork.ended_well());
+  CHECK(well);
   while (!door->closed) proactor->run_once(5ms);
   CHECK(door->accepted == 3);
   for (const int client : clients) ::close(client);
