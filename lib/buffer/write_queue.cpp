@@ -16,12 +16,18 @@ using detail::Segment;
 
 WriteQueue::~WriteQueue() {
   clear();
-  delete spare_;
+  while (spare_) delete take_spare();
+}
+
+FileSegment* WriteQueue::take_spare() noexcept {
+  FileSegment* const segment = spare_;
+  if (segment) spare_ = static_cast<FileSegment*>(segment->next);
+  return segment;
 }
 
 void WriteQueue::let_go(Segment* segment) noexcept {
   if (FileSegment* const file = file_of(segment)) {
-    delete std::exchange(spare_, file);
+    file->next = std::exchange(spare_, file);
   } else {
     detail::release(segment);
   }
@@ -131,8 +137,7 @@ bool WriteQueue::push(const Bytes* pieces, std::size_t count, Pool& pool) noexce
 }
 
 bool WriteQueue::push(Descriptor file, std::uint64_t offset, std::uint64_t length) noexcept {
-  FileSegment* const segment =
-      spare_ ? std::exchange(spare_, nullptr) : new (std::nothrow) FileSegment;
+  FileSegment* const segment = spare_ ? take_spare() : new (std::nothrow) FileSegment;
   if (!segment) return false;
   static_cast<Segment&>(*segment) = Segment{};
   segment->ends_write = true;

@@ -110,14 +110,18 @@ TEST_CASE("a long file goes to a slow reader in constant memory", "[file]") {
   if (!sanitized()) CHECK(grown < 8 * kib);
 }
 
-// Stores what comes in a file, and sends it back from there.
+// Stores what comes in a file, and sends it back from there in parts that wait for each other.
 struct Store : proa::StreamHandler {
   Store(proa::Proactor& proactor, proa::Socket socket, proa::Descriptor to)
       : StreamHandler(proactor, std::move(socket)), file(to) {}
-  void on_open() override { receive_file(file, 0, size); }
+  void on_open() override {
+    receive_file(file, 0, size);
+    receive_file(file, 0, size);
+  }
   void on_read(proa::Buffer&) override {}
   void on_received(std::uint64_t bytes) override {
-    send_file(file, 0, bytes);
+    send_file(file, 0, bytes / 2);
+    send_file(file, bytes / 2, bytes - bytes / 2);
     receive_file(file, 0, size);
   }
   void on_closed() override { delete this; }
@@ -131,7 +135,7 @@ TEST_CASE("files that are received and sent allocate nothing in steady state", "
   with.workers = 1;  // one that begins late is an allocation
   World world(with);
   const proa::File file = open_file(world, folder.file("a", ""));
-  const Connection pair = world.pair();
+  const Connection pair = world.pair(Link::path);
   new Store(*world, std::move(pair.near), file.descriptor());
   char bytes[Store::size] = {'?'};
   const auto ask = [&] {

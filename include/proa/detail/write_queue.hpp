@@ -77,6 +77,7 @@ class WriteQueue {
     return segment && !segment->block ? static_cast<detail::FileSegment*>(segment) : nullptr;
   }
   void let_go(detail::Segment* segment) noexcept;
+  detail::FileSegment* take_spare() noexcept;
   void link(detail::Segment* segment) noexcept;
   void unlink_first() noexcept;
   bool extensible() const noexcept;
@@ -86,7 +87,8 @@ class WriteQueue {
 
   detail::Segment* first_ = nullptr;
   detail::Segment* last_ = nullptr;
-  detail::FileSegment* spare_ = nullptr;  // the segment of a sent file, kept for the next one
+  // The segments of sent files, kept for the next ones: as many as were ever queued at once (R10).
+  detail::FileSegment* spare_ = nullptr;
   std::size_t capacity_ = 0;
   std::size_t size_ = 0;
   bool last_is_ours_ = false;  // nobody else refers to the last block: it may be filled
