@@ -42,7 +42,8 @@ inline std::size_t most_turns(
     return source.turns >= 20;
   });
   std::size_t most = 0;
-  for (std::size_t i = 1; i <= echoes; ++i) {
+  for (std::size_t i = far.received_bytes() + 1, last = far.received_bytes() + echoes; i <= last;
+       ++i) {
     far.send("x");
     far.turn();
     const std::size_t before = source.turns;

@@ -223,7 +223,7 @@ Operation* UringBackend::file_done(Operation& operation, long result) noexcept {
                         ? step_ends(static_cast<ReadAt&>(operation), result)
                         : step_ends(static_cast<WriteAt&>(operation), result);
   if (over) return end_in_turn(operation, result, performed_);
-  if (has(operation, ending)) return end(operation, -ECANCELED);
+  if (has(operation, ending)) return end_in_turn(operation, -ECANCELED, performed_);
   ++counters_.retries;
   start(operation);
   return nullptr;

@@ -68,17 +68,25 @@ class Ring {
   }
   unsigned unsubmitted() const noexcept { return io_uring_sq_ready(&ring_); }
   unsigned ready() const noexcept { return io_uring_cq_ready(&ring_); }
+  /// Of the completion queue, now.
+  unsigned places() const noexcept { return *ring_.cq.kring_entries; }
   /// Behind an enter(): makes the queues twice as long, up to what open() was asked for, if one of
   /// them was nearly full and the kernel can do that. False if the ring is lost.
   bool grow() noexcept;
   /// Whether the kernel holds completions for which the completion queue had no room.
   bool overflowed() const noexcept { return io_uring_cq_has_overflow(&ring_); }
 
-  bool pull(Completion& completion) noexcept {
+  /// Copies the oldest completion, if there is one.
+  bool front(Completion& completion) const noexcept {
     const unsigned head = *ring_.cq.khead;
     if (head == io_uring_smp_load_acquire(ring_.cq.ktail)) return false;
     const io_uring_cqe& cqe = ring_.cq.cqes[head & ring_.cq.ring_mask];
     completion = {cqe.user_data, cqe.res, cqe.flags};
+    return true;
+  }
+  /// The same, and takes it out of the queue.
+  bool pull(Completion& completion) noexcept {
+    if (!front(completion)) return false;
     io_uring_cq_advance(&ring_, 1);
     return true;
   }

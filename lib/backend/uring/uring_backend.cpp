@@ -394,21 +394,42 @@ long UringBackend::enter(unsigned want, const timespec* timeout) noexcept {
   return result;
 }
 
+// Completions of files are told in turns of their own, from a list. Those at the front of the queue
+// go there, so that what stands behind them is seen, and so that the kernel has room for more.
+// Returns how many those were.
+unsigned UringBackend::list_files() noexcept {
+  unsigned listed = 0;
+  for (Completion completion; ring_.front(completion); ++listed) {
+    const unsigned kind = Tag::of(completion.tag).kind;
+    const bool file = kind == static_cast<unsigned>(Opcode::read_at) ||
+                      kind == static_cast<unsigned>(Opcode::write_at) ||
+                      kind == static_cast<unsigned>(Opcode::file_call);
+    if (!file || is_refusal(completion.result)) break;
+    ring_.pull(completion);
+    complete(completion);
+  }
+  return listed;
+}
+
 // Of deferred task work the kernel does 20 items in one entry (since Linux 6.13). What stands
 // behind them has come all the same, and goes before the timers that are due (R7), so the backend
-// enters the kernel again until a round has enough. Completions of files are told in turns of their
-// own: for those that may be in the line the backend looks further, because whatever else is in it
-// waits behind them (R8).
+// enters the kernel again until a round has enough. While thousands of operations on files are at
+// the kernel, whatever else has come may stand behind their completions, in that line or behind a
+// full completion queue: then the backend fetches all of it (R8).
 void UringBackend::fetch_the_rest() noexcept {
   constexpr unsigned items_of_entry = 20;
   constexpr unsigned most = 256;  // as many as an epoll_wait(2) returns
-  if (!ring_.features().has(IORING_SETUP_DEFER_TASKRUN)) return;
+  const bool deferred = ring_.features().has(IORING_SETUP_DEFER_TASKRUN);
   const auto round = static_cast<unsigned>(std::min<std::size_t>(options_.round_budget, most));
-  const unsigned enough = files_at_kernel_ > items_of_entry ? most : round;
+  unsigned listed = 0;
   for (unsigned before = 0;;) {
+    const bool many_files = files_at_kernel_ > items_of_entry;
+    if (many_files) listed += list_files();
     const unsigned ready = ring_.ready();
-    if (ready < before + items_of_entry || ready >= enough) return;
-    before = ready;
+    const bool more = deferred && listed + ready >= before + items_of_entry;
+    if (!more && !(many_files && ring_.overflowed())) return;
+    if (ready >= (many_files ? ring_.places() - items_of_entry : round)) return;
+    before = listed + ready;
     enter(0, nullptr);
   }
 }

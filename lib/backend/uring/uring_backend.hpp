@@ -114,6 +114,7 @@ class UringBackend final : public Backend {
   void feed() noexcept;
   void arm_wake() noexcept;
   long enter(unsigned want, const timespec* timeout) noexcept;
+  unsigned list_files() noexcept;
   void fetch_the_rest() noexcept;
   Operation* leave(Operation& operation) noexcept;
   void settle(Operation& operation, long result) noexcept;
