@@ -116,4 +116,54 @@ TEST_CASE("a SendFile that a reset has ended half-way is told the reset", "[file
   CHECK(send.bytes() == 500);
 }
 
+// sendfile(2) that takes the error of a connection, and returns late.
+Gate taking;
+Gate returning;
+std::atomic<bool> taken{false};
+long sendfile_that_takes_the_reset(int to, int, std::int64_t, std::size_t) noexcept {
+  taking.pass();
+  while (::send(to, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {
+  }
+  const int error = errno;
+  taken = true;
+  returning.pass();
+  return -error;
+}
+
+TEST_CASE("neither a cancel nor a deadline tells an end before the send that knows of a reset",
+          "[file][R2][R4]") {
+  const bool late = GENERATE(false, true);
+  const Replaced replaced(proa::sys::table.sendfile, sendfile_that_takes_the_reset);
+  taking.shut();
+  returning.shut();
+  taken = false;
+  const Folder folder;
+  folder.file("a", pattern(1, 1000));
+  Recording<proa::SendFile> send;
+  Read read;
+  World world;
+  const proa::File file = open_file(world, folder.path("a"), OpenFlags::read);
+  const Connection line = world.pair();
+  send.request.prepare(line.descriptor(), file.descriptor(), 0, 1000);
+  world.submit(send.request);
+  world.run_until("a worker sends", [] { return taking.arrived() > 0; });
+  line.far.reset();
+  taking.open();
+  world.run_until("it has met the reset", [] { return taken.load(); });
+  world.submit(read.from(line.descriptor()), late ? world.in(50ms) : proa::never);
+  turns(world, 20);  // it meets an end
+  if (late) {
+    const proa::TimePoint behind = world.in(100ms);
+    world.run_until("its deadline has passed", [&] { return world.system().now() > behind; });
+  } else {
+    world->cancel(read.request);
+    turns(world, 20);
+  }
+  CHECK(!read.done());
+  returning.open();
+  world.run_until("both ended", [&] { return read.done() && send.done(); });
+  CHECK(send.error() == std::errc::connection_reset);
+  CHECK(read.error() == std::errc::connection_reset);
+}
+
 }  // namespace
