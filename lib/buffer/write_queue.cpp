@@ -21,13 +21,20 @@ WriteQueue::~WriteQueue() {
 
 FileSegment* WriteQueue::take_spare() noexcept {
   FileSegment* const segment = spare_;
-  if (segment) spare_ = static_cast<FileSegment*>(segment->next);
+  if (!segment) return nullptr;
+  spare_ = static_cast<FileSegment*>(segment->next);
+  --spares_;
   return segment;
 }
 
 void WriteQueue::let_go(Segment* segment) noexcept {
   if (FileSegment* const file = file_of(segment)) {
+    if (spares_ == most_spare) {
+      delete file;
+      return;
+    }
     file->next = std::exchange(spare_, file);
+    ++spares_;
   } else {
     detail::release(segment);
   }

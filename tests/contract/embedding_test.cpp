@@ -5,6 +5,7 @@
 #include <proa/stream_handler.hpp>
 #include <thread>
 
+#include "contract/file_rig.hpp"
 #include "embedding_rig.hpp"
 #include "support/patterns.hpp"
 
@@ -104,6 +105,34 @@ TEST_CASE("a post from another thread ends the foreign loop's sleep", "[embeddin
   loop.run_until("the post ran", [&] { return ran; });
   other.join();
   CHECK(accepted);
+}
+
+// Each is long, and takes several calls (io_uring takes 64 pieces in one).
+TEST_CASE("a foreign loop that comes late to many long reads goes on with them",
+          "[embedding][file][R8]") {
+  const Folder folder;
+  const std::string bytes = pattern(1, std::size_t{130} << 14);
+  std::list<Recording<proa::ReadAt>> reads;
+  std::string memory(std::size_t{1} << 14, '?');
+  std::vector<proa::MutableBytes> pieces(130, {memory.data(), memory.size()});
+  World world(embedded());
+  const proa::File file = open_file(world, folder.file("a", bytes));
+  for (std::size_t i = 0; i < 40; ++i) {
+    proa::ReadAt& request = reads.emplace_back().request;
+    request.prepare(file.descriptor(), 0, pieces.data(), pieces.size());
+    world.submit(request);
+  }
+  world->poll();
+  ForeignLoop loop(world);
+  const auto all_done = [&] {
+    return std::all_of(reads.begin(), reads.end(), [](auto& each) { return each.done(); });
+  };
+  const proa::TimePoint limit = world.in(hang);
+  while (!all_done() && world.system().now() < limit) {
+    std::this_thread::sleep_for(20ms);  // it has other things to do
+    loop.turn(limit);
+  }
+  for (auto& each : reads) CHECK(each.bytes() == bytes.size());
 }
 
 /// Whether a foreign loop that has gone to sleep hears of what is done then.

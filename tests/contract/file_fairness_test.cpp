@@ -161,6 +161,86 @@ TEST_CASE("M04: however many requests on files are in flight, they starve no str
   });
 }
 
+// The kernel has more to tell than its queue has places, and tells of files and of sockets.
+TEST_CASE("M04: with the smallest queues, streams and requests on files both go on",
+          "[file][R8][R11][M04]") {
+  const Folder folder;
+  proa::Options small = options();
+  small.uring_entries = GENERATE(1u, 2u, 4u, 8u);
+  CAPTURE(small.uring_entries);
+  Source source;
+  std::list<Recording<proa::Status>> statuses;
+  Streams streams;
+  World world(small);
+  std::vector<Peer*> peers;
+  std::vector<Stream*> all;
+  for (std::size_t i = 0; i < 20; ++i) {
+    auto [stream, far] = line(streams, world, Link::path);
+    stream.echoes = true;
+    wait_open(world, stream);
+    all.push_back(&stream);
+    peers.push_back(&far);
+  }
+  const proa::File file = open_file(world, folder.file("a", "bytes"));
+  for (std::size_t i = 0; i < 30; ++i) {
+    auto& each = statuses.emplace_back();
+    const auto begin = [&each, &world, &file] {
+      each.request.prepare(file.descriptor());
+      world.submit(each.request);
+    };
+    each.then = [&source, &each, begin] {
+      each.results.clear();
+      ++source.turns;
+      if (!source.stopped) begin();
+    };
+    begin();
+  }
+  for (std::size_t i = 1; i <= 20; ++i) {
+    const std::size_t before = source.turns;
+    for (Peer* const far : peers) far->send("x");
+    world.run_until("all answered", [&] {
+      return std::all_of(peers.begin(), peers.end(),
+                         [i](Peer* far) { return far->received_bytes() == i; });
+    });
+    world.run_until("requests have ended", [&] { return source.turns > before; });
+  }
+  source.stopped = true;
+  world.run_until("all have ended", [&] {
+    return std::none_of(statuses.begin(), statuses.end(),
+                        [](auto& each) { return each.request.pending(); });
+  });
+}
+
+// Each takes many calls: io_uring(7) takes 64 pieces in one.
+TEST_CASE("M04: a round takes requests of many pieces no further than by one call each",
+          "[file][R8][M04]") {
+  const Folder folder;
+  std::list<Recording<proa::ReadAt>> reads;
+  char memory[1];
+  std::vector<proa::MutableBytes> pieces(1000, {memory, 1});
+  World world;
+  const proa::File file = open_file(world, folder.file("a", pattern(1, pieces.size())));
+  for (std::size_t i = 0; i < 500; ++i) {
+    proa::ReadAt& request = reads.emplace_back().request;
+    request.prepare(file.descriptor(), 0, pieces.data(), pieces.size());
+    world.submit(request);
+  }
+  const auto steps = [&] { return world->counters().retries + world->counters().completed; };
+  const auto rounds = [&] { return world->counters().rounds; };
+  const auto all_done = [&] {
+    return std::all_of(reads.begin(), reads.end(), [](auto& each) { return each.done(); });
+  };
+  std::uint64_t most = 0;  // in a round
+  while (!all_done()) {
+    const std::uint64_t steps_before = steps();
+    const std::uint64_t rounds_before = rounds();
+    world->run_once(5s);
+    most = std::max(most, (steps() - steps_before) / (rounds() - rounds_before));
+  }
+  CHECK(most <= reads.size() + options().round_budget);
+  for (auto& each : reads) CHECK(each.bytes() == pieces.size());
+}
+
 TEST_CASE("M04: a file's handler that always has more starves no stream", "[file][R8][M04]") {
   enum class More { reads, writes, writes_of_nothing, syncs, many_writes, many_syncs };
   const More more = GENERATE(More::reads, More::writes, More::writes_of_nothing, More::syncs,

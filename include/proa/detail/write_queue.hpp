@@ -87,8 +87,11 @@ class WriteQueue {
 
   detail::Segment* first_ = nullptr;
   detail::Segment* last_ = nullptr;
-  // The segments of sent files, kept for the next ones: as many as were ever queued at once (R10).
+  /// The segments of sent files that are kept for the next ones (R10): as many as were queued at
+  /// once, up to this number.
+  static constexpr std::size_t most_spare = 64;
   detail::FileSegment* spare_ = nullptr;
+  std::size_t spares_ = 0;
   std::size_t capacity_ = 0;
   std::size_t size_ = 0;
   bool last_is_ours_ = false;  // nobody else refers to the last block: it may be filled

@@ -60,10 +60,6 @@ Operation* UringBackend::complete(const Completion& completion) noexcept {
       return sent(static_cast<Send&>(*operation), completion.result);
     case Opcode::connect:
       return connected(static_cast<Connect&>(*operation), completion.result);
-    case Opcode::read_at:
-    case Opcode::write_at:
-    case Opcode::file_call:
-      return file_done(*operation, completion.result);
     default:
       return go_on_or_end(*operation, completion.result);
   }

@@ -211,19 +211,45 @@ io_uring_sqe* UringBackend::fill_call(FileCall& call) noexcept {
   return sqe;
 }
 
-Operation* UringBackend::file_done(Operation& operation, long result) noexcept {
+bool UringBackend::tells_of_file(const Completion& completion) noexcept {
+  const unsigned kind = Tag::of(completion.tag).kind;
+  return kind == static_cast<unsigned>(Opcode::read_at) ||
+         kind == static_cast<unsigned>(Opcode::write_at) ||
+         kind == static_cast<unsigned>(Opcode::file_call);
+}
+
+// However many operations on files have completed, they shall stand in front of nothing else in the
+// completion queue: each waits in a list, and next() looks at what the kernel said in the turn of
+// that list (R8).
+void UringBackend::list_file(const Completion& completion) noexcept {
+  Operation* const operation = slots_.find(Tag::of(completion.tag));
+  if (!operation) return drop(completion, Tag::of(completion.tag).kind);
   --files_at_kernel_;
+  slots_.set_result(BackendSide::slot(*operation), completion.result);
+  // A cancel may have waited for room.
+  if (OperationList::linked(*operation)) OperationList::remove(*operation);
+  set_stage(*operation, finished);
+  performed_.push_back(*operation);
+}
+
+Operation* UringBackend::file_done(Operation& operation) noexcept {
+  const long result = slots_.result(BackendSide::slot(operation));
+  if (is_refusal(result) && may_call(operation)) {
+    note_refusal(operation);
+    return call(operation);
+  }
   if (result == -EINTR && !has(operation, ending)) {
     start(operation);
     return nullptr;
   }
   if (turned_away(result) && !has(operation, ending)) return pass(operation);
-  if (!transfers(operation)) return end_in_turn(operation, called(operation, result), performed_);
+  if (!transfers(operation)) return end(operation, called(operation, result));
+  long moved = result;
   const bool over = operation.opcode() == Opcode::read_at
-                        ? step_ends(static_cast<ReadAt&>(operation), result)
-                        : step_ends(static_cast<WriteAt&>(operation), result);
-  if (over) return end_in_turn(operation, result, performed_);
-  if (has(operation, ending)) return end_in_turn(operation, -ECANCELED, performed_);
+                        ? step_ends(static_cast<ReadAt&>(operation), moved)
+                        : step_ends(static_cast<WriteAt&>(operation), moved);
+  if (over) return end(operation, moved);
+  if (has(operation, ending)) return end(operation, -ECANCELED);
   ++counters_.retries;
   start(operation);
   return nullptr;

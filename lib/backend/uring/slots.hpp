@@ -71,13 +71,21 @@ class Slots {
   /// multishot one again (pace.cpp). 0: it is one.
   unsigned singly(std::uint32_t index) const noexcept { return slots_[index].singly; }
   void set_singly(std::uint32_t index, unsigned left) noexcept { slots_[index].singly = left & 15; }
+  /// Of an operation on a file that has completed: what the CQE said.
+  std::int32_t result(std::uint32_t index) const noexcept { return slots_[index].result; }
+  void set_result(std::uint32_t index, std::int32_t result) noexcept {
+    slots_[index].result = result;
+  }
 
  private:
   struct Slot {
     Operation* operation = nullptr;
     std::uint32_t generation : 28;
     std::uint32_t singly : 4;
-    std::uint32_t next_free = none;
+    union {
+      std::uint32_t next_free = none;  // of a free slot
+      std::int32_t result;
+    };
 
     Slot() noexcept : generation(0), singly(0) {}
   };

@@ -300,7 +300,7 @@ Step UringBackend::ask(std::size_t source) noexcept {
     case costly:
       return leave_first(costly_);
     case files:
-      return leave_first(performed_);
+      return performed_.empty() ? Step::nothing() : Step::work(file_done(*performed_.pop_front()));
     default:
       return leave_first(done_);
   }
@@ -311,6 +311,10 @@ Step UringBackend::ask(std::size_t source) noexcept {
 Step UringBackend::take_completion() noexcept {
   bool some = false;
   for (Completion completion; ring_.pull(completion); some = true) {
+    if (tells_of_file(completion)) {
+      list_file(completion);
+      continue;
+    }
     in_turn_ = false;
     Operation* const operation = complete(completion);
     if (operation || !in_turn_) return Step::work(operation);
@@ -394,28 +398,23 @@ long UringBackend::enter(unsigned want, const timespec* timeout) noexcept {
   return result;
 }
 
-// Completions of files are told in turns of their own, from a list. Those at the front of the queue
-// go there, so that what stands behind them is seen, and so that the kernel has room for more.
-// Returns how many those were.
+// Moves the completions of files at the front of the queue to their list, so that the queue has
+// room for what stands behind them. Returns how many those were.
 unsigned UringBackend::list_files() noexcept {
   unsigned listed = 0;
-  for (Completion completion; ring_.front(completion); ++listed) {
-    const unsigned kind = Tag::of(completion.tag).kind;
-    const bool file = kind == static_cast<unsigned>(Opcode::read_at) ||
-                      kind == static_cast<unsigned>(Opcode::write_at) ||
-                      kind == static_cast<unsigned>(Opcode::file_call);
-    if (!file || is_refusal(completion.result)) break;
+  for (Completion completion; ring_.front(completion) && tells_of_file(completion); ++listed) {
     ring_.pull(completion);
-    complete(completion);
+    list_file(completion);
   }
   return listed;
 }
 
 // Of deferred task work the kernel does 20 items in one entry (since Linux 6.13). What stands
 // behind them has come all the same, and goes before the timers that are due (R7), so the backend
-// enters the kernel again until a round has enough. While thousands of operations on files are at
-// the kernel, whatever else has come may stand behind their completions, in that line or behind a
-// full completion queue: then the backend fetches all of it (R8).
+// enters the kernel again until a round has enough. While many operations on files are at the
+// kernel, whatever else has come may stand behind their completions, in that line or behind a full
+// completion queue: the backend fetches those too, however many they are (R8). It starts none of
+// them again here, so that they come to an end.
 void UringBackend::fetch_the_rest() noexcept {
   constexpr unsigned items_of_entry = 20;
   constexpr unsigned most = 256;  // as many as an epoll_wait(2) returns
@@ -424,12 +423,14 @@ void UringBackend::fetch_the_rest() noexcept {
   unsigned listed = 0;
   for (unsigned before = 0;;) {
     const bool many_files = files_at_kernel_ > items_of_entry;
-    if (many_files) listed += list_files();
+    if (many_files || listed > 0) listed += list_files();
     const unsigned ready = ring_.ready();
-    const bool more = deferred && listed + ready >= before + items_of_entry;
-    if (!more && !(many_files && ring_.overflowed())) return;
-    if (ready >= (many_files ? ring_.places() - items_of_entry : round)) return;
-    before = listed + ready;
+    if (ready >= std::min(many_files ? most : round, ring_.places())) return;
+    const unsigned fetched = listed + ready;
+    const bool in_line = deferred && fetched >= before + items_of_entry;
+    const bool behind_queue = fetched > before && ring_.overflowed();
+    if (!in_line && !behind_queue) return;
+    before = fetched;
     enter(0, nullptr);
   }
 }

@@ -171,7 +171,9 @@ class UringBackend final : public Backend {
   io_uring_sqe* fill_file(Operation& operation) noexcept;
   io_uring_sqe* prepare_file(Operation& operation) noexcept;
   io_uring_sqe* fill_call(FileCall& call) noexcept;
-  Operation* file_done(Operation& operation, long result) noexcept;
+  static bool tells_of_file(const Completion& completion) noexcept;
+  void list_file(const Completion& completion) noexcept;
+  Operation* file_done(Operation& operation) noexcept;
   long called(Operation& operation, long result) noexcept;
   Operation* pass(Operation& operation) noexcept;
 
@@ -273,7 +275,7 @@ class UringBackend final : public Backend {
   // Finished; next() returns them.
   OperationList done_;
   OperationList costly_;     // connections, and sends of many pieces
-  OperationList performed_;  // on files
+  OperationList performed_;  // on files, with what the kernel has said in their slots
   // repeating polls of descriptors that are always ready; they wait for their cancel
   OperationList always_ready_;
   OperationList refused_;    // operations for which next() makes the system call
