@@ -15,7 +15,8 @@
 // Requests on files are not ordered among each other (R5): submit what must follow a request in its
 // callback. A cancel, a deadline or close() ends a request that has not begun. What the kernel has
 // begun goes on, and completes as if nothing had been asked (R4), because a disk cannot be told to
-// stop.
+// stop. EAGAIN is the error of each when a worker would have to perform it and the system gives no
+// thread for the first one (pthread_create(3)).
 
 namespace proa {
 

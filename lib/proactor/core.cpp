@@ -202,6 +202,7 @@ std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept 
     file->is_sent = true;
   }
   if (operation.direction_ == Direction::none) {
+    if (channel) channel->is_queued = true;
     start(operation);
     return {};
   }
@@ -411,7 +412,7 @@ void Core::retire(Operation& operation) noexcept {
     if (channel.close_file == &operation) channel.close_file = nullptr;
     return;
   }
-  --channel.pending;
+  if (--channel.pending == 0) channel.is_queued = false;
   if (Channel* const file = file_of(operation)) {
     if (--file->pending == 0) file->is_sent = false;
     if (file->closing && file->pending == 0) settled(file->owner);
@@ -532,6 +533,7 @@ void Core::end_descriptor(int descriptor, void* owner) noexcept {
   if (channel->pending == 0) return;
   end_all(*channel);
   if (channel->is_sent) end_sends_of(descriptor);
+  if (!channel->is_queued) return;  // the lists below may be long
   backend_->withdraw(descriptor);
   withdraw(files_, descriptor);
   withdraw(devices_, descriptor);

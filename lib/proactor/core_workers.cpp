@@ -79,6 +79,7 @@ void Core::wait_for(Operation& operation) noexcept {
 void Core::hand_to(Workers& workers, Keeper keeper, Operation& operation) noexcept {
   if (!workers.ready()) return finish(operation, options_.workers == 0 ? -EOPNOTSUPP : -EAGAIN);
   operation.keeper_ = keeper;
+  if (Channel* const channel = channels_.find(operation.descriptor_)) channel->is_queued = true;
   workers.submit(operation);
 }
 
@@ -90,8 +91,7 @@ bool Core::passed_at_last(Operation& operation) noexcept {
   if (!sends_to_socket(operation) && !may_go_on(operation, system())) return false;
   operation.slot_ = had_last_try;
   operation.state_ = State::submitted;
-  operation.keeper_ = Keeper::workers;
-  files_.submit(operation);
+  hand_to(files_, Keeper::workers, operation);
   return true;
 }
 

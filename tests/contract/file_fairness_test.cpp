@@ -1,5 +1,6 @@
 // Files are one source of news among others, and blocks of the pool are for sockets and for files,
 // in turns (R8).
+#include <ctime>
 #include <proa/requests.hpp>
 
 #include "contract/fairness_rig.hpp"
@@ -239,6 +240,98 @@ TEST_CASE("M04: a round takes requests of many pieces no further than by one cal
   }
   CHECK(most <= reads.size() + options().round_budget);
   for (auto& each : reads) CHECK(each.bytes() == pieces.size());
+}
+
+double seconds_of_thread() {
+  timespec now{};
+  REQUIRE(::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) == 0);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+}
+
+// What the loop's thread takes to cancel so many Syncs at once, for each of them, and then, with as
+// many in flight again, to close idle streams.
+struct Times {
+  double cancel = 0;
+  double close = 0;
+};
+Times times_with(std::size_t together) {
+  const Folder folder;
+  std::list<Recording<proa::Sync>> syncs(together);
+  Streams streams;
+  World world;
+  const proa::File file = open_file(world, folder.file("a", ""));
+  std::vector<Stream*> idle;
+  for (int i = 0; i < 100; ++i) {
+    auto [stream, far] = line(streams, world, Link::path);
+    idle.push_back(&stream);
+    wait_open(world, *idle.back());
+  }
+  const auto submit_all = [&] {
+    for (auto& each : syncs) {
+      each.request.prepare(file.descriptor());
+      world.submit(each.request);
+    }
+    turns(world, 3);
+  };
+  Times times;
+  submit_all();
+  double before = seconds_of_thread();
+  for (auto& each : syncs) world->cancel(each.request);
+  world.run_until("all have ended", [&] {
+    return std::none_of(syncs.begin(), syncs.end(),
+                        [](auto& each) { return each.request.pending(); });
+  });
+  times.cancel = (seconds_of_thread() - before) / static_cast<double>(together);
+  submit_all();
+  before = seconds_of_thread();
+  for (Stream* const each : idle) each->close();
+  times.close = seconds_of_thread() - before;
+  for (auto& each : syncs) world->cancel(each.request);
+  world.run_until("all have ended", [&] {
+    return std::none_of(syncs.begin(), syncs.end(),
+                        [](auto& each) { return each.request.pending(); });
+  });
+  return times;
+}
+
+TEST_CASE("however many requests on files are in flight, a cancel and a close take the same time",
+          "[file][R8]") {
+  // The least of several runs, and much room: the processor's caches do not hold as many. A search
+  // for each cancel, or for each close, takes 60 times as long.
+  Times few{1, 1};
+  Times many{1, 1};
+  for (int i = 0; i < 3; ++i) {
+    const Times with_few = times_with(200);
+    const Times with_many = times_with(16000);
+    few = {std::min(few.cancel, with_few.cancel), std::min(few.close, with_few.close)};
+    many = {std::min(many.cancel, with_many.cancel), std::min(many.close, with_many.close)};
+  }
+  CAPTURE(few.cancel, many.cancel, few.close, many.close);
+  CHECK(many.cancel < 15 * few.cancel);
+  CHECK(many.close < 15 * few.close);
+}
+
+TEST_CASE("close() of a file does not wait for the requests that nobody has begun", "[file][R4]") {
+  const Folder folder;
+  Filings filings;
+  std::list<Recording<proa::Status>> statuses;
+  World world;
+  Filing& file = filings.add(*world);
+  file.open(folder.file("a", "some bytes"), proa::OpenFlags::read);
+  wait_for(world, file, "open");
+  for (std::size_t i = 0; i < 1000; ++i) {
+    proa::Status& status = statuses.emplace_back().request;
+    status.prepare(file.descriptor());
+    world.submit(status);
+  }
+  file.close();
+  wait_closed(world, file);
+  std::size_t cancelled = 0;
+  for (auto& each : statuses) {
+    REQUIRE(each.results.size() == 1);
+    cancelled += each.error() == std::errc::operation_canceled;
+  }
+  CHECK(cancelled > 0);
 }
 
 TEST_CASE("M04: a file's handler that always has more starves no stream", "[file][R8][M04]") {

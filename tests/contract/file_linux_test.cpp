@@ -9,6 +9,7 @@
 #include <string>
 
 #include "contract/file_rig.hpp"
+#include "support/faults.hpp"
 #include "support/patterns.hpp"
 #include "support/replaced.hpp"
 #include "sys/sys.hpp"
@@ -164,6 +165,32 @@ TEST_CASE("neither a cancel nor a deadline tells an end before the send that kno
   world.run_until("both ended", [&] { return read.done() && send.done(); });
   CHECK(send.error() == std::errc::connection_reset);
   CHECK(read.error() == std::errc::connection_reset);
+}
+
+// io_uring ends with ECANCELED what it has no thread for (RLIMIT_NPROC, a full cgroup).
+TEST_CASE("what the kernel has no thread for is done, and nothing is cancelled", "[file][R4]") {
+  const Folder folder;
+  WritingAt write;
+  Recording<proa::Sync> sync;
+  Recording<proa::Status> status;
+  World world;
+  // No other makes threads in the kernel, and a filter leaves files to workers.
+  if (world->backend().name != "uring" || configuration() == "uring-filtered") return;
+  const proa::File file =
+      open_file(world, folder.file("a", ""), OpenFlags::read | OpenFlags::write);
+  Faults faults;
+  faults.fail(Call::pwritev2, -ECANCELED);
+  faults.fail(Call::fsync, -ECANCELED);
+  faults.fail(Call::status, -ECANCELED);
+  perform(world, (write.to(file.descriptor(), 0, "bytes"), write));
+  perform(world, (sync.request.prepare(file.descriptor()), sync));
+  perform(world, (status.request.prepare(file.descriptor()), status));
+  CHECK(faults.injected() == 3);
+  CHECK(!write.error());
+  CHECK(!sync.error());
+  CHECK(!status.error());
+  CHECK(status.request.status().size == 5);
+  CHECK(world->counters().cancelled == 0);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <proa/buffer.hpp>
 #include <proa/bytes.hpp>
 #include <proa/descriptor.hpp>
@@ -89,12 +90,12 @@ class WriteQueue {
   detail::Segment* last_ = nullptr;
   /// The segments of sent files that are kept for the next ones (R10): as many as were queued at
   /// once, up to this number.
-  static constexpr std::size_t most_spare = 64;
+  static constexpr std::uint8_t most_spare = 64;
   detail::FileSegment* spare_ = nullptr;
-  std::size_t spares_ = 0;
   std::size_t capacity_ = 0;
   std::size_t size_ = 0;
   bool last_is_ours_ = false;  // nobody else refers to the last block: it may be filled
+  std::uint8_t spares_ = 0;    // how many segments `spare_` is
 };
 
 }  // namespace proa

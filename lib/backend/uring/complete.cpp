@@ -47,6 +47,11 @@ Operation* UringBackend::complete(const Completion& completion) noexcept {
     note_refusal(*operation);
     return call(*operation);
   }
+  const bool sends =
+      operation->opcode() == Opcode::send || operation->opcode() == Opcode::send_buffers;
+  if (completion.result == -ECANCELED && sends && !has(*operation, ending)) {
+    return call(*operation);  // the kernel could not make a thread for it
+  }
   switch (operation->opcode()) {
     case Opcode::recv_buffers:
       return received_buffers(static_cast<RecvBuffers&>(*operation), completion);

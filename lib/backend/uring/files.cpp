@@ -77,9 +77,10 @@ bool takes_no_wait(int number) noexcept {
 }
 
 // The result says that the kernel or the file system cannot perform the request through io_uring,
-// or a filter may have refused it; a worker can perform it, or says why not.
+// or a filter may have refused it, or (ECANCELED) the kernel could not make a thread for it; a
+// worker can perform it, or says why not.
 bool turned_away(long result) noexcept {
-  return result == -EAGAIN || result == -EOPNOTSUPP || is_refusal(result);
+  return result == -EAGAIN || result == -EOPNOTSUPP || result == -ECANCELED || is_refusal(result);
 }
 
 }  // namespace
@@ -144,14 +145,47 @@ io_uring_sqe* UringBackend::fill_transfer(Request& request, TransferOpcodes opco
     arena_.trim(pieces + count);
   }
   if (direct) ++for_disk_;
-  const std::size_t longest = direct ? longest_direct : longest_inline;
-  if (system_.waits(number) || wanted(request) - moved > longest) sqe->flags |= IOSQE_ASYNC;
   return sqe;
 }
 
+// Whether a thread of the kernel performs the operation.
+bool UringBackend::needs_thread(const Operation& operation) noexcept {
+  if (!transfers(operation)) return true;
+  const int number = operation.descriptor().number;
+  const std::size_t left = operation.opcode() == Opcode::read_at
+                               ? wanted(static_cast<const ReadAt&>(operation))
+                               : wanted(static_cast<const WriteAt&>(operation));
+  const std::size_t longest = system_.direct(number) ? longest_direct : longest_inline;
+  return system_.waits(number) || left - BackendSide::moved(operation) > longest;
+}
+
+// Whether the kernel has enough operations on files: then this one is listed.
+bool UringBackend::waits_in_lane(Operation& operation) noexcept {
+  if (traits_of(operation).works_on != Works::file) return false;
+  FileLane& lane = lane_of(operation);
+  if (lane.full()) list(operation, lane.waiting);
+  return lane.full();
+}
+
+// The kernel does not have them yet: close() and shutdown() do not wait for it.
+void UringBackend::withdraw(int number) noexcept {
+  for (OperationList* const list : {&pending_, &quick_.waiting, &slow_.waiting}) {
+    for (Operation* one = list->front(); one;) {
+      Operation* const next = list->after(*one);
+      const bool meant = number < 0 || one->descriptor().number == number;
+      if (meant && traits_of(*one).works_on == Works::file) cancel(*one);
+      one = next;
+    }
+  }
+}
+
 io_uring_sqe* UringBackend::fill_file(Operation& operation) noexcept {
+  const bool threaded = needs_thread(operation);
   io_uring_sqe* const sqe = prepare_file(operation);
-  if (sqe) ++files_at_kernel_;
+  if (!sqe) return nullptr;
+  if (threaded) sqe->flags |= IOSQE_ASYNC;
+  ++(threaded ? slow_ : quick_).at_kernel;
+  slots_.set_threaded(BackendSide::slot(operation), threaded);
   return sqe;
 }
 
@@ -207,7 +241,6 @@ io_uring_sqe* UringBackend::fill_call(FileCall& call) noexcept {
       io_uring_prep_mkdirat(sqe, directory, path, call.mode());
       break;
   }
-  sqe->flags |= IOSQE_ASYNC;
   return sqe;
 }
 
@@ -224,8 +257,9 @@ bool UringBackend::tells_of_file(const Completion& completion) noexcept {
 void UringBackend::list_file(const Completion& completion) noexcept {
   Operation* const operation = slots_.find(Tag::of(completion.tag));
   if (!operation) return drop(completion, Tag::of(completion.tag).kind);
-  --files_at_kernel_;
-  slots_.set_result(BackendSide::slot(*operation), completion.result);
+  const std::uint32_t slot = BackendSide::slot(*operation);
+  --(slots_.threaded(slot) ? slow_ : quick_).at_kernel;
+  slots_.set_result(slot, completion.result);
   // A cancel may have waited for room.
   if (OperationList::linked(*operation)) OperationList::remove(*operation);
   set_stage(*operation, finished);

@@ -55,6 +55,8 @@ void UringBackend::start(Operation& operation) noexcept {
     list(operation, refused_);
   } else if (!enabled_) {
     list(operation, pending_);
+  } else if (waits_in_lane(operation)) {
+    return;
   } else if (!prepare(operation)) {
     ++counters_.queue_full;
     list(operation, pending_);
@@ -243,6 +245,7 @@ bool UringBackend::prepare_cancel(Operation& operation) noexcept {
   const bool over = has(operation, ending) || has(operation, settled);
   const bool both = over && is_guarded(operation) && !has(operation, settled);
   if (!ring_.has_room(both ? 2 : 1)) return false;
+  ++cancels_;
   if (over && is_guarded(operation)) prepare_cancel(guard_of(operation));
   if (!has(operation, settled)) prepare_cancel(tag_of(operation));
   return true;

@@ -71,6 +71,9 @@ class Slots {
   /// multishot one again (pace.cpp). 0: it is one.
   unsigned singly(std::uint32_t index) const noexcept { return slots_[index].singly; }
   void set_singly(std::uint32_t index, unsigned left) noexcept { slots_[index].singly = left & 15; }
+  /// Of an operation on a file at the kernel: whether a thread of the kernel performs it.
+  bool threaded(std::uint32_t index) const noexcept { return slots_[index].singly != 0; }
+  void set_threaded(std::uint32_t index, bool on) noexcept { slots_[index].singly = on; }
   /// Of an operation on a file that has completed: what the CQE said.
   std::int32_t result(std::uint32_t index) const noexcept { return slots_[index].result; }
   void set_result(std::uint32_t index, std::int32_t result) noexcept {
@@ -81,7 +84,7 @@ class Slots {
   struct Slot {
     Operation* operation = nullptr;
     std::uint32_t generation : 28;
-    std::uint32_t singly : 4;
+    std::uint32_t singly : 4;  // of an operation on a file: threaded
     union {
       std::uint32_t next_free = none;  // of a free slot
       std::int32_t result;

@@ -168,7 +168,7 @@ void UringBackend::cancel(Operation& operation) noexcept {
     case at_kernel:
       // the receive waits in unguarded_
       if (OperationList::linked(operation)) OperationList::remove(operation);
-      if (!prepare_cancel(operation)) unwanted_.push_back(operation);
+      if (!may_cancel() || !prepare_cancel(operation)) unwanted_.push_back(operation);
       break;
     default:  // next() will return the operation anyway
       break;
@@ -272,8 +272,8 @@ Operation* UringBackend::next() noexcept {
 // next() may have started operations again, and the core has seen no result of that. Another wait()
 // has to submit their SQEs, so next() signals the foreign loop to call it.
 Operation* UringBackend::nothing_more(bool hidden) noexcept {
-  if (hidden && notify_fd_ >= 0 &&
-      (ring_.unsubmitted() > 0 || !unguarded_.empty() || !unwanted_.empty())) {
+  const bool more = !unwanted_.empty() || lanes_go_on();
+  if (notify_fd_ >= 0 && (more || (hidden && (ring_.unsubmitted() > 0 || !unguarded_.empty())))) {
     sys::event_signal(notify_fd_);
   }
   return nullptr;
@@ -344,14 +344,15 @@ void UringBackend::arm_wake() noexcept {
 }
 
 // Moves the waiting operations, cancels and guards from the lists into the submission queue. Enters
-// the kernel as often as the full queue needs it.
+// the kernel as often as the full queue needs it. For each cancel the kernel searches what it has,
+// so a round has only as many of them as results (R8).
 void UringBackend::feed() noexcept {
   // While receives wait in the line, the ring gets no blocks: the blocks that come back are for the
   // line.
   if (buffers_in_use_ && starved_.empty()) buffers_.refill(most_blocks());
   for (;;) {
     if (!wake_armed_) arm_wake();
-    while (Operation* const operation = unwanted_.front()) {
+    while (Operation* const operation = may_cancel() ? unwanted_.front() : nullptr) {
       if (!prepare_cancel(*operation)) break;
       OperationList::remove(*operation);
     }
@@ -361,11 +362,22 @@ void UringBackend::feed() noexcept {
     }
     while (Operation* const operation = pending_.front()) {
       OperationList::remove(*operation);
-      if (prepare(*operation)) continue;
+      if (waits_in_lane(*operation) || prepare(*operation)) continue;
       pending_.push_front(*operation);
       break;
     }
-    if (wake_armed_ && unwanted_.empty() && unguarded_.empty() && pending_.empty()) return;
+    for (FileLane* const lane : {&quick_, &slow_}) {
+      while (lane->goes_on()) {
+        Operation& operation = *lane->waiting.pop_front();
+        if (prepare(operation)) continue;
+        lane->waiting.push_front(operation);
+        break;
+      }
+    }
+    const bool no_cancels = unwanted_.empty() || !may_cancel();
+    if (wake_armed_ && no_cancels && unguarded_.empty() && pending_.empty() && !lanes_go_on()) {
+      return;
+    }
     const unsigned before = ring_.unsubmitted();
     // If the kernel takes nothing more, it waits for next() to fetch completions.
     if (enter(0, nullptr) < 0 || ring_.unsubmitted() >= before) return;
@@ -401,12 +413,12 @@ long UringBackend::enter(unsigned want, const timespec* timeout) noexcept {
 // Moves the completions of files at the front of the queue to their list, so that the queue has
 // room for what stands behind them. Returns how many those were.
 unsigned UringBackend::list_files() noexcept {
-  unsigned listed = 0;
-  for (Completion completion; ring_.front(completion) && tells_of_file(completion); ++listed) {
+  unsigned taken = 0;
+  for (Completion completion; ring_.front(completion) && tells_of_file(completion); ++taken) {
     ring_.pull(completion);
     list_file(completion);
   }
-  return listed;
+  return taken;
 }
 
 // Of deferred task work the kernel does 20 items in one entry (since Linux 6.13). What stands
@@ -420,13 +432,13 @@ void UringBackend::fetch_the_rest() noexcept {
   constexpr unsigned most = 256;  // as many as an epoll_wait(2) returns
   const bool deferred = ring_.features().has(IORING_SETUP_DEFER_TASKRUN);
   const auto round = static_cast<unsigned>(std::min<std::size_t>(options_.round_budget, most));
-  unsigned listed = 0;
+  unsigned taken = 0;
   for (unsigned before = 0;;) {
-    const bool many_files = files_at_kernel_ > items_of_entry;
-    if (many_files || listed > 0) listed += list_files();
+    const bool many_files = files_at_kernel() > items_of_entry;
+    if (many_files || taken > 0) taken += list_files();
     const unsigned ready = ring_.ready();
     if (ready >= std::min(many_files ? most : round, ring_.places())) return;
-    const unsigned fetched = listed + ready;
+    const unsigned fetched = taken + ready;
     const bool in_line = deferred && fetched >= before + items_of_entry;
     const bool behind_queue = fetched > before && ring_.overflowed();
     if (!in_line && !behind_queue) return;
@@ -438,6 +450,7 @@ void UringBackend::fetch_the_rest() noexcept {
 void UringBackend::wait(TimePoint until) noexcept {
   if (!enabled_) enable();
   if (notify_fd_ >= 0) sys::event_clear(notify_fd_);
+  cancels_ = 0;
   try_again();
   until = std::min(until, retrying_.next());
   draw_from_ring();
@@ -459,7 +472,8 @@ void UringBackend::wait(TimePoint until) noexcept {
     }
     // If SQEs are still in the queue, or operations still wait in a list, the loop enters the
     // kernel without sleeping and goes on in its next round.
-    sleep = sleep && wake_armed_ && pending_.empty() && unwanted_.empty() && unguarded_.empty();
+    sleep = sleep && wake_armed_ && pending_.empty() && unwanted_.empty() && unguarded_.empty() &&
+            !lanes_go_on();
     Loop expected = resting;
     if (sleep && loop_.compare_exchange_strong(expected, Loop::asleep)) {
       enter(1, until == never ? nullptr : &timeout);

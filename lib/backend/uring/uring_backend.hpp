@@ -17,6 +17,7 @@
 #include "backend/retry_line.hpp"
 #include "backend/uring/arena.hpp"
 #include "backend/uring/buffer_ring.hpp"
+#include "backend/uring/file_lane.hpp"
 #include "backend/uring/file_system.hpp"
 #include "backend/uring/registered_blocks.hpp"
 #include "backend/uring/ring.hpp"
@@ -37,6 +38,7 @@ class UringBackend final : public Backend {
 
   void submit(Operation& operation) noexcept override;
   void cancel(Operation& operation) noexcept override;
+  void withdraw(int number) noexcept override;
   void wait(TimePoint until) noexcept override;
   Operation* next() noexcept override;
   void wake() noexcept override;
@@ -173,6 +175,14 @@ class UringBackend final : public Backend {
   io_uring_sqe* fill_call(FileCall& call) noexcept;
   static bool tells_of_file(const Completion& completion) noexcept;
   void list_file(const Completion& completion) noexcept;
+  bool needs_thread(const Operation& operation) noexcept;
+  FileLane& lane_of(const Operation& operation) noexcept {
+    return needs_thread(operation) ? slow_ : quick_;
+  }
+  bool waits_in_lane(Operation& operation) noexcept;
+  bool lanes_go_on() const noexcept { return quick_.goes_on() || slow_.goes_on(); }
+  unsigned files_at_kernel() const noexcept { return quick_.at_kernel + slow_.at_kernel; }
+  bool may_cancel() const noexcept { return cancels_ < options_.round_budget; }
   Operation* file_done(Operation& operation) noexcept;
   long called(Operation& operation, long result) noexcept;
   Operation* pass(Operation& operation) noexcept;
@@ -269,6 +279,8 @@ class UringBackend final : public Backend {
 
   // wait for room in the submission queue, or for wait() to enable the ring
   OperationList pending_;
+  FileLane quick_{1024};     // transfers that the loop's thread begins, and the disk ends
+  FileLane slow_{128};       // what threads of the kernel perform, which are fewer
   OperationList starved_;    // receives that wait for a block: first come, first served
   OperationList unwanted_;   // at the kernel; their cancels wait for room in the submission queue
   OperationList unguarded_;  // receives at the kernel; feed() will make their guards
@@ -305,7 +317,7 @@ class UringBackend final : public Backend {
   // receives at the kernel that take blocks of the ring, and those of datagrams among them
   unsigned armed_ = 0;
   unsigned armed_datagrams_ = 0;
-  unsigned files_at_kernel_ = 0;  // operations on files that io_uring performs
+  std::size_t cancels_ = 0;  // prepared since the last wait() began
   unsigned for_disk_ = 0;  // direct transfers that were queued since the last entry into the kernel
   std::atomic<Loop> loop_{Loop::busy};
 };
