@@ -164,16 +164,37 @@ long sendmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
   return retried([&] { return ::sendmmsg(fd, raw(messages), count, flags); });
 }
 
+namespace {
+
+// Seccomp filters of a time before preadv2(2) let the older calls pass. Those know no flags.
+bool is_filtered(long result) noexcept {
+  return result == -EPERM || result == -EACCES || result == -ENOSYS;
+}
+
+}  // namespace
+
 // Reads without waiting from what has no offsets. Many kinds of descriptors refuse RWF_NOWAIT
 // (named pipes, inotify, most devices; before Linux 6.4 all pipes): this asks poll(2) first then.
 long preadv2(int fd, const iovec* pieces, int count, std::int64_t offset, int flags) noexcept {
-  const long result = retried([&] { return ::preadv2(fd, pieces, count, offset, flags); });
+  long result = retried([&] { return ::preadv2(fd, pieces, count, offset, flags); });
+  if (is_filtered(result) && flags == 0) {
+    return retried([&] {
+      return offset == -1 ? ::readv(fd, pieces, count) : ::preadv(fd, pieces, count, offset);
+    });
+  }
+  if (is_filtered(result) && flags == RWF_NOWAIT) result = -EOPNOTSUPP;
   if (result != -EOPNOTSUPP || flags != RWF_NOWAIT || offset != -1) return result;
   return read_if_ready(fd, pieces, count);
 }
 
 long pwritev2(int fd, const iovec* pieces, int count, std::int64_t offset, int flags) noexcept {
-  const long result = retried([&] { return ::pwritev2(fd, pieces, count, offset, flags); });
+  long result = retried([&] { return ::pwritev2(fd, pieces, count, offset, flags); });
+  if (is_filtered(result) && flags == 0) {
+    return retried([&] {
+      return offset == -1 ? ::writev(fd, pieces, count) : ::pwritev(fd, pieces, count, offset);
+    });
+  }
+  if (is_filtered(result) && flags == RWF_NOWAIT) result = -EOPNOTSUPP;
   if (result != -EOPNOTSUPP || flags != RWF_NOWAIT || offset != -1) return result;
   return write_if_ready(fd, pieces, count);
 }
