@@ -45,6 +45,22 @@ long read_if_ready(int fd, const iovec* pieces, int count) noexcept {
   return retried([&] { return ::readv(fd, pieces, count); });
 }
 
+namespace {
+
+// The master of a pseudoterminal polls writable while there is room for a byte, and no call tells
+// for how many. If it is in blocking mode, it is non-blocking for the length of the call.
+long write_to_master(int fd, const iovec* pieces, int count) noexcept {
+  const long flags = checked(::fcntl(fd, F_GETFL));
+  if (flags < 0) return flags;
+  const bool blocking = (flags & O_NONBLOCK) == 0;
+  if (blocking) set_nonblocking(fd);
+  const long result = retried([&] { return ::writev(fd, pieces, count); });
+  if (blocking) set_blocking(fd);
+  return result;
+}
+
+}  // namespace
+
 long write_if_ready(int fd, const iovec* pieces, int count) noexcept {
   if (!ready_now(fd, POLLOUT)) return not_ready(fd, O_WRONLY);
   struct stat status {};
@@ -54,6 +70,9 @@ long write_if_ready(int fd, const iovec* pieces, int count) noexcept {
   // a write must not be cut.
   if (!S_ISFIFO(status.st_mode) && ::isatty(fd) == 0) {
     return retried([&] { return ::writev(fd, pieces, count); });
+  }
+  if (!S_ISFIFO(status.st_mode) && is_pty_master(fd) != 0) {
+    return write_to_master(fd, pieces, count);
   }
   const std::size_t size = std::min<std::size_t>(pieces->iov_len, PIPE_BUF);
   return retried([&] { return ::write(fd, pieces->iov_base, size); });
@@ -211,21 +230,21 @@ long close_directory(void* directory) noexcept {
   return checked(::closedir(static_cast<DIR*>(directory)));
 }
 long fstat(int fd, struct stat* status) noexcept { return checked(::fstat(fd, status)); }
-// 0 also for the master of a pseudoterminal: to open that anew would make another one.
-long is_tty(int fd) noexcept {
-  if (::isatty(fd) == 0) return 0;
+long is_pty_master(int fd) noexcept {
 #if defined(TIOCGPTN)
   unsigned number = 0;
-  return ::ioctl(fd, TIOCGPTN, &number) != 0;
+  return ::ioctl(fd, TIOCGPTN, &number) == 0;
 #elif defined(TIOCPTMASTER)
-  return ::ioctl(fd, TIOCPTMASTER) != 0;
+  return ::ioctl(fd, TIOCPTMASTER) == 0;
 #elif defined(TIOCPTYGNAME)
   char name[128];
-  return ::ioctl(fd, TIOCPTYGNAME, name) != 0;
+  return ::ioctl(fd, TIOCPTYGNAME, name) == 0;
 #else
-  return 1;
+  return 0;
 #endif
 }
+// 0 also for the master of a pseudoterminal: to open that anew would make another one.
+long is_tty(int fd) noexcept { return ::isatty(fd) != 0 && is_pty_master(fd) == 0; }
 long clock(timespec* now) noexcept { return checked(::clock_gettime(CLOCK_MONOTONIC, now)); }
 long map(std::size_t size, void** memory) noexcept {
   void* const mapped =

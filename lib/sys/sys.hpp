@@ -68,6 +68,7 @@ struct QueueRoom;
   X(close_directory, (void* directory), (directory))                                           \
   X(fstat, (int fd, struct stat* status), (fd, status))                                        \
   X(is_tty, (int fd), (fd))                                                                    \
+  X(is_pty_master, (int fd), (fd))                                                             \
   X(clock, (timespec * now), (now))                                                            \
   X(map, (std::size_t size, void** memory), (size, memory))                                    \
   X(unmap, (void* memory, std::size_t size), (memory, size))                                   \

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
+#include <termios.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -356,6 +357,48 @@ struct Process {
     return child;
   }
 };
+
+struct Terminal {
+  Terminal() {
+    REQUIRE(::unlockpt(master.number) == 0);
+    slave = std::make_unique<Raw>(
+        ::open(::ptsname(master.number), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+    termios settings{};
+    REQUIRE(::tcgetattr(slave->number, &settings) == 0);
+    ::cfmakeraw(&settings);
+    REQUIRE(::tcsetattr(slave->number, TCSANOW, &settings) == 0);
+  }
+  Raw master{::open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)};  // in blocking mode
+  std::unique_ptr<Raw> slave;
+};
+
+TEST_CASE("a long send to the master of a pseudoterminal does not hold the loop up",
+          "[R7][R12][readiness]") {
+  const std::string bytes = pattern(1, 300000);
+  Sending send;
+  World world;
+  Terminal terminal;
+  const proa::Socket& master = borrow(world, terminal.master);
+  std::string received;
+  SECTION("whose other side reads in the loop's thread") {
+    world.submit(send.to(master.descriptor(), bytes));
+    world.run_until("all has come", [&] {
+      char memory[1000];
+      const ssize_t got = ::read(terminal.slave->number, memory, sizeof memory);
+      if (got > 0) received.append(memory, static_cast<std::size_t>(got));
+      return received.size() == bytes.size() && send.done();
+    });
+    CHECK(!send.error());
+    CHECK((received == bytes));
+  }
+  SECTION("whose other side does not read: the deadline ends it") {
+    world.submit(send.to(master.descriptor(), bytes), world.in(20ms));
+    world.run_until("it is late", [&] { return send.done(); });
+    CHECK(send.error() == proa::Error::deadline);
+    CHECK(send.bytes() < bytes.size());
+  }
+  CHECK((terminal.master.flags() & O_NONBLOCK) == 0);
+}
 
 TEST_CASE("what has nothing to read says so, whatever can be polled of it", "[R2][readiness]") {
   World world;

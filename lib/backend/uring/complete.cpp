@@ -47,9 +47,7 @@ Operation* UringBackend::complete(const Completion& completion) noexcept {
     note_refusal(*operation);
     return call(*operation);
   }
-  const bool sends =
-      operation->opcode() == Opcode::send || operation->opcode() == Opcode::send_buffers;
-  if (completion.result == -ECANCELED && sends && !has(*operation, ending)) {
+  if (completion.result == -ECANCELED && sends_bytes(*operation) && !has(*operation, ending)) {
     return call(*operation);  // the kernel could not make a thread for it
   }
   switch (operation->opcode()) {

@@ -148,6 +148,11 @@ void UringBackend::submit(Operation& operation) noexcept {
       in_blocking_mode(operation.descriptor())) {
     set(operation, by_kernel);
   }
+  // io_uring(7) writes to what polls writable as if that could take everything.
+  if (sends_bytes(operation) && operation.descriptor().kind == DescriptorKind::borrowed &&
+      sys::is_pty_master(operation.descriptor().number)) {
+    set(operation, as_call);
+  }
   if (operation.opcode() == Opcode::recv_buffers) {
     if (from_ring(operation)) {
       buffers_in_use_ = true;

@@ -65,6 +65,7 @@ class UringBackend final : public Backend {
     by_kernel = 32,  // a repeating Accept on a listener in blocking mode: only the kernel tries it
     own_block = 8,   // of RecvBuffers: receives into a block of the pool, not into one of the ring
     guarded = 32,    // of RecvBuffers: its guard is at the kernel
+    as_call = 32,    // of Send and SendBuffers: next() makes the system call (calls.cpp)
     out_of_memory = 64,  // with `finished`: it ends with ENOMEM, without this flag with ECANCELED
     settled = 128,       // it has its result already
   };
@@ -85,8 +86,8 @@ class UringBackend final : public Backend {
   static std::uint8_t& phase(Operation& operation) noexcept {
     return BackendSide::phase(operation);
   }
-  static bool has(Operation& operation, Flag flag) noexcept {
-    return (phase(operation) & flag) != 0;
+  static bool has(const Operation& operation, Flag flag) noexcept {
+    return (BackendSide::phase(operation) & flag) != 0;
   }
   static Stage stage(Operation& operation) noexcept {
     return static_cast<Stage>(phase(operation) & stage_mask);
@@ -189,7 +190,11 @@ class UringBackend final : public Backend {
 
   // calls.cpp makes the system calls of operations whose SQEs a filter refuses.
   bool by_call(const Operation& operation) const noexcept {
-    return ring_.features().refused != 0 && refuses(operation);
+    return (ring_.features().refused != 0 && refuses(operation)) ||
+           (sends_bytes(operation) && has(operation, as_call));
+  }
+  static bool sends_bytes(const Operation& operation) noexcept {
+    return operation.opcode() == Opcode::send || operation.opcode() == Opcode::send_buffers;
   }
   bool refuses(const Operation& operation) const noexcept;
   static bool may_call(const Operation& operation) noexcept;
