@@ -36,7 +36,6 @@ struct Channel {
   bool end_waits : 1;  // what receives has come to an end, which is told behind the send
   bool ended : 1;      // the end was told
   bool is_sent : 1;    // SendFiles that read this file are among `pending`
-  bool is_queued : 1;  // so are operations that wait for a worker or for the disk, or may do so
 };
 
 /// The places of a channel.

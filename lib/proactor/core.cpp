@@ -202,7 +202,6 @@ std::error_code Core::submit(Operation& operation, TimePoint deadline) noexcept 
     file->is_sent = true;
   }
   if (operation.direction_ == Direction::none) {
-    if (channel) channel->is_queued = true;
     start(operation);
     return {};
   }
@@ -412,7 +411,7 @@ void Core::retire(Operation& operation) noexcept {
     if (channel.close_file == &operation) channel.close_file = nullptr;
     return;
   }
-  if (--channel.pending == 0) channel.is_queued = false;
+  --channel.pending;
   if (Channel* const file = file_of(operation)) {
     if (--file->pending == 0) file->is_sent = false;
     if (file->closing && file->pending == 0) settled(file->owner);
@@ -525,6 +524,17 @@ void Core::disown(int descriptor, const void* owner) noexcept {
   channel->closing = false;
 }
 
+// Whether some of the descriptor's operations may wait for a worker, or for a disk: those without a
+// direction, and sends and receives that were passed to workers.
+bool Core::may_be_queued(const Channel& channel) noexcept {
+  std::uint32_t directed = 0;
+  for (const Operation* const active : channel.active) {
+    if (active && active->keeper_ != Keeper::backend) return true;
+    directed += active != nullptr;
+  }
+  return channel.pending > directed;
+}
+
 void Core::end_descriptor(int descriptor, void* owner) noexcept {
   Channel* const channel = channels_.at(descriptor);
   if (!channel) return;
@@ -533,7 +543,7 @@ void Core::end_descriptor(int descriptor, void* owner) noexcept {
   if (channel->pending == 0) return;
   end_all(*channel);
   if (channel->is_sent) end_sends_of(descriptor);
-  if (!channel->is_queued) return;  // the lists below may be long
+  if (!may_be_queued(*channel)) return;  // the lists below may be long
   backend_->withdraw(descriptor);
   withdraw(files_, descriptor);
   withdraw(devices_, descriptor);

@@ -224,6 +224,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   void block_came() noexcept final { home_.here() ? hurry() : backend_->wake(); }
   Workers& workers_of(Operation& operation) noexcept;
   void withdraw(Workers& workers, int descriptor) noexcept;
+  static bool may_be_queued(const Channel& channel) noexcept;
   void hand_to_workers() noexcept;
   void worked(FileCall& call) noexcept;
   void collect_worked() noexcept;

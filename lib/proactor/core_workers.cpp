@@ -65,6 +65,7 @@ Workers& Core::workers_of(Operation& operation) noexcept {
 
 // A backend passes it on. What may have nothing to read for long must not keep a worker from files.
 void Core::take(Operation& operation) noexcept {
+  if (operation.reason_ == Reason::none && is_over(operation)) operation.reason_ = Reason::close;
   if (operation.reason_ != Reason::none) return finish(operation, -ECANCELED);
   if (transfers(operation) && may_have_nothing(operation)) return wait_for(operation);
   hand_to(files_, Keeper::workers, operation);
@@ -79,7 +80,6 @@ void Core::wait_for(Operation& operation) noexcept {
 void Core::hand_to(Workers& workers, Keeper keeper, Operation& operation) noexcept {
   if (!workers.ready()) return finish(operation, options_.workers == 0 ? -EOPNOTSUPP : -EAGAIN);
   operation.keeper_ = keeper;
-  if (Channel* const channel = channels_.find(operation.descriptor_)) channel->is_queued = true;
   workers.submit(operation);
 }
 

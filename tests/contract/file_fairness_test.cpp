@@ -242,6 +242,49 @@ TEST_CASE("M04: a round takes requests of many pieces no further than by one cal
   for (auto& each : reads) CHECK(each.bytes() == pieces.size());
 }
 
+// More than the kernel gets at once: each has its turn behind those that have waited.
+TEST_CASE(
+    "M04: requests on files that are submitted again in their callbacks starve no other request",
+    "[file][R8][M04]") {
+  proa::Options with = options();
+  with.round_budget = GENERATE(std::size_t{32}, std::size_t{1024});
+  constexpr std::size_t together = 300;
+  const Folder folder;
+  std::list<Recording<proa::Status>> statuses;
+  World world(with);
+  const proa::File file = open_file(world, folder.file("a", "bytes"));
+  const auto begin = [&](proa::Status& status) {
+    status.prepare(file.descriptor());
+    world.submit(status);
+  };
+  std::size_t told = 0;
+  bool stopped = false;
+  for (std::size_t i = 0; i < together; ++i) {
+    auto& each = statuses.emplace_back();
+    each.then = [&, one = &each] {
+      ++told;
+      one->results.clear();
+      if (!stopped) begin(one->request);
+    };
+    begin(each.request);
+  }
+  world.run_until("they go on", [&] { return told > together; });
+  std::size_t most = 0;
+  for (int i = 0; i < 20; ++i) {
+    Recording<proa::Status> one;
+    const std::size_t before = told;
+    begin(one.request);
+    world.run_until("it had its turn", [&] { return one.done(); });
+    most = std::max(most, told - before);
+  }
+  CHECK(most <= 3 * together);
+  stopped = true;
+  world.run_until("all have ended", [&] {
+    return std::none_of(statuses.begin(), statuses.end(),
+                        [](auto& each) { return each.request.pending(); });
+  });
+}
+
 double seconds_of_thread() {
   timespec now{};
   REQUIRE(::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) == 0);
@@ -260,6 +303,13 @@ Times times_with(std::size_t together) {
   Streams streams;
   World world;
   const proa::File file = open_file(world, folder.file("a", ""));
+  // The streams get numbers that files had.
+  std::list<proa::File> opened;
+  for (int i = 0; i < 110; ++i) opened.push_back(open_file(world, folder.path("a")));
+  for (proa::File& each : opened) {
+    Recording<proa::CloseFile> close;
+    perform(world, (close.request.prepare(std::move(each)), close));
+  }
   std::vector<Stream*> idle;
   for (int i = 0; i < 100; ++i) {
     auto [stream, far] = line(streams, world, Link::path);

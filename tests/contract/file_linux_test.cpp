@@ -9,6 +9,7 @@
 #include <string>
 
 #include "contract/file_rig.hpp"
+#include "contract/raw.hpp"
 #include "support/faults.hpp"
 #include "support/patterns.hpp"
 #include "support/replaced.hpp"
@@ -123,7 +124,7 @@ Gate returning;
 std::atomic<bool> taken{false};
 long sendfile_that_takes_the_reset(int to, int, std::int64_t, std::size_t) noexcept {
   taking.pass();
-  while (::send(to, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {
+  while (::send(to, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 || errno == EAGAIN) {
   }
   const int error = errno;
   taken = true;
@@ -173,11 +174,15 @@ TEST_CASE("what the kernel has no thread for is done, and nothing is cancelled",
   WritingAt write;
   Recording<proa::Sync> sync;
   Recording<proa::Status> status;
+  Read read;
   World world;
   // No other makes threads in the kernel, and a filter leaves files to workers.
-  if (world->backend().name != "uring" || configuration() == "uring-filtered") return;
+  const bool makes_threads = world->backend().name == "uring" && !files_by_workers();
+  if (!makes_threads || configuration() == "uring-filtered") return;
   const proa::File file =
       open_file(world, folder.file("a", ""), OpenFlags::read | OpenFlags::write);
+  const Raw raw(::open(folder.file("b", "others").c_str(), O_RDONLY | O_CLOEXEC));
+  const proa::Socket& stream = borrow(world, raw);
   Faults faults;
   faults.fail(Call::pwritev2, -ECANCELED);
   faults.fail(Call::fsync, -ECANCELED);
@@ -185,7 +190,11 @@ TEST_CASE("what the kernel has no thread for is done, and nothing is cancelled",
   perform(world, (write.to(file.descriptor(), 0, "bytes"), write));
   perform(world, (sync.request.prepare(file.descriptor()), sync));
   perform(world, (status.request.prepare(file.descriptor()), status));
-  CHECK(faults.injected() == 3);
+  faults.fail(Call::read, -ECANCELED);
+  perform(world, (read.from(stream.descriptor()), read));
+  CHECK(faults.injected() == 4);
+  CHECK(!read.error());
+  CHECK(read.text() == "others");
   CHECK(!write.error());
   CHECK(!sync.error());
   CHECK(!status.error());

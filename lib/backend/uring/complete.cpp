@@ -47,7 +47,10 @@ Operation* UringBackend::complete(const Completion& completion) noexcept {
     note_refusal(*operation);
     return call(*operation);
   }
-  if (completion.result == -ECANCELED && sends_bytes(*operation) && !has(*operation, ending)) {
+  const bool moves_bytes =
+      sends_bytes(*operation) || operation->opcode() == Opcode::recv ||
+      (operation->opcode() == Opcode::recv_buffers && has(*operation, own_block));
+  if (completion.result == -ECANCELED && moves_bytes && !has(*operation, ending)) {
     return call(*operation);  // the kernel could not make a thread for it
   }
   switch (operation->opcode()) {

@@ -159,12 +159,14 @@ bool UringBackend::needs_thread(const Operation& operation) noexcept {
   return system_.waits(number) || left - BackendSide::moved(operation) > longest;
 }
 
-// Whether the kernel has enough operations on files: then this one is listed.
+// Whether the kernel has enough operations on files, or others wait for it: then this one is listed
+// behind them.
 bool UringBackend::waits_in_lane(Operation& operation) noexcept {
   if (traits_of(operation).works_on != Works::file) return false;
   FileLane& lane = lane_of(operation);
-  if (lane.full()) list(operation, lane.waiting);
-  return lane.full();
+  if (!lane.full() && lane.waiting.empty()) return false;
+  list(operation, lane.waiting);
+  return true;
 }
 
 // The kernel does not have them yet: close() and shutdown() do not wait for it.
@@ -268,15 +270,13 @@ void UringBackend::list_file(const Completion& completion) noexcept {
 
 Operation* UringBackend::file_done(Operation& operation) noexcept {
   const long result = slots_.result(BackendSide::slot(operation));
-  if (is_refusal(result) && may_call(operation)) {
-    note_refusal(operation);
-    return call(operation);
-  }
   if (result == -EINTR && !has(operation, ending)) {
     start(operation);
     return nullptr;
   }
-  if (turned_away(result) && !has(operation, ending)) return pass(operation);
+  if (turned_away(result)) {
+    return has(operation, ending) ? end(operation, -ECANCELED) : pass(operation);
+  }
   if (!transfers(operation)) return end(operation, called(operation, result));
   long moved = result;
   const bool over = operation.opcode() == Opcode::read_at
