@@ -175,14 +175,19 @@ TEST_CASE("what the kernel has no thread for is done, and nothing is cancelled",
   Recording<proa::Sync> sync;
   Recording<proa::Status> status;
   Read read;
+  Recording<proa::RecvBuffers> buffers;
+  std::string received;
+  buffers.then = [&] { received += buffers.request.buffer().text(); };
+  Sending send;
   World world;
   // No other makes threads in the kernel, and a filter leaves files to workers.
   const bool makes_threads = world->backend().name == "uring" && !files_by_workers();
   if (!makes_threads || configuration() == "uring-filtered") return;
   const proa::File file =
       open_file(world, folder.file("a", ""), OpenFlags::read | OpenFlags::write);
-  const Raw raw(::open(folder.file("b", "others").c_str(), O_RDONLY | O_CLOEXEC));
-  const proa::Socket& stream = borrow(world, raw);
+  const Raw from(::open(folder.file("b", "others").c_str(), O_RDONLY | O_CLOEXEC));
+  const Raw to(::open(folder.file("c", "").c_str(), O_WRONLY | O_CLOEXEC));
+  const proa::Socket& input = borrow(world, from);
   Faults faults;
   faults.fail(Call::pwritev2, -ECANCELED);
   faults.fail(Call::fsync, -ECANCELED);
@@ -190,15 +195,22 @@ TEST_CASE("what the kernel has no thread for is done, and nothing is cancelled",
   perform(world, (write.to(file.descriptor(), 0, "bytes"), write));
   perform(world, (sync.request.prepare(file.descriptor()), sync));
   perform(world, (status.request.prepare(file.descriptor()), status));
-  faults.fail(Call::read, -ECANCELED);
-  perform(world, (read.from(stream.descriptor()), read));
-  CHECK(faults.injected() == 4);
-  CHECK(!read.error());
-  CHECK(read.text() == "others");
-  CHECK(!write.error());
-  CHECK(!sync.error());
-  CHECK(!status.error());
   CHECK(status.request.status().size == 5);
+  faults.fail(Call::read, -ECANCELED);
+  perform(world, (read.from(input.descriptor()), read));
+  CHECK(read.text() == "others");
+  REQUIRE(::lseek(from.number, 0, SEEK_SET) == 0);
+  faults.fail(Call::read, -ECANCELED);
+  perform(world, (buffers.request.prepare(input.descriptor()), buffers));
+  CHECK(received == "others");
+  faults.fail(Call::writev, -ECANCELED);
+  perform(world, (send.to(borrow(world, to).descriptor(), "sent"), send));
+  CHECK(send.bytes() == 4);
+  CHECK(faults.injected() == 6);
+  for (const auto& error :
+       {write.error(), sync.error(), status.error(), read.error(), buffers.error(), send.error()}) {
+    CHECK(!error);
+  }
   CHECK(world->counters().cancelled == 0);
 }
 

@@ -47,11 +47,8 @@ Operation* UringBackend::complete(const Completion& completion) noexcept {
     note_refusal(*operation);
     return call(*operation);
   }
-  const bool moves_bytes =
-      sends_bytes(*operation) || operation->opcode() == Opcode::recv ||
-      (operation->opcode() == Opcode::recv_buffers && has(*operation, own_block));
-  if (completion.result == -ECANCELED && moves_bytes && !has(*operation, ending)) {
-    return call(*operation);  // the kernel could not make a thread for it
+  if (completion.result == -ECANCELED && !has(*operation, ending) && may_lack_thread(*operation)) {
+    return call(*operation);
   }
   switch (operation->opcode()) {
     case Opcode::recv_buffers:

@@ -275,9 +275,10 @@ Operation* UringBackend::next() noexcept {
 }
 
 // next() may have started operations again, and the core has seen no result of that. Another wait()
-// has to submit their SQEs, so next() signals the foreign loop to call it.
+// has to submit their SQEs, so next() signals the foreign loop to call it. The kernel signals
+// nothing for completions that found no room in the completion queue.
 Operation* UringBackend::nothing_more(bool hidden) noexcept {
-  const bool more = !unwanted_.empty() || lanes_go_on();
+  const bool more = !unwanted_.empty() || lanes_go_on() || ring_.overflowed();
   if (notify_fd_ >= 0 && (more || (hidden && (ring_.unsubmitted() > 0 || !unguarded_.empty())))) {
     sys::event_signal(notify_fd_);
   }

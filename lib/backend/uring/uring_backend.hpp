@@ -193,6 +193,11 @@ class UringBackend final : public Backend {
     return (ring_.features().refused != 0 && refuses(operation)) ||
            (sends_bytes(operation) && has(operation, as_call));
   }
+  // Whether the loop makes the call when the kernel can make no thread for it (ECANCELED).
+  static bool may_lack_thread(const Operation& operation) noexcept {
+    return sends_bytes(operation) || operation.opcode() == Opcode::recv ||
+           (operation.opcode() == Opcode::recv_buffers && has(operation, own_block));
+  }
   static bool sends_bytes(const Operation& operation) noexcept {
     return operation.opcode() == Opcode::send || operation.opcode() == Opcode::send_buffers;
   }
@@ -284,10 +289,11 @@ class UringBackend final : public Backend {
 
   // wait for room in the submission queue, or for wait() to enable the ring
   OperationList pending_;
-  FileLane quick_{1024};     // transfers that the loop's thread begins, and the disk ends
-  FileLane slow_{128};       // what threads of the kernel perform, which are fewer
-  OperationList starved_;    // receives that wait for a block: first come, first served
-  OperationList unwanted_;   // at the kernel; their cancels wait for room in the submission queue
+  FileLane quick_{1024};   // transfers that the loop's thread begins, and the disk ends
+  FileLane slow_{128};     // what threads of the kernel perform, which are fewer
+  OperationList starved_;  // receives that wait for a block: first come, first served
+  // at the kernel; their cancels wait for room in the submission queue, or for another round
+  OperationList unwanted_;
   OperationList unguarded_;  // receives at the kernel; feed() will make their guards
   // Finished; next() returns them.
   OperationList done_;
