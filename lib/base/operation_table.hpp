@@ -36,8 +36,9 @@ struct OperationTraits {
   // every 2^moved_shift of what it moved. 2^12 bytes take about the time of a callback. Datagrams
   // that were sent count each, because each is told, and their bytes are an extra cost
   // (BackendSide::extra_cost()), as are the pieces of a request and of what a stream sends. The
-  // system call of a batch of datagrams is more work than a callback. A connection is a socket that
-  // the kernel makes, and a handler with its first operations.
+  // system call of a batch of datagrams is more work than a callback, and so is what the kernel
+  // does with a path and the library with a descriptor that is opened. A connection is a socket
+  // that the kernel makes, and a handler with its first operations.
   std::uint8_t callbacks;
   std::uint8_t moved_shift;
 };
@@ -53,8 +54,8 @@ inline constexpr std::array<OperationTraits, 15> operation_table = {{
     {Opcode::connect, "Connect", Works::stream, Brings::nothing, false, false, false, 12, 12},
     {Opcode::timer, "Timer", Works::time, Brings::nothing, false, false, false, 1, 12},
     {Opcode::read_at, "ReadAt", Works::file, Brings::nothing, false, false, true, 1, 12},
-    {Opcode::write_at, "WriteAt", Works::file, Brings::nothing, true, false, true, 1, 12},
-    {Opcode::file_call, "FileCall", Works::file, Brings::file, false, false, true, 1, 12},
+    {Opcode::write_at, "WriteAt", Works::file, Brings::nothing, true, false, true, 3, 12},
+    {Opcode::file_call, "FileCall", Works::file, Brings::file, false, false, true, 5, 12},
     {Opcode::send_file, "SendFile", Works::stream, Brings::nothing, true, false, false, 1, 12},
     {Opcode::work, "Work", Works::worker, Brings::nothing, false, false, false, 1, 12},
     {Opcode::recv_datagrams, "RecvDatagrams", Works::datagrams, Brings::block, false, true, true, 1,

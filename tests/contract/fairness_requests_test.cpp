@@ -95,16 +95,10 @@ TEST_CASE("M04: requests of one descriptor that end, again and again, starve no 
   const Connection silent = world.pair(Link::path);
   for (std::size_t i = 0; i < together; ++i) {
     Read& each = reads.emplace_back(1);
-    const auto begin = [&, from = silent.descriptor()] {
+    go_on(source, each, [&, from = silent.descriptor()] {
       world.submit(each.from(from), late ? world->now() : proa::never);
       if (!late) to_cancel.push_back(&each);
-    };
-    each.then = [&, begin] {
-      each.results.clear();
-      ++source.turns;
-      if (!source.stopped) begin();
-    };
-    begin();
+    });
   }
   const auto cancel = [&] {
     for (Read* const each : std::exchange(to_cancel, {})) world->cancel(each->request);
@@ -113,8 +107,7 @@ TEST_CASE("M04: requests of one descriptor that end, again and again, starve no 
   source.stopped = true;
   world.run_until("all have ended", [&] {
     cancel();
-    return std::none_of(reads.begin(), reads.end(),
-                        [](const Read& read) { return read.request.pending(); });
+    return all_ended(reads);
   });
 }
 
@@ -135,16 +128,10 @@ TEST_CASE("M04: sends of many pieces that are submitted again starve no stream",
   for (int i = 0; i < 100; ++i) {
     const Raw& sink = sinks.emplace_back(::open("/dev/null", O_WRONLY | O_CLOEXEC));
     Sending& send = sends.emplace_back();
-    const auto begin = [&world, &send, &pieces, to = borrow(world, sink).descriptor()] {
+    go_on(source, send, [&world, &send, &pieces, to = borrow(world, sink).descriptor()] {
       send.request.prepare(to, pieces.data(), pieces.size());
       world.submit(send.request);
-    };
-    send.then = [&source, &send, begin] {
-      send.results.clear();
-      ++source.turns;
-      if (!source.stopped) begin();
-    };
-    begin();
+    });
   }
   CHECK(most_turns(world, source, far) <= most_per_echo / 8);
   source.stopped = true;

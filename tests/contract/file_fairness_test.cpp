@@ -72,46 +72,32 @@ TEST_CASE("M04: requests on files that are submitted again in their callbacks st
   stream.echoes = true;
   wait_open(world, stream);
   const proa::File file = open_file(world, folder.file("a", bytes));
-  const auto go_on = [&](auto& each, const auto& begin) {
-    each.then = [&source, &each, begin] {
-      each.results.clear();
-      ++source.turns;
-      if (!source.stopped) begin();
-    };
-    begin();
-  };
   for (std::size_t i = 0; i < together; ++i) {
     if (writing) {
       auto& each = writes.emplace_back();
-      go_on(each, [&] { world.submit(each.to(file.descriptor(), 0, bytes)); });
+      go_on(source, each, [&] { world.submit(each.to(file.descriptor(), 0, bytes)); });
     } else {
       auto& each = reads.emplace_back(size);
-      go_on(each, [&] { world.submit(each.from(file.descriptor())); });
+      go_on(source, each, [&] { world.submit(each.from(file.descriptor())); });
     }
   }
   CHECK(most_turns(world, source, far) <= most);
   source.stopped = true;
-  world.run_until("all have ended", [&] {
-    bool pending = false;
-    for (const auto& each : reads) pending = pending || each.request.pending();
-    for (const auto& each : writes) pending = pending || each.request.pending();
-    return !pending;
-  });
+  world.run_until("all have ended", [&] { return all_ended(reads) && all_ended(writes); });
 }
 
 // As many as io_uring or the workers have at once.
 TEST_CASE("M04: however many requests on files are in flight, they starve no stream",
           "[file][R8][M04]") {
   constexpr std::size_t together = 2000;
-  // What is behind a pause: whatever the kernel's workers can do has been done when the stream's
-  // byte comes.
-  enum class Kind { read, status, status_behind_a_pause, pieces };
-  const Kind kind = GENERATE(Kind::read, Kind::status, Kind::status_behind_a_pause, Kind::pieces);
+  enum class Kind { read, status, open, pieces };
+  const Kind kind = GENERATE(Kind::read, Kind::status, Kind::open, Kind::pieces);
   CAPTURE(static_cast<int>(kind));
   const Folder folder;
   Source source;
   std::list<Recording<proa::ReadAt>> reads;
   std::list<Recording<proa::Status>> statuses;
+  std::list<Recording<proa::Open>> opens;
   char memory[1];
   std::vector<proa::MutableBytes> pieces(kind == Kind::pieces ? 1000 : 1, {memory, 0});
   pieces.front().size = 1;
@@ -121,45 +107,36 @@ TEST_CASE("M04: however many requests on files are in flight, they starve no str
   stream.echoes = true;
   wait_open(world, stream);
   const proa::File file = open_file(world, folder.file("a", "bytes"));
-  const auto go_on = [&](auto& each, const auto& prepare) {
-    const auto begin = [&each, &world, prepare] {
-      prepare(each.request);
-      world.submit(each.request);
-    };
-    each.then = [&source, &each, begin] {
-      each.results.clear();
-      ++source.turns;
-      if (!source.stopped) begin();
-    };
-    begin();
-  };
-  for (std::size_t i = 0; i < (kind == Kind::pieces ? 50 : together); ++i) {
-    if (kind == Kind::status || kind == Kind::status_behind_a_pause) {
-      go_on(statuses.emplace_back(),
-            [&](proa::Status& request) { request.prepare(file.descriptor()); });
+  const std::size_t number = kind == Kind::pieces ? 50 : kind == Kind::open ? 500 : together;
+  for (std::size_t i = 0; i < number; ++i) {
+    if (kind == Kind::status) {
+      proa::Status& request = statuses.emplace_back().request;
+      go_on(source, statuses.back(), [&] {
+        request.prepare(file.descriptor());
+        world.submit(request);
+      });
+    } else if (kind == Kind::open) {
+      proa::Open& request = opens.emplace_back().request;
+      go_on(source, opens.back(), [&] {
+        request.prepare(folder.path("a"), proa::OpenFlags::read);
+        world.submit(request);
+      });
     } else {
-      go_on(reads.emplace_back(), [&](proa::ReadAt& request) {
+      proa::ReadAt& request = reads.emplace_back().request;
+      go_on(source, reads.back(), [&] {
         request.prepare(file.descriptor(), 0, pieces.data(), pieces.size());
+        world.submit(request);
       });
     }
   }
-  const std::size_t most = kind == Kind::pieces ? most_per_echo / 8 : most_per_echo_in_line;
-  if (kind == Kind::status_behind_a_pause) {
-    for (int i = 0; i < 10; ++i) {
-      std::this_thread::sleep_for(10ms);
-      CHECK(most_turns(
-                world, source, far, [] {}, 1) <= most);
-    }
-  } else {
-    CHECK(most_turns(world, source, far) <= most);
-  }
+  const std::size_t most = kind == Kind::pieces ? most_per_echo / 8
+                           : kind == Kind::read ? most_per_echo_in_line
+                                                : most_file_calls_per_echo;
+  CHECK(most_turns(world, source, far) <= most);
   source.stopped = true;
-  world.run_until("all have ended", [&] {
-    bool pending = false;
-    for (const auto& each : reads) pending = pending || each.request.pending();
-    for (const auto& each : statuses) pending = pending || each.request.pending();
-    return !pending;
-  });
+  world.run_until("all have ended",
+                  [&] { return all_ended(reads) && all_ended(statuses) && all_ended(opens); });
+  for (auto& each : opens) const proa::File closed = std::move(each.request.file());
 }
 
 // The kernel has more to tell than its queue has places, and tells of files and of sockets.
@@ -174,27 +151,19 @@ TEST_CASE("M04: with the smallest queues, streams and requests on files both go 
   Streams streams;
   World world(small);
   std::vector<Peer*> peers;
-  std::vector<Stream*> all;
   for (std::size_t i = 0; i < 20; ++i) {
     auto [stream, far] = line(streams, world, Link::path);
     stream.echoes = true;
     wait_open(world, stream);
-    all.push_back(&stream);
     peers.push_back(&far);
   }
   const proa::File file = open_file(world, folder.file("a", "bytes"));
   for (std::size_t i = 0; i < 30; ++i) {
-    auto& each = statuses.emplace_back();
-    const auto begin = [&each, &world, &file] {
-      each.request.prepare(file.descriptor());
-      world.submit(each.request);
-    };
-    each.then = [&source, &each, begin] {
-      each.results.clear();
-      ++source.turns;
-      if (!source.stopped) begin();
-    };
-    begin();
+    proa::Status& request = statuses.emplace_back().request;
+    go_on(source, statuses.back(), [&] {
+      request.prepare(file.descriptor());
+      world.submit(request);
+    });
   }
   for (std::size_t i = 1; i <= 20; ++i) {
     const std::size_t before = source.turns;
@@ -206,10 +175,30 @@ TEST_CASE("M04: with the smallest queues, streams and requests on files both go 
     world.run_until("requests have ended", [&] { return source.turns > before; });
   }
   source.stopped = true;
-  world.run_until("all have ended", [&] {
-    return std::none_of(statuses.begin(), statuses.end(),
-                        [](auto& each) { return each.request.pending(); });
-  });
+  world.run_until("all have ended", [&] { return all_ended(statuses); });
+}
+
+TEST_CASE("M04: a full completion queue hides no stream behind requests on files",
+          "[file][R8][M04]") {
+  const Folder folder;
+  proa::Options small = options();
+  small.uring_entries = GENERATE(2u, 8u);
+  CAPTURE(small.uring_entries);
+  Source source;
+  std::list<ReadingAt> reads;
+  Streams streams;
+  World world(small);
+  auto [stream, far] = line(streams, world, Link::path);
+  stream.echoes = true;
+  wait_open(world, stream);
+  const proa::File file = open_file(world, folder.file("a", "bytes"));
+  for (std::size_t i = 0; i < 1000; ++i) {
+    ReadingAt& each = reads.emplace_back(1);
+    go_on(source, each, [&] { world.submit(each.from(file.descriptor())); });
+  }
+  CHECK(most_turns(world, source, far) <= most_per_echo_in_line);
+  source.stopped = true;
+  world.run_until("all have ended", [&] { return all_ended(reads); });
 }
 
 // Each takes many calls: io_uring(7) takes 64 pieces in one.
@@ -250,6 +239,7 @@ TEST_CASE(
   with.round_budget = GENERATE(std::size_t{32}, std::size_t{1024});
   constexpr std::size_t together = 300;
   const Folder folder;
+  Source source;
   std::list<Recording<proa::Status>> statuses;
   World world(with);
   const proa::File file = open_file(world, folder.file("a", "bytes"));
@@ -257,32 +247,22 @@ TEST_CASE(
     status.prepare(file.descriptor());
     world.submit(status);
   };
-  std::size_t told = 0;
-  bool stopped = false;
   for (std::size_t i = 0; i < together; ++i) {
-    auto& each = statuses.emplace_back();
-    each.then = [&, one = &each] {
-      ++told;
-      one->results.clear();
-      if (!stopped) begin(one->request);
-    };
-    begin(each.request);
+    proa::Status& request = statuses.emplace_back().request;
+    go_on(source, statuses.back(), [&] { begin(request); });
   }
-  world.run_until("they go on", [&] { return told > together; });
+  world.run_until("they go on", [&] { return source.turns > together; });
   std::size_t most = 0;
   for (int i = 0; i < 20; ++i) {
     Recording<proa::Status> one;
-    const std::size_t before = told;
+    const std::size_t before = source.turns;
     begin(one.request);
     world.run_until("it had its turn", [&] { return one.done(); });
-    most = std::max(most, told - before);
+    most = std::max(most, source.turns - before);
   }
   CHECK(most <= 3 * together);
-  stopped = true;
-  world.run_until("all have ended", [&] {
-    return std::none_of(statuses.begin(), statuses.end(),
-                        [](auto& each) { return each.request.pending(); });
-  });
+  source.stopped = true;
+  world.run_until("all have ended", [&] { return all_ended(statuses); });
 }
 
 double seconds_of_thread() {
@@ -327,20 +307,14 @@ Times times_with(std::size_t together) {
   submit_all();
   double before = seconds_of_thread();
   for (auto& each : syncs) world->cancel(each.request);
-  world.run_until("all have ended", [&] {
-    return std::none_of(syncs.begin(), syncs.end(),
-                        [](auto& each) { return each.request.pending(); });
-  });
+  world.run_until("all have ended", [&] { return all_ended(syncs); });
   times.cancel = (seconds_of_thread() - before) / static_cast<double>(together);
   submit_all();
   before = seconds_of_thread();
   for (Stream* const each : idle) each->close();
   times.close = seconds_of_thread() - before;
   for (auto& each : syncs) world->cancel(each.request);
-  world.run_until("all have ended", [&] {
-    return std::none_of(syncs.begin(), syncs.end(),
-                        [](auto& each) { return each.request.pending(); });
-  });
+  world.run_until("all have ended", [&] { return all_ended(syncs); });
   return times;
 }
 

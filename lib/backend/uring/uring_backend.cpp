@@ -209,7 +209,10 @@ void UringBackend::settle(Operation& operation, long result) noexcept {
 }
 
 Operation* UringBackend::end(Operation& operation, long result) noexcept {
-  if (traits_of(operation).callbacks > 1) return end_in_turn(operation, result, costly_);
+  const OperationTraits& traits = traits_of(operation);
+  // What works on files has had its turn: list_file() saw to that.
+  const bool in_turn = traits.callbacks > 1 && traits.works_on != Works::file;
+  if (in_turn) return end_in_turn(operation, result, costly_);
   if (operation.opcode() == Opcode::poll) close_helper(static_cast<Poll&>(operation));
   settle(operation, result);
   return is_guarded(operation) ? await_guard(operation) : leave(operation);
