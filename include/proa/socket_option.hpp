@@ -25,7 +25,7 @@ enum class SocketOption : unsigned char {
   v6_only,
   send_buffer,     ///< bytes
   receive_buffer,  ///< bytes
-  linger,          ///< seconds; 0 makes close() reset the connection, -1 is the default
+  linger,  ///< seconds; 0 makes close() reset the connection, -1 is the default; EINVAL below
   broadcast,
   tell_destination,  ///< each of these makes recvmsg(2) deliver a control message
   tell_traffic_class,

@@ -196,6 +196,7 @@ long set_socket_option(int socket, SocketOption option, int value) noexcept {
     return sys::setsockopt(socket, name.level, name.name, &request, sizeof request);
   }
   if (option == SocketOption::linger) {
+    if (value < -1) return -EINVAL;
     const linger setting = {value >= 0, std::max(value, 0)};
     return sys::setsockopt(socket, name.level, name.name, &setting, sizeof setting);
   }

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include <climits>
 #include <proa/file_handler.hpp>
 #include <proa/stream_handler.hpp>
 
@@ -68,6 +69,22 @@ TEST_CASE("what is no TCP socket has none of its options", "[options][R12]") {
   CHECK(talker.set_option(SocketOption::user_timeout, 17));
   talker.close();
   world.run_until("it is closed", [&] { return talker.closed; });
+}
+
+TEST_CASE("a time to linger is none, or not negative", "[options][R12]") {
+  World world;
+  const Connection line = world.pair();
+  const auto set = [&](int seconds) {
+    return line.near.set_option(proa::SocketOption::linger, seconds);
+  };
+  int value = 7;
+  CHECK(!set(5));
+  for (const int wrong : {-2, INT_MIN}) CHECK(set(wrong) == std::errc::invalid_argument);
+  CHECK(!line.near.get_option(proa::SocketOption::linger, value));
+  CHECK(value == 5);
+  CHECK(!set(-1));
+  CHECK(!line.near.get_option(proa::SocketOption::linger, value));
+  CHECK(value == -1);
 }
 
 TEST_CASE("a connection that brings no bytes is not given out before it may", "[options][R12]") {
