@@ -84,9 +84,10 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   std::size_t take_charge() noexcept { return std::exchange(extra_cost_, 0); }
   void wake() noexcept { backend_->wake(); }
   /// Something is to be done then, or at once: a foreign loop that means to sleep for longer hears
-  /// of that by the descriptor. A round asks nobody to hurry.
+  /// of that by the descriptor. A round asks nobody to hurry. Before the first round no thread is
+  /// the proactor's, and any may call.
   void hurry(TimePoint due = TimePoint::min()) noexcept {
-    if (due >= told_ || !home_.here()) return;
+    if (due >= told_ || (home_.bound() && !home_.here())) return;
     told_ = due;
     backend_->wake();
   }

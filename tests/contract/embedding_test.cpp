@@ -2,6 +2,8 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <optional>
+#include <proa/server.hpp>
 #include <proa/stream_handler.hpp>
 #include <thread>
 
@@ -164,6 +166,31 @@ TEST_CASE("what begins while a foreign loop sleeps ends its sleep", "[embedding]
   CHECK(wakes(world, [&] { echo.close(); }));
   world->cancel(later.request);
   world.run_until("all have ended", [&] { return later.done() && timer.done() && echo.closed; });
+}
+
+// Nothing of the proactor has run when the foreign loop begins.
+TEST_CASE("what begins before the first poll() ends a foreign loop's sleep", "[embedding][R13]") {
+  const auto heard = [](const std::function<void(World&)>& deed) {
+    World world(embedded());
+    CHECK(world->next_deadline() == proa::never);
+    deed(world);
+    const bool heard = readable(world->native_handle());
+    world->shutdown(hang);
+    return heard;
+  };
+  Timing timer;
+  CHECK(heard([&](World& world) { world.submit(timer.request, world.in(hang)); }));
+  CHECK(heard([](World& world) { (void)world->post([] {}); }));
+  Read read;
+  CHECK(heard([&](World& world) {
+    const Connection line = world.pair();
+    world.submit(read.from(line.descriptor()));
+    world->cancel(read.request);
+  }));
+  std::optional<Echo> echo;
+  CHECK(heard([&](World& world) { echo.emplace(*world, std::move(world.pair().near)); }));
+  std::optional<proa::Server<Echo>> server;
+  CHECK(heard([&](World& world) { server.emplace(*world, "127.0.0.1:0"); }));
 }
 
 struct Keeper : proa::StreamHandler {
