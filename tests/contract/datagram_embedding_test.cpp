@@ -71,7 +71,7 @@ class Client {
   Raw socket_;
 };
 
-TEST_CASE("a foreign epoll loop echoes datagrams", "[datagram][embedding][thread]") {
+TEST_CASE("a foreign epoll loop echoes datagrams", "[datagram][embedding][R13][thread]") {
   Endpoints endpoints;
   proa::Options with = options();
   with.embedded = true;
@@ -101,7 +101,7 @@ TEST_CASE("a foreign epoll loop echoes datagrams", "[datagram][embedding][thread
 }
 
 TEST_CASE("a foreign loop hears of what comes after a round that ended by its budget",
-          "[datagram][embedding]") {
+          "[datagram][embedding][R13]") {
   Endpoints endpoints;
   proa::Options with = options();
   with.embedded = true;
@@ -123,7 +123,7 @@ TEST_CASE("a foreign loop hears of what comes after a round that ended by its bu
   }
 }
 
-TEST_CASE("what a foreign loop sends between its polls goes out", "[datagram][embedding]") {
+TEST_CASE("what a foreign loop sends between its polls goes out", "[datagram][embedding][R13]") {
   Endpoints endpoints;
   proa::Options with = options();
   with.embedded = true;

@@ -97,7 +97,7 @@ struct Counter : proa::StreamHandler {
   ForeignLoop& loop;
 };
 
-TEST_CASE("each write to an eventfd ends a foreign loop's sleep", "[embedding][R1][thread]") {
+TEST_CASE("each write to an eventfd ends a foreign loop's sleep", "[embedding][R13][R1][thread]") {
   ForeignLoop loop(GENERATE(false, true));
   const Raw event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   SECTION("of a Poll") {

@@ -52,7 +52,7 @@ struct Echo : proa::StreamHandler {
   bool closed = false;
 };
 
-TEST_CASE("a foreign loop that polls the descriptor serves a stream", "[embedding]") {
+TEST_CASE("a foreign loop that polls the descriptor serves a stream", "[embedding][R13]") {
   std::unique_ptr<Echo> echo;
   World world(embedded());
   REQUIRE(world->native_handle() >= 0);
@@ -81,7 +81,8 @@ TEST_CASE("a foreign loop that polls the descriptor serves a stream", "[embeddin
   CHECK(loop.sleeps > 0);
 }
 
-TEST_CASE("next_deadline() is the next timer's, and now when something waits", "[embedding][R7]") {
+TEST_CASE("next_deadline() is the next timer's, and now when something waits",
+          "[embedding][R7][R13]") {
   Timing timer;
   World world(embedded());
   world->poll();
@@ -96,7 +97,7 @@ TEST_CASE("next_deadline() is the next timer's, and now when something waits", "
   CHECK(world->next_deadline() <= world.system().now());
 }
 
-TEST_CASE("a post from another thread ends the foreign loop's sleep", "[embedding][thread]") {
+TEST_CASE("a post from another thread ends the foreign loop's sleep", "[embedding][thread][R13]") {
   World world(embedded());
   const proa::KeepAlive alive(*world);
   world->poll();
@@ -111,7 +112,7 @@ TEST_CASE("a post from another thread ends the foreign loop's sleep", "[embeddin
 
 // Each is long, and takes several calls (io_uring takes 64 pieces in one).
 TEST_CASE("a foreign loop that comes late to many long reads goes on with them",
-          "[embedding][file][R8]") {
+          "[embedding][file][R8][R13]") {
   const Folder folder;
   const std::string bytes = pattern(1, std::size_t{130} << 14);
   std::list<Recording<proa::ReadAt>> reads;
@@ -145,7 +146,7 @@ bool wakes(World& world, const Deed& deed) {
   return readable(world->native_handle());
 }
 
-TEST_CASE("what begins while a foreign loop sleeps ends its sleep", "[embedding][R1]") {
+TEST_CASE("what begins while a foreign loop sleeps ends its sleep", "[embedding][R1][R13]") {
   Timing timer;
   Timing later;
   Read read;
@@ -174,9 +175,9 @@ TEST_CASE("what begins before the first poll() ends a foreign loop's sleep", "[e
     World world(embedded());
     CHECK(world->next_deadline() == proa::never);
     deed(world);
-    const bool heard = readable(world->native_handle());
+    const bool told = readable(world->native_handle());
     world->shutdown(hang);
-    return heard;
+    return told;
   };
   Timing timer;
   CHECK(heard([&](World& world) { world.submit(timer.request, world.in(hang)); }));
@@ -200,7 +201,7 @@ struct Keeper : proa::StreamHandler {
 };
 
 TEST_CASE("a buffer that comes back while a foreign loop sleeps ends its sleep",
-          "[embedding][R1][R11]") {
+          "[embedding][R1][R11][R13]") {
   proa::Options with = embedded();
   with.buffers = 2;
   World world(with);
@@ -223,7 +224,7 @@ TEST_CASE("a buffer that comes back while a foreign loop sleeps ends its sleep",
   world.run_until("it is closed", [&] { return !keeper.is_open(); });
 }
 
-TEST_CASE("poll() never blocks and flushes what was submitted", "[embedding][C09]") {
+TEST_CASE("poll() never blocks and flushes what was submitted", "[embedding][C09][R13]") {
   Read read;
   Sending send;
   World world(embedded());

@@ -1,0 +1,92 @@
+#pragma once
+
+#if defined(PROA_BOOST_ASIO)
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#else
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/steady_timer.hpp>
+#endif
+
+#include <memory>
+#include <proa/embed/poll.hpp>
+
+namespace proa::embed {
+
+#if defined(PROA_BOOST_ASIO)
+namespace asio_library = boost::asio;
+using AsioError = boost::system::error_code;
+#else
+namespace asio_library = ::asio;
+using AsioError = std::error_code;
+#endif
+
+/// Lets a proactor live inside an io_context of Asio: of the Asio that stands alone, or of
+/// Boost.Asio where the program defines PROA_BOOST_ASIO.
+///
+///     proa::embed::AsioAdapter adapter(proactor, context);
+///     if (adapter.error()) ...
+///     context.run();
+///
+/// What all adapters have in common is in embed/poll.hpp. One thread runs the context, or the
+/// proactor's callbacks come from several, which is misuse. The adapter waits as long as it lives,
+/// so run() does not return before it is destroyed, or before stop().
+class AsioAdapter {
+ public:
+  AsioAdapter(Proactor& proactor, asio_library::io_context& context)
+      : state_(std::make_shared<State>(proactor, context)) {
+    state_->readable.assign(state_->loop.entry().fd, error_);
+    if (error_) return;
+    await_readable(state_);
+    await_due(state_);
+  }
+  ~AsioAdapter() {
+    state_->attached = false;
+    state_->due.cancel();
+    if (state_->readable.is_open()) state_->readable.release();  // the proactor's, not to be closed
+  }
+  AsioAdapter(const AsioAdapter&) = delete;
+  AsioAdapter& operator=(const AsioAdapter&) = delete;
+
+  /// Why Asio could not take the descriptor on.
+  const AsioError& error() const noexcept { return error_; }
+
+ private:
+  // Asio calls what it was given even when the adapter is gone.
+  struct State {
+    State(Proactor& proactor, asio_library::io_context& context)
+        : loop(proactor), readable(context), due(context) {}
+    PollAdapter loop;
+    asio_library::posix::stream_descriptor readable;
+    asio_library::steady_timer due;
+    bool attached = true;
+  };
+
+  static void await_readable(const std::shared_ptr<State>& state) {
+    state->readable.async_wait(asio_library::posix::stream_descriptor::wait_read,
+                               [state](const AsioError& error) {
+                                 if (error || !state->attached) return;
+                                 state->loop.turn(true);
+                                 await_readable(state);
+                                 await_due(state);
+                               });
+  }
+  // What is begun after this, and is due earlier, makes the descriptor readable.
+  static void await_due(const std::shared_ptr<State>& state) {
+    const TimePoint due = state->loop.due();
+    state->due.expires_at(due);
+    if (due == never) return;
+    state->due.async_wait([state](const AsioError& error) {
+      if (error || !state->attached) return;
+      state->loop.turn(true);
+      await_due(state);
+    });
+  }
+
+  std::shared_ptr<State> state_;
+  AsioError error_;
+};
+
+}  // namespace proa::embed

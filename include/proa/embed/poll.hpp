@@ -1,0 +1,66 @@
+#pragma once
+
+#include <poll.h>
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <proa/proactor.hpp>
+
+// Each header of this folder lets a proactor live inside the event loop of one other library, and
+// needs that library's headers. No other header of proa includes one of them.
+//
+// What all adapters have in common: the proactor is made with Options::embedded. The adapter, the
+// proactor and the other loop belong to one thread. The adapter is destroyed before the proactor,
+// and not in a callback of the proactor. The proactor's callbacks come from the other loop; the
+// program never calls run(). It may call verbs at any time: the other loop hears of what they begin
+// (R13). An exception that leaves a callback passes through the other library: GLib, libevent,
+// libuv and Qt are not made for that.
+
+namespace proa::embed {
+
+/// For a loop around poll(2), ppoll(2), select(2) or epoll_wait(2) that is the program's own:
+///
+///     proa::embed::PollAdapter adapter(proactor);
+///     for (;;) {
+///       pollfd waiting[] = {adapter.entry(), {others_descriptor, POLLIN, 0}};
+///       if (::poll(waiting, 2, adapter.timeout(others_timeout)) < 0) continue;  // EINTR
+///       adapter.turn(waiting[0].revents != 0);
+///       ...
+///     }
+///
+/// A loop of epoll_wait(2) registers `entry().fd` once, for EPOLLIN, level- or edge-triggered. With
+/// uring its epoll_wait(2) may fail with EINTR without a signal (Proactor::native_handle()).
+class PollAdapter {
+ public:
+  explicit PollAdapter(Proactor& proactor) noexcept : proactor_(proactor) {}
+  PollAdapter(const PollAdapter&) = delete;
+  PollAdapter& operator=(const PollAdapter&) = delete;
+
+  /// What to wait for; it stays the same. The descriptor still belongs to the proactor.
+  pollfd entry() const noexcept { return {proactor_.native_handle(), POLLIN, 0}; }
+
+  /// When the proactor has something to do, whatever becomes readable; `never` if nothing is due.
+  TimePoint due() const noexcept { return proactor_.next_deadline(); }
+
+  /// How long the next wait may take at most, in milliseconds: `others`, or less if the proactor
+  /// has something to do before. -1 means without end, both ways. To be asked before each wait.
+  int timeout(int others = -1) const noexcept {
+    const TimePoint when = due();
+    if (when == never) return others;
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(when - proactor_.system().now()).count();
+    const int own =
+        static_cast<int>(std::clamp<long long>(left, 0, std::numeric_limits<int>::max()));
+    return others < 0 ? own : std::min(own, others);
+  }
+
+  /// Behind each wait: lets the proactor call back what is due, and flushes what was begun. `ready`
+  /// says whether the wait has found the descriptor readable. Returns how many callbacks ran.
+  std::size_t turn(bool ready) { return ready || timeout() == 0 ? proactor_.poll() : 0; }
+
+ private:
+  Proactor& proactor_;
+};
+
+}  // namespace proa::embed
