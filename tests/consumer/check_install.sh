@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs proa into a temporary folder and builds every program of this folder against that alone: shared and
-# static, whatever was built. Then the complete programs among the examples of README.md and docs/ (these are not run).
+# static, whatever was built. Then the complete programs among the examples of README.md and docs/; those that begin with the line
+# "// runs" are also run, as are blocks of shell commands that are marked "sh run". Each must end within 30 s, with status 0.
 # Arguments: source folder, build folder, meson, then the C++ compiler command.
 set -u
 source_dir=$1 build_dir=$2 meson=$3
@@ -45,14 +46,24 @@ done
 
 repository=$(cd "$source_dir/../.." && pwd)
 mkdir "$root/examples"
-for page in "$repository"/README.md "$repository"/docs/*.md; do
+for page in "$repository"/*.md "$repository"/docs/*.md; do
   awk -v stem="$root/examples/$(basename "$page" .md)" '
     /^```cpp$/ { file = stem "-" ++count ".cpp"; next }
+    /^```sh run$/ { file = stem "-" ++count ".sh"; next }
     /^```/ { file = "" }
     file { print > file }' "$page"
 done
 grep -q 'proa::Server<Echo>' "$root/examples/README-1.cpp" >&2
 report $? "install: README.md shows the echo server"
+
+# run_example COMMAND...: in a folder of its own, with what was installed and the tools that were built.
+run_example() {
+  mkdir "$root/examples/$name" && (
+    cd "$root/examples/$name" || exit 1
+    PATH=$build_dir/tools:$PATH LD_LIBRARY_PATH=$libdir timeout 30 "$@" </dev/null >&2
+  )
+}
+
 for program in "$root"/examples/*.cpp; do
   grep -q 'int main' "$program" || continue
   name=$(basename "$program" .cpp)
@@ -60,6 +71,20 @@ for program in "$root"/examples/*.cpp; do
   # shellcheck disable=SC2046
   "${build[@]}" $(config --static --cflags --libs) >&2
   report $? "install: the example $name compiles"
+  [ "$(head -n 1 "$program")" = "// runs" ] || continue
+  name=$name-runs
+  run_example "$root/${name%-runs}"
+  report $? "install: the example ${name%-runs} runs"
+done
+for commands in "$root"/examples/*.sh; do
+  [ -e "$commands" ] || continue
+  name=$(basename "$commands" .sh)
+  if grep -q '\bproa-' "$commands" && [ ! -x "$build_dir/tools/proa-probe" ]; then
+    report 0 "install: the commands $name run # SKIP the tools are not built"
+    continue
+  fi
+  run_example bash -eu "$commands"
+  report $? "install: the commands $name run"
 done
 
 echo "1..$cases"
