@@ -83,7 +83,8 @@ for commands in "$root"/examples/*.sh; do
     report 0 "install: the commands $name run # SKIP the tools are not built"
     continue
   fi
-  run_example bash -eu "$commands"
+  # shellcheck disable=SC2016
+  run_example bash -eu -c 'trap "kill \$(jobs -p) 2>/dev/null || :" EXIT; . "$0"' "$commands"
   report $? "install: the commands $name run"
 done
 
