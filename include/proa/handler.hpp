@@ -55,7 +55,8 @@ class Handler {
     signal,
     server,
     file,
-    datagram
+    datagram,
+    poll
   };
 
   Handler(Proactor& proactor, HandlerKind kind) noexcept;
@@ -85,6 +86,7 @@ class Handler {
   friend class TimerHandler;
   friend class Notifier;
   friend class SignalHandler;
+  friend class PollHandler;
   friend struct OpenHook;
   friend struct NoticeHook;
   friend struct UnflushedHook;

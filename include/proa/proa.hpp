@@ -29,6 +29,7 @@
 #include <proa/options.hpp>
 #include <proa/owned_descriptor.hpp>
 #include <proa/poll.hpp>
+#include <proa/poll_handler.hpp>
 #include <proa/post.hpp>
 #include <proa/proactor.hpp>
 #include <proa/requests.hpp>

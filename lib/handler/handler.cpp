@@ -14,9 +14,9 @@ namespace proa {
 
 namespace {
 
-const char* const kind_names[] = {"StreamHandler", "AcceptHandler",  "TimerHandler",
-                                  "Notifier",      "SignalHandler",  "Server",
-                                  "FileHandler",   "DatagramHandler"};
+const char* const kind_names[] = {"StreamHandler", "AcceptHandler",   "TimerHandler",
+                                  "Notifier",      "SignalHandler",   "Server",
+                                  "FileHandler",   "DatagramHandler", "PollHandler"};
 
 }  // namespace
 

@@ -197,6 +197,7 @@ long unread(int fd) noexcept {
   return result < 0 ? result : bytes;
 }
 long file_flags(int fd) noexcept { return checked(::fcntl(fd, F_GETFL)); }
+long duplicate(int fd) noexcept { return checked(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 long ftruncate(int fd, std::int64_t size) noexcept {
   return retried([&] { return ::ftruncate(fd, size); });
 }

@@ -59,6 +59,7 @@ struct QueueRoom;
   X(set_close_on_exec, (int fd), (fd))                                                         \
   X(unread, (int fd), (fd))                                                                    \
   X(file_flags, (int fd), (fd))                                                                \
+  X(duplicate, (int fd), (fd))                                                                 \
   X(ftruncate, (int fd, std::int64_t size), (fd, size))                                        \
   X(unlinkat, (int at, const char* path, int flags), (at, path, flags))                        \
   X(renameat, (int at, const char* from, const char* to), (at, from, to))                      \

@@ -8,6 +8,7 @@
 #include <proa/file.hpp>
 #include <proa/file_handler.hpp>
 #include <proa/misuse.hpp>
+#include <proa/poll_handler.hpp>
 #include <proa/server.hpp>
 #include <proa/signal_handler.hpp>
 #include <proa/stream_filter.hpp>
@@ -46,6 +47,11 @@ struct Alarm : proa::TimerHandler {
   using TimerHandler::TimerHandler;
   ~Alarm() override = default;
   void on_timer(std::uint64_t) override {}
+};
+struct Watcher : proa::PollHandler {
+  using PollHandler::PollHandler;
+  ~Watcher() override = default;
+  void on_ready(const proa::Poll&) override {}
 };
 struct Bell : proa::Notifier {
   using Notifier::Notifier;
@@ -89,6 +95,7 @@ struct Cast {
   Stored file{proactor};
   Alarm timer{proactor};
   Bell bell{proactor};
+  Watcher watcher{proactor};
   Listening signals{proactor};
   proa::Server<Stream> server{proactor};
   std::optional<proa::WorkerPool> pool{std::in_place, proactor};
@@ -125,6 +132,7 @@ constexpr auto datagrams = &of_handler<&Cast::datagrams>;
 constexpr auto file = &of_handler<&Cast::file>;
 constexpr auto timer = &of_handler<&Cast::timer>;
 constexpr auto bell = &of_handler<&Cast::bell>;
+constexpr auto watcher = &of_handler<&Cast::watcher>;
 constexpr auto signals = &of_handler<&Cast::signals>;
 
 const Verb verbs[] = {
@@ -280,6 +288,11 @@ const Verb verbs[] = {
     {"FileHandler::set_watermarks", [](Cast& c) { c.file.set_watermarks({}); }, "FileHandler",
      file},
 
+    {"PollHandler::open", [](Cast& c) { (void)c.watcher.open(0); }, "PollHandler", watcher},
+    {"PollHandler::watch_input", [](Cast& c) { c.watcher.watch_input(true); }, "PollHandler",
+     watcher},
+    {"PollHandler::watch_output", [](Cast& c) { c.watcher.watch_output(true); }, "PollHandler",
+     watcher},
     {"TimerHandler::start", [](Cast& c) { c.timer.start(1s); }, "TimerHandler", timer},
     {"TimerHandler::start_at", [](Cast& c) { c.timer.start_at(proa::never); }, "TimerHandler",
      timer},

@@ -35,6 +35,17 @@ inline constexpr char signal_states[] = R"(
 | `close()` | `on_closed()` | `on_closed()` | nothing | nothing |
 )";
 
+inline constexpr char poll_states[] = R"(
+| PollHandler | idle | open | watching | closing | shut down |
+|---|---|---|---|---|---|
+| `open()` | nothing | returns `device_or_resource_busy` | returns `device_or_resource_busy` | returns `closing` | returns `closing` |
+| `open()` of what is not open | returns `bad_file_descriptor` | returns `device_or_resource_busy` | returns `device_or_resource_busy` | returns `closing` | returns `closing` |
+| `watch_input(true)` | nothing | `on_ready()` | `on_ready()` | nothing | nothing |
+| `watch_output(true)` | nothing | `on_ready()` | `on_ready()` | nothing | nothing |
+| `watch_input(false)`, `watch_output(false)` | nothing | nothing | nothing | nothing | nothing |
+| `close()` | `on_closed()` | `on_closed()` | `on_closed()` | nothing | nothing |
+)";
+
 inline constexpr char accept_states[] = R"(
 | AcceptHandler | idle | listening | paused | finishing | failed | closing | shut down |
 |---|---|---|---|---|---|---|---|

@@ -1,6 +1,9 @@
 // Every verb of a handler in every state has one outcome: that of its table in docs/STATES.md.
 // Streams and files have a program of their own.
 
+#include <sys/socket.h>
+
+#include <array>
 #include <csignal>
 #include <memory>
 #include <proa/proa.hpp>
@@ -9,6 +12,7 @@
 #include <utility>
 
 #include "accept_rig.hpp"
+#include "raw.hpp"
 #include "states_rig.hpp"
 #include "states_tables.hpp"
 #include "support/catch.hpp"
@@ -48,6 +52,51 @@ class TimerDriver final : public Driven<proa::TimerHandler> {
 
 TEST_CASE("each verb of a timer in each state does what its table says", "[R6][states]") {
   check_states(timer_states, making<TimerDriver>());
+}
+
+// One end of a pair of sockets, which has room, and nothing to read until the other end writes.
+class PollDriver final : public Driven<proa::PollHandler> {
+ public:
+  using Driven::Driven;
+  void enter(World&, const std::string& state) override {
+    if (state == "open" || state == "watching" || state == "closing") CHECK(!open(near_.number));
+    if (state == "watching") watch_input(true);
+    if (state == "closing") {
+      close();
+      due = {"on_closed()"};
+    }
+  }
+  void call(World&, const std::string& verb) override {
+    if (verb == "open()") note_returned(open(near_.number));
+    if (verb == "open() of what is not open") note_returned(open(-1));
+    if (verb == "watch_input(true)") watch_input(true);
+    if (verb == "watch_output(true)") watch_output(true);
+    if (verb == "watch_input(false)") watch_input(false);
+    if (verb == "watch_output(false)") watch_output(false);
+    if (verb == "close()") close();
+    if (verb.find("(true)") != std::string::npos) far_.write("x");
+  }
+
+ private:
+  void on_ready(const proa::Poll& ready) override {
+    hear("on_ready()");
+    watch_input(false);
+    watch_output(false);
+    CHECK(ready.ready());
+  }
+  static std::array<int, 2> make_pair() {
+    std::array<int, 2> made{};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, made.data()) == 0);
+    return made;
+  }
+
+  const std::array<int, 2> pair_ = make_pair();
+  const Raw near_{pair_[0]};
+  const Raw far_{pair_[1]};
+};
+
+TEST_CASE("each verb of a PollHandler in each state does what its table says", "[R6][states]") {
+  check_states(poll_states, making<PollDriver>());
 }
 
 class NotifierDriver final : public Driven<proa::Notifier> {

@@ -78,7 +78,7 @@ ok &= report("public headers include the standard library and proa only", [
 layers = ["words", "sys", "base", "interface", "buffer", "file", "backend", "proactor", "handler"]
 words = ["address", "bytes", "datagram_info", "descriptor", "error", "listen_fds", "misuse", "socket_option", "time", "version"]
 operations = ["backend_side", "operation"]
-top = ["accept_handler", "datagram_handler", "file_handler", "handler", "notifier", "proa", "proactor", "server",
+top = ["accept_handler", "datagram_handler", "file_handler", "handler", "notifier", "poll_handler", "proa", "proactor", "server",
        "signal_handler", "stream_handler", "timer_handler", "worker_pool"]
 
 

@@ -23,6 +23,7 @@ classes = {
     "timer_handler.hpp": ["TimerHandler"],
     "notifier.hpp": ["Notifier"],
     "signal_handler.hpp": ["SignalHandler"],
+    "poll_handler.hpp": ["PollHandler"],
     "server.hpp": ["ServerBase"],
     "worker_pool.hpp": ["WorkerPool"],
     "owned_descriptor.hpp": ["OwnedDescriptor"],
