@@ -68,8 +68,14 @@ for program in "$root"/examples/*.cpp; do
   grep -q 'int main' "$program" || continue
   name=$(basename "$program" .cpp)
   set_build "$program"
+  needed=$(sed -n 's|^// pkg-config: ||p' "$program")
+  if [ -n "$needed" ] && ! pkg-config --exists "$needed"; then
+    report 0 "install: the example $name compiles # SKIP $needed is not installed"
+    continue
+  fi
   # shellcheck disable=SC2046
-  "${build[@]}" $(config --static --cflags --libs) >&2
+  "${build[@]}" $(config --static --cflags --libs) \
+    $([ -z "$needed" ] || pkg-config --cflags --libs "$needed" | sed 's/-I/-isystem /g') >&2
   report $? "install: the example $name compiles"
   [ "$(head -n 1 "$program")" = "// runs" ] || continue
   name=$name-runs

@@ -64,13 +64,23 @@ class AsioAdapter {
     bool attached = true;
   };
 
+  // Also if a callback of the proactor throws: the exception leaves the context's run(), which may
+  // be called again.
+  struct WaitAgain {
+    const std::shared_ptr<State>& state;
+    const bool readable;
+    ~WaitAgain() {
+      if (readable) await_readable(state);
+      await_due(state);
+    }
+  };
+
   static void await_readable(const std::shared_ptr<State>& state) {
     state->readable.async_wait(asio_library::posix::stream_descriptor::wait_read,
                                [state](const AsioError& error) {
                                  if (error || !state->attached) return;
+                                 const WaitAgain again{state, true};
                                  state->loop.turn(true);
-                                 await_readable(state);
-                                 await_due(state);
                                });
   }
   // What is begun after this, and is due earlier, makes the descriptor readable.
@@ -80,8 +90,8 @@ class AsioAdapter {
     if (due == never) return;
     state->due.async_wait([state](const AsioError& error) {
       if (error || !state->attached) return;
+      const WaitAgain again{state, false};
       state->loop.turn(true);
-      await_due(state);
     });
   }
 
