@@ -16,6 +16,9 @@
 #include <proa/address.hpp>
 #include <proa/error.hpp>
 
+#include "base/memory.hpp"
+#include "base/refuse.hpp"
+
 namespace proa {
 namespace {
 
@@ -195,13 +198,8 @@ class Parser {
   /// Describes the failure as: [what value in] "text" problem.
   std::error_code fail(Error error, std::string_view problem, std::string_view what = {},
                        std::string_view value = {}) noexcept {
-    if (detail_) {
-      try {
-        describe(problem, what, value);
-      } catch (...) {  // no memory: the caller gets the code alone
-        detail_->clear();
-      }
-    }
+    // Without memory the caller gets the code alone.
+    if (detail_ && !with_memory([&] { describe(problem, what, value); })) detail_->clear();
     return error;
   }
 
@@ -220,11 +218,11 @@ class Parser {
   std::string* detail_;
 };
 
-/// Throws for the factories; the message quotes what was refused.
-[[noreturn]] void refuse(std::error_code error, std::string_view bytes) {
+/// For the factories; the message quotes what was refused.
+[[noreturn]] void refuse_bytes(std::error_code error, std::string_view bytes) {
   std::string text = "\"";
   append_visible(text, bytes, '\0');
-  throw std::system_error(error, text + '"');
+  refuse(error, text + '"');
 }
 
 }  // namespace
@@ -232,14 +230,14 @@ class Parser {
 Address Address::unix_path(std::string_view path) {
   std::error_code error;
   const Address result = unix_path(path, error);
-  if (error) refuse(error, path);
+  if (error) refuse_bytes(error, path);
   return result;
 }
 
 Address Address::abstract(std::string_view name) {
   std::error_code error;
   const Address result = abstract(name, error);
-  if (error) refuse(error, name);
+  if (error) refuse_bytes(error, name);
   return result;
 }
 
@@ -255,7 +253,7 @@ Address Address::parse(std::string_view text) {
   std::error_code error;
   std::string detail;
   const Address result = parse(text, error, &detail);
-  if (error) throw std::system_error(error, detail);
+  if (error) refuse(error, detail);
   return result;
 }
 

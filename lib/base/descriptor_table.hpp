@@ -6,9 +6,10 @@
 #include <array>
 #include <cstddef>
 #include <memory>
-#include <new>
 #include <proa/descriptor.hpp>
 #include <vector>
+
+#include "base/memory.hpp"
 
 namespace proa {
 
@@ -48,13 +49,10 @@ class DescriptorTable {
   using Chunk = std::array<Entry, chunk_size>;
 
   bool grow(std::size_t chunk) noexcept {
-    try {
+    return with_memory([&] {
       if (chunk >= chunks_.size()) chunks_.resize(chunk + 1);
       chunks_[chunk] = std::make_unique<Chunk>();
-    } catch (const std::bad_alloc&) {
-      return false;
-    }
-    return true;
+    });
   }
 
   std::vector<std::unique_ptr<Chunk>> chunks_;

@@ -9,6 +9,7 @@
 #include <proa/buffer_side.hpp>
 #include <utility>
 
+#include "base/memory.hpp"
 #include "base/misuse.hpp"
 #include "sys/sys.hpp"
 
@@ -85,9 +86,7 @@ void Pool::bind(std::thread::id owner) noexcept {
 bool Pool::grow() noexcept {
   void* memory = nullptr;
   if (sys::map(stride_ * blocks_per_slab, &memory) < 0) return false;
-  try {
-    slabs_.push_back(memory);
-  } catch (const std::bad_alloc&) {
+  if (!with_memory([&] { slabs_.push_back(memory); })) {
     sys::unmap(memory, stride_ * blocks_per_slab);
     return false;
   }
@@ -106,9 +105,7 @@ bool Pool::grow() noexcept {
 bool Pool::grow_segments() noexcept {
   void* const memory = ::operator new(sizeof(Segment) * segments_per_slab, std::nothrow);
   if (!memory) return false;
-  try {
-    segment_slabs_.push_back(memory);
-  } catch (const std::bad_alloc&) {
+  if (!with_memory([&] { segment_slabs_.push_back(memory); })) {
     ::operator delete(memory);
     return false;
   }

@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <new>
 #include <proa/backend.hpp>
 
+#include "base/memory.hpp"
 #include "sys/sys.hpp"
 
 namespace proa {
@@ -79,16 +79,15 @@ bool DeviceWorkers::keeps(Operation& operation, long result) noexcept {
 bool DeviceWorkers::gather() noexcept {
   asked_.clear();
   waiting_.clear();
-  try {
+  const bool all = with_memory([&] {
     asked_.push_back({pipe_[0], POLLIN, 0});
     for (Operation* one = kept().front(); one; one = kept().after(*one)) {
       if (has_same(under_way(), *one) || has_same(waiting_, *one)) continue;
       asked_.push_back({one->descriptor().number, events_of(*one), 0});
       waiting_.push_back(one);
     }
-  } catch (const std::bad_alloc&) {
-    asked_.resize(std::min(asked_.size(), 1 + waiting_.size()));
-  }
+  });
+  if (!all) asked_.resize(std::min(asked_.size(), 1 + waiting_.size()));
   return !waiting_.empty();
 }
 

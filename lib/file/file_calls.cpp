@@ -11,11 +11,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <new>
 #include <proa/backend.hpp>
 #include <proa/requests.hpp>
 
 #include "base/error_code.hpp"
+#include "base/memory.hpp"
 #include "sys/names.hpp"
 #include "sys/sys.hpp"
 
@@ -156,12 +156,8 @@ long perform_read_link(ReadLink& call) noexcept {
   char target[4096];
   const long size = sys::readlinkat(directory_of(call), call.path().c_str(), target, sizeof target);
   if (size < 0) return size;
-  try {
-    call.target().assign(target, static_cast<std::size_t>(size));
-  } catch (const std::bad_alloc&) {
-    return -ENOMEM;
-  }
-  return 0;
+  const auto assign = [&] { call.target().assign(target, static_cast<std::size_t>(size)); };
+  return with_memory(assign) ? 0 : -ENOMEM;
 }
 
 long perform_list(ListDirectory& call) noexcept {
@@ -171,14 +167,13 @@ long perform_list(ListDirectory& call) noexcept {
   if (result < 0) return result;
   const char* name = nullptr;
   unsigned mode = 0;
-  try {
+  const bool all = with_memory([&] {
     while ((result = sys::next_entry(directory, &name, &mode)) > 0) {
       const std::string_view text = name;
       if (text != "." && text != "..") call.entries().push_back({std::string(text), type_of(mode)});
     }
-  } catch (const std::bad_alloc&) {
-    result = -ENOMEM;
-  }
+  });
+  if (!all) result = -ENOMEM;
   sys::close_directory(directory);
   return result;
 }

@@ -1,11 +1,11 @@
 // Checks and copies the inputs of requests on files. Upholds R3: paths and lists are copied.
 #include <cerrno>
 #include <limits>
-#include <new>
 #include <proa/file_requests.hpp>
 #include <proa/requests.hpp>
 
 #include "base/error_code.hpp"
+#include "base/memory.hpp"
 
 namespace proa {
 
@@ -79,11 +79,7 @@ void FileCall::copy(std::string& to, const char* path, std::size_t size) noexcep
     refusal_ = code_of(Error::path_has_nul);
     return;
   }
-  try {
-    to.assign(path, size);
-  } catch (const std::bad_alloc&) {
-    refusal_ = -ENOMEM;
-  }
+  if (!with_memory([&] { to.assign(path, size); })) refusal_ = -ENOMEM;
 }
 
 }  // namespace proa

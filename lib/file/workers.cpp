@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <boost/intrusive/parent_from_member.hpp>
 #include <csignal>
-#include <exception>
 #include <new>
 #include <proa/backend.hpp>
 #include <utility>
@@ -45,14 +44,13 @@ void Workers::end_threads() noexcept {
   }
   some_.notify_all();
   if (!threads_.empty()) rouse();
-  for (std::thread& thread : threads_) thread.join();
+  for (const pthread_t thread : threads_) sys::join_thread(thread);
   threads_.clear();
 }
 
-// Constructs the members anew over the old ones: their destructors would wait for threads that only
-// the parent has.
+// Constructs a member anew over the old one: its destructor would wait for threads that only the
+// parent has.
 void Workers::disown() noexcept {
-  for (std::thread& thread : threads_) new (&thread) std::thread;
   threads_.clear();
   new (&some_) std::condition_variable;
 }
@@ -68,12 +66,13 @@ bool Workers::begin_thread() noexcept {
   // not end the process.
   sigset_t before;
   sys::block_signals(&before);
-  bool begun = true;
-  try {
-    threads_.emplace_back([this] { work(); });
-  } catch (const std::exception&) {  // the system has no thread, or no memory for one
-    begun = false;
-  }
+  const auto work_on = [](void* workers) -> void* {
+    static_cast<Workers*>(workers)->work();
+    return nullptr;
+  };
+  pthread_t thread{};
+  const bool begun = sys::begin_thread(work_on, this, &thread) == 0;
+  if (begun) threads_.push_back(thread);
   sys::restore_signals(&before);
   return begun;
 }

@@ -6,12 +6,13 @@
 // if a derived class tries it again. Only the loop's thread touches `fresh`; the mutex guards the
 // rest.
 
+#include <pthread.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/operation_list.hpp"
@@ -111,7 +112,7 @@ class Workers {
   const std::size_t limit_;
   const Perform perform_;
   Backend* backend_ = nullptr;
-  std::vector<std::thread> threads_;
+  std::vector<pthread_t> threads_;  // with room for all from the beginning
   OperationList fresh_;
   bool running_ = false;  // the loop has called flush()
   std::size_t fresh_count_ = 0;

@@ -6,12 +6,12 @@
 // callback, because the callback may close the handler.
 #include <algorithm>
 #include <cerrno>
-#include <new>
 #include <proa/accept_handler.hpp>
 #include <utility>
 
 #include "backend/perform.hpp"
 #include "base/error_code.hpp"
+#include "base/memory.hpp"
 #include "handler/handler_loop.hpp"
 
 namespace proa {
@@ -32,10 +32,9 @@ void describe(std::string* detail, const Address& address, const std::error_code
   if (!detail) return;
   detail->clear();
   if (!error) return;
-  try {
-    *detail = "cannot listen on " + address.to_string() + ": " + error.message();
-  } catch (const std::bad_alloc&) {  // the error is told without a sentence
-  }
+  // Without memory the error is told without a sentence.
+  with_memory(
+      [&] { *detail = "cannot listen on " + address.to_string() + ": " + error.message(); });
 }
 
 }  // namespace

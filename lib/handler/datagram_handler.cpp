@@ -2,12 +2,12 @@
 // kernel returns for sent datagrams. Upholds R1 and R6.
 #include <algorithm>
 #include <cerrno>
-#include <new>
 #include <proa/datagram_handler.hpp>
 #include <proa/error.hpp>
 #include <utility>
 
 #include "base/error_code.hpp"
+#include "base/memory.hpp"
 #include "buffer/datagram.hpp"
 #include "handler/datagram_extras.hpp"
 #include "handler/datagram_states.hpp"
@@ -26,14 +26,14 @@ void describe(std::string* detail, const char* what, const Address& address, boo
   if (!detail) return;
   detail->clear();
   if (!error) return;
-  try {
+  // Without memory the error is told without a sentence.
+  with_memory([&] {
     *detail = what + address.to_string() + ": " + error.message();
     if (coalesces && error == std::errc::no_buffer_space) {
       *detail += " (coalescing takes an Options::buffer_size of " + std::to_string(coalesced_size) +
                  " at least)";
     }
-  } catch (const std::bad_alloc&) {  // the error is told without a sentence
-  }
+  });
 }
 
 /// Receiving stops after so many receives in a row that failed without a returned error to explain

@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <boost/intrusive/parent_from_member.hpp>
 #include <cstdio>
-#include <new>
 #include <utility>
 
+#include "base/memory.hpp"
 #include "base/misuse.hpp"
 #include "base/operation_table.hpp"
 
@@ -236,12 +236,7 @@ bool HandlerLoop::keep_error(const Handler& handler, std::int16_t error) noexcep
   for (const DueError& kept : due_errors_) {
     if (kept.handler == &handler && kept.code == error) return true;
   }
-  try {
-    due_errors_.push_back({&handler, error});
-    return true;
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
+  return with_memory([&] { due_errors_.push_back({&handler, error}); });
 }
 
 std::int16_t HandlerLoop::next_error(const Handler& handler) noexcept {

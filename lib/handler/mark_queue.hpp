@@ -1,8 +1,9 @@
 #pragma once
 
 #include <cstddef>
-#include <new>
 #include <vector>
+
+#include "base/memory.hpp"
 
 namespace proa {
 
@@ -22,7 +23,7 @@ class MarkQueue {
   }
   /// False if memory is short.
   bool push(const Item& item) noexcept {
-    try {
+    return with_memory([&] {
       // Half of the items have been taken: drops them, because a queue that is never empty must not
       // grow for ever.
       if (items_.size() == items_.capacity() && head_ > items_.size() / 2) {
@@ -30,10 +31,7 @@ class MarkQueue {
         head_ = 0;
       }
       items_.push_back(item);
-      return true;
-    } catch (const std::bad_alloc&) {
-      return false;
-    }
+    });
   }
 
  private:

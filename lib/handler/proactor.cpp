@@ -3,23 +3,24 @@
 #include <proa/proactor.hpp>
 
 #include "base/misuse.hpp"
+#include "base/refuse.hpp"
 #include "handler/handler_loop.hpp"
 
 namespace proa {
 
 namespace {
 
-std::unique_ptr<HandlerLoop> create_or_throw(const Options& options) {
+std::unique_ptr<HandlerLoop> create_or_refuse(const Options& options) {
   std::error_code error;
   std::string detail;
   auto core = HandlerLoop::create(options, error, &detail);
-  if (!core) throw std::system_error(error, detail);
+  if (!core) refuse(error, detail);
   return core;
 }
 
 }  // namespace
 
-Proactor::Proactor(const Options& options) : Proactor(create_or_throw(options)) {}
+Proactor::Proactor(const Options& options) : Proactor(create_or_refuse(options)) {}
 Proactor::Proactor(std::unique_ptr<HandlerLoop> core) noexcept : core_(std::move(core)) {
   core_->set_owner(*this);
 }

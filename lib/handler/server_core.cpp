@@ -6,11 +6,12 @@
 #include "handler/server_core.hpp"
 
 #include <algorithm>
-#include <new>
 #include <proa/error.hpp>
 #include <utility>
 
+#include "base/memory.hpp"
 #include "base/misuse.hpp"
+#include "base/refuse.hpp"
 #include "handler/handler_loop.hpp"
 
 namespace proa {
@@ -128,11 +129,7 @@ void ServerCore::accepted(Socket socket, const Address& peer) {
     start_one({std::move(socket), peer});
     return;
   }
-  try {
-    held_.push_back({std::move(socket), peer});
-  } catch (const std::bad_alloc&) {
-    ++refused_;
-  }
+  if (!with_memory([&] { held_.push_back({std::move(socket), peer}); })) ++refused_;
   if (serving_ == Serving::overdue) drop_beyond_limit();
   pause_or_resume();
 }
@@ -294,7 +291,7 @@ ServerBase::ServerBase(Proactor& proactor, Make make, std::string_view address)
     : ServerBase(proactor, std::move(make)) {
   const Address where = Address::parse(address);
   if (const std::error_code error = core_->listen(address, nullptr, {})) {
-    throw std::system_error(error, "cannot listen on " + where.to_string());
+    refuse(error, "cannot listen on " + where.to_string());
   }
 }
 

@@ -27,6 +27,7 @@
 #include <utility>
 
 #include "base/error_code.hpp"
+#include "base/memory.hpp"
 #include "handler/handler_loop.hpp"
 #include "sys/names.hpp"
 #include "sys/sys.hpp"
@@ -234,11 +235,9 @@ void unsubscribe(Subscription& subscription) noexcept {
 
 void describe(std::string* detail, int signal, const std::error_code& error) noexcept {
   if (!detail) return;
-  try {
-    *detail = "cannot handle signal " + std::to_string(signal) + ": " + error.message();
-  } catch (const std::bad_alloc&) {  // then without a sentence
-    detail->clear();
-  }
+  const bool described = with_memory(
+      [&] { *detail = "cannot handle signal " + std::to_string(signal) + ": " + error.message(); });
+  if (!described) detail->clear();
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 
 #include "backend/select.hpp"
 #include "base/error_code.hpp"
+#include "base/memory.hpp"
 #include "base/misuse.hpp"
 #include "base/operation_table.hpp"
 #include "file/file_calls.hpp"
@@ -59,18 +60,18 @@ std::unique_ptr<Core> Core::create(Make make, const Options& options, std::error
   error.clear();
   std::string reason;
   std::unique_ptr<Core> core;
-  try {
+  const bool enough = with_memory([&] {
     reason = complaint(options);
     if (!reason.empty()) {
       error = std::make_error_code(std::errc::invalid_argument);
-      if (detail) *detail = std::move(reason);
-      return nullptr;
+      return;
     }
     core.reset(make(options));
     const BackendContext context{core->options_,  *core->pool_, *core,
                                  core->counters_, *core,        core->paged_pool_.get()};
     core->backend_ = select_backend(context, core->report_, error, reason);
-  } catch (const std::bad_alloc&) {
+  });
+  if (!enough) {
     error = to_error_code(-ENOMEM);
     reason = "out of memory";  // short enough to need none
   }
@@ -96,11 +97,8 @@ Core::~Core() {
 
 // A backend may find out late that the system refuses it a feature.
 const BackendReport& Core::report() noexcept {
-  try {
-    report_.features = backend_->features();
-  } catch (const std::bad_alloc&) {
-    // those of the last call are better than none
-  }
+  // Those of the last call are better than none.
+  with_memory([&] { report_.features = backend_->features(); });
   return report_;
 }
 

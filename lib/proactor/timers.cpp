@@ -3,7 +3,8 @@
 #include "proactor/timers.hpp"
 
 #include <algorithm>
-#include <new>
+
+#include "base/memory.hpp"
 
 namespace proa {
 
@@ -45,11 +46,7 @@ void Timers::sift_down(std::size_t index, const Entry& entry) noexcept {
 
 bool Timers::add(Operation& operation, std::uint32_t& place, TimePoint deadline) noexcept {
   const Entry entry{deadline, sequence_, &operation, &place};
-  try {
-    heap_.push_back(entry);
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
+  if (!with_memory([&] { heap_.push_back(entry); })) return false;
   ++sequence_;
   sift_up(heap_.size() - 1, entry);
   return true;

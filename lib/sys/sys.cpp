@@ -271,6 +271,11 @@ long sigaction(int number, const struct sigaction* action, struct sigaction* pre
   return checked(::sigaction(number, action, previous));
 }
 
+long begin_thread(void* (*work)(void*), void* argument, pthread_t* thread) noexcept {
+  return -::pthread_create(thread, nullptr, work, argument);
+}
+long join_thread(pthread_t thread) noexcept { return -::pthread_join(thread, nullptr); }
+
 long block_signals(sigset_t* before) noexcept {
   sigset_t all;
   sigfillset(&all);

@@ -9,6 +9,7 @@
 // portable.cpp and portable_sockets.cpp replace calls that Linux has alone, or answers in its own
 // way, by calls that every system has.
 
+#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -85,6 +86,9 @@ struct QueueRoom;
   X(fsync, (int fd), (fd))                                                                     \
   X(fdatasync, (int fd), (fd))                                                                 \
   X(fallocate, (int fd, std::int64_t offset, std::int64_t length), (fd, offset, length))       \
+  X(begin_thread, (void* (*work)(void*), void* argument, pthread_t* thread),                   \
+    (work, argument, thread))                                                                  \
+  X(join_thread, (pthread_t thread), (thread))                                                 \
   X(name_thread, (const char* name), (name))
 
 // On macOS, and in some tests, portable_sockets.cpp has these.

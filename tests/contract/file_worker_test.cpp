@@ -1,11 +1,13 @@
 // WorkerPool: blocking work of the program's own, completed on the loop.
 #include <atomic>
+#include <cerrno>
 #include <future>
 #include <proa/worker_pool.hpp>
 #include <thread>
 
 #include "support/death.hpp"
 #include "support/recording.hpp"
+#include "support/replaced.hpp"
 #include "support/world.hpp"
 
 namespace {
@@ -110,6 +112,28 @@ TEST_CASE("a deadline ends work that has not begun", "[workers][thread][R7]") {
   promise.set_value();
   world.run_until("the other is done", [&] { return running.work.done(); });
   CHECK(!running.work.error());
+}
+
+long no_thread(void* (*)(void*), void*, pthread_t*) noexcept { return -EAGAIN; }
+
+TEST_CASE("work for which the system has no thread ends with EAGAIN", "[workers][R11]") {
+  Job job;
+  World world;
+  proa::WorkerPool pool(*world);
+  job.work.request.prepare<&Job::run>(job);
+  {
+    const Replaced replaced(proa::sys::table.begin_thread, no_thread);
+    REQUIRE(!pool.run(job.work.request));
+    world.run_until("it is refused", [&] { return job.work.done(); });
+  }
+  CHECK(job.work.error() == std::errc::resource_unavailable_try_again);
+  CHECK(pool.threads() == 0);
+  CHECK(!job.started);
+  Job later;
+  later.work.request.prepare<&Job::run>(later);
+  REQUIRE(!pool.run(later.work.request));
+  world.run_until("there is a thread again", [&] { return later.work.done(); });
+  CHECK(later.sum == 42);
 }
 
 }  // namespace

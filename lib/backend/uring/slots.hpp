@@ -6,10 +6,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <new>
 #include <proa/operation.hpp>
 #include <vector>
 
+#include "base/memory.hpp"
 #include "base/operation_table.hpp"
 
 namespace proa::uring {
@@ -97,11 +97,7 @@ class Slots {
     const std::size_t before = slots_.size();
     const std::size_t after = before == 0 ? 64 : before * 2;
     if (after >= none) return false;
-    try {
-      slots_.resize(after);
-    } catch (const std::bad_alloc&) {
-      return false;
-    }
+    if (!with_memory([&] { slots_.resize(after); })) return false;
     for (std::size_t i = after; i-- > before;) {
       slots_[i].next_free = free_;
       free_ = static_cast<std::uint32_t>(i);

@@ -12,8 +12,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <new>
 
+#include "base/memory.hpp"
 #include "base/misuse.hpp"
 #include "base/operation_table.hpp"
 #include "buffer/pool.hpp"
@@ -71,11 +71,8 @@ long UringBackend::renew() noexcept {
   adopt(done_, sys::process());
   adopt(costly_, sys::process());
   adopt(retrying_.waiting(), sys::process());
-  try {
-    return open().empty() ? 0 : -ENOMEM;
-  } catch (const std::bad_alloc&) {
-    return -ENOMEM;
-  }
+  bool opened = false;
+  return with_memory([&] { opened = open().empty(); }) && opened ? 0 : -ENOMEM;
 }
 
 std::string UringBackend::open() {
