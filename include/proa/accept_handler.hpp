@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <proa/address.hpp>
+#include <proa/detail/api.hpp>
 #include <proa/handler.hpp>
 #include <proa/on.hpp>
 #include <proa/requests.hpp>
@@ -29,7 +30,7 @@ struct ListenOptions {
 /// is room (R11). on_paused() tells once that a connection waits meanwhile. The handler ignores
 /// errors that concern a single connection, gone before it was accepted (accept(2), "Error
 /// handling").
-class AcceptHandler : public Handler {
+class PROA_API AcceptHandler : public Handler {
  public:
   explicit AcceptHandler(Proactor& proactor) noexcept : Handler(proactor, HandlerKind::accept) {}
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <proa/detail/api.hpp>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -32,7 +33,7 @@ namespace proa {
 /// hexadecimal digits) is the byte of that value; to_string() writes so every byte that is not
 /// printable ASCII, the backslash, and an @ at the start of a path, hence what a peer chose for its
 /// name cannot forge a line of a log.
-class Address {
+class PROA_API Address {
  public:
   enum class Family : std::uint8_t {
     none,   ///< unset, or of a family that proa does not know

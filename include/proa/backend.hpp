@@ -7,6 +7,7 @@
 #include <proa/backend_info.hpp>
 #include <proa/backend_side.hpp>
 #include <proa/counters.hpp>
+#include <proa/detail/api.hpp>
 #include <proa/operation.hpp>
 #include <proa/requests.hpp>
 #include <proa/system.hpp>
@@ -17,7 +18,7 @@
 namespace proa {
 
 /// The pool that lends blocks to receive into, as a backend sees it. For the proactor's thread.
-class BufferSource {
+class PROA_API BufferSource {
  public:
   /// Returns a block to receive into, from data() to data() + capacity(). Returns an empty buffer
   /// and counts the miss when all blocks are lent: the receive has to wait until available() is
@@ -43,7 +44,7 @@ class BufferSource {
 
 /// Takes over the operations that the system can only perform by blocking, for the threads that the
 /// proactor keeps for files (Options::workers). For the proactor's thread.
-class BlockingCalls {
+class PROA_API BlockingCalls {
  public:
   /// Takes an operation over from the backend: a worker performs what is left of it
   /// (BackendSide::moved()), and the proactor delivers it. The operation does not come out of
@@ -55,7 +56,7 @@ class BlockingCalls {
 };
 
 /// The process that made a backend, as the backend sees it.
-class Process {
+class PROA_API Process {
  public:
   /// Whether the caller runs in a child of fork(2) of that process, and renew() was not called
   /// there. The backend must not touch then what parent and child share, not even in forget() and
@@ -80,7 +81,7 @@ inline const Process& Process::alone() noexcept {
 class Backend;
 
 /// A backend tells it how often a signal was sent. For the proactor's thread.
-class SignalCounter {
+class PROA_API SignalCounter {
  public:
   virtual void sent(Backend& from, std::uint64_t count) noexcept = 0;
 
@@ -94,7 +95,7 @@ class SignalCounter {
 /// Per descriptor and direction of a socket the backend has one operation at a time; the proactor
 /// keeps the others. Operations belong to their owners, and stay at one address until next() has
 /// returned them for the last time (R3, R6).
-class Backend {
+class PROA_API Backend {
  public:
   virtual ~Backend() = default;
 

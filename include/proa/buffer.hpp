@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <proa/bytes.hpp>
+#include <proa/detail/api.hpp>
 #include <string_view>
 #include <utility>
 
@@ -21,15 +22,15 @@ struct Segment {
   bool holds_block = false;  // the block's capacity is counted here
 };
 
-void release(Segment* segment) noexcept;
-Segment* share(Segment* segment) noexcept;
-std::size_t capacity_of(const Segment* segment) noexcept;
+PROA_API void release(Segment* segment) noexcept;
+PROA_API Segment* share(Segment* segment) noexcept;
+PROA_API std::size_t capacity_of(const Segment* segment) noexcept;
 }  // namespace detail
 
 /// Received bytes, or bytes to send, in a block that is lent by the proactor's pool. Move-only, one
 /// pointer big. It may be destroyed on any thread, also after its proactor is gone (R9); everything
 /// else belongs to whoever holds it. No call allocates but share().
-class Buffer {
+class PROA_API Buffer {
  public:
   Buffer() noexcept = default;
   Buffer(Buffer&& other) noexcept : segment_(std::exchange(other.segment_, nullptr)) {}

@@ -6,6 +6,7 @@
 #include <proa/address.hpp>
 #include <proa/buffer.hpp>
 #include <proa/datagram_info.hpp>
+#include <proa/detail/api.hpp>
 #include <proa/detail/datagram_queue.hpp>
 #include <proa/operation.hpp>
 
@@ -16,7 +17,7 @@ namespace proa {
 /// error comes from an earlier send on a connected socket (ECONNREFUSED, EHOSTUNREACH, ...), and
 /// the system tells it once; the socket is well, and the request may be submitted again.
 /// recvmsg(2), recvmmsg(2).
-class RecvDatagrams : public Operation {
+class PROA_API RecvDatagrams : public Operation {
  public:
   RecvDatagrams() noexcept : Operation(Opcode::recv_datagrams, Direction::in) {
     set_repeating(true);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <proa/datagram.hpp>
+#include <proa/detail/api.hpp>
 #include <proa/detail/datagram_queue.hpp>
 #include <proa/handler.hpp>
 #include <proa/on.hpp>
@@ -47,7 +48,7 @@ struct DatagramOptions {
 ///
 /// What the callbacks of a round send leaves together when the round has nothing more to deliver.
 /// If a datagram cannot be sent, the others still are. Errors do not close the handler.
-class DatagramHandler : public Handler {
+class PROA_API DatagramHandler : public Handler {
  public:
   explicit DatagramHandler(Proactor& proactor) noexcept;
 

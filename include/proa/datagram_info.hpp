@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <proa/address.hpp>
+#include <proa/detail/api.hpp>
 
 namespace proa {
 
@@ -20,7 +21,7 @@ struct DatagramSource {
 
 /// What a datagram brings besides its bytes and its source. Fields that DatagramOptions did not ask
 /// for keep these values.
-struct DatagramInfo {
+struct PROA_API DatagramInfo {
   bool truncated = false;  ///< the datagram was longer than the buffer: the rest is lost
   /// `destination` is a multicast group or a broadcast address. A broadcast to a subnet
   /// (10.255.255.255) is known as one by IPv4 sockets of Linux alone.

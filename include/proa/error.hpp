@@ -11,6 +11,7 @@
 
 #pragma once
 
+#include <proa/detail/api.hpp>
 #include <system_error>
 #include <type_traits>
 
@@ -60,10 +61,10 @@ enum class Error {
 };
 
 /// The category of all codes made from Error; its name is "proa". Lives as long as the program.
-const std::error_category& error_category() noexcept;
+PROA_API const std::error_category& error_category() noexcept;
 
 /// Makes `std::error_code error = Error::deadline` and `error == Error::deadline` work.
-std::error_code make_error_code(Error error) noexcept;
+PROA_API std::error_code make_error_code(Error error) noexcept;
 
 }  // namespace proa
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <proa/detail/api.hpp>
 #include <proa/owned_descriptor.hpp>
 #include <string>
 #include <system_error>
@@ -76,7 +77,7 @@ struct FileStatus {
 /// Owns one open file. The request Open makes it, or the calls below, which may wait for a disk:
 /// they are for the start of a program, not for the loop. Move-only. It must not outlive its
 /// proactor, and no request may be in flight on it when it is closed: a FileHandler sees to that.
-class File : public OwnedDescriptor {
+class PROA_API File : public OwnedDescriptor {
  public:
   using OwnedDescriptor::OwnedDescriptor;
 

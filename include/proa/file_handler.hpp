@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <proa/detail/api.hpp>
 #include <proa/detail/write_queue.hpp>
 #include <proa/file_requests.hpp>
 #include <proa/handler.hpp>
@@ -31,7 +32,7 @@ enum class FileOutput : std::uint8_t;
 /// on_closed() the handler is like a new one, except that its watermarks stay: it may open() again,
 /// in on_closed() too. The loop closes the descriptor with close(2); where that may take long
 /// (NFS), give the file to CloseFile instead.
-class FileHandler : public Handler {
+class PROA_API FileHandler : public Handler {
  public:
   /// A handler without a file: call open() next.
   explicit FileHandler(Proactor& proactor) noexcept;

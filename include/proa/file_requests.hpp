@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <proa/bytes.hpp>
+#include <proa/detail/api.hpp>
 #include <proa/detail/pieces.hpp>
 #include <proa/file.hpp>
 #include <proa/operation.hpp>
@@ -30,7 +31,7 @@ namespace proa {
 /// Errors: those of preadv(2), with the bytes that were read before (EISDIR, EBADF, ESPIPE for
 /// pipes and sockets), Error::misaligned, Error::end_of_file for prepare_exactly(). submit()
 /// refuses with Error::bad_length, and with Error::bad_offset above 2^63 - 1 less the length.
-class ReadAt : public Operation {
+class PROA_API ReadAt : public Operation {
  public:
   ReadAt() noexcept : Operation(Opcode::read_at, Direction::none) {}
 
@@ -65,7 +66,7 @@ class ReadAt : public Operation {
 /// with an error (ENOSPC, EFBIG, ...) and the number of bytes that it has taken. The bytes are on
 /// the disk when a Sync has completed that was submitted after this completion. More than
 /// max_transfer bytes are written as max_transfer. pwritev(2). submit() refuses as for ReadAt.
-class WriteAt : public Operation {
+class PROA_API WriteAt : public Operation {
  public:
   WriteAt() noexcept : Operation(Opcode::write_at, Direction::none) {}
 
@@ -116,7 +117,7 @@ enum class FileVerb : std::uint8_t {
 /// resolves a relative path from `at`, an open directory, or from the working directory if `at` is
 /// not valid (openat(2)). submit() refuses a path with a NUL byte (Error::path_has_nul); other
 /// errors of a path come from the system (ENOENT, ENAMETOOLONG, EACCES, ...).
-class FileCall : public Operation {
+class PROA_API FileCall : public Operation {
  public:
   FileVerb verb() const noexcept { return verb_; }
   const std::string& path() const noexcept { return path_; }

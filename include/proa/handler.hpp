@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <proa/detail/api.hpp>
 #include <proa/operation.hpp>
 #include <proa/proactor.hpp>
 #include <proa/socket.hpp>
@@ -17,7 +18,7 @@ namespace proa {
 /// from the loop. Once Proactor::shutdown() has begun no handler opens any more: its verbs do
 /// nothing, and no on_*() comes (Proactor::shutting_down() tells). Everything belongs to the
 /// proactor's thread.
-class Handler {
+class PROA_API Handler {
  public:
   Handler(const Handler&) = delete;
   Handler& operator=(const Handler&) = delete;

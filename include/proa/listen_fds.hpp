@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <proa/detail/api.hpp>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -42,6 +43,7 @@ struct PassedDescriptor {
 /// Errors: errc::invalid_argument if a variable is not a number in its range, or there are not as
 /// many names as descriptors; errc::bad_file_descriptor if one is not open. `*detail`, if given,
 /// receives a sentence that names the value. Throws std::bad_alloc.
-std::vector<PassedDescriptor> listen_fds(std::error_code& error, std::string* detail = nullptr);
+PROA_API std::vector<PassedDescriptor> listen_fds(std::error_code& error,
+                                                  std::string* detail = nullptr);
 
 }  // namespace proa

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <proa/detail/api.hpp>
+
 namespace proa {
 
 /// The library calls the hook with one sentence that names the object and the misuse. The hook must
@@ -10,6 +12,6 @@ using MisuseHook = void (*)(const char* message);
 /// from a foreign thread, a pending operation submitted again, a live handler destroyed. nullptr
 /// restores the built-in hook, which writes the message to standard error. Returns the previous
 /// hook. For any thread.
-MisuseHook set_misuse_hook(MisuseHook hook) noexcept;
+PROA_API MisuseHook set_misuse_hook(MisuseHook hook) noexcept;
 
 }  // namespace proa

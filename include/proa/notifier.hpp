@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <proa/detail/api.hpp>
 #include <proa/handler.hpp>
 
 namespace proa {
@@ -8,7 +9,7 @@ namespace proa {
 /// Lets any thread or signal handler call the loop: after any number of notify() calls on_notify()
 /// comes at least once after the last of them. A notifier does not keep run() going. Nobody may
 /// call notify() any more once on_closed() has begun.
-class Notifier : public Handler {
+class PROA_API Notifier : public Handler {
  public:
   explicit Notifier(Proactor& proactor) noexcept : Notifier(proactor, HandlerKind::notifier) {}
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <proa/descriptor.hpp>
+#include <proa/detail/api.hpp>
 #include <system_error>
 
 namespace proa {
@@ -47,7 +48,7 @@ enum class Direction : std::uint8_t { in, out, none };
 /// One request to the operating system: a small object that its owner (nearly always a handler, as
 /// a member) keeps at one address from Proactor::submit() until its callback. Only typed requests
 /// (Recv, Send, Accept, ...) exist; On<> adds the callback.
-class Operation {
+class PROA_API Operation {
  public:
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <proa/detail/api.hpp>
 #include <proa/operation.hpp>
 
 namespace proa {
@@ -32,7 +33,7 @@ namespace proa {
 /// The descriptor must stay open from submit() to the last callback, in which the program may close
 /// it. To close it earlier, call cancel() and wait for the callback. A result has no bytes.
 /// submit() refuses a Poll of Direction::none (errc::invalid_argument).
-class Poll : public Operation {
+class PROA_API Poll : public Operation {
  public:
   explicit Poll(Direction direction, bool repeating = false) noexcept
       : Operation(Opcode::poll, direction) {

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <proa/detail/api.hpp>
 #include <proa/detail/method_owner.hpp>
 #include <type_traits>
 #include <utility>
@@ -11,7 +12,7 @@ namespace proa {
 /// Work that any thread posts, to be done on the proactor's thread. The object stays with its
 /// owner. It must live until its callback has begun, or until the proactor that refused or dropped
 /// it is gone.
-class Post {
+class PROA_API Post {
  public:
   Post(const Post&) = delete;
   Post& operator=(const Post&) = delete;

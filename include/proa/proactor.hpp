@@ -6,6 +6,7 @@
 #include <new>
 #include <proa/buffer.hpp>
 #include <proa/counters.hpp>
+#include <proa/detail/api.hpp>
 #include <proa/operation.hpp>
 #include <proa/options.hpp>
 #include <proa/post.hpp>
@@ -24,7 +25,7 @@ class HandlerLoop;
 /// The loop: takes operations on, waits for their completions and calls their owners back.
 /// Everything belongs to one thread, which the first run(), run_once() or poll() binds; only post()
 /// and stop() are for every thread (R9). Use from another thread is misuse and aborts.
-class Proactor {
+class PROA_API Proactor {
  public:
   /// Throws std::system_error, whose text names the backends tried and why each was refused.
   explicit Proactor(const Options& options = {});
@@ -156,7 +157,7 @@ class Proactor {
 
 /// Keeps run() from returning while this object lives. It must not outlive the proactor. For the
 /// proactor's thread.
-class KeepAlive {
+class PROA_API KeepAlive {
  public:
   explicit KeepAlive(Proactor& proactor) noexcept;
   ~KeepAlive();

@@ -8,6 +8,7 @@
 #include <new>
 #include <proa/accept_handler.hpp>
 #include <proa/address.hpp>
+#include <proa/detail/api.hpp>
 #include <proa/proactor.hpp>
 #include <proa/socket.hpp>
 #include <proa/time.hpp>
@@ -24,7 +25,7 @@ class ServerCore;
 
 /// What all servers have in common; use Server<H>. Everything belongs to the proactor's thread, and
 /// no method calls back (R1): callbacks come from the loop.
-class ServerBase {
+class PROA_API ServerBase {
  public:
   static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 

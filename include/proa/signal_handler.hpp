@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <proa/detail/api.hpp>
 #include <proa/notifier.hpp>
 #include <string>
 #include <system_error>
@@ -21,7 +22,7 @@ struct Subscription;
 /// action back, unless the program has set another one meanwhile. The signal must not be blocked in
 /// all threads. A handler is open while it is started, otherwise idle: it may then just be
 /// destroyed, without close().
-class SignalHandler : public Notifier {
+class PROA_API SignalHandler : public Notifier {
  public:
   explicit SignalHandler(Proactor& proactor) noexcept;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <proa/address.hpp>
+#include <proa/detail/api.hpp>
 #include <proa/owned_descriptor.hpp>
 #include <proa/system.hpp>
 #include <system_error>
@@ -12,7 +13,7 @@ class Proactor;
 /// Owns one open socket, or another descriptor that is used like one. Move-only. It must not
 /// outlive its proactor, and no operation may be in flight on it when it is closed; a handler that
 /// was given a socket sees to both.
-class Socket : public OwnedDescriptor {
+class PROA_API Socket : public OwnedDescriptor {
  public:
   using OwnedDescriptor::OwnedDescriptor;
   /// Takes over a descriptor of another kind, for a handler to keep.

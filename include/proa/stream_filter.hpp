@@ -1,6 +1,7 @@
 #pragma once
 
 #include <proa/buffer.hpp>
+#include <proa/detail/api.hpp>
 #include <system_error>
 
 namespace proa {
@@ -19,7 +20,7 @@ class StreamHandler;
 ///
 /// They are noexcept, like the verbs that call them: a filter tells by fail() that it cannot go on.
 /// An exception that leaves one of them ends the program (std::terminate()).
-class StreamFilter {
+class PROA_API StreamFilter {
  public:
   StreamFilter() noexcept = default;
   StreamFilter(const StreamFilter&) = delete;

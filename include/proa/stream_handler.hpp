@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <proa/detail/api.hpp>
 #include <proa/detail/write_queue.hpp>
 #include <proa/handler.hpp>
 #include <proa/on.hpp>
@@ -40,7 +41,7 @@ enum class Verdict : std::uint8_t;
 ///
 /// After on_closed() the handler is like a new one, except that its timeouts and watermarks stay:
 /// it may connect() again, in on_closed() too.
-class StreamHandler : public Handler {
+class PROA_API StreamHandler : public Handler {
  public:
   /// A handler without a connection: call connect() next.
   explicit StreamHandler(Proactor& proactor) noexcept;

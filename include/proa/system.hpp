@@ -6,6 +6,7 @@
 #include <proa/address.hpp>
 #include <proa/bytes.hpp>
 #include <proa/descriptor.hpp>
+#include <proa/detail/api.hpp>
 #include <proa/socket_option.hpp>
 #include <proa/time.hpp>
 
@@ -15,7 +16,7 @@ struct FileAlignment;
 enum class OpenFlags : unsigned;
 
 /// Hears of descriptors that their owners are about to close or give up. The proactor's own.
-class DescriptorWatch {
+class PROA_API DescriptorWatch {
  public:
   virtual void leaving(Descriptor descriptor, const char* verb) noexcept = 0;
 
@@ -28,7 +29,7 @@ class DescriptorWatch {
 /// world in memory. All calls return a count or 0, or -errno; none retries EAGAIN, none is ever
 /// interrupted (EINTR is retried), none raises SIGPIPE. Descriptors it makes are non-blocking and
 /// close-on-exec. Any thread, unless a derived class says otherwise.
-class System {
+class PROA_API System {
  public:
   virtual ~System() = default;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <proa/detail/api.hpp>
 #include <proa/handler.hpp>
 #include <proa/on.hpp>
 #include <proa/requests.hpp>
@@ -17,7 +18,7 @@ namespace proa {
 /// on_timer() of a timer that was started once: it may just be destroyed, without close().
 /// Everything belongs to the proactor's thread; no method allocates in steady state, and none calls
 /// back.
-class TimerHandler : public Handler {
+class PROA_API TimerHandler : public Handler {
  public:
   explicit TimerHandler(Proactor& proactor) noexcept : Handler(proactor, HandlerKind::timer) {}
 

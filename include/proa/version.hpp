@@ -1,5 +1,7 @@
 #pragma once
 
+#include <proa/detail/api.hpp>
+
 // The version of these headers, for #if, and that of the linked library.
 
 #define PROA_VERSION_MAJOR 0
@@ -9,6 +11,6 @@
 namespace proa {
 
 // The version of the library that is linked, for example "0.1.0". The string is static. Any thread.
-const char* version() noexcept;
+PROA_API const char* version() noexcept;
 
 }  // namespace proa

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <proa/detail/api.hpp>
 #include <proa/operation.hpp>
 #include <proa/proactor.hpp>
 #include <proa/work.hpp>
@@ -16,7 +17,7 @@ class Workers;
 /// files: name resolution that hangs does not hold up a disk. Its threads handle no signal: they
 /// block all of them, and a process that work starts inherits that. Everything is for the
 /// proactor's thread.
-class WorkerPool {
+class PROA_API WorkerPool {
  public:
   struct Options {
     std::string name = "proa-work";  ///< of the threads, cut to 15 bytes (pthread_setname_np(3))

@@ -43,7 +43,7 @@ as_another = {"StreamHandler::writev", "FileHandler::writev"}
 
 def public_methods(text, name):
     """Names of the methods of a class for the program that are not const, its own constructors aside."""
-    body = re.search(r"^class " + name + r"\b[^;{]*\{(.*?)^\};", text, re.S | re.M)[1]
+    body = re.search(r"^class (?:PROA_API )?" + name + r"\b[^;{]*\{(.*?)^\};", text, re.S | re.M)[1]
     body = re.sub(r"//[^\n]*", "", body)
     public = body.split("protected:" if name in protected else "public:", 1)[1]
     public = re.split(r"^ (?:protected|private):", public, flags=re.M)[0]
@@ -78,7 +78,7 @@ hiding_allowed = re.compile(r"\w+_|loop_\w+|on_\w+|notice_\w+")
 def hiding_names(text, name):
     """Private functions, types and names of types of a class to derive from that a program may well have too."""
     word = name.removesuffix("Handler").removesuffix("Base") or name
-    body = re.search(r"^class " + name + r"\b[^;{]*\{(.*?)^\};", text, re.S | re.M)[1]
+    body = re.search(r"^class (?:PROA_API )?" + name + r"\b[^;{]*\{(.*?)^\};", text, re.S | re.M)[1]
     private = re.sub(r"//[^\n]*", "", body.split(" private:", 1)[1] if " private:" in body else "")
     for line in private.splitlines():
         if not re.match(r"  \S", line) or line.startswith("  friend "):

@@ -7,6 +7,7 @@
 #include <proa/buffer.hpp>
 #include <proa/bytes.hpp>
 #include <proa/datagram_info.hpp>
+#include <proa/detail/api.hpp>
 #include <proa/detail/write_queue.hpp>
 #include <utility>
 
@@ -14,7 +15,7 @@ namespace proa {
 
 /// The datagrams that a socket has not sent yet. Their bytes are segments of the pool's blocks,
 /// many small datagrams in one block. For DatagramHandler.
-class DatagramQueue {
+class PROA_API DatagramQueue {
  public:
   struct Target {
     Address to;                 ///< unset: the peer that the socket is connected to

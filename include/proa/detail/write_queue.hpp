@@ -5,6 +5,7 @@
 #include <proa/buffer.hpp>
 #include <proa/bytes.hpp>
 #include <proa/descriptor.hpp>
+#include <proa/detail/api.hpp>
 
 namespace proa {
 
@@ -21,7 +22,7 @@ struct FileSegment : Segment {
 
 /// What a stream has not sent yet: a chain of segments of the pool's blocks, which carry the links,
 /// and of parts of files, which pin no memory. For StreamHandler.
-class WriteQueue {
+class PROA_API WriteQueue {
  public:
   WriteQueue() noexcept = default;
   ~WriteQueue();
