@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/time_types.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -36,6 +37,12 @@ namespace proa::sys {
 namespace {
 timespec time_of(const statx_timestamp& from) noexcept { return {from.tv_sec, from.tv_nsec}; }
 
+// The headers of Linux before 6.1 have no name for the alignment of direct I/O.
+#ifdef STATX_DIOALIGN
+constexpr unsigned asked = STATX_BASIC_STATS | STATX_DIOALIGN;
+#else
+constexpr unsigned asked = STATX_BASIC_STATS;
+#endif
 }  // namespace
 
 FileInfo to_info(const struct statx& from) noexcept {
@@ -51,10 +58,12 @@ FileInfo to_info(const struct statx& from) noexcept {
   info.modified = time_of(from.stx_mtime);
   info.changed = time_of(from.stx_ctime);
   info.accessed = time_of(from.stx_atime);
+#ifdef STATX_DIOALIGN
   if ((from.stx_mask & STATX_DIOALIGN) != 0) {
     info.direct_memory = from.stx_dio_mem_align;
     info.direct_offset = from.stx_dio_offset_align;
   }
+#endif
   info.on_device = from.stx_dev_major != 0;
   return info;
 }
@@ -85,8 +94,7 @@ mmsghdr* raw(Message* messages) noexcept {
 
 long ask(int at, const char* path, int flags, FileInfo& info) noexcept {
   struct statx told {};
-  const long result =
-      retried([&] { return ::statx(at, path, flags, STATX_BASIC_STATS | STATX_DIOALIGN, &told); });
+  const long result = retried([&] { return ::statx(at, path, flags, asked, &told); });
   if (result == 0) info = to_info(told);
   return result;
 }
@@ -235,7 +243,10 @@ long epoll_wait(int epoll, epoll_event* events, int count, const timespec* timeo
   if (timeout->tv_sec == 0 && timeout->tv_nsec == 0) {
     return checked(::epoll_wait(epoll, events, count, 0));
   }
-  const long result = checked(::epoll_pwait2(epoll, events, count, timeout, nullptr));
+  // By its number, because glibc before 2.35 and musl have no function for it.
+  const __kernel_timespec limit{timeout->tv_sec, timeout->tv_nsec};
+  const long result =
+      checked(::syscall(SYS_epoll_pwait2, epoll, events, count, &limit, nullptr, 0));
   if (result != -ENOSYS) return result;
   // Before Linux 5.11 there is no epoll_pwait2(2). Milliseconds are rounded up, so that no timer is
   // early.

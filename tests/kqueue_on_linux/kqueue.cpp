@@ -1,6 +1,9 @@
 // kqueue(2) and kevent(2): the calls, and how events are collected.
+#include <linux/time_types.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -93,9 +96,9 @@ int sleep(Kqueue& kqueue, struct kevent* events, int room, const timespec* timeo
   for (;;) {
     std::array<epoll_event, sources> which;
     const std::int64_t left = length > 0 ? std::max<std::int64_t>(end - now(), 0) : 0;
-    const timespec limit{left / 1'000'000'000, left % 1'000'000'000};
-    const int count =
-        ::epoll_pwait2(kqueue.outer, which.data(), sources, timeout ? &limit : nullptr, nullptr);
+    const __kernel_timespec limit{left / 1'000'000'000, left % 1'000'000'000};
+    const auto count = static_cast<int>(::syscall(SYS_epoll_pwait2, kqueue.outer, which.data(),
+                                                  sources, timeout ? &limit : nullptr, nullptr, 0));
     int got = count < 0 ? -errno : 0;
     const Giant giant;
     if (kqueue.closed) {
