@@ -25,7 +25,7 @@ namespace proa {
 /// before on_closed(). So the library may close its own at any time: close() the handler with it,
 /// and until on_closed() the connection stays open. Everything belongs to the proactor's thread,
 /// and no verb calls back.
-class PollHandler : public Handler {
+class PROA_API PollHandler : public Handler {
  public:
   explicit PollHandler(Proactor& proactor) noexcept : Handler(proactor, HandlerKind::poll) {}
 
