@@ -36,7 +36,8 @@ enum class Error {
   path_too_long,
   /// The path contains a NUL byte, at which the system would cut it. [invalid_argument]
   path_has_nul,
-  /// A length is zero, or above what one operation can move. [invalid_argument]
+  /// A length is zero, or above what one operation can move; or a frame's length, which counts
+  /// itself, is less than its own size. [invalid_argument]
   bad_length,
   /// A single read was submitted while continuous reading is on. [device_or_resource_busy]
   reading_is_on,
@@ -58,6 +59,11 @@ enum class Error {
   end_of_file,
   /// An offset, or its sum with the length, is above 2^63 - 1. [invalid_argument]
   bad_offset,
+  /// A line or a frame is longer than the limit of its reader, or than its length can say.
+  /// [message_size]
+  too_long,
+  /// The input ended in the middle of a line or a frame. [bad_message]
+  cut_short,
 };
 
 /// The category of all codes made from Error; its name is "proa". Lives as long as the program.

@@ -20,7 +20,9 @@
 #include <proa/file.hpp>
 #include <proa/file_handler.hpp>
 #include <proa/file_requests.hpp>
+#include <proa/frame_reader.hpp>
 #include <proa/handler.hpp>
+#include <proa/line_reader.hpp>
 #include <proa/listen_fds.hpp>
 #include <proa/misuse.hpp>
 #include <proa/notifier.hpp>

@@ -21,7 +21,7 @@ constexpr Entry entries[] = {
     {Error::port_out_of_range, std::errc::invalid_argument, "port above 65535"},
     {Error::path_too_long, std::errc::filename_too_long, "UNIX socket path too long"},
     {Error::path_has_nul, std::errc::invalid_argument, "the path contains a NUL byte"},
-    {Error::bad_length, std::errc::invalid_argument, "length is zero or too large"},
+    {Error::bad_length, std::errc::invalid_argument, "length is zero, too small or too large"},
     {Error::reading_is_on, std::errc::device_or_resource_busy, "continuous reading is on"},
     {Error::no_such_backend, std::errc::invalid_argument, "no backend of this name"},
     {Error::excluded_backend, std::errc::operation_not_permitted,
@@ -33,6 +33,8 @@ constexpr Entry entries[] = {
      "memory, offset or length are not aligned as direct I/O on this file needs"},
     {Error::end_of_file, std::errc::io_error, "the file ended before all of it was read"},
     {Error::bad_offset, std::errc::invalid_argument, "offset and length reach beyond 2^63 - 1"},
+    {Error::too_long, std::errc::message_size, "a line or a frame is longer than the limit"},
+    {Error::cut_short, std::errc::bad_message, "the input ended within a line or a frame"},
 };
 
 const Entry* find(int value) noexcept {

@@ -75,7 +75,7 @@ ok &= report("public headers include the standard library and proa only", [
 
 # A folder of lib/ is a layer; the headers that programs include belong to layers as well. What is not named here is
 # part of the interface between the layers, or, if it makes or is a handler, on top.
-layers = ["words", "sys", "base", "interface", "buffer", "file", "backend", "proactor", "handler"]
+layers = ["words", "sys", "base", "interface", "buffer", "framing", "file", "backend", "proactor", "handler"]
 words = ["address", "bytes", "datagram_info", "descriptor", "detail/api", "error", "listen_fds", "misuse", "socket_option", "time", "version"]
 operations = ["backend_side", "operation"]
 top = ["accept_handler", "datagram_handler", "file_handler", "handler", "notifier", "poll_handler", "proa", "proactor", "server",

@@ -28,6 +28,11 @@ const Promise promises[] = {
     {Error::excluded_backend, std::errc::operation_not_permitted},
     {Error::backend_refused, std::errc::operation_not_supported},
     {Error::write_limit, std::errc::no_buffer_space},
+    {Error::misaligned, std::errc::invalid_argument},
+    {Error::end_of_file, std::errc::io_error},
+    {Error::bad_offset, std::errc::invalid_argument},
+    {Error::too_long, std::errc::message_size},
+    {Error::cut_short, std::errc::bad_message},
 };
 
 }  // namespace
