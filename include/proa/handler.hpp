@@ -57,7 +57,8 @@ class PROA_API Handler {
     server,
     file,
     datagram,
-    poll
+    poll,
+    reconnector
   };
 
   Handler(Proactor& proactor, HandlerKind kind) noexcept;
@@ -85,6 +86,7 @@ class PROA_API Handler {
   friend class FileHandler;
   friend class DatagramHandler;
   friend class TimerHandler;
+  friend class Reconnector;
   friend class Notifier;
   friend class SignalHandler;
   friend class PollHandler;

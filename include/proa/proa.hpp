@@ -34,6 +34,7 @@
 #include <proa/poll_handler.hpp>
 #include <proa/post.hpp>
 #include <proa/proactor.hpp>
+#include <proa/reconnector.hpp>
 #include <proa/requests.hpp>
 #include <proa/server.hpp>
 #include <proa/signal_handler.hpp>

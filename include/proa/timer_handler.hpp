@@ -20,7 +20,7 @@ namespace proa {
 /// back.
 class PROA_API TimerHandler : public Handler {
  public:
-  explicit TimerHandler(Proactor& proactor) noexcept : Handler(proactor, HandlerKind::timer) {}
+  explicit TimerHandler(Proactor& proactor) noexcept : TimerHandler(proactor, HandlerKind::timer) {}
 
   /// Calls on_timer() once, `delay` from now; zero or less means in the next round of the loop.
   /// Starting an armed timer arms it anew: only the last start counts. Timers of the same deadline
@@ -38,6 +38,7 @@ class PROA_API TimerHandler : public Handler {
   bool armed() const noexcept { return timer_.pending(); }
 
  protected:
+  TimerHandler(Proactor& proactor, HandlerKind kind) noexcept : Handler(proactor, kind) {}
   /// Destroying an armed timer is misuse: it aborts and names the timer.
   ~TimerHandler() override;
 

@@ -16,7 +16,8 @@ namespace {
 
 const char* const kind_names[] = {"StreamHandler", "AcceptHandler",   "TimerHandler",
                                   "Notifier",      "SignalHandler",   "Server",
-                                  "FileHandler",   "DatagramHandler", "PollHandler"};
+                                  "FileHandler",   "DatagramHandler", "PollHandler",
+                                  "Reconnector"};
 
 }  // namespace
 

@@ -9,6 +9,7 @@
 #include <proa/file_handler.hpp>
 #include <proa/misuse.hpp>
 #include <proa/poll_handler.hpp>
+#include <proa/reconnector.hpp>
 #include <proa/server.hpp>
 #include <proa/signal_handler.hpp>
 #include <proa/stream_filter.hpp>
@@ -53,6 +54,11 @@ struct Watcher : proa::PollHandler {
   ~Watcher() override = default;
   void on_ready(const proa::Poll&) override {}
 };
+struct Again : proa::Reconnector {
+  using Reconnector::Reconnector;
+  ~Again() override = default;
+  void on_attempt() override {}
+};
 struct Bell : proa::Notifier {
   using Notifier::Notifier;
   ~Bell() override = default;
@@ -94,6 +100,7 @@ struct Cast {
   Datagrams datagrams{proactor};
   Stored file{proactor};
   Alarm timer{proactor};
+  Again again{proactor};
   Bell bell{proactor};
   Watcher watcher{proactor};
   Listening signals{proactor};
@@ -131,6 +138,7 @@ constexpr auto acceptor = &of_handler<&Cast::acceptor>;
 constexpr auto datagrams = &of_handler<&Cast::datagrams>;
 constexpr auto file = &of_handler<&Cast::file>;
 constexpr auto timer = &of_handler<&Cast::timer>;
+constexpr auto again = &of_handler<&Cast::again>;
 constexpr auto bell = &of_handler<&Cast::bell>;
 constexpr auto watcher = &of_handler<&Cast::watcher>;
 constexpr auto signals = &of_handler<&Cast::signals>;
@@ -298,6 +306,8 @@ const Verb verbs[] = {
      timer},
     {"TimerHandler::start_every", [](Cast& c) { c.timer.start_every(1s); }, "TimerHandler", timer},
     {"TimerHandler::stop", [](Cast& c) { c.timer.stop(); }, "TimerHandler", timer},
+    {"Reconnector::failed", [](Cast& c) { c.again.failed(); }, "Reconnector", again},
+    {"Reconnector::succeeded", [](Cast& c) { c.again.succeeded(); }, "Reconnector", again},
     {"Notifier::start", [](Cast& c) { c.bell.start(); }, "Notifier", bell},
     {"Notifier::stop", [](Cast& c) { c.bell.stop(); }, "Notifier", bell},
     {"SignalHandler::start", [](Cast& c) { (void)c.signals.start(10); }, "SignalHandler", signals},

@@ -15,6 +15,15 @@ inline constexpr char timer_states[] = R"(
 | `close()` | `on_closed()` | `on_closed()` | nothing | nothing |
 )";
 
+inline constexpr char reconnector_states[] = R"(
+| Reconnector | idle | waiting | closing | shut down |
+|---|---|---|---|---|
+| `failed()` | `on_attempt()` | nothing | nothing | nothing |
+| `succeeded()` | nothing | nothing | nothing | nothing |
+| `stop()` | nothing | nothing | nothing | nothing |
+| `close()` | `on_closed()` | `on_closed()` | nothing | nothing |
+)";
+
 inline constexpr char notifier_states[] = R"(
 | Notifier | idle | open | closing | shut down |
 |---|---|---|---|---|

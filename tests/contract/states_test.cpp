@@ -99,6 +99,39 @@ TEST_CASE("each verb of a PollHandler in each state does what its table says", "
   check_states(poll_states, making<PollDriver>());
 }
 
+class ReconnectorDriver final : public Driver, public proa::Reconnector {
+ public:
+  explicit ReconnectorDriver(World& world) : Reconnector(*world, {1ns, proa::Duration::max(), 0}) {}
+  ~ReconnectorDriver() override = default;
+  void enter(World&, const std::string& state) override {
+    if (state != "waiting" && state != "closing") return;
+    for (int i = 0; i < 62; ++i) {  // from then on it waits for years
+      stop();
+      failed();
+    }
+    if (state == "closing") {
+      close();
+      due = {"on_closed()"};
+    }
+  }
+  void call(World&, const std::string& verb) override {
+    if (verb == "failed()") failed();
+    if (verb == "succeeded()") succeeded();
+    if (verb == "stop()") stop();
+    if (verb == "close()") close();
+  }
+  void close() override { Reconnector::close(); }
+  bool idle() const override { return !is_open(); }
+
+ private:
+  void on_attempt() override { hear("on_attempt()"); }
+  void on_closed() override { hear("on_closed()"); }
+};
+
+TEST_CASE("each verb of a reconnector in each state does what its table says", "[R6][states]") {
+  check_states(reconnector_states, making<ReconnectorDriver>());
+}
+
 class NotifierDriver final : public Driven<proa::Notifier> {
  public:
   using Driven::Driven;

@@ -78,8 +78,8 @@ ok &= report("public headers include the standard library and proa only", [
 layers = ["words", "sys", "base", "interface", "buffer", "framing", "file", "backend", "proactor", "handler"]
 words = ["address", "bytes", "datagram_info", "descriptor", "detail/api", "error", "listen_fds", "misuse", "socket_option", "time", "version"]
 operations = ["backend_side", "operation"]
-top = ["accept_handler", "datagram_handler", "file_handler", "handler", "notifier", "poll_handler", "proa", "proactor", "server",
-       "signal_handler", "stream_handler", "timer_handler", "worker_pool"]
+top = ["accept_handler", "datagram_handler", "file_handler", "handler", "notifier", "poll_handler", "proa", "proactor",
+       "reconnector", "server", "signal_handler", "stream_handler", "timer_handler", "worker_pool"]
 
 
 def layer_of(name):

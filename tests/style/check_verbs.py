@@ -21,6 +21,7 @@ classes = {
     "datagram_handler.hpp": ["DatagramHandler"],
     "file_handler.hpp": ["FileHandler"],
     "timer_handler.hpp": ["TimerHandler"],
+    "reconnector.hpp": ["Reconnector"],
     "notifier.hpp": ["Notifier"],
     "signal_handler.hpp": ["SignalHandler"],
     "poll_handler.hpp": ["PollHandler"],

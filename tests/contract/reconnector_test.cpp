@@ -1,0 +1,390 @@
+// Reconnector: waits within bounds, attempts that are counted, the end of all tries, and a client
+// whose server comes late and goes again.
+#include <algorithm>
+#include <functional>
+#include <list>
+#include <memory>
+#include <proa/reconnector.hpp>
+#include <vector>
+
+#include "stream_rig.hpp"
+#include "support/allocations.hpp"
+#include "support/death.hpp"
+#include "support/replaced.hpp"
+
+namespace {
+
+using namespace proa_test;
+using proa::Backoff;
+using proa::Duration;
+
+// Remembers its calls.
+class Again : public proa::Reconnector {
+ public:
+  explicit Again(proa::Proactor& proactor, const Backoff& backoff = {})
+      : Reconnector(proactor, backoff) {}
+  ~Again() override = default;
+
+  std::vector<std::uint64_t> attempts;
+  std::vector<std::error_code> given_up;
+  std::vector<std::error_code> errors;
+  int closed = 0;
+  std::function<void()> then, at_the_end;
+
+ protected:
+  void on_attempt() override {
+    attempts.push_back(attempt());
+    if (then) then();
+  }
+  void on_given_up(std::error_code last) override {
+    given_up.push_back(last);
+    if (at_the_end) at_the_end();
+  }
+  void on_error(std::error_code error) override {
+    errors.push_back(error);
+    Reconnector::on_error(error);
+  }
+  void on_closed() override { ++closed; }
+};
+
+using Attempts = std::vector<std::uint64_t>;
+constexpr Backoff quick{1ms, 4ms, 0};
+
+// A client that tries until there is a server, asks it, and tries again when it has gone.
+struct Client {
+  Client(World& world, proa::Address there, const Backoff& backoff)
+      : server(std::move(there)), again(*world, backoff), stream(*world) {
+    stream.failed = [this](std::error_code error) {
+      why = error;
+      stream.close();
+    };
+    stream.read = [this](proa::Buffer&) { again.succeeded(); };
+    stream.closed = [this] {
+      if (!done) again.failed(std::exchange(why, {}));
+    };
+    again.then = [this] { stream.connect(server); };
+  }
+  proa::Address server;
+  std::error_code why;
+  bool done = false;
+  Again again;
+  Stream stream;
+};
+
+TEST_CASE("reconnector: a server that comes late is found, and again when it was gone",
+          "[reconnect]") {
+  std::list<Client> clients;
+  World world;
+  const proa::Address name = world.local_name();
+  Client& client = clients.emplace_back(world, name, quick);
+  client.stream.connect(name);
+  world.run_until("it has tried", [&] { return client.again.attempts.size() >= 5; });
+  CHECK(client.again.attempts == Attempts{1, 2, 3, 4, 5});
+
+  std::error_code error;
+  proa::Socket& listener = world.own(
+      proa::Socket::open(*world, proa::Address::Family::local, proa::Transport::stream, error));
+  REQUIRE(!error);
+  REQUIRE(!listener.bind(name));
+  REQUIRE(!listener.listen());
+  for (int times = 1; times <= 2; ++times) {
+    proa::Descriptor accepted;
+    world.run_until("it is there", [&] {
+      return world.system().accept(listener.descriptor(), accepted, nullptr) == 0;
+    });
+    Peer& far = world.peer(proa::Socket(world.system(), accepted));
+    world.run_until("it is open", [&] { return client.stream.connected(); });
+    CHECK(client.again.attempt() > 0);  // to be connected is no success yet
+    far.send("an answer");
+    world.run_until("it has succeeded", [&] { return client.again.attempt() == 0; });
+    client.again.attempts.clear();
+    far.close();
+    world.run_until("it tries anew", [&] { return !client.again.attempts.empty(); });
+    CHECK(client.again.attempts == Attempts{1});
+  }
+  client.done = true;
+  client.stream.close();
+  world->run();  // until there is nothing left to do
+  CHECK(client.again.attempts == Attempts{1});
+}
+
+TEST_CASE("reconnector: when all tries were used up, that is told with the last reason",
+          "[reconnect]") {
+  std::list<Client> clients;
+  World world;
+  const proa::Address nowhere = closed_port(world);
+  Client& client = clients.emplace_back(world, nowhere, Backoff{1ms, 4ms, 3});
+  client.stream.connect(nowhere);
+  world->run();  // until there is nothing left to do
+  CHECK(client.again.attempts == Attempts{1, 2, 3});
+  REQUIRE(client.again.given_up.size() == 1);
+  CHECK(client.again.given_up[0] == std::errc::connection_refused);
+  CHECK(client.again.attempt() == 0);
+  CHECK(!client.again.is_open());
+  client.stream.connect(nowhere);  // it is as new
+  world->run();
+  CHECK(client.again.attempts == Attempts{1, 2, 3, 1, 2, 3});
+  CHECK(client.again.given_up.size() == 2);
+}
+
+TEST_CASE("reconnector: no verb calls back, and what fails twice has failed once",
+          "[R1][reconnect]") {
+  std::list<Again> all;
+  World world;
+  Again& again = all.emplace_back(*world, Backoff{1ns, 1ns, 1});
+  again.failed(std::make_error_code(std::errc::timed_out));
+  again.failed(std::make_error_code(std::errc::not_connected));
+  CHECK(again.attempts.empty());
+  CHECK(again.attempt() == 1);
+  world->run();
+  CHECK(again.attempts == Attempts{1});
+  again.failed(std::make_error_code(std::errc::timed_out));
+  again.failed(std::make_error_code(std::errc::not_connected));
+  CHECK(again.given_up.empty());
+  world->run();
+  REQUIRE(again.given_up.size() == 1);
+  CHECK(again.given_up[0] == std::errc::timed_out);
+  CHECK(again.attempts == Attempts{1});
+}
+
+TEST_CASE("reconnector: waits are drawn from the whole of their range", "[reconnect]") {
+  std::list<Again> all;
+  World world;
+  const Backoff backoff{1s, 50s, 0};
+  constexpr int tries = 12;
+  Duration shortest[tries], longest[tries];
+  std::fill_n(shortest, tries, Duration::max());
+  std::fill_n(longest, tries, Duration::min());
+  for (int i = 0; i < 100; ++i) {
+    Again again(*world, backoff);
+    for (int n = 0; n < tries; ++n) {
+      again.failed();
+      again.stop();
+      shortest[n] = std::min(shortest[n], again.delay());
+      longest[n] = std::max(longest[n], again.delay());
+    }
+    CHECK(again.attempt() == tries);
+    again.succeeded();
+    again.failed();
+    CHECK(again.delay() <= 1s);
+    again.stop();
+  }
+  for (int n = 0; n < tries; ++n) {
+    const Duration most = n < 6 ? Duration(1s) * (1 << n) : Duration(50s);
+    CAPTURE(n, shortest[n].count(), longest[n].count());
+    CHECK(shortest[n] >= 0s);
+    CHECK(longest[n] <= most);
+    CHECK(shortest[n] < most / 4);  // by chance not once in 10^12 runs
+    CHECK(longest[n] > most / 4 * 3);
+  }
+}
+
+long all_ones(void* data, std::size_t size) noexcept {
+  std::fill_n(static_cast<unsigned char*>(data), size, static_cast<unsigned char>(0xff));
+  return static_cast<long>(size);
+}
+long none(void*, std::size_t) noexcept { return -5; }
+
+TEST_CASE("reconnector: the wait is made of the system's entropy", "[reconnect]") {
+  World world;
+  constexpr Backoff longest{Duration::max(), Duration::max(), 0};
+  {
+    const Replaced replaced(proa::sys::table.entropy, all_ones);
+    Again again(*world, Backoff{999ns, 5s, 0});
+    again.failed();
+    CHECK(again.delay() == Duration(~std::uint64_t{0} % 1000));
+    again.stop();
+    Again never(*world, longest);
+    never.failed();
+    CHECK(never.delay() == Duration::max());
+    never.stop();
+    never.failed();  // twice that would overflow
+    CHECK(never.delay() == Duration::max());
+    never.stop();
+  }
+  // Without, it is drawn all the same.
+  const Replaced replaced(proa::sys::table.entropy, none);
+  Duration most{};
+  for (int i = 0; i < 100; ++i) {
+    Again again(*world, Backoff{1s, 1s, 0});
+    again.failed();
+    CHECK(again.delay() >= 0s);
+    CHECK(again.delay() <= 1s);
+    most = std::max(most, again.delay());
+    again.stop();
+  }
+  CHECK(most > 500ms);
+}
+
+TEST_CASE("reconnector: no attempt comes before its wait is over", "[R7][reconnect]") {
+  std::list<Again> all;
+  World world;
+  Again& again = all.emplace_back(*world, Backoff{20ms, 20ms, 0});
+  proa::TimePoint due;
+  int early = 0;
+  const auto fail = [&] {
+    const proa::TimePoint before = world.system().now();
+    again.failed();
+    due = before + again.delay();
+  };
+  again.then = [&] {
+    early += world.system().now() < due;
+    if (again.attempts.size() < 10) fail();
+  };
+  fail();
+  world->run();
+  CHECK(early == 0);
+  CHECK(again.attempts.size() == 10);
+}
+
+TEST_CASE("reconnector: it may be stopped, closed and destroyed in its callbacks", "[reconnect]") {
+  std::list<Again> all;
+  World world;
+  Again& again = all.emplace_back(*world, Backoff{1ns, 1ns, 3});
+  SECTION("stopped, then it goes on where it was") {
+    again.then = [&] {
+      again.failed();
+      again.stop();
+    };
+    again.failed();
+    CHECK(world->run() == 1);
+    CHECK(again.attempt() == 2);
+    again.then = {};
+    again.failed();
+    world->run();
+    CHECK(again.attempts == Attempts{1, 3});
+  }
+  SECTION("stopped before it gives up, which then never comes") {
+    for (int i = 0; i < 3; ++i) {
+      again.failed();
+      world->run();
+    }
+    again.failed();
+    again.stop();
+    world->run();
+    CHECK(again.given_up.empty());
+    again.succeeded();
+    again.failed();
+    world->run();
+    CHECK(again.attempts == Attempts{1, 2, 3, 1});
+  }
+  SECTION("closed") {
+    again.then = [&] {
+      again.close();
+      again.failed();  // no effect while it closes
+    };
+    again.failed();
+    world->run();
+    CHECK(again.attempts == Attempts{1});
+    CHECK(again.closed == 1);
+    again.then = {};
+    again.failed();
+    world->run();
+    CHECK(again.attempts == Attempts{1, 2});
+  }
+  SECTION("closed while it waits") {
+    again.failed();
+    again.close();
+    world->run();
+    CHECK(again.attempts.empty());
+    CHECK(again.closed == 1);
+  }
+  SECTION("begun anew when it gives up") {
+    again.then = [&] { again.failed(); };
+    again.at_the_end = [&] {
+      if (again.given_up.size() < 2) again.failed();
+    };
+    again.failed();
+    world->run();
+    CHECK(again.attempts == Attempts{1, 2, 3, 1, 2, 3});
+    CHECK(again.given_up.size() == 2);
+  }
+  SECTION("destroyed in either") {
+    const bool gives_up = GENERATE(true, false);
+    auto mortal = std::make_unique<Again>(*world, Backoff{1ns, 1ns, 1});
+    const auto die = [&] { mortal.reset(); };
+    if (gives_up) {
+      mortal->then = [&] { mortal->failed(); };
+      mortal->at_the_end = die;
+    } else {
+      mortal->then = die;
+    }
+    mortal->failed();
+    world->run();
+    CHECK(!mortal);
+  }
+}
+
+TEST_CASE("reconnector: a shutdown ends the wait, and none begins behind it", "[reconnect]") {
+  std::list<Again> all;
+  World world;
+  Again& again = all.emplace_back(*world, quick);
+  again.failed();
+  CHECK(world->shutdown(hang) == 0);
+  again.failed();
+  CHECK(again.attempts.empty());
+  CHECK(again.closed == 1);
+  CHECK(!again.is_open());
+  world.end(true);
+}
+
+TEST_CASE("reconnector: failures allocate nothing in steady state", "[R10][reconnect]") {
+  std::list<Again> all;
+  World world;
+  Again& again = all.emplace_back(*world, Backoff{1ns, 1ns, 0});
+  again.attempts.reserve(100);
+  int left = 50;
+  std::uint64_t before = 0;
+  again.then = [&] {
+    if (left == 40) before = allocations();
+    if (--left > 0) again.failed();
+  };
+  again.failed();
+  world->run();
+  const std::uint64_t more = allocations() - before;
+  CHECK(more == 0);
+  CHECK(left == 0);
+}
+
+TEST_CASE("reconnector: want of memory is told as an error", "[reconnect]") {
+  std::list<Again> all;
+  World world;
+  Again& again = all.emplace_back(*world, quick);
+  bool failed = false;
+  {
+    FailingAllocation memory(1, true);
+    again.failed();
+    failed = memory.stop();
+  }
+  world->run();
+  if (!failed) return;  // none was needed
+  REQUIRE(again.errors.size() == 1);
+  CHECK(again.errors[0] == std::errc::not_enough_memory);
+  CHECK(again.closed == 1);
+  CHECK(again.attempts.empty());
+}
+
+TEST_CASE("reconnector: misuse names it", "[reconnect]") {
+  const auto made = [](Backoff backoff) {
+    return message_of([=] {
+      const auto proactor = make_proactor();
+      Again again(*proactor, backoff);
+    });
+  };
+  CHECK(made({0s, 1s, 0}).find("made with Backoff::first of 0 ns") != std::string::npos);
+  CHECK(made({1s, -1ns, 0}).find("made with Backoff::most of -1 ns") != std::string::npos);
+  struct Bare : proa::Reconnector {
+    using Reconnector::Reconnector;
+    ~Bare() override = default;
+    void on_attempt() override {}
+  };
+  const std::string destroyed = message_of([] {
+    const auto proactor = make_proactor();
+    Bare bare(*proactor);
+    bare.failed();
+  });
+  CHECK(destroyed.rfind("Reconnector 0x", 0) == 0);
+  CHECK(destroyed.find("destroyed while it was armed") != std::string::npos);
+}
+
+}  // namespace
