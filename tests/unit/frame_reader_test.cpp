@@ -29,40 +29,10 @@ std::string framed(FrameLength length, std::string_view payload) {
   return prefix(length, payload.size()).append(payload);
 }
 
-// As of the test of lines.
-Outcome read(Blocks& blocks, FrameReader& reader, const Pieces& pieces, bool at_once) {
-  Outcome outcome;
-  const auto ask = [&] {
-    while (reader.next()) outcome.given.emplace_back(reader.frame().text());
-  };
-  for (const std::string_view piece : pieces) {
-    reader.add(blocks.with(piece));
-    if (at_once) ask();
-  }
-  outcome.error = reader.end();
-  ask();
-  if (!outcome.error) outcome.error = reader.error();
-  return outcome;
-}
-
-void check_each_cut(std::string_view bytes, std::size_t limit, FrameLength length,
-                    const Outcome& expected) {
-  Blocks blocks(128);
-  FrameReader reader(limit, length);
-  std::size_t wrong = 0;
-  each_cut(bytes, [&](const Pieces& pieces) {
-    for (const bool at_once : {true, false}) {
-      const Outcome outcome = read(blocks, reader, pieces, at_once);
-      if (!(outcome == expected) && ++wrong == 1) {
-        CAPTURE(at_once, length.bytes, pieces.front().size());
-        CHECK(outcome.given == expected.given);
-        CHECK(outcome.error == expected.error);
-      }
-      reader.clear();
-    }
-  });
-  CHECK(wrong == 0);
-  CHECK(blocks.lent() == 0);
+void check_frames(std::string_view bytes, std::size_t limit, FrameLength length,
+                  const Outcome& expected) {
+  CAPTURE(length.bytes, length.counts_itself);
+  check_each_cut<FrameReader>(bytes, limit, length, expected);
 }
 
 std::vector<FrameLength> all_lengths() {
@@ -107,7 +77,7 @@ TEST_CASE("frames: the same come out, however the bytes were cut", "[framing]") 
   for (const FrameLength length : all_lengths()) {
     std::string bytes;
     for (const std::string& payload : expected.given) bytes += framed(length, payload);
-    check_each_cut(bytes, 100, length, expected);
+    check_frames(bytes, 100, length, expected);
   }
 }
 
@@ -186,10 +156,9 @@ TEST_CASE("frames: a length above the limit is told at once, behind the frames b
           "[framing]") {
   for (const FrameLength length : all_lengths()) {
     const std::string good = framed(length, "12345");
-    check_each_cut(good + prefix(length, 6) + "123456" + good, 5, length,
-                   {{"12345"}, Error::too_long});
-    check_each_cut(good + std::string(length.bytes, '\xff'), 5, length,
-                   {{"12345"}, Error::too_long});
+    check_frames(good + prefix(length, 6) + "123456" + good, 5, length,
+                 {{"12345"}, Error::too_long});
+    check_frames(good + std::string(length.bytes, '\xff'), 5, length, {{"12345"}, Error::too_long});
   }
   Blocks blocks;
   FrameReader reader(5);
@@ -209,18 +178,18 @@ TEST_CASE("frames: a length that counts itself is not below that", "[framing]") 
   for (const FrameLength length : all_lengths()) {
     if (!length.counts_itself) continue;
     std::string less = prefix({length.bytes, length.order}, length.bytes - 1u);
-    check_each_cut(framed(length, "") + less + "xyz", 5, length, {{""}, Error::bad_length});
+    check_frames(framed(length, "") + less + "xyz", 5, length, {{""}, Error::bad_length});
   }
 }
 
 TEST_CASE("frames: an end within a frame is told", "[framing]") {
   const std::string whole = framed({}, "one") + framed({}, "");
-  check_each_cut(whole, 10, {}, {{"one", ""}, {}});
-  check_each_cut(whole + "\0", 10, {}, {{"one", ""}, {}});
-  check_each_cut(whole + "\0"s, 10, {}, {{"one", ""}, Error::cut_short});
-  check_each_cut(whole + "\0\0\0\1"s, 10, {}, {{"one", ""}, Error::cut_short});
-  check_each_cut(whole + "\0\0\0\2x"s, 10, {}, {{"one", ""}, Error::cut_short});
-  check_each_cut("", 10, {}, {{}, {}});
+  check_frames(whole, 10, {}, {{"one", ""}, {}});
+  check_frames(whole + "\0", 10, {}, {{"one", ""}, {}});
+  check_frames(whole + "\0"s, 10, {}, {{"one", ""}, Error::cut_short});
+  check_frames(whole + "\0\0\0\1"s, 10, {}, {{"one", ""}, Error::cut_short});
+  check_frames(whole + "\0\0\0\2x"s, 10, {}, {{"one", ""}, Error::cut_short});
+  check_frames("", 10, {}, {{}, {}});
 }
 
 TEST_CASE("frames: behind an error there are none, until clear()", "[framing]") {

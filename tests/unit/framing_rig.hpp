@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <proa/frame_reader.hpp>
+#include <proa/line_reader.hpp>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -16,7 +18,7 @@ namespace proa_test {
 
 class Blocks {
  public:
-  explicit Blocks(std::size_t maximum = 64)
+  explicit Blocks(std::size_t maximum = 128)
       : maximum_(maximum), pool_(new proa::Pool(1024, maximum, counters_)) {
     pool_->bind(std::this_thread::get_id());
   }
@@ -66,5 +68,46 @@ struct Outcome {
     return given == other.given && error == other.error;
   }
 };
+
+inline std::string_view text_of(const proa::LineReader& reader) { return reader.line(); }
+inline std::string_view text_of(const proa::FrameReader& reader) { return reader.frame().text(); }
+
+// Adds the pieces, asks for what is complete after each or behind the last one, and ends.
+template <class Reader>
+Outcome read(Blocks& blocks, Reader& reader, const Pieces& pieces, bool at_once) {
+  Outcome outcome;
+  const auto ask = [&] {
+    while (reader.next()) outcome.given.emplace_back(text_of(reader));
+  };
+  for (const std::string_view piece : pieces) {
+    reader.add(blocks.with(piece));
+    if (at_once) ask();
+  }
+  outcome.error = reader.end();
+  ask();
+  if (!outcome.error) outcome.error = reader.error();
+  return outcome;
+}
+
+// Whatever the cuts, this comes out. `how` is the reader's second argument.
+template <class Reader, class How>
+void check_each_cut(std::string_view bytes, std::size_t limit, How how, const Outcome& expected) {
+  Blocks blocks;
+  Reader reader(limit, how);
+  std::size_t wrong = 0;
+  each_cut(bytes, [&](const Pieces& pieces) {
+    for (const bool at_once : {true, false}) {
+      const Outcome outcome = read(blocks, reader, pieces, at_once);
+      if (!(outcome == expected) && ++wrong == 1) {
+        CAPTURE(at_once, pieces);
+        CHECK(outcome.given == expected.given);
+        CHECK(outcome.error == expected.error);
+      }
+      reader.clear();
+    }
+  });
+  CHECK(wrong == 0);
+  CHECK(blocks.lent() == 0);
+}
 
 }  // namespace proa_test
