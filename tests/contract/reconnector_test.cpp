@@ -104,6 +104,7 @@ TEST_CASE("reconnector: no verb calls back, and what fails twice has failed once
   again.failed(std::make_error_code(std::errc::timed_out));
   again.failed(std::make_error_code(std::errc::not_connected));
   CHECK(again.given_up.empty());
+  CHECK(again.attempt() == 1);  // none is added that nobody makes
   world->run();
   REQUIRE(again.given_up.size() == 1);
   CHECK(again.given_up[0] == std::errc::timed_out);
