@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <proa/buffer.hpp>
 #include <proa/bytes.hpp>
+#include <proa/detail/api.hpp>
 #include <proa/detail/frame_input.hpp>
 #include <proa/error.hpp>
 #include <system_error>
@@ -17,7 +18,7 @@ enum class ByteOrder : std::uint8_t {
 };
 
 /// How frames say their length: in front of the payload, as an unsigned number.
-struct FrameLength {
+struct PROA_API FrameLength {
   std::uint8_t bytes = 4;  ///< of the number, 1 to 8
   ByteOrder order = ByteOrder::big;
   bool counts_itself = false;  ///< the number counts its own bytes too, as in 9P and SMPP
@@ -49,7 +50,7 @@ struct FrameLength {
 ///
 /// All else is as in LineReader (line_reader.hpp): what the reader holds and when, pausing with
 /// stop_reading(), threads. Nothing here throws or calls back.
-class FrameReader {
+class PROA_API FrameReader {
  public:
   /// `limit`: bytes of a payload at most. A limit of 0, and a length of 0 bytes or more than 8, are
   /// misuse.

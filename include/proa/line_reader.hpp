@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <proa/buffer.hpp>
 #include <proa/bytes.hpp>
+#include <proa/detail/api.hpp>
 #include <proa/detail/frame_input.hpp>
 #include <proa/error.hpp>
 #include <string_view>
@@ -41,7 +42,7 @@ namespace proa {
 ///
 /// Nothing here throws or calls back. A reader belongs to no proactor; it is for one thread at a
 /// time, and may be destroyed on any.
-class LineReader {
+class PROA_API LineReader {
  public:
   /// `limit`: bytes of a line at most, without the delimiter. The default delimiter ends lines with
   /// LF and with CR LF: a CR before the LF does not belong to the line (as recipients may do by RFC

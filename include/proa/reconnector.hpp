@@ -23,8 +23,8 @@ struct Backoff {
 ///
 ///     struct Client : proa::StreamHandler {
 ///       using StreamHandler::StreamHandler;
-///       void begin() { connect(server, proa::after(proactor().now(), 3s)); }  // the first time,
-///       too void on_read(proa::Buffer& data) override {
+///       void begin() { connect(server, proa::after(proactor().now(), 3s)); }
+///       void on_read(proa::Buffer& data) override {
 ///         again.succeeded();  // an answer
 ///         ...
 ///       }
@@ -46,7 +46,7 @@ struct Backoff {
 /// ends the wait without a call, and then the object may be destroyed; to destroy it while it waits
 /// is misuse. An error (errc::not_enough_memory) comes as on_error(). Everything belongs to the
 /// proactor's thread; nothing allocates in steady state, and no verb calls back.
-class Reconnector : public TimerHandler {
+class PROA_API Reconnector : public TimerHandler {
  public:
   /// Waits that are not positive are misuse. The reconnector is idle.
   explicit Reconnector(Proactor& proactor, const Backoff& backoff = {}) noexcept;

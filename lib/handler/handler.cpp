@@ -14,10 +14,9 @@ namespace proa {
 
 namespace {
 
-const char* const kind_names[] = {"StreamHandler", "AcceptHandler",   "TimerHandler",
-                                  "Notifier",      "SignalHandler",   "Server",
-                                  "FileHandler",   "DatagramHandler", "PollHandler",
-                                  "Reconnector"};
+const char* const kind_names[] = {
+    "StreamHandler", "AcceptHandler", "TimerHandler",    "Notifier",    "SignalHandler",
+    "Server",        "FileHandler",   "DatagramHandler", "PollHandler", "Reconnector"};
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <proa/buffer.hpp>
 #include <proa/bytes.hpp>
+#include <proa/detail/api.hpp>
 #include <proa/detail/write_queue.hpp>
 #include <string_view>
 #include <system_error>
@@ -11,7 +12,7 @@ namespace proa::detail {
 
 /// What LineReader and FrameReader have in common: the blocks that were added and are not read to
 /// their ends, memory for a frame that began in an earlier block, and the error that ends it all.
-class FrameInput {
+class PROA_API FrameInput {
  public:
   FrameInput() noexcept = default;
   ~FrameInput() { clear(); }
