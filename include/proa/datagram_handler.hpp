@@ -159,8 +159,8 @@ class PROA_API DatagramHandler : public Handler {
   /// Bytes of the blocks that queued datagrams pin, and of what the handler keeps for each.
   std::size_t queued() const noexcept { return queue_.capacity(); }
   /// A datagram that would bring queued() above so many bytes is not sent, and fails with
-  /// Error::write_limit. Up to 4096 refused datagrams wait until on_sent() tells them; errors()
-  /// alone counts those beyond.
+  /// Error::write_limit. 64 MiB unless it is set. Up to 4096 refused datagrams wait until on_sent()
+  /// tells them; errors() alone counts those beyond.
   void set_limit(std::size_t bytes) noexcept;
   /// Datagrams that could not be sent, and errors that on_error() told.
   std::uint64_t errors() const noexcept { return errors_; }

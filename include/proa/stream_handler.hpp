@@ -88,7 +88,8 @@ class PROA_API StreamHandler : public Handler {
   /// nothing that was written later is sent. Other errors of the file are those of sendfile(2):
   /// EINVAL for files without pages to map (directories, some files of /proc). A worker waits for
   /// the disk. The file pins no memory, whatever its length: queued() does not count it, unsent()
-  /// does. Refused through on_error(): an invalid descriptor, a borrowed socket or pipe in blocking
+  /// does. To close it too early is misuse: proa::File aborts if a part of the file is under
+  /// way. Refused through on_error(): an invalid descriptor, a borrowed socket or pipe in blocking
   /// mode (errc::operation_not_supported), Error::bad_offset.
   void send_file(Descriptor file, std::uint64_t offset, std::uint64_t length) noexcept;
 
@@ -165,7 +166,8 @@ class PROA_API StreamHandler : public Handler {
   /// Bytes of the blocks that queued writes pin; what the watermarks are compared with. A
   /// send_file() pins none.
   std::size_t queued() const noexcept { return queue_.capacity(); }
-  /// Payload bytes that were written and that the kernel has not taken yet.
+  /// Payload bytes that were written and that the kernel has not taken yet. A long send_file() goes
+  /// out in parts, and its bytes count until the whole part that they are in was taken.
   std::size_t unsent() const noexcept { return queue_.size() - taken_; }
   /// A connection was made, and on_closed() has not begun. It may be broken by now.
   bool connected() const noexcept { return connection_ >= StreamConnection::opened; }
