@@ -29,10 +29,10 @@ namespace proa {
 ///     unix:@name           an abstract name, without the NUL byte that precedes it in sockaddr_un
 ///
 /// A port is required: decimal, 0 to 65535, no sign, no spaces; 0 lets the system choose when
-/// binding. Host names are refused: nothing here asks DNS. In paths and abstract names \xHH (two
-/// hexadecimal digits) is the byte of that value; to_string() writes so every byte that is not
-/// printable ASCII, the backslash, and an @ at the start of a path, hence what a peer chose for its
-/// name cannot forge a line of a log.
+/// binding. Host names are refused: nothing here asks DNS. In paths and abstract names a
+/// backslash, an x and two hexadecimal digits are the byte of that value; to_string() writes so
+/// every byte that is not printable ASCII, the backslash, and an @ at the start of a path, hence
+/// what a peer chose for its name cannot forge a line of a log.
 class PROA_API Address {
  public:
   enum class Family : std::uint8_t {
@@ -91,6 +91,7 @@ class PROA_API Address {
   /// that as Error::bad_address.
   static Address from_raw(const void* sockaddr, std::size_t size) noexcept;
 
+  /// Which family it is of; Family::none if it is unset.
   Family family() const noexcept;
 
   /// False for a default-constructed address and after a failed parse() or from_raw().

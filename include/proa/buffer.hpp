@@ -46,6 +46,7 @@ class PROA_API Buffer {
   /// False for a buffer that was moved from, or that Proactor::take_buffer() could not fill.
   explicit operator bool() const noexcept { return segment_ != nullptr; }
 
+  /// The bytes; none, at nullptr, in a buffer that is false.
   const char* data() const noexcept { return segment_ ? segment_->data : nullptr; }
   char* data() noexcept { return segment_ ? segment_->data : nullptr; }
   std::size_t size() const noexcept { return segment_ ? segment_->size : 0; }

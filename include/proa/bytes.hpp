@@ -25,6 +25,7 @@ struct Bytes {
   std::size_t size = 0;
 
   constexpr Bytes() noexcept = default;
+  /// `length` bytes from `start` on.
   constexpr Bytes(const void* start, std::size_t length) noexcept : data(start), size(length) {}
   /// The bytes before the first NUL, which must be there. String literals and other arrays of char
   /// come here too: one that ends without a NUL, or holds NULs, needs Bytes(array, length).
@@ -38,6 +39,7 @@ struct Bytes {
   template <std::size_t N>
   constexpr Bytes(const std::byte (&bytes)[N]) noexcept : data(bytes), size(N) {}
 
+  /// The same bytes, as text.
   std::string_view text() const noexcept { return {static_cast<const char*>(data), size}; }
 };
 

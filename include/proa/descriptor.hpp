@@ -21,6 +21,7 @@ struct Descriptor {
   int number = -1;
   DescriptorKind kind = DescriptorKind::none;
 
+  /// Whether it is one at all, and whether it is that of a socket.
   constexpr bool valid() const noexcept { return number >= 0; }
   constexpr bool is_socket() const noexcept {
     return kind == DescriptorKind::tcp || kind == DescriptorKind::socket;

@@ -74,5 +74,7 @@ PROA_API std::error_code make_error_code(Error error) noexcept;
 
 }  // namespace proa
 
+namespace std {
 template <>
-struct std::is_error_code_enum<proa::Error> : std::true_type {};
+struct is_error_code_enum<proa::Error> : true_type {};
+}  // namespace std

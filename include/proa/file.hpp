@@ -47,6 +47,7 @@ struct FileAlignment {
   bool reported = false;
 };
 
+/// What kind of file it is (inode(7)).
 enum class FileType : std::uint8_t {
   unknown,
   regular,
@@ -89,6 +90,7 @@ class PROA_API File : public OwnedDescriptor {
   /// Uses a descriptor that still belongs to the program.
   static File borrow(Proactor& proactor, int number, std::error_code& error) noexcept;
 
+  /// What OpenFlags::direct asks of requests on this file.
   FileAlignment alignment() const noexcept;
 
  private:

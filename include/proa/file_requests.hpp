@@ -49,6 +49,7 @@ class PROA_API ReadAt : public Operation {
     exactly_ = true;
   }
 
+  /// For backends: what prepare() was given.
   std::uint64_t offset() const noexcept { return offset_; }
   const Pieces<MutableBytes>& pieces() const noexcept { return pieces_; }
   bool exactly() const noexcept { return exactly_; }
@@ -84,6 +85,7 @@ class PROA_API WriteAt : public Operation {
     append_ = true;
   }
 
+  /// For backends: what prepare() was given.
   std::uint64_t offset() const noexcept { return offset_; }
   const Pieces<Bytes>& pieces() const noexcept { return pieces_; }
   bool append() const noexcept { return append_; }
@@ -119,6 +121,7 @@ enum class FileVerb : std::uint8_t {
 /// errors of a path come from the system (ENOENT, ENAMETOOLONG, EACCES, ...).
 class PROA_API FileCall : public Operation {
  public:
+  /// For backends: what prepare() was given.
   FileVerb verb() const noexcept { return verb_; }
   const std::string& path() const noexcept { return path_; }
   /// Whether the request is about path(), which may be empty (ENOENT), and not about the
@@ -133,12 +136,15 @@ class PROA_API FileCall : public Operation {
   std::int32_t refusal() const noexcept { return refusal_; }
 
  protected:
+  /// For the requests derived from it.
   explicit FileCall(FileVerb verb) noexcept
       : Operation(Opcode::file_call, Direction::none), verb_(verb) {}
   ~FileCall() {
     if (pending()) abandon();  // while the verb is known, for the message
   }
 
+  /// For the derived prepare(): the file, or one path or two. prepare_second() follows
+  /// prepare_path().
   void prepare_file(Descriptor file, std::uint64_t offset = 0, std::uint64_t length = 0) noexcept;
   void prepare_path(Descriptor at, const char* path, std::size_t size) noexcept;
   void prepare_second(const char* path, std::size_t size) noexcept;
@@ -146,6 +152,7 @@ class PROA_API FileCall : public Operation {
     prepare_path(at, path.data(), path.size());
   }
 
+  /// What the derived prepare() sets itself.
   OpenFlags flags_ = OpenFlags::read;
   unsigned mode_ = 0;
   FileVerb verb_;
@@ -213,6 +220,7 @@ class Sync : public FileCall {
  public:
   Sync() noexcept : FileCall(FileVerb::sync) {}
 
+  /// Everything, also times and permissions: fsync(2).
   void prepare(Descriptor file) noexcept {
     prepare_file(file);
     verb_ = FileVerb::sync;
@@ -229,6 +237,7 @@ class Status : public FileCall {
  public:
   Status() noexcept : FileCall(FileVerb::status) {}
 
+  /// Of an open file.
   void prepare(Descriptor file) noexcept { prepare_file(file); }
   /// With OpenFlags::no_follow, the status of a symbolic link itself.
   void prepare(const std::string& path, OpenFlags flags = OpenFlags::read,
@@ -308,6 +317,7 @@ class ReadLink : public FileCall {
   std::string target_;
 };
 
+/// One entry of a directory.
 struct DirectoryEntry {
   std::string name;
   FileType type = FileType::unknown;  ///< known where the file system tells it at no cost

@@ -23,6 +23,7 @@ class PROA_API Handler {
   Handler(const Handler&) = delete;
   Handler& operator=(const Handler&) = delete;
 
+  /// The proactor that calls this handler.
   Proactor& proactor() const noexcept { return proactor_; }
   /// The descriptor, for your own requests; invalid before the handler has one, and after it was
   /// closed.
@@ -48,6 +49,7 @@ class PROA_API Handler {
   bool is_open() const noexcept { return state_ != HandlerState::idle; }
 
  protected:
+  /// For the library's own handlers.
   enum class HandlerKind : std::uint8_t {
     stream,
     accept,
@@ -61,6 +63,7 @@ class PROA_API Handler {
     reconnector
   };
 
+  /// For the library's own handlers, which programs derive from.
   Handler(Proactor& proactor, HandlerKind kind) noexcept;
   Handler(Proactor& proactor, HandlerKind kind, Socket socket) noexcept;
   /// Aborts, naming the handler, unless it was never opened or on_closed() has begun.

@@ -24,9 +24,11 @@ class PROA_API Notifier : public Handler {
   void notify() noexcept;
 
  protected:
+  /// For SignalHandler.
   Notifier(Proactor& proactor, HandlerKind kind) noexcept;
   ~Notifier() override;
 
+  /// Somebody has called notify(), once or more often.
   virtual void on_notify() = 0;
 
  private:

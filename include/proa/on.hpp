@@ -23,6 +23,7 @@ class On : public Request {
   /// The class of the method; const if the method is.
   using Owner = typename detail::MethodOwner<decltype(Method)>::Owner;
 
+  /// The object whose method is called, and what the request's own constructor takes.
   template <class... Arguments>
   explicit On(Owner& owner, Arguments&&... arguments)
       : Request(std::forward<Arguments>(arguments)...), owner_(&owner) {

@@ -20,9 +20,11 @@ struct ListHook {
   ListHook* next = nullptr;
   ListHook* previous = nullptr;
 
+  /// Whether it is in a list.
   bool linked() const noexcept { return next != nullptr; }
 };
 
+/// What an operation does.
 enum class Opcode : std::uint8_t {
   recv,
   send,
@@ -57,11 +59,13 @@ class PROA_API Operation {
   /// belong to the proactor (R3).
   bool pending() const noexcept { return state_ != State::idle; }
 
+  /// What it does, in which direction, and on which descriptor.
   Opcode opcode() const noexcept { return opcode_; }
   Direction direction() const noexcept { return direction_; }
   Descriptor descriptor() const noexcept { return {descriptor_, kind_}; }
 
  protected:
+  /// For typed requests.
   Operation(Opcode opcode, Direction direction) noexcept
       : opcode_(opcode), direction_(direction), repeating_(false) {}
   /// Destroying a pending operation is misuse: it aborts and names the operation.
@@ -70,6 +74,7 @@ class PROA_API Operation {
   }
   void abandon() const noexcept;
 
+  /// For prepare() and the constructors of typed requests.
   void set_descriptor(Descriptor descriptor) noexcept {
     descriptor_ = descriptor.number;
     kind_ = descriptor.kind;

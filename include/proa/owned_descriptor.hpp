@@ -36,6 +36,7 @@ class OwnedDescriptor {
   }
   ~OwnedDescriptor() { close(); }
 
+  /// Whether there is a descriptor, and which.
   bool valid() const noexcept { return descriptor_.valid(); }
   Descriptor descriptor() const noexcept { return descriptor_; }
   /// Whether the descriptor belongs to the program: this object forgets it, and never closes it.
@@ -66,6 +67,7 @@ class OwnedDescriptor {
   }
 
  protected:
+  /// For Socket and File.
   System* system_ = nullptr;
   Descriptor descriptor_;
   bool borrowed_ = false;

@@ -18,6 +18,7 @@ class PROA_API Post {
   Post& operator=(const Post&) = delete;
 
  protected:
+  /// What a post calls, with itself.
   using Run = void (*)(Post&);
   /// If the proactor is shut down before the post's turn comes, it calls `discard`, if given, in
   /// place of `run`.
@@ -65,6 +66,7 @@ class OnPost : public Post {
   /// The class of the method; const if the method is.
   using Owner = typename detail::MethodOwner<decltype(Method)>::Owner;
 
+  /// The object whose method is called; it must outlive the post.
   explicit OnPost(Owner& owner) noexcept
       : Post([](Post& post) { (static_cast<OnPost&>(post).owner_->*Method)(); }), owner_(&owner) {
     static_assert(std::is_invocable_v<decltype(Method), Owner&>,

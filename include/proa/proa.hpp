@@ -1,8 +1,9 @@
 #pragma once
 
-// All of proa. See proactor.hpp for the loop, stream_handler.hpp and server.hpp for the usual
-// start. Numbers such as (R6) are rules of the contract, docs/CONTRACT.md, which is installed with
-// the documentation.
+/// @namespace proa
+/// All of proa. See Proactor for the loop, StreamHandler and Server for the usual start. Numbers
+/// such as (R6) are rules of the contract, docs/CONTRACT.md, which is installed with the
+/// documentation.
 
 #include <proa/accept_handler.hpp>
 #include <proa/address.hpp>

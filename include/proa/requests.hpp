@@ -43,6 +43,7 @@ class Send : public Operation {
 
   Send() noexcept : Operation(Opcode::send, Direction::out) {}
 
+  /// The memory belongs to the proactor from submit() to the callback (R3).
   void prepare(Descriptor to, Bytes bytes) noexcept { prepare(to, &bytes, 1); }
   /// submit() refuses (Error::bad_length) a list of no pieces, a nullptr with a length, and lengths
   /// whose sum overflows.
@@ -52,6 +53,7 @@ class Send : public Operation {
     fault_ = pieces_.assign(pieces, count);
   }
 
+  /// For backends: what prepare() was given; `fault` says why submit() refuses it.
   const Pieces<Bytes>& pieces() const noexcept { return pieces_; }
   std::size_t count() const noexcept { return pieces_.count(); }
   std::size_t size() const noexcept { return pieces_.size(); }
@@ -69,6 +71,7 @@ class RecvBuffers : public Operation {
  public:
   RecvBuffers() noexcept : Operation(Opcode::recv_buffers, Direction::in) { set_repeating(true); }
 
+  /// A socket, or another descriptor that is read like one.
   void prepare(Descriptor from) noexcept {
     check_idle("prepare");
     set_descriptor(from);
@@ -110,6 +113,7 @@ class Accept : public Operation {
     set_repeating(repeating);
   }
 
+  /// A socket that listens.
   void prepare(Descriptor listener) noexcept {
     check_idle("prepare");
     set_descriptor(listener);
@@ -128,11 +132,13 @@ class Connect : public Operation {
  public:
   Connect() noexcept : Operation(Opcode::connect, Direction::out) {}
 
+  /// A socket that is not connected, and where to.
   void prepare(Descriptor socket, const Address& address) noexcept {
     check_idle("prepare");
     set_descriptor(socket);
     address_ = address;
   }
+  /// For backends: what prepare() was given.
   const Address& address() const noexcept { return address_; }
 
  private:

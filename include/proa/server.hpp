@@ -73,8 +73,10 @@ class PROA_API ServerBase {
   std::uint64_t errors() const noexcept;
 
  protected:
+  /// Makes the handler of a connection, or returns nullptr.
   using Make = std::function<Handler*(Socket, const Address&)>;
 
+  /// For Server<H>.
   ServerBase(Proactor& proactor, Make make);
   ServerBase(Proactor& proactor, Make make, std::string_view address);
   ~ServerBase();

@@ -41,6 +41,7 @@ class PROA_API Socket : public OwnedDescriptor {
   /// Errors: errc::bad_file_descriptor if the descriptor is not open, those of epoll_create1(2).
   static Socket borrow(Proactor& proactor, int number, std::error_code& error) noexcept;
 
+  /// bind(2).
   [[nodiscard]] std::error_code bind(const Address& address) noexcept;
   /// `backlog` of 0 asks for the system's maximum (listen(2)).
   [[nodiscard]] std::error_code listen(int backlog = 0) noexcept;

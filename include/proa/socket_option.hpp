@@ -4,7 +4,9 @@
 
 namespace proa {
 
+/// SOCK_STREAM or SOCK_DGRAM, socket(2).
 enum class Transport : unsigned char { stream, datagram };
+/// What Handler::set_option() and Socket::set_option() set.
 enum class SocketOption : unsigned char {
   reuse_address,
   reuse_port,
@@ -44,6 +46,7 @@ enum class SocketOption : unsigned char {
             ///< modulo 2^32; of a socket, since it was made (SO_MEMINFO, Linux 4.12)
   pending_error,  ///< read only: takes the socket's error (SO_ERROR), 0 or -errno
 };
+/// SHUT_RD, SHUT_WR or SHUT_RDWR, shutdown(2).
 enum class ShutdownSide : unsigned char { receive, send, both };
 
 /// What the system returns for what was sent.

@@ -67,6 +67,7 @@ class PROA_API System {
   virtual long send_urgent(Descriptor to, Bytes bytes) noexcept = 0;
   virtual long shutdown(Descriptor socket, ShutdownSide side) noexcept = 0;
 
+  /// setsockopt(2), getsockopt(2), getsockname(2), getpeername(2).
   virtual long set_option(Descriptor socket, SocketOption option, int value) noexcept = 0;
   virtual long get_option(Descriptor socket, SocketOption option, int& value) noexcept = 0;
   virtual long local_address(Descriptor socket, Address& address) noexcept = 0;

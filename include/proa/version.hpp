@@ -10,7 +10,8 @@
 
 namespace proa {
 
-// The version of the library that is linked, for example "0.1.0". The string is static. Any thread.
+/// The version of the library that is linked, for example "0.1.0". The string is static. Any
+/// thread.
 PROA_API const char* version() noexcept;
 
 }  // namespace proa

@@ -26,6 +26,8 @@ class Work : public Operation {
  public:
   Work() noexcept : Operation(Opcode::work, Direction::none) {}
 
+  /// What the worker calls, with this object; or the method of an object, which must live until the
+  /// work has ended.
   void prepare(void (*function)(void*) noexcept, void* object) noexcept {
     check_idle("prepare");
     function_ = function;

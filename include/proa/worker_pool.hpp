@@ -25,6 +25,7 @@ class PROA_API WorkerPool {
     std::size_t queue = 1024;        ///< work that waits at most; run() refuses more
   };
 
+  /// Starts no thread yet.
   explicit WorkerPool(Proactor& proactor) : WorkerPool(proactor, Options()) {}
   WorkerPool(Proactor& proactor, const Options& options);
   /// Ends the threads. Misuse while work is pending: Proactor::shutdown() waits for it. The

@@ -20,6 +20,7 @@ namespace asio_library = boost::asio;
 using AsioError = boost::system::error_code;
 #else
 namespace asio_library = ::asio;
+/// The type in which Asio tells an error: Boost's with PROA_BOOST_ASIO.
 using AsioError = std::error_code;
 #endif
 

@@ -7,15 +7,16 @@
 #include <limits>
 #include <proa/proactor.hpp>
 
-// Each header of this folder lets a proactor live inside the event loop of one other library, and
-// needs that library's headers. No other header of proa includes one of them.
-//
-// What all adapters have in common: the proactor is made with Options::embedded. The adapter, the
-// proactor and the other loop belong to one thread. The adapter is destroyed before the proactor,
-// and not in a callback of the proactor. The proactor's callbacks come from the other loop; the
-// program never calls run(). It may call verbs at any time: the other loop hears of what they begin
-// (R13). An exception that leaves a callback passes through the other library: GLib, libevent,
-// libuv and Qt are not made for that.
+/// @namespace proa::embed
+/// Each header of this folder lets a proactor live inside the event loop of one other library, and
+/// needs that library's headers. No other header of proa includes one of them.
+///
+/// What all adapters have in common: the proactor is made with Options::embedded. The adapter, the
+/// proactor and the other loop belong to one thread. The adapter is destroyed before the proactor,
+/// and not in a callback of the proactor. The proactor's callbacks come from the other loop; the
+/// program never calls run(). It may call verbs at any time: the other loop hears of what they
+/// begin (R13). An exception that leaves a callback passes through the other library: GLib,
+/// libevent, libuv and Qt are not made for that.
 
 namespace proa::embed {
 
