@@ -12,9 +12,10 @@
 
 namespace proa {
 
+/// Of a number in front of a frame.
 enum class ByteOrder : std::uint8_t {
-  big,  ///< the most significant byte first, the order of networks
-  little,
+  big,     ///< the most significant byte first, the order of networks
+  little,  ///< the least significant byte first
 };
 
 /// How frames say their length: in front of the payload, as an unsigned number.

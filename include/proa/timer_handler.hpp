@@ -38,6 +38,7 @@ class PROA_API TimerHandler : public Handler {
   bool armed() const noexcept { return timer_.pending(); }
 
  protected:
+  /// For the library's own timers.
   TimerHandler(Proactor& proactor, HandlerKind kind) noexcept : Handler(proactor, kind) {}
   /// Destroying an armed timer is misuse: it aborts and names the timer.
   ~TimerHandler() override;

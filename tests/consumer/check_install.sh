@@ -114,7 +114,7 @@ for program in "$root"/examples/*.cpp; do
   fi
   # shellcheck disable=SC2046
   "${build[@]}" $(config --static --cflags --libs) \
-    $([ -z "$needed" ] || pkg-config --cflags --libs "$needed" | sed 's/-I/-isystem /g') >&2
+    $([ -z "$needed" ] || pkg-config --cflags --libs "$needed" | sed 's/^/-fPIC /; s/-I/-isystem /g') >&2
   report $? "install: the example $name compiles"
   [ "$(head -n 1 "$program")" = "// runs" ] || continue
   name=$name-runs

@@ -9,7 +9,7 @@ export CXX="$*"
 
 mkdir -p "$root/consumer/subprojects/proa"
 cp "$source_dir/subproject/meson.build" "$source_dir/echo.cpp" "$root/consumer"
-(cd "$source_dir/../.." && cp -r README.md cmake docs include lib meson.build meson_options.txt "$root/consumer/subprojects/proa")
+(cd "$source_dir/../.." && cp -r ./*.md cmake docs include lib meson.build meson_options.txt "$root/consumer/subprojects/proa")
 
 # shellcheck disable=SC2086
 "$meson" setup "$root/build" "$root/consumer" --wrap-mode nofallback --force-fallback-for proa $options >&2

@@ -140,7 +140,7 @@ TEST_CASE("a round delivers at most its budget", "[R8]") {
   }
 }
 
-TEST_CASE("a foreign loop drives it by descriptor and deadline", "[R1]") {
+TEST_CASE("a foreign loop drives it by descriptor and deadline", "[R1][R13]") {
   Read read(1);
   Timing timer;
   std::size_t received = 0;
