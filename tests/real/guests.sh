@@ -16,7 +16,7 @@ fetches() {
   start_site
   local urls=() i
   for i in {1..20}; do urls+=("$url/small" "$url/large"); done
-  timeout 60 "$examples/fetch_with_curl" "${urls[@]}" >fetched
+  timeout 300 "$examples/fetch_with_curl" "${urls[@]}" >fetched
   cat fetched
   [ "$(grep -c 'small: No error, 1000 bytes' fetched)" -eq 20 ]
   [ "$(grep -c 'large: No error, 3000000 bytes' fetched)" -eq 20 ]
@@ -25,7 +25,7 @@ fetches() {
 # Nobody listens on port 1.
 fails_to_fetch() {
   start_site
-  ! timeout 60 "$examples/fetch_with_curl" http://127.0.0.1:1/ "$url/small" >fetched
+  ! timeout 300 "$examples/fetch_with_curl" http://127.0.0.1:1/ "$url/small" >fetched
   cat fetched
   grep -q '127.0.0.1:1/: Couldn.t connect to server' fetched
   grep -q 'small: No error, 1000 bytes' fetched
@@ -36,12 +36,12 @@ resolves() {
   local i many=()
   for i in {1..200}; do many+=("--record=many.test=192.0.2.$i"); done
   start_server proa-dns 1 --listen=127.0.0.1:0 --record one.test=192.0.2.1 --record one.test=2001:db8::1 "${many[@]}"
-  timeout 60 "$examples/resolve_with_c_ares" "${addresses[0]}" one.test many.test >resolved
+  timeout 300 "$examples/resolve_with_c_ares" "${addresses[0]}" one.test many.test >resolved
   cat resolved
   grep -qx 'one.test: 192.0.2.1' resolved
   grep -qx 'one.test: 2001:db8::1' resolved
   [ "$(grep -c '^many.test: 192.0.2.' resolved)" -eq 200 ]
-  ! timeout 60 "$examples/resolve_with_c_ares" "${addresses[0]}" none.test >resolved
+  ! timeout 300 "$examples/resolve_with_c_ares" "${addresses[0]}" none.test >resolved
   grep -q '^none.test: ' resolved
 }
 
@@ -61,15 +61,15 @@ queries() {
   as_nobody "$bin/postgres" -D data/db -k "$PWD/data" -c listen_addresses= -c fsync=off >postgres.log 2>&1 &
   local where="host=$PWD/data user=proa dbname=postgres"
   wait_for grep -q 'ready to accept connections' postgres.log
-  timeout 60 "$examples/query_with_libpq" "$where" 'select 6 * 7, null, $$a$$' \
+  timeout 300 "$examples/query_with_libpq" "$where" 'select 6 * 7, null, $$a$$' \
     'select generate_series(1, 20000)' "select length('$(printf '%0100000d' 7)')" >rows
   head -n 1 rows | cat -A
   [ "$(head -n 1 rows)" = $'42\t\ta' ]
   [ "$(wc -l <rows)" -eq 20002 ]
   [ "$(tail -n 1 rows)" = 100000 ]
-  ! timeout 60 "$examples/query_with_libpq" "$where" 'select nothing' >rows
+  ! timeout 300 "$examples/query_with_libpq" "$where" 'select nothing' >rows
   grep -q 'column "nothing" does not exist' rows
-  ! timeout 60 "$examples/query_with_libpq" "$where port=1" 'select 1' 2>errors
+  ! timeout 300 "$examples/query_with_libpq" "$where port=1" 'select 1' 2>errors
   grep -q 'No such file or directory' errors
 }
 
