@@ -54,8 +54,7 @@ enum class Error {
   /// what File::alignment() says. [invalid_argument]
   misaligned,
   /// The file ended before the memory was full (ReadAt::prepare_exactly), or the peer's end was
-  /// told
-  /// before a receive_file() was called. [io_error]
+  /// told before a receive_file() was called. [io_error]
   end_of_file,
   /// An offset, or its sum with the length, is above 2^63 - 1. [invalid_argument]
   bad_offset,

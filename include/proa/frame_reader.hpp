@@ -31,7 +31,8 @@ struct PROA_API FrameLength {
   ///     const proa::Bytes frame[] = {{length, 4}, payload};
   ///     writev(frame, 2);  // copies both
   ///
-  /// Error::too_long, and nothing is written, if the number does not fit. Any thread.
+  /// Error::too_long, and nothing is written, if the number does not fit. A length of 0 bytes or
+  /// more than 8 is misuse. Any thread.
   [[nodiscard]] std::error_code put(char* to, std::uint64_t payload) const noexcept;
 };
 
@@ -40,10 +41,10 @@ struct PROA_API FrameLength {
 ///
 ///     void on_read(proa::Buffer& data) override {
 ///       frames_.add(std::move(data));
-///       while (frames_.next()) answer(frames_.frame());
+///       while (!finishing() && frames_.next()) answer(frames_.frame());
 ///       if (frames_.error()) on_error(frames_.error());
 ///     }
-///     proa::FrameReader frames_{std::size_t{1} << 20, {2, proa::ByteOrder::little}};
+///     proa::FrameReader frames_{std::size_t{1} << 20, {4, proa::ByteOrder::little}};
 ///
 /// A payload that lies in one block is not copied, wherever its length stood. What straddles blocks
 /// is copied into memory of the reader, which grows with the bytes that have come, not by the
@@ -68,9 +69,9 @@ class PROA_API FrameReader {
   /// next() has returned false.
   Bytes frame() const noexcept { return frame_; }
 
-  /// The input has ended. Returns error(), which is Error::cut_short if half a frame, or half a
-  /// length, is there. While frames wait that were not asked for, next() goes on with them, and
-  /// this error comes behind the last one.
+  /// The input has ended. Returns Error::cut_short if half a frame, or half a length, is there.
+  /// While whole frames wait that were not asked for, it returns no error: next() goes on with
+  /// them, and error() tells of the half one behind the last.
   std::error_code end() noexcept;
 
   /// Why next() returns false for ever, when all frames before were given out: Error::too_long,

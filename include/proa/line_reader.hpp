@@ -19,7 +19,7 @@ namespace proa {
 ///     struct Session : proa::StreamHandler {
 ///       void on_read(proa::Buffer& data) override {
 ///         lines_.add(std::move(data));
-///         while (lines_.next()) answer(lines_.line());
+///         while (!finishing() && lines_.next()) answer(lines_.line());
 ///         if (lines_.error()) on_error(lines_.error());
 ///       }
 ///       void on_end() override {
@@ -62,9 +62,9 @@ class PROA_API LineReader {
   /// next() has returned false, unless the input ended within a line (end()).
   std::string_view line() const noexcept { return line_; }
 
-  /// The input has ended. Returns error(), which is Error::cut_short if half a line is there;
-  /// line() is what there is of it then. While lines wait that were not asked for, next() goes on
-  /// with them, and this error comes behind the last one.
+  /// The input has ended. Returns Error::cut_short if half a line is there; line() is what there is
+  /// of it then. While whole lines wait that were not asked for, it returns no error: next() goes
+  /// on with them, and error() tells of the half one behind the last.
   std::error_code end() noexcept;
 
   /// Why next() returns false for ever: Error::too_long (all lines before that one were given

@@ -8,9 +8,10 @@
 
 namespace proa {
 
-/// Tells whoever reads and writes a descriptor by itself when that would not wait: a library with
-/// sockets of its own (c-ares, curl, libpq), whose descriptors live in run() then. Subclass it. The
-/// handler reads nothing, writes nothing, and leaves the descriptor's mode alone. poll(2).
+/// Watches a descriptor that somebody else reads and writes, mostly a library with sockets of its
+/// own (c-ares, curl, libpq), and tells when it is ready. Subclass it. The handler reads nothing,
+/// writes nothing, and leaves the descriptor's mode alone; while it is open, run() goes on.
+/// poll(2).
 ///
 ///     struct Watcher : proa::PollHandler {
 ///       using PollHandler::PollHandler;
@@ -19,7 +20,7 @@ namespace proa {
 ///     };
 ///
 /// The handler tells again as long as the descriptor is ready (level-triggered), once in each round
-/// of the loop and direction, so a library need not read all that there is.
+/// and direction, so a library need not read all that there is.
 ///
 /// The handler works on a duplicate of the descriptor (fcntl(2), F_DUPFD_CLOEXEC), which it closes
 /// before on_closed(). So the library may close its own at any time: close() the handler with it,
@@ -37,7 +38,8 @@ class PROA_API PollHandler : public Handler {
   /// Calls on_ready() when there are bytes, a connection, the end or an error to read, until it is
   /// turned off. If memory is short, on_error() comes. No effect unless the handler is open.
   void watch_input(bool on) noexcept;
-  /// The same for room to write, which a connection that is being made has when that has ended.
+  /// The same for room to write. A connect(2) that is under way has room when it has succeeded or
+  /// failed.
   void watch_output(bool on) noexcept;
 
  protected:

@@ -10,9 +10,10 @@ namespace proa {
 
 /// How long a Reconnector waits, and how often it tries.
 struct Backoff {
-  Duration first = std::chrono::milliseconds(100);  ///< the longest wait before the first attempt
+  Duration first = std::chrono::milliseconds(100);  ///< the longest wait behind the first failure
   Duration most = std::chrono::seconds(30);         ///< the longest wait before any attempt
-  std::uint64_t tries = 0;                          ///< attempts in a row at most; 0: for ever
+  std::uint64_t tries = 0;                          ///< attempts in a row at most, without the
+                                                    ///< program's own first one; 0: for ever
 };
 
 /// Connects again, after a wait that grows with each failure in a row and is drawn at random, so
@@ -30,9 +31,11 @@ struct Backoff {
 ///       }
 ///       void on_error(std::error_code error) override {
 ///         why = error;
-///         close();
+///         StreamHandler::on_error(error);
 ///       }
-///       void on_closed() override { again.failed(std::exchange(why, {})); }  // unless all is done
+///       void on_closed() override {
+///         if (wanted) again.failed(std::exchange(why, {}));
+///       }
 ///       struct Again : proa::Reconnector {
 ///         explicit Again(Client& c) : Reconnector(c.proactor()), client(c) {}
 ///         void on_attempt() override { client.begin(); }
@@ -40,6 +43,7 @@ struct Backoff {
 ///       } again{*this};
 ///       proa::Address server;
 ///       std::error_code why;
+///       bool wanted = true;
 ///     };
 ///
 /// A reconnector is a timer: open while it waits, which keeps run() going, otherwise idle. stop()
@@ -61,8 +65,8 @@ class PROA_API Reconnector : public TimerHandler {
   /// wait that grows.
   void succeeded() noexcept;
 
-  /// The number of the attempt that comes next or is under way, from 1: how many failures in a row
-  /// there were. 0 before the first failure, behind succeeded() and in on_given_up().
+  /// The number of the attempt that comes next or is under way, from 1. 0 before the first failure,
+  /// behind succeeded() and in on_given_up().
   std::uint64_t attempt() const noexcept { return attempt_; }
   /// The wait that the last failed() has drawn.
   Duration delay() const noexcept { return delay_; }

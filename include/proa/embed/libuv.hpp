@@ -10,7 +10,7 @@ namespace proa::embed {
 /// Lets a proactor live inside a uv_loop_t of libuv.
 ///
 ///     proa::embed::LibuvAdapter adapter(proactor, loop);
-///     if (!adapter) ...  // no memory
+///     if (!adapter) ...  // uv_poll_init(3) failed, or there was no memory
 ///     uv_run(loop, UV_RUN_DEFAULT);
 ///
 /// What all adapters have in common is in embed/poll.hpp. The adapter's handles keep uv_run() going
