@@ -20,6 +20,11 @@ class ForeignLoop {
   /// Runs that library's loop until quit().
   virtual void run() = 0;
   virtual void quit() = 0;
+  /// Runs that library's loop inside of a callback for a while; false if it is not made for that.
+  virtual bool nest(int milliseconds) {
+    (void)milliseconds;
+    return false;
+  }
 };
 
 }  // namespace proa_test

@@ -24,6 +24,10 @@ class InAsio final : public proa_test::ForeignLoop {
     context_.run();
   }
   void quit() override { context_.stop(); }
+  bool nest(int milliseconds) override {
+    context_.run_for(std::chrono::milliseconds(milliseconds));
+    return true;
+  }
 
  private:
   asio::io_context context_;

@@ -26,6 +26,13 @@ class InGlib final : public proa_test::ForeignLoop {
   }
   void run() override { g_main_loop_run(loop_); }
   void quit() override { g_main_loop_quit(loop_); }
+  bool nest(int milliseconds) override {
+    GMainLoop* const inner = g_main_loop_new(context_, FALSE);
+    after(milliseconds, [&] { g_main_loop_quit(inner); });
+    g_main_loop_run(inner);
+    g_main_loop_unref(inner);
+    return true;
+  }
 
  private:
   GMainContext* const context_ = g_main_context_new();

@@ -1,4 +1,5 @@
 #include <QtCore/QCoreApplication>
+#include <QtCore/QEventLoop>
 #include <optional>
 #include <proa/embed/qt.hpp>
 
@@ -15,6 +16,12 @@ class InQt final : public proa_test::ForeignLoop {
   }
   void run() override { QCoreApplication::exec(); }
   void quit() override { QCoreApplication::quit(); }
+  bool nest(int milliseconds) override {
+    QEventLoop inner;
+    QTimer::singleShot(milliseconds, &inner, [&] { inner.quit(); });
+    inner.exec();
+    return true;
+  }
 
  private:
   int argc_ = 1;

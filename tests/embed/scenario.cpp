@@ -116,6 +116,7 @@ class Scenario {
     server_.emplace(*proactor_, "127.0.0.1:0");
     echoes();
     verbs();
+    nested();
     rest();
     server_.reset();
   }
@@ -209,6 +210,35 @@ class Scenario {
     client.opened = [&] { loop_->after(pause_(random_), [&] { client.close(); }); };
     client.closed = [&] { verb_ended(); };
     one_by_one("a connection opens and closes", [&] { client.connect(address); });
+  }
+
+  // As a modal dialog does that a callback opens. Meanwhile the descriptor is readable, and a timer
+  // is due.
+  void nested() {
+    begin_step("nested");
+    Client& client = clients_.front();
+    bool nests = false;
+    bool inside = false;
+    bool fired_inside = false;
+    Timer timer(*proactor_);
+    timer.fired = [&] { fired_inside = inside; };
+    client.done = [&] {
+      if (nests) return loop_->quit();
+      timer.start(1ms);
+      (void)proactor_->post([&] { fired_inside = fired_inside || inside; });
+      inside = true;
+      const double before = seconds_of_process();
+      nests = loop_->nest(200);
+      const double used = seconds_of_process() - before;
+      inside = false;
+      if (!nests) return loop_->quit();
+      report(used < 0.05, "a loop inside of a callback rests");
+      client.ask(1);
+    };
+    loop_->after(1, [&] { client.ask(1); });
+    loop_->run();
+    timer.stop();
+    if (nests) report(!fired_inside, "a loop inside of a callback goes on without the proactor");
   }
 
   void rest() {

@@ -12,6 +12,7 @@
 
 #include <memory>
 #include <proa/embed/poll.hpp>
+#include <utility>
 
 namespace proa::embed {
 
@@ -63,6 +64,7 @@ class AsioAdapter {
     asio_library::posix::stream_descriptor readable;
     asio_library::steady_timer due;
     bool attached = true;
+    bool readable_later = false;  // in a loop that a callback runs: for the turn that goes on
   };
 
   // Also if a callback of the proactor throws: the exception leaves the context's run(), which may
@@ -71,7 +73,7 @@ class AsioAdapter {
     const std::shared_ptr<State>& state;
     const bool readable;
     ~WaitAgain() {
-      if (readable) await_readable(state);
+      if (std::exchange(state->readable_later, false) || readable) await_readable(state);
       await_due(state);
     }
   };
@@ -80,6 +82,10 @@ class AsioAdapter {
     state->readable.async_wait(asio_library::posix::stream_descriptor::wait_read,
                                [state](const AsioError& error) {
                                  if (error || !state->attached) return;
+                                 if (state->loop.turning()) {
+                                   state->readable_later = true;
+                                   return;
+                                 }
                                  const WaitAgain again{state, true};
                                  state->loop.turn(true);
                                });
@@ -90,7 +96,7 @@ class AsioAdapter {
     state->due.expires_at(due);
     if (due == never) return;
     state->due.async_wait([state](const AsioError& error) {
-      if (error || !state->attached) return;
+      if (error || !state->attached || state->loop.turning()) return;
       const WaitAgain again{state, false};
       state->loop.turn(true);
     });

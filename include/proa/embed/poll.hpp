@@ -15,8 +15,9 @@
 /// proactor and the other loop belong to one thread. The adapter is destroyed before the proactor,
 /// and not in a callback of the proactor. The proactor's callbacks come from the other loop; the
 /// program never calls run(). It may call verbs at any time: the other loop hears of what they
-/// begin (R13). An exception that leaves a callback passes through the other library: GLib,
-/// libevent, libuv and Qt are not made for that.
+/// begin (R13). A loop that a callback of the proactor runs (a modal dialog) goes on without the
+/// proactor until the callback returns. An exception that leaves a callback passes through the
+/// other library: GLib, libevent, libuv and Qt are not made for that.
 
 namespace proa::embed {
 
@@ -57,11 +58,26 @@ class PollAdapter {
   }
 
   /// Behind each wait: lets the proactor call back what is due, and flushes what was begun. `ready`
-  /// says whether the wait has found the descriptor readable. Returns how many callbacks ran.
-  std::size_t turn(bool ready) { return ready || timeout() == 0 ? proactor_.poll() : 0; }
+  /// says whether the wait has found the descriptor readable. Returns how many callbacks ran. No
+  /// effect while it runs already, further up the stack.
+  std::size_t turn(bool ready) {
+    if (turning_ || !(ready || timeout() == 0)) return 0;
+    const Turn turn(*this);
+    return proactor_.poll();
+  }
+  /// Inside turn(), and so in the callbacks of the proactor.
+  bool turning() const noexcept { return turning_; }
 
  private:
+  // Also if a callback throws.
+  struct Turn {
+    explicit Turn(PollAdapter& running) noexcept : adapter(running) { adapter.turning_ = true; }
+    ~Turn() { adapter.turning_ = false; }
+    PollAdapter& adapter;
+  };
+
   Proactor& proactor_;
+  bool turning_ = false;
 };
 
 }  // namespace proa::embed

@@ -55,8 +55,14 @@ class QtAdapter {
     QtAdapter& adapter_;
   };
 
+  // A loop that a callback runs would be told of the descriptor again and again.
   void turn() {
+    if (loop_.turning()) {
+      readable_.setEnabled(false);
+      return;
+    }
     loop_.turn(true);
+    if (!readable_.isEnabled()) readable_.setEnabled(true);
     wait();
   }
   // What is begun after this, and is due earlier, makes the descriptor readable.
