@@ -116,6 +116,7 @@ class Scenario {
     server_.emplace(*proactor_, "127.0.0.1:0");
     echoes();
     verbs();
+    busy();
     nested();
     rest();
     server_.reset();
@@ -210,6 +211,27 @@ class Scenario {
     client.opened = [&] { loop_->after(pause_(random_), [&] { client.close(); }); };
     client.closed = [&] { verb_ended(); };
     one_by_one("a connection opens and closes", [&] { client.connect(address); });
+  }
+
+  // A timer that is due again and again: the other loop has its turns all the same, and can be
+  // ended.
+  void busy() {
+    begin_step("busy");
+    Timer timer(*proactor_);
+    std::size_t fired = 0;
+    timer.fired = [&] {
+      ++fired;
+      timer.start(0ms);
+    };
+    std::size_t turns = 0;
+    std::function<void()> turn = [&] { ++turns == 20 ? loop_->quit() : loop_->after(1, turn); };
+    loop_->after(1, [&] {
+      timer.start(0ms);
+      turn();
+    });
+    loop_->run();
+    timer.stop();
+    report(fired > 0, "beside a busy proactor the loop goes on, and ends");
   }
 
   // As a modal dialog does that a callback opens. Meanwhile the descriptor is readable, and a timer

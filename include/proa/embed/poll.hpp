@@ -14,9 +14,9 @@
 /// What all adapters have in common: the proactor is made with Options::embedded. The adapter, the
 /// proactor and the other loop belong to one thread. The adapter is destroyed before the proactor,
 /// and not in a callback of the proactor. The proactor's callbacks come from the other loop; the
-/// program never calls run(). It may call verbs at any time: the other loop hears of what they
-/// begin (R13). A loop that a callback of the proactor runs (a modal dialog) goes on without the
-/// proactor until the callback returns. An exception that leaves a callback passes through the
+/// program never calls run() or poll(). It may call verbs at any time: the other loop hears of what
+/// they begin (R13). A loop that a callback of the proactor runs (a modal dialog) goes on without
+/// the proactor until the callback returns. An exception that leaves a callback passes through the
 /// other library: GLib, libevent, libuv and Qt are not made for that.
 
 namespace proa::embed {
