@@ -70,8 +70,8 @@ class PROA_API FrameReader {
   Bytes frame() const noexcept { return frame_; }
 
   /// The input has ended. Returns Error::cut_short if half a frame, or half a length, is there.
-  /// While whole frames wait that were not asked for, it returns no error: next() goes on with
-  /// them, and error() tells of the half one behind the last.
+  /// While bytes wait that next() has not looked at, it returns no error: next() goes on, and
+  /// error() tells when that is false.
   std::error_code end() noexcept;
 
   /// Why next() returns false for ever, when all frames before were given out: Error::too_long,

@@ -59,12 +59,12 @@ class PROA_API LineReader {
   /// error() tells.
   bool next() noexcept;
   /// The line without its delimiter, until the next next(), add(), end() or clear(). Empty if
-  /// next() has returned false, unless the input ended within a line (end()).
+  /// next() has returned false, but for the one that has found the end within a line (end()).
   std::string_view line() const noexcept { return line_; }
 
   /// The input has ended. Returns Error::cut_short if half a line is there; line() is what there is
-  /// of it then. While whole lines wait that were not asked for, it returns no error: next() goes
-  /// on with them, and error() tells of the half one behind the last.
+  /// of it then, as it came. While bytes wait that next() has not looked at, it returns no error:
+  /// next() goes on, and error() tells when that is false.
   std::error_code end() noexcept;
 
   /// Why next() returns false for ever: Error::too_long (all lines before that one were given

@@ -39,10 +39,9 @@ bool LineReader::next() noexcept {
     if (block.size() == left) return input_.fail(Error::too_long);
     if (!input_.gather(block.size(), most_)) return false;
   }
-  if (input_.ended() && !input_.gathered().empty() && give(input_.gathered())) {
-    return input_.fail(Error::cut_short);
-  }
-  return false;
+  if (!input_.ended() || input_.gathered().empty() || !give(input_.gathered())) return false;
+  line_ = input_.gathered();  // as it came: a CR without LF ends no line
+  return input_.fail(Error::cut_short);
 }
 
 std::error_code LineReader::end() noexcept {
