@@ -38,8 +38,8 @@ struct Options {
   /// How many completions, timers, posts and calls of handlers one round delivers at most, of each
   /// kind (R8). A completion counts one more for every 4 KiB that it moved, for every datagram that
   /// it sent, for every sixteen pieces of memory, and for every write that is told with the first;
-  /// a connection that was accepted, or connected, counts as twelve, and a request on files that
-  /// neither reads nor writes (Open, Sync, Status, ...) as eight, a write of a file as three.
+  /// a connection that was accepted, or connected, and a request on files that neither reads nor
+  /// writes (Open, Sync, Status, ...), counts as twelve, a write of a file as three.
   std::size_t round_budget = 32;
   unsigned workers = 4;  ///< threads for file operations that would block, at most 1024; none are
                          ///< begun before they are needed. 0: such operations end with

@@ -55,7 +55,7 @@ inline constexpr std::array<OperationTraits, 15> operation_table = {{
     {Opcode::timer, "Timer", Works::time, Brings::nothing, false, false, false, 1, 12},
     {Opcode::read_at, "ReadAt", Works::file, Brings::nothing, false, false, true, 1, 12},
     {Opcode::write_at, "WriteAt", Works::file, Brings::nothing, true, false, true, 3, 12},
-    {Opcode::file_call, "FileCall", Works::file, Brings::file, false, false, true, 8, 12},
+    {Opcode::file_call, "FileCall", Works::file, Brings::file, false, false, true, 12, 12},
     {Opcode::send_file, "SendFile", Works::stream, Brings::nothing, true, false, false, 1, 12},
     {Opcode::work, "Work", Works::worker, Brings::nothing, false, false, false, 1, 12},
     {Opcode::recv_datagrams, "RecvDatagrams", Works::datagrams, Brings::block, false, true, true, 1,
