@@ -8,7 +8,7 @@ export CXX="$*"
 . "$source_dir/common.sh"
 
 mkdir -p "$root/consumer/subprojects/proa"
-cp "$source_dir/subproject/meson.build" "$source_dir/echo.cpp" "$root/consumer"
+cp "$source_dir/subproject/meson.build" "$source_dir/echo.cpp" "$source_dir/sum.hpp" "$root/consumer"
 (cd "$source_dir/../.." && cp -r ./*.md cmake docs include lib meson.build meson_options.txt "$root/consumer/subprojects/proa")
 
 # shellcheck disable=SC2086

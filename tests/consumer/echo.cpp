@@ -4,6 +4,8 @@
 #include <proa/proa.hpp>
 #include <string>
 
+#include "sum.hpp"
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -29,14 +31,6 @@ struct Client final : proa::StreamHandler {
   std::function<void()> then;
 };
 
-struct Sum {
-  void add() noexcept { sum = 40 + 2; }
-  void added(const proa::Result& result) { done = !result.error; }
-  int sum = 0;
-  bool done = false;
-  proa::On<proa::Work, &Sum::added> work{*this};
-};
-
 /// An empty string, or what went wrong.
 std::string try_backend(proa::Proactor& proactor) {
   std::string detail;
@@ -51,7 +45,7 @@ std::string try_backend(proa::Proactor& proactor) {
   if (pool.run(sum.work)) return "the pool takes no work";
   proactor.run();
   if (client.answer != "ping") return "the answer is \"" + client.answer + '"';
-  return sum.done && sum.sum == 42 ? "" : "the work is not done";
+  return sum.right() ? "" : "the work is not done";
 }
 
 }  // namespace
