@@ -60,8 +60,9 @@ class Database : public proa::PollHandler {
   void follow(PostgresPollingStatusType step) {
     if (step == PGRES_POLLING_FAILED) return fail();
     step_ = step;
-    // Each address and each kind of encryption that libpq tries has a socket of its own.
-    is_open() && socket_ != PQsocket(connection_) ? close() : go_on();
+    // Each address and each kind of encryption that libpq tries has a socket of its own, which may
+    // have the number of the one before: so the handler opens anew for each step.
+    is_open() ? close() : go_on();
   }
   void go_on() {
     watch();
@@ -71,9 +72,8 @@ class Database : public proa::PollHandler {
     if (!queries_.empty()) ask();
   }
   void watch() {
-    if (!is_open()) {
-      socket_ = PQsocket(connection_);
-      if (const std::error_code error = open(socket_)) return on_failed(error.message().c_str());
+    if (const std::error_code error = open(PQsocket(connection_))) {
+      return on_failed(error.message().c_str());
     }
     watch_input(step_ != PGRES_POLLING_WRITING);
     watch_output(step_ == PGRES_POLLING_WRITING);
@@ -98,7 +98,6 @@ class Database : public proa::PollHandler {
   std::deque<std::string> queries_;
   State state_ = State::connecting;
   PostgresPollingStatusType step_ = PGRES_POLLING_WRITING;
-  int socket_ = -1;
 };
 
 struct Printer : Database {

@@ -71,6 +71,12 @@ queries() {
   grep -q 'column "nothing" does not exist' rows
   ! timeout 300 "$examples/query_with_libpq" "$where port=1" 'select 1' 2>errors
   grep -q 'No such file or directory' errors
+  # The second address has a socket of its own with the number of the first. To wait for it costs no CPU.
+  local TIMEFORMAT='%U %S'
+  { time timeout 300 "$examples/query_with_libpq" "host=127.0.0.1,$PWD/data port=1,5432 user=proa dbname=postgres" \
+    'select pg_sleep(2)' >rows; } 2>used
+  cat used
+  awk '{ exit !($1 + $2 < 0.5) }' used
 }
 
 if [ -x "$examples/fetch_with_curl" ]; then
