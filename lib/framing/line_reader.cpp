@@ -39,7 +39,8 @@ bool LineReader::next() noexcept {
     if (block.size() == left) return input_.fail(Error::too_long);
     if (!input_.gather(block.size(), most_)) return false;
   }
-  if (!input_.ended() || input_.gathered().empty() || !give(input_.gathered())) return false;
+  if (!input_.ended() || input_.gathered().empty()) return false;
+  if (input_.gathered().size() > limit_) return input_.fail(Error::too_long);
   line_ = input_.gathered();  // as it came: a CR without LF ends no line
   return input_.fail(Error::cut_short);
 }

@@ -22,7 +22,7 @@ Read read_at_once(std::string_view bytes, std::size_t limit, std::string_view de
       return read;
     }
     if (size == bytes.npos) {
-      if (!bytes.empty()) read.error = Error::cut_short;
+      if (!bytes.empty()) read.error = bytes.size() > limit ? Error::too_long : Error::cut_short;
       return read;
     }
     read.given.emplace_back(line);

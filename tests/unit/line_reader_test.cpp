@@ -207,6 +207,12 @@ TEST_CASE("lines: an end within a line is told, with what there is of it", "[fra
     CHECK(!reader.next());
     CHECK(reader.end() == Error::too_long);
   }
+  SECTION("half a line that is too long by the CR that might have ended it") {
+    reader.add(blocks.with("12345\r"));
+    CHECK(!reader.next());
+    CHECK(reader.end() == Error::too_long);
+    CHECK(reader.line().empty());
+  }
 }
 
 TEST_CASE("lines: one that comes byte by byte is searched once", "[framing]") {
