@@ -70,6 +70,7 @@ Handler::HandlerName Handler::loop_known_as() const noexcept {
 void Handler::misused_(const char* how) const noexcept {
   const Address peer = socket_.peer_address();
   const HandlerName known = loop_known_as();
+  if (!socket_.descriptor().valid()) misuse("%s %p: %s", known.kind, known.object, how);
   misuse("%s %p (descriptor %d%s%s): %s", known.kind, known.object, socket_.descriptor().number,
          peer.is_set() ? ", " : "", peer.is_set() ? peer.to_string().c_str() : "", how);
 }
