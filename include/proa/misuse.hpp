@@ -14,4 +14,8 @@ using MisuseHook = void (*)(const char* message);
 /// hook. For any thread.
 PROA_API MisuseHook set_misuse_hook(MisuseHook hook) noexcept;
 
+/// Calls the hook and aborts the process, as the library does: for classes that are built on it.
+/// `sentence` names the object and the misuse; it is cut after 511 bytes. For any thread.
+[[noreturn]] PROA_API void report_misuse(const char* sentence) noexcept;
+
 }  // namespace proa

@@ -19,8 +19,8 @@ namespace proa {
 ///       void on_closed() override { delete this; }
 ///     };
 ///
-/// The handler tells again as long as the descriptor is ready (level-triggered), once in each round
-/// and direction, so a library need not read all that there is.
+/// The handler tells again as long as the descriptor is ready (level-triggered), in turn with
+/// everything else (R8), so a library need not read all that there is.
 ///
 /// The handler works on a duplicate of the descriptor (fcntl(2), F_DUPFD_CLOEXEC), which it closes
 /// before on_closed(). So the library may close its own at any time: close() the handler with it,
@@ -36,7 +36,8 @@ class PROA_API PollHandler : public Handler {
   [[nodiscard]] std::error_code open(int descriptor) noexcept;
 
   /// Calls on_ready() when there are bytes, a connection, the end or an error to read, until it is
-  /// turned off. If memory is short, on_error() comes. No effect unless the handler is open.
+  /// turned off. on_error() comes if memory is short, or if a repeating Poll of the program has
+  /// this direction (Error::reading_is_on). No effect unless the handler is open.
   void watch_input(bool on) noexcept;
   /// The same for room to write. A connect(2) that is under way has room when it has succeeded or
   /// failed.

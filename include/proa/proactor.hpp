@@ -105,7 +105,8 @@ class PROA_API Proactor {
   Buffer take_direct_buffer() noexcept;
 
   /// To live inside another loop: for a proactor that was made with Options::embedded; without that
-  /// it is misuse to ask. The other loop waits until this descriptor is readable (level- or
+  /// it is misuse to ask. It stays the same, but for a child of fork(2) that takes the proactor
+  /// over (R14). The other loop waits until this descriptor is readable (level- or
   /// edge-triggered), or until next_deadline(), which it asks again before each wait, and calls
   /// poll() then, which takes rounds until there is nothing more to deliver, or until
   /// Options::round_budget callbacks have come; then next_deadline() is now:

@@ -16,6 +16,8 @@ std::atomic<MisuseHook> installed{nullptr};
 
 MisuseHook set_misuse_hook(MisuseHook hook) noexcept { return installed.exchange(hook); }
 
+void report_misuse(const char* sentence) noexcept { misuse("%s", sentence); }
+
 void misuse(const char* what, ...) noexcept {
   char message[512];
   va_list arguments;

@@ -56,7 +56,7 @@ void PollHandler::ask_(Poll& request) noexcept {
   const std::error_code error = proactor().submit(request);
   if (!error) return;
   wants_(request) = false;
-  fail_(-error.value());
+  fail_(to_negative(error));
 }
 
 /// Also if on_ready() throws.
@@ -74,7 +74,7 @@ void PollHandler::answered_(Poll& request, const Result& result) {
   if (!wants_(request) || result.error == std::errc::operation_canceled) return;
   if (!result.error) return on_ready(request);
   wants_(request) = false;
-  fail_(-result.error.value());
+  fail_(to_negative(result.error));
 }
 
 void PollHandler::loop_tell_error(std::int32_t error) {

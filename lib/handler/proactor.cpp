@@ -60,6 +60,7 @@ Buffer Proactor::take_direct_buffer() noexcept {
   return core_->paged_pool().take_for_writing();
 }
 int Proactor::native_handle() const noexcept {
+  core_->check("native_handle");
   if (!core_->options().embedded) {
     misuse("Proactor %p: native_handle() without Options::embedded",
            static_cast<const void*>(this));

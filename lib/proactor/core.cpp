@@ -53,6 +53,7 @@ Core::Core(const Options& options)
       number_(cores_made.fetch_add(1, std::memory_order_relaxed)) {
   workers_.push_back(files_);
   workers_.push_back(devices_);
+  nobody_was_told();
 }
 
 std::unique_ptr<Core> Core::create(Make make, const Options& options, std::error_code& error,

@@ -253,6 +253,8 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   void fire_timers(TimePoint by, Done& done, bool& more);
   void run_posts(Done& done);
   void bind(const char* verb) noexcept;
+  /// A foreign loop that has not asked for the time yet may sleep already, without end.
+  void nobody_was_told() noexcept { told_ = options_.embedded ? never : TimePoint::min(); }
   bool work_waits() const noexcept;
   bool alive() const noexcept;
   std::size_t left() const noexcept { return residents() + pending_; }
@@ -295,7 +297,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   int kept_alive_ = 0;
   bool in_callback_ = false;
   bool untold_ = false;  // the backend was given something since its last wait()
-  /// Until when a foreign loop sleeps; `min` while no such loop has asked.
+  /// Until when a foreign loop sleeps; `min` while it does not, or is told already.
   mutable TimePoint told_ = TimePoint::min();
   bool more_ = false;           // the last round ended by its budget
   std::size_t extra_cost_ = 0;  // what charge() was told, and the round was not charged for yet

@@ -33,10 +33,12 @@ void Core::adopt() noexcept {
   home_.settle();
   adopt_operations();
   posts_.adopt(home_.process());
+  nobody_was_told();
   if (const long error = backend_->renew(); error < 0) {
     misuse("Proactor %p cannot go on in a child of fork(2): %s: %s", owner_, report_.name.c_str(),
            std::strerror(static_cast<int>(-error)));
   }
+  hurry();  // the backend's new descriptor does not know what was begun before fork(2)
 }
 
 // Those that belong to files are in lists of the backend, which renew() looks after, or of workers.

@@ -188,6 +188,8 @@ std::size_t Core::run_once(Duration timeout) {
 std::size_t Core::poll() {
   bind("poll");
   now_ = system().now();
+  // Stop() takes this turn's rounds: an edge that has made the loop call here is not lost.
+  if (stopping()) more_ = true;
   // Until a round has nothing to deliver: then all that was submitted is flushed, and the kernel
   // tells of the rest.
   Done all;

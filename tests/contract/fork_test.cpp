@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "fork_rig.hpp"
 #include "support/death.hpp"
 #include "support/plain.hpp"
 #include "support/world.hpp"
@@ -69,60 +70,6 @@ struct Posted {
   void run() { ++ran; }
   int ran = 0;
   proa::OnPost<&Posted::run> post{*this};
-};
-
-// The status that waitpid(2) has of a child that does this; it exits with what `life` returns. A
-// child that hangs is ended by SIGALRM.
-class Child {
- public:
-  explicit Child(const std::function<int()>& life) : process_(::fork()) {
-    REQUIRE(process_ >= 0);
-    if (process_ != 0) return;
-    std::signal(SIGABRT, SIG_DFL);  // not for Catch to report
-    ::alarm(120);
-    proa::set_misuse_hook([](const char* what) {
-      (void)std::fprintf(stderr, "in the child: %s\n", what);
-      ::_exit(99);
-    });
-    ::_exit(life());
-  }
-  ~Child() {
-    if (process_ > 0) wait();
-  }
-  pid_t process() const { return process_; }
-  int wait() {
-    int status = 0;
-    ::waitpid(process_, &status, 0);
-    process_ = -1;
-    return status;
-  }
-
- private:
-  pid_t process_;
-};
-
-int status_of(const std::function<int()>& life) { return Child(life).wait(); }
-bool good(int status) { return WIFEXITED(status) && WEXITSTATUS(status) == 0; }
-
-// A client that blocks: whether what it sends comes back.
-class Client {
- public:
-  explicit Client(const Address& server) : socket_(plain_socket(AF_INET, SOCK_STREAM)) {
-    connected_ = plain_connect(socket_, server);
-  }
-  Client(const Client&) = delete;
-  ~Client() { ::close(socket_); }
-  bool connected() const { return connected_; }
-  void say(char one) const { (void)::send(socket_, &one, 1, MSG_NOSIGNAL); }
-  // What has come by now, at most one byte; 0 if nothing has.
-  char hear(int flags = MSG_DONTWAIT) const {
-    char one = 0;
-    return ::recv(socket_, &one, 1, flags) == 1 ? one : '\0';
-  }
-
- private:
-  int socket_;
-  bool connected_ = false;
 };
 
 // Turns the proactor until it has come back.

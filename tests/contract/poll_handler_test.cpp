@@ -185,6 +185,26 @@ TEST_CASE("a PollHandler says what cannot be duplicated", "[poll][R11]") {
   close(world, watcher);
 }
 
+struct Other {
+  void ready(const proa::Result&) {}
+  proa::On<proa::Poll, &Other::ready> poll{*this, Direction::in, true};
+};
+
+TEST_CASE("a PollHandler says that its direction is somebody else's", "[poll][R11]") {
+  const Line line;
+  World world;
+  Watcher watcher(*world);
+  REQUIRE(!watcher.open(line.near.number));
+  Other other;
+  other.poll.prepare(watcher.descriptor());
+  world.submit(other.poll);
+  watcher.watch_input(true);
+  world.run_until("it was told", [&] { return !watcher.errors.empty(); });
+  CHECK(watcher.errors.front() == Error::reading_is_on);
+  world->cancel(other.poll);
+  close(world, watcher);
+}
+
 TEST_CASE("an exception of on_ready() leaves run(), and the PollHandler goes on", "[poll][C07]") {
   const Line line;
   World world;

@@ -41,14 +41,12 @@ class AsioAdapter {
       : state_(std::make_shared<State>(proactor, context)) {
     state_->readable.assign(state_->loop.entry().fd, error_);
     if (error_) return;
+    Detach if_it_throws{state_.get()};
     await_readable(state_);
     await_due(state_);
+    if_it_throws.state = nullptr;
   }
-  ~AsioAdapter() {
-    state_->attached = false;
-    state_->due.cancel();
-    if (state_->readable.is_open()) state_->readable.release();  // the proactor's, not to be closed
-  }
+  ~AsioAdapter() { const Detach now{state_.get()}; }
   AsioAdapter(const AsioAdapter&) = delete;
   AsioAdapter& operator=(const AsioAdapter&) = delete;
 
@@ -65,6 +63,17 @@ class AsioAdapter {
     asio_library::steady_timer due;
     bool attached = true;
     bool readable_later = false;  // in a loop that a callback runs: for the turn that goes on
+  };
+
+  struct Detach {
+    State* state;
+    ~Detach() {
+      if (!state) return;
+      state->attached = false;
+      state->due.cancel();
+      // The descriptor is the proactor's, and not to be closed.
+      if (state->readable.is_open()) state->readable.release();
+    }
   };
 
   // Also if a callback of the proactor throws: the exception leaves the context's run(), which may

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <proa/misuse.hpp>
 #include <proa/proactor.hpp>
 
 /// @namespace proa::embed
@@ -36,10 +37,14 @@ namespace proa::embed {
 class PollAdapter {
  public:
   explicit PollAdapter(Proactor& proactor) noexcept : proactor_(proactor) {}
+  ~PollAdapter() {
+    if (turning_) report_misuse("an adapter was destroyed in a callback of its own proactor");
+  }
   PollAdapter(const PollAdapter&) = delete;
   PollAdapter& operator=(const PollAdapter&) = delete;
 
-  /// What to wait for; it stays the same. The descriptor still belongs to the proactor.
+  /// What to wait for; it stays the same, but for a child of fork(2) that takes the proactor over:
+  /// make the adapter there. The descriptor still belongs to the proactor.
   pollfd entry() const noexcept { return {proactor_.native_handle(), POLLIN, 0}; }
 
   /// When the proactor has something to do, whatever becomes readable; `never` if nothing is due.
