@@ -57,16 +57,16 @@ class PROA_API Buffer {
   /// Bytes of the block that this buffer pins, used or not; what queued() and watermarks count.
   std::size_t capacity() const noexcept { return segment_ ? detail::capacity_of(segment_) : 0; }
 
-  /// Bytes that have room behind the last one; 0 for a shared buffer. A request may be given
+  /// Bytes that have room after the last one; 0 for a shared buffer. A request may be given
   /// data() + size() and as many bytes; then extend().
   std::size_t room() const noexcept;
-  /// Counts bytes behind the last one in that something else has written there; room() at most.
+  /// Counts bytes after the last one in that something else has written there; room() at most.
   void extend(std::size_t count) noexcept;
   /// Drops bytes at the front; all of them if `count` is more than size().
   void remove_prefix(std::size_t count) noexcept;
   /// Cuts at the end; no effect if the buffer is shorter already.
   void truncate(std::size_t size) noexcept;
-  /// Copies into the room behind the last byte and grows; returns how many bytes found room. 0 for
+  /// Copies into the room after the last byte and grows; returns how many bytes found room. 0 for
   /// a shared buffer.
   std::size_t append(Bytes bytes) noexcept;
 

@@ -42,7 +42,7 @@ struct Counters {
   std::uint64_t errors_unanswered = 0;  ///< on_error() returned, and the handler is open and waits
                                         ///< for its owner: nothing more comes by itself
   std::uint64_t left_behind = 0;   ///< handlers of a server that were neither destroyed nor opened
-                                   ///< again behind on_closed(): a forgotten `delete this`?
+                                   ///< again after on_closed(): a forgotten `delete this`?
   std::uint64_t stale_events = 0;  ///< events of descriptors or operations that had ended
 };
 

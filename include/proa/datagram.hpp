@@ -43,12 +43,12 @@ class PROA_API RecvDatagrams : public Operation {
   /// none. For backends, and for the last callback: the datagrams that came before the end.
   bool take_queued() noexcept;
   bool has_queued() const noexcept { return first_ != nullptr; }
-  /// In the callback: puts buffer() behind the datagrams that are queued. They are told first when
+  /// In the callback: puts buffer() after the datagrams that are queued. They are told first when
   /// the request is submitted again.
   void keep() noexcept;
   bool with_control() const noexcept { return with_control_; }
 
-  /// For backends: a block that holds a datagram behind its header (lib/buffer/datagram.hpp).
+  /// For backends: a block that holds a datagram after its header (lib/buffer/datagram.hpp).
   void set_buffer(Buffer filled) noexcept;
   void queue(Buffer filled) noexcept;
   /// For backends: how many datagrams are received together at most.

@@ -74,7 +74,7 @@ class PROA_API DatagramHandler : public Handler {
   /// A UNIX peer is a socket, not a path. From the time when that socket is closed each send fails
   /// with ECONNREFUSED, also when another socket is bound to the path meanwhile; nothing tells a
   /// handler that does not send. So a client whose server may start anew closes the handler at such
-  /// an error, and calls connect() again, in on_closed() or behind it, until that finds the new
+  /// an error, and calls connect() again, in on_closed() or after it, until that finds the new
   /// server; or else it calls bind() with a name of its own instead, and gives the server's path to
   /// each send(), which looks it up anew (unix(7)).
   [[nodiscard]] std::error_code connect(const Address& peer, const DatagramOptions& options = {},
@@ -120,7 +120,7 @@ class PROA_API DatagramHandler : public Handler {
 
   /// The gentle end: calls no on_receive() any more, sends what is queued, tells it by on_sent(),
   /// then closes. Closes also when Options::linger passes and the system has taken no datagram,
-  /// nor has room for one by then. What is sent after it fails with Error::closing; behind the
+  /// nor has room for one by then. What is sent after it fails with Error::closing; after the
   /// last datagram the handler is closing already, and send() is counted in errors() alone.
   void finish() noexcept;
   /// From finish() to on_closed().
@@ -128,7 +128,7 @@ class PROA_API DatagramHandler : public Handler {
   /// The end of a server: on_receive() gets what had come by now, then on_drain() is called, whose
   /// default finishes, so that answers go out. What comes meanwhile is told too, but no more in all
   /// than the system's receive buffer holds. While receiving is stopped, on_drain() comes at once.
-  /// No effect behind finish().
+  /// No effect after finish().
   void drain() noexcept;
 
   /// Joins or leaves a multicast group, on an interface (if_nametoindex(3)); with 0 on that of the
@@ -235,7 +235,7 @@ class PROA_API DatagramHandler : public Handler {
   void loop_closing_down() noexcept override;
   void loop_release_resources() noexcept override;
 
-  // These come first, because they fit into padding behind the base class: a handler is to be
+  // These come first, because they fit into padding after the base class: a handler is to be
   // small.
   bool connected_ = false;
   bool cuts_ = false;          // the library cuts segments, because the system does not

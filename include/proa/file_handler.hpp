@@ -56,15 +56,15 @@ class PROA_API FileHandler : public Handler {
   void start_reading(std::uint64_t offset) noexcept;
   /// From here on neither on_read() nor on_end() comes. The handler drops what it has read ahead.
   void stop_reading() noexcept;
-  /// The position behind the last byte that on_read() got.
+  /// The position after the last byte that on_read() got.
   std::uint64_t read_position() const noexcept { return read_position_; }
 
-  /// Queues a buffer, which is written behind the writes before it and then goes back to the pool.
+  /// Queues a buffer, which is written after the writes before it and then goes back to the pool.
   /// The handler gathers what is queued in one callback. If the handler has no file and opens none,
   /// on_error(errc::bad_file_descriptor) comes; the same goes for sync().
   ///
-  /// A write that is refused leaves a gap, behind which nothing can be in its place. What was
-  /// queued before it is written, and nothing behind it until set_write_position() is called;
+  /// A write that is refused leaves a gap, after which nothing can be in its place. What was
+  /// queued before it is written, and nothing after it until set_write_position() is called;
   /// on_error() tells why, once, when all of that was written, unless a write fails before:
   /// Error::write_limit, errc::no_buffer_space for bytes that found no block, and for a Buffer()
   /// that has none (what take_buffer() returns when memory is short), or Error::bad_length. Further
@@ -79,7 +79,7 @@ class PROA_API FileHandler : public Handler {
   /// at their end all the same. After an error of a write or a sync, and after a write that was
   /// refused, write() and sync() do nothing until this is called. May be called before open().
   void set_write_position(std::uint64_t offset) noexcept;
-  /// The position behind the last byte that the system has taken; with OpenFlags::append only a
+  /// The position after the last byte that the system has taken; with OpenFlags::append only a
   /// count of them.
   std::uint64_t write_position() const noexcept { return write_position_; }
 
@@ -228,7 +228,7 @@ class PROA_API FileHandler : public Handler {
   std::uint64_t write_position_ = 0;
   std::uint64_t writes_queued_ = 0;  // calls of write(), since the handler was new
   std::uint64_t writes_told_ = 0;
-  std::uint64_t refused_behind_ = 0;  // `refused_` is told behind so many writes
+  std::uint64_t refused_behind_ = 0;  // `refused_` is told after so many writes
   std::size_t taken_ = 0;  // bytes that the system has taken, and that are still in the queue
   std::size_t write_progress_ = 0;  // bytes of the front write that were taken
   std::size_t offset_alignment_ = 1;

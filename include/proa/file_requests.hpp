@@ -23,7 +23,7 @@ namespace proa {
 
 /// Reads from an offset until the memory is full or the file ends. A count below the size of the
 /// memory means that the file has ended, and 0 bytes without an error that the offset is at its end
-/// or behind it. More than max_transfer bytes are read as max_transfer. preadv(2).
+/// or after it. More than max_transfer bytes are read as max_transfer. preadv(2).
 ///
 /// A device that has nothing is waited for, by no thread that files need, until cancel(), close()
 /// or the deadline; the read then ends with what there is, unless it is prepare_exactly()'s.

@@ -59,10 +59,10 @@ class PROA_API FrameReader {
   explicit FrameReader(std::size_t limit, FrameLength length = {}) noexcept;
 
   /// Takes what came next. The last frame() is not valid any more. An empty buffer has no effect,
-  /// and behind an error the buffer just goes back to its pool.
+  /// and after an error the buffer just goes back to its pool.
   void add(Buffer data) noexcept { input_.add(std::move(data)); }
 
-  /// Goes on to the next frame. False if none is complete, and, until clear(), behind an error:
+  /// Goes on to the next frame. False if none is complete, and, until clear(), after an error:
   /// error() tells.
   bool next() noexcept;
   /// The payload, until the next next(), add(), end() or clear(). It may have no bytes. Empty if

@@ -70,7 +70,7 @@ class PROA_API Handler {
   virtual ~Handler();
 
   /// Something failed that the handler cannot repair. The default closes; for Error::closing (a
-  /// write behind finish() or half_close()) it does nothing, because the handler is on its way, and
+  /// write after finish() or half_close()) it does nothing, because the handler is on its way, and
   /// what was written before goes out.
   virtual void on_error(std::error_code error);
   /// The last call of this life of the handler: `delete this` is legal here, unless a verb was
@@ -122,8 +122,8 @@ class PROA_API Handler {
   bool start_(const char* verb) noexcept;
   bool open_up_() noexcept;
   void notify_later_(std::uint16_t notices) noexcept;
-  /// The loop will call on_error() with this -errno, behind those that are due already; once if
-  /// that is one of them. If there is no memory to note it behind others, it and the first of them
+  /// The loop will call on_error() with this -errno, after those that are due already; once if
+  /// that is one of them. If there is no memory to note it after others, it and the first of them
   /// are told as one errc::not_enough_memory.
   void fail_(std::int32_t error) noexcept;
   /// Takes the first of the errors that are due; 0 if none is. The others ask for a notice_error.
@@ -138,7 +138,7 @@ class PROA_API Handler {
   void reopen_later_() noexcept;  // asks for notice_reopen after on_closed()
   void became_closed_();
   void go_on_(bool served) noexcept;
-  /// Behind a callback: whether the handler is still open, and the callback has not called fork(2),
+  /// After a callback: whether the handler is still open, and the callback has not called fork(2),
   /// or this is the parent. The child does nothing more (R14).
   bool goes_on_() const noexcept;
   /// Inside on_closed(), and no verb there has begun another life.
@@ -189,7 +189,7 @@ class PROA_API Handler {
   Proactor& proactor_;
   class ServerCore* server_ = nullptr;
   Socket socket_;
-  // -errno or a negative Error: the loop will call on_error() with it. Others may be due behind it.
+  // -errno or a negative Error: the loop will call on_error() with it. Others may be due after it.
   std::int16_t error_ = 0;
   std::uint16_t notices_ = 0;
   // what close() waits for besides the operations on the descriptor: an Open, a write into another
@@ -200,7 +200,7 @@ class PROA_API Handler {
   std::uint8_t told_last_ : 4;  // the number of the notice that the loop told last, from 1
   bool keeps_running_ : 1;      // while the handler is open, run() does not return
   bool in_on_closed_ : 1;
-  bool more_errors_ : 1;  // the loop keeps errors that are due behind error_
+  bool more_errors_ : 1;  // the loop keeps errors that are due after error_
 };
 
 }  // namespace proa

@@ -52,10 +52,10 @@ class PROA_API LineReader {
   explicit LineReader(std::size_t limit, Bytes delimiter = "\n") noexcept;
 
   /// Takes what came next. The last line() is not valid any more. An empty buffer has no effect,
-  /// and behind an error the buffer just goes back to its pool.
+  /// and after an error the buffer just goes back to its pool.
   void add(Buffer data) noexcept { input_.add(std::move(data)); }
 
-  /// Goes on to the next line. False if none is complete, and, until clear(), behind an error:
+  /// Goes on to the next line. False if none is complete, and, until clear(), after an error:
   /// error() tells.
   bool next() noexcept;
   /// The line without its delimiter, until the next next(), add(), end() or clear(). Empty if

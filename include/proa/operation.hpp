@@ -103,7 +103,7 @@ class PROA_API Operation {
     cancel,
     close,
     deadline,
-    hurried_deadline,  // behind the deadline somebody ended it: it waits for nothing any more
+    hurried_deadline,  // after the deadline somebody ended it: it waits for nothing any more
   };
   // Who has a submitted operation.
   enum class Keeper : std::uint8_t {

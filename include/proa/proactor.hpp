@@ -125,7 +125,7 @@ class PROA_API Proactor {
   ///
   /// What the program begins while the other loop waits (between poll() and the next one) makes the
   /// descriptor readable if it is due before that. So a loop that cannot ask before each wait, as
-  /// Asio, may ask behind each poll() instead.
+  /// Asio, may ask after each poll() instead.
   ///
   /// With uring, epoll_wait(2) may fail with EINTR without a signal, because the kernel completes
   /// an operation on the thread that sleeps. The descriptor is readable then: wait again. poll(2)

@@ -10,7 +10,7 @@ namespace proa {
 
 /// How long a Reconnector waits, and how often it tries.
 struct Backoff {
-  Duration first = std::chrono::milliseconds(100);  ///< the longest wait behind the first failure
+  Duration first = std::chrono::milliseconds(100);  ///< the longest wait after the first failure
   Duration most = std::chrono::seconds(30);         ///< the longest wait before any attempt
   std::uint64_t tries = 0;                          ///< attempts in a row at most, without the
                                                     ///< program's own first one; 0: for ever
@@ -66,7 +66,7 @@ class PROA_API Reconnector : public TimerHandler {
   void succeeded() noexcept;
 
   /// The number of the attempt that comes next or is under way, from 1. 0 before the first failure,
-  /// behind succeeded() and in on_given_up().
+  /// after succeeded() and in on_given_up().
   std::uint64_t attempt() const noexcept { return attempt_; }
   /// The wait that the last failed() has drawn.
   Duration delay() const noexcept { return delay_; }

@@ -37,7 +37,7 @@ enum class Verdict : std::uint8_t;
 /// first gets what had come by then, and on_error() follows. While reading is off, these bytes wait
 /// for start_reading(), and the error for them, but no longer than Options::linger. If
 /// start_reading() is called in on_error() or later, on_read() still gets them, and on_error()
-/// comes once more behind the last byte.
+/// comes once more after the last byte.
 ///
 /// After on_closed() the handler is like a new one, except that its timeouts and watermarks stay:
 /// it may connect() again, in on_closed() too.
@@ -65,14 +65,14 @@ class PROA_API StreamHandler : public Handler {
   /// Queues a buffer, which goes back to the pool when it was sent. What is queued in one callback
   /// leaves in one system call.
   ///
-  /// A write that is refused leaves a gap, behind which nothing makes sense. What was queued before
-  /// it is sent, what is written behind it is not, and on_error() tells why, once, when all of that
+  /// A write that is refused leaves a gap, after which nothing makes sense. What was queued before
+  /// it is sent, what is written after it is not, and on_error() tells why, once, when all of that
   /// was sent, unless the connection fails before:
   /// Error::write_limit, errc::no_buffer_space for bytes that found no block, and for a Buffer()
   /// that has none (what take_buffer() returns when memory is short), Error::bad_length, or as
   /// send_file() says. Reading goes on, if on_error() does not close. When on_error() has told it,
   /// and the stream neither has nor opens a connection, what is written from then on is sent by the
-  /// next connect(), behind what was queued before. A buffer that is empty of bytes is a write like
+  /// next connect(), after what was queued before. A buffer that is empty of bytes is a write like
   /// others.
   void write(Buffer buffer) noexcept;
   /// The same, but copies the bytes into blocks of the pool.
@@ -108,7 +108,7 @@ class PROA_API StreamHandler : public Handler {
   ///
   /// If the input ends before, everything that came is written, then on_end() or on_error() comes.
   /// on_error() also tells an error of the file (ENOSPC, EBADF, ...), which is none of the
-  /// connection, and ends the receive_file()s behind this one too: a handler that does not close()
+  /// connection, and ends the receive_file()s after this one too: a handler that does not close()
   /// then may go on, and on_read() gets what was not written. file_received() says how many bytes
   /// the file has. finish() ends the transfer where it stands. Refused through on_error(): an
   /// invalid descriptor, Error::bad_offset, and, after on_end(), Error::end_of_file.
@@ -120,7 +120,7 @@ class PROA_API StreamHandler : public Handler {
   std::uint64_t file_received() const noexcept;
 
   /// Ends the output only: sends what is queued, then shuts the sending side down (pipes, ttys and
-  /// files have none); so it does behind a write that was refused too. Reading goes on. Writing
+  /// files have none); so it does after a write that was refused too. Reading goes on. Writing
   /// after it fails with Error::closing. No effect the second time or after finish(); finish() may
   /// follow.
   void half_close() noexcept;
@@ -333,7 +333,7 @@ class PROA_API StreamHandler : public Handler {
   std::size_t write_progress_ = 0;  // bytes of the front write that were taken
   std::int32_t input_error_ = 0;
   std::int32_t output_error_ = 0;
-  std::int16_t refused_ = 0;      // why a write was refused: to be told behind the writes before it
+  std::int16_t refused_ = 0;      // why a write was refused: to be told after the writes before it
   std::int16_t refusal_due_ = 0;  // the same, while on_error() is due with it
   std::uint32_t last_input_ = 0;  // bytes that had come at judge_() and were not read since
   StreamConnection connection_ = StreamConnection::none;

@@ -23,7 +23,7 @@ struct Watermarks {
   std::size_t low = std::size_t{64}
                     << 10;  ///< at or below it reading goes on and on_drained() is called
   std::size_t limit = std::size_t{64}
-                      << 20;  ///< a write above it is refused: on_error(Error::write_limit), behind
+                      << 20;  ///< a write above it is refused: on_error(Error::write_limit), after
                               ///< what was written before
   /// False: an accepted stream too goes on reading above `high`; on_drained() still comes. Set it
   /// where both ends of a connection were given theirs (a socketpair(2)), so that they do not wait

@@ -24,7 +24,7 @@ class PROA_API FrameInput {
   /// Makes it like a new one.
   void clear() noexcept;
 
-  /// Lets go of what take() gave out last. False behind an error.
+  /// Lets go of what take() gave out last. False after an error.
   bool begin() noexcept;
 
   /// What is not read yet of the block that is to be read next; empty only if no byte waits, or
@@ -37,7 +37,7 @@ class PROA_API FrameInput {
 
   /// Drops bytes at the front of the block. A block that has none left goes back to its pool.
   void skip(std::size_t count) noexcept;
-  /// Copies the front of the block behind what is gathered, which may become `most` bytes, and
+  /// Copies the front of the block after what is gathered, which may become `most` bytes, and
   /// skips it. False is an error: memory is short.
   bool gather(std::size_t count, std::size_t most) noexcept;
   /// Gives out a frame in one piece, until the next begin(), add() or clear(): what is gathered and

@@ -56,7 +56,7 @@ class Pieces {
     std::size_t index = 0;
     std::size_t before = 0;
   };
-  /// The piece in which the byte `position` lies; count() behind the last one. Goes on from the
+  /// The piece in which the byte `position` lies; count() after the last one. Goes on from the
   /// last answer, so that all steps of a transfer walk over the list once.
   Place find(std::size_t position) const noexcept {
     if (position < found_.before) found_ = {};

@@ -33,7 +33,7 @@ class PROA_API WriteQueue {
   /// queued block if it fits there, so that few bytes do not pin many. With `ends_write` false the
   /// buffer is only a part of a write, which end_write() ends.
   void push(Buffer buffer, bool ends_write = true) noexcept;
-  /// Ends the write behind what is queued, or queues an empty write if nothing of it is. False if
+  /// Ends the write after what is queued, or queues an empty write if nothing of it is. False if
   /// memory is short.
   bool end_write(Pool& pool) noexcept;
   /// Copies the pieces, and fills the last queued block first. False if memory is short: a part of

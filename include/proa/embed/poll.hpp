@@ -62,7 +62,7 @@ class PollAdapter {
     return others < 0 ? own : std::min(own, others);
   }
 
-  /// Behind each wait: lets the proactor call back what is due, and flushes what was begun. `ready`
+  /// After each wait: lets the proactor call back what is due, and flushes what was begun. `ready`
   /// says whether the wait has found the descriptor readable. Returns how many callbacks ran. No
   /// effect while it runs already, further up the stack.
   std::size_t turn(bool ready) {
