@@ -19,8 +19,11 @@ struct Subscription;
 ///
 /// The first handler that is started for a signal replaces the process's action for it
 /// (sigaction(2), with SA_RESTART). When the last one stops or closes, the library puts the former
-/// action back, unless the program has set another one meanwhile. The signal must not be blocked in
-/// all threads. A handler is open while it is started, otherwise idle: it may then just be
+/// action back, unless the program has set another one meanwhile. If somebody has kept the
+/// library's action and sets it again after that (system(3) does so with SIGINT), the next signal
+/// goes to the former action. Two copies of the library in one process (two plugins that are linked
+/// with the static one) replace each other's actions like strangers. The signal must not be blocked
+/// in all threads. A handler is open while it is started, otherwise idle: it may then just be
 /// destroyed, without close().
 class PROA_API SignalHandler : public Notifier {
  public:

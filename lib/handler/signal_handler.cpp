@@ -72,7 +72,7 @@ bool all_lost(const Subscription* some) noexcept {
 }
 
 /// Who is at work on a list. All of it is sequentially consistent, as unlinking is: who was counted
-/// behind the unlinking does not find what was unlinked.
+/// after the unlinking does not find what was unlinked.
 class Walkers {
  public:
   class Walk {
@@ -118,6 +118,18 @@ static_assert(std::atomic<Subscription*>::is_always_lock_free &&
 
 Entry table[sys::signal_count];
 
+extern "C" void proa_signal_arrived(int signal);
+
+// Puts the action back that was there before the first subscription, unless the program has set
+// another one meanwhile. Async-signal-safe.
+void put_back(int signal) noexcept {
+  struct sigaction current {};
+  sys::sigaction(signal, nullptr, &current);
+  if (current.sa_handler == proa_signal_arrived) {
+    sys::sigaction(signal, &table[signal].before, nullptr);
+  }
+}
+
 extern "C" void proa_signal_arrived(int signal) {
   Entry& entry = table[signal];
   bool heard = false;
@@ -128,9 +140,11 @@ extern "C" void proa_signal_arrived(int signal) {
       s->arrived(s->handled, 1);
       heard = true;
     }
+    // The last subscription has gone. Its action mostly went with it, unless somebody had kept that
+    // (system(3) does) and set it again since.
+    if (!heard) put_back(signal);
   }
-  // The last subscription has gone since the system called this, and the action with it: blocked in
-  // here, the signal comes again behind this, and meets whatever the action is then.
+  // Blocked in here, the signal comes again after this, and meets whatever the action is then.
   if (!heard) sys::raise(signal);
 }
 
@@ -138,16 +152,6 @@ void Entry::sent(Backend& from, std::uint64_t times) noexcept {
   const Walkers::Walk walk(walkers);
   for (Subscription* s = first.load(); s; s = s->next.load()) {
     if (s->counted_by == &from) s->arrived(s->sent, times);
-  }
-}
-
-// Puts the action back that was there before the first subscription, unless the program has set
-// another one meanwhile.
-void put_back(int signal) noexcept {
-  struct sigaction current {};
-  sys::sigaction(signal, nullptr, &current);
-  if (current.sa_handler == proa_signal_arrived) {
-    sys::sigaction(signal, &table[signal].before, nullptr);
   }
 }
 
@@ -201,6 +205,7 @@ int subscribe(Subscription& subscription) noexcept {
   subscription.next.store(others);
   entry.first.store(&subscription);  // before the action, so that no signal falls between
   if (alone) {
+    entry.walkers.wait();  // for who found nobody, and puts the former action back
     struct sigaction action {};
     struct sigaction before {};
     action.sa_handler = proa_signal_arrived;

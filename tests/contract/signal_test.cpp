@@ -292,6 +292,30 @@ TEST_CASE("an action that the program has set meanwhile is left alone", "[R9]") 
   CHECK(action_of(SIGUSR2).sa_handler == SIG_IGN);
 }
 
+// As system(3) does with SIGINT and SIGQUIT, while it waits in another thread.
+TEST_CASE("an action of the library that somebody kept and sets again passes the signal on",
+          "[R9]") {
+  World world;
+  const OwnAction own(SIGUSR2);
+  own_calls = 0;
+  Listening listening(*world);
+  REQUIRE(!listening.start(SIGUSR2));
+  const struct sigaction kept = action_of(SIGUSR2);
+  std::signal(SIGUSR2, SIG_IGN);
+  listening.stop();
+  REQUIRE(::sigaction(SIGUSR2, &kept, nullptr) == 0);
+  ::raise(SIGUSR2);
+  CHECK(own_calls == 1);
+  CHECK(action_of(SIGUSR2).sa_handler == own_handler);
+  REQUIRE(::sigaction(SIGUSR2, &kept, nullptr) == 0);
+  REQUIRE(!listening.start(SIGUSR2));
+  ::raise(SIGUSR2);
+  world.run_until("it was told", [&] { return listening.total == 1; });
+  listening.stop();
+  ::raise(SIGUSR2);
+  CHECK(own_calls == 2);
+}
+
 TEST_CASE("signals that cannot be handled are refused by number", "[T06]") {
   World world;
   Listening listening(*world);
