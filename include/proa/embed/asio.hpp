@@ -32,9 +32,9 @@ using AsioError = std::error_code;
 ///     if (adapter.error()) ...
 ///     context.run();
 ///
-/// What all adapters have in common is in embed/poll.hpp. One thread runs the context, or the
-/// proactor's callbacks come from several, which is misuse. The adapter waits as long as it lives,
-/// so run() does not return before it is destroyed, or before stop().
+/// What all adapters have in common is in embed/poll.hpp. Asio itself wants exceptions. One thread
+/// runs the context, or the proactor's callbacks come from several, which is misuse. The adapter
+/// waits as long as it lives, so run() does not return before it is destroyed, or before stop().
 class AsioAdapter {
  public:
   AsioAdapter(Proactor& proactor, asio_library::io_context& context)

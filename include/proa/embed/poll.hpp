@@ -13,12 +13,15 @@
 /// needs that library's headers. No other header of proa includes one of them.
 ///
 /// What all adapters have in common: the proactor is made with Options::embedded. The adapter, the
-/// proactor and the other loop belong to one thread. The adapter is destroyed before the proactor,
-/// and not in a callback of the proactor. The proactor's callbacks come from the other loop; the
-/// program never calls run() or poll(). It may call verbs at any time: the other loop hears of what
-/// they begin (R13). A loop that a callback of the proactor runs (a modal dialog) goes on without
-/// the proactor until the callback returns. An exception that leaves a callback passes through the
-/// other library: GLib, libevent, libuv and Qt are not made for that.
+/// proactor and the other loop belong to one thread. The adapter is destroyed before the proactor
+/// and before the other loop, and not in a callback of the proactor. libevent, libuv and Asio share
+/// an epoll set with a child of fork(2), and what the child's adapter takes from it is gone for the
+/// parent: there event_reinit(), uv_loop_fork() or notify_fork() come first. The proactor's
+/// callbacks come from the other loop; the program never calls run() or poll(). It may call verbs
+/// at any time: the other loop hears of what they begin (R13). A loop that a callback of the
+/// proactor runs (a modal dialog) goes on without the proactor until the callback returns. An
+/// exception that leaves a callback passes through the other library: GLib, libevent, libuv and Qt
+/// are not made for that.
 
 namespace proa::embed {
 
