@@ -11,7 +11,7 @@ report $? "symbols: the library exports its functions"
 
 # Names that a header only mentions (class Pool;) are not public.
 cat "$headers"/proa/*.hpp "$headers"/proa/detail/*.hpp |
-  sed -nE -e 's/^(class|struct) PROA_API ([A-Za-z]+).*/\2/p' -e 's/^PROA_API [^(]*[ *&]([a-z_]+)\(.*/\1/p' >"$root/public"
+  sed -nE -e 's/^(class|struct) PROA_API ([A-Za-z]+).*/\2/p' -e 's/^(\[\[noreturn\]\] )?PROA_API [^(]*[ *&]([a-z_]+)\(.*/\2/p' >"$root/public"
 sed -E 's/^. ((vtable|typeinfo|typeinfo name) for |non-virtual thunk to )?/ /' "$root/symbols" |
   grep -vE "^ proa::(detail::)?($(paste -sd '|' "$root/public"))(::|\(|$)" >&2
 report $((! $?)) "symbols: every one is declared with PROA_API"
