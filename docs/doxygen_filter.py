@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Doxygen's input filter: hands it the comments of a header as they are meant, each on the line that it has.
 A comment speaks of all declarations below it, up to an empty line or the next comment (Doxygen would give it to the
-first one alone); that of a class also of what stands directly below the class's head."""
+first one alone); that of a class also of what stands directly below the class's head. The inline namespace of the ABI is
+left out, so that things have the names that programs use."""
 import re
 import sys
 
 with open(sys.argv[1], encoding="utf-8") as header:
-    lines = header.read().splitlines()
+    lines = [re.sub(r"^(inline namespace v\d+ \{|\}  // namespace v\d+)$", "", line) for line in header.read().splitlines()]
 
 
 def indent(n):

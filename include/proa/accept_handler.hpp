@@ -11,6 +11,7 @@
 #include <system_error>
 
 namespace proa {
+inline namespace v0 {
 
 /// How a listening socket is made.
 struct ListenOptions {
@@ -111,4 +112,5 @@ class PROA_API AcceptHandler : public Handler {
   AcceptMode mode_ = AcceptMode::accepting;
 };
 
+}  // namespace v0
 }  // namespace proa

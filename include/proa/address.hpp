@@ -11,6 +11,7 @@
 #include <system_error>
 
 namespace proa {
+inline namespace v0 {
 
 /// A socket address, or none ("unset"). A plain value: trivially copyable, owns nothing, refers to
 /// nothing. Like an int it may be read from any number of threads at once, but not be changed
@@ -145,4 +146,5 @@ class PROA_API Address {
 
 static_assert(sizeof(Address) <= 120, "handlers and requests hold these by value");
 
+}  // namespace v0
 }  // namespace proa

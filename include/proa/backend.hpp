@@ -16,6 +16,7 @@
 #include <vector>
 
 namespace proa {
+inline namespace v0 {
 
 /// The pool that lends blocks to receive into, as a backend sees it. For the proactor's thread.
 class PROA_API BufferSource {
@@ -167,4 +168,5 @@ struct BackendContext {
   const BufferSource* direct_buffers = nullptr;
 };
 
+}  // namespace v0
 }  // namespace proa

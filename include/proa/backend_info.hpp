@@ -4,6 +4,7 @@
 #include <string>
 
 namespace proa {
+inline namespace v0 {
 
 class Backend;
 struct BackendContext;
@@ -18,4 +19,5 @@ struct BackendInfo {
   std::unique_ptr<Backend> (*create)(const BackendContext& context, std::string& why_not) = nullptr;
 };
 
+}  // namespace v0
 }  // namespace proa

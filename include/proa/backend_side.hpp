@@ -7,6 +7,7 @@
 #include <type_traits>
 
 namespace proa {
+inline namespace v0 {
 
 /// The part of Operation that backends use.
 class BackendSide {
@@ -56,4 +57,5 @@ class BackendSide {
   static std::uint8_t phase(const Operation& operation) noexcept { return operation.phase_; }
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -8,6 +8,7 @@
 #include <utility>
 
 namespace proa {
+inline namespace v0 {
 
 namespace detail {
 struct Block;
@@ -87,4 +88,5 @@ class PROA_API Buffer {
   detail::Segment* segment_ = nullptr;
 };
 
+}  // namespace v0
 }  // namespace proa

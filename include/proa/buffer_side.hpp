@@ -4,6 +4,7 @@
 #include <utility>
 
 namespace proa {
+inline namespace v0 {
 
 /// The part of Buffer that the library and backends use: the segment of a block behind it.
 class BufferSide {
@@ -16,4 +17,5 @@ class BufferSide {
   }
 };
 
+}  // namespace v0
 }  // namespace proa

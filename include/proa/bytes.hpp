@@ -6,6 +6,7 @@
 #include <utility>
 
 namespace proa {
+inline namespace v0 {
 
 namespace detail {
 template <class Element>
@@ -49,4 +50,5 @@ struct MutableBytes {
   std::size_t size = 0;
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -5,6 +5,7 @@
 #include <vector>
 
 namespace proa {
+inline namespace v0 {
 
 /// Which backend the proactor has, and why.
 struct BackendReport {
@@ -46,4 +47,5 @@ struct Counters {
   std::uint64_t stale_events = 0;  ///< events of descriptors or operations that had ended
 };
 
+}  // namespace v0
 }  // namespace proa

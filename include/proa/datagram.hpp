@@ -11,6 +11,7 @@
 #include <proa/operation.hpp>
 
 namespace proa {
+inline namespace v0 {
 
 /// Receives datagrams continuously into buffers of the pool, until an error or a cancel: one
 /// callback per datagram, also for a datagram of no bytes, then a last callback with the error. An
@@ -116,4 +117,5 @@ class SendDatagrams : public Operation {
   bool room_is_untold_ = false;
 };
 
+}  // namespace v0
 }  // namespace proa

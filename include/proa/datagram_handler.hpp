@@ -12,6 +12,7 @@
 #include <system_error>
 
 namespace proa {
+inline namespace v0 {
 
 namespace detail {
 enum class Receiving : std::uint8_t;
@@ -256,4 +257,5 @@ class PROA_API DatagramHandler : public Handler {
   std::uint8_t failures_ = 0;  // receives in a row that failed
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -7,6 +7,7 @@
 #include <proa/detail/api.hpp>
 
 namespace proa {
+inline namespace v0 {
 
 /// From where a datagram is sent (IP_PKTINFO, ip(7); IPV6_PKTINFO, RFC 3542; IP_SENDSRCADDR on
 /// FreeBSD). A plain value.
@@ -41,4 +42,5 @@ struct PROA_API DatagramInfo {
   DatagramSource answer_from() const noexcept;
 };
 
+}  // namespace v0
 }  // namespace proa

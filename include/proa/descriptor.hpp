@@ -3,6 +3,7 @@
 #include <cstdint>
 
 namespace proa {
+inline namespace v0 {
 
 /// The kind of object that a descriptor refers to, as far as I/O differs by kind.
 enum class DescriptorKind : std::uint8_t {
@@ -32,4 +33,5 @@ struct Descriptor {
   friend constexpr bool operator!=(Descriptor a, Descriptor b) noexcept { return !(a == b); }
 };
 
+}  // namespace v0
 }  // namespace proa

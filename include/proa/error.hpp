@@ -16,6 +16,7 @@
 #include <type_traits>
 
 namespace proa {
+inline namespace v0 {
 
 /// Values are stable: new ones are added at the end. Zero is success and has no name.
 /// In brackets: the std::errc that a std::error_code of this value compares equal to.
@@ -71,6 +72,7 @@ PROA_API const std::error_category& error_category() noexcept;
 /// Makes `std::error_code error = Error::deadline` and `error == Error::deadline` work.
 PROA_API std::error_code make_error_code(Error error) noexcept;
 
+}  // namespace v0
 }  // namespace proa
 
 namespace std {

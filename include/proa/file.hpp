@@ -9,6 +9,7 @@
 #include <system_error>
 
 namespace proa {
+inline namespace v0 {
 
 class Proactor;
 
@@ -102,4 +103,5 @@ class PROA_API File : public OwnedDescriptor {
   }
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -14,6 +14,7 @@
 #include <system_error>
 
 namespace proa {
+inline namespace v0 {
 
 namespace detail {
 enum class FileReading : std::uint8_t;
@@ -244,4 +245,5 @@ class PROA_API FileHandler : public Handler {
   bool missed_ = false;  // a verb needs a file: on_error() is due, unless open() is called before
 };
 
+}  // namespace v0
 }  // namespace proa

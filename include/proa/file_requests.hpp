@@ -20,6 +20,7 @@
 // thread for the first one (pthread_create(3)).
 
 namespace proa {
+inline namespace v0 {
 
 /// Reads from an offset until the memory is full or the file ends. A count below the size of the
 /// memory means that the file has ended, and 0 bytes without an error that the offset is at its end
@@ -365,4 +366,5 @@ class SendFile : public Operation {
   std::uint64_t length_ = 0;
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -11,6 +11,7 @@
 #include <utility>
 
 namespace proa {
+inline namespace v0 {
 
 /// Of a number in front of a frame.
 enum class ByteOrder : std::uint8_t {
@@ -96,4 +97,5 @@ class PROA_API FrameReader {
   std::uint8_t length_read_ = 0;  // how many bytes that is
 };
 
+}  // namespace v0
 }  // namespace proa

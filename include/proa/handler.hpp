@@ -8,6 +8,7 @@
 #include <system_error>
 
 namespace proa {
+inline namespace v0 {
 
 /// The base of all handlers: a descriptor, its operations and their end. Subclass one of the
 /// derived handlers, and override the on_*() that you want to hear.
@@ -203,4 +204,5 @@ class PROA_API Handler {
   bool more_errors_ : 1;  // the loop keeps errors that are due after error_
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -11,6 +11,7 @@
 #include <utility>
 
 namespace proa {
+inline namespace v0 {
 
 /// Cuts a stream of bytes into lines: what on_read() gives goes in, and lines come out, however the
 /// bytes were cut on their way. A handler may take as many lines as it likes and go on later, so it
@@ -88,4 +89,5 @@ class PROA_API LineReader {
   bool drops_return_;  // a CR at the end of a line
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -7,6 +7,7 @@
 #include <vector>
 
 namespace proa {
+inline namespace v0 {
 
 /// What a descriptor is that a service manager has passed.
 enum class PassedKind : std::uint8_t {
@@ -46,4 +47,5 @@ struct PassedDescriptor {
 PROA_API std::vector<PassedDescriptor> listen_fds(std::error_code& error,
                                                   std::string* detail = nullptr);
 
+}  // namespace v0
 }  // namespace proa

@@ -3,6 +3,7 @@
 #include <proa/detail/api.hpp>
 
 namespace proa {
+inline namespace v0 {
 
 /// The library calls the hook with one sentence that names the object and the misuse. The hook must
 /// not return; if it does, the library aborts the process all the same.
@@ -18,4 +19,5 @@ PROA_API MisuseHook set_misuse_hook(MisuseHook hook) noexcept;
 /// `sentence` names the object and the misuse; it is cut after 511 bytes. For any thread.
 [[noreturn]] PROA_API void report_misuse(const char* sentence) noexcept;
 
+}  // namespace v0
 }  // namespace proa

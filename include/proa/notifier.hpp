@@ -5,6 +5,7 @@
 #include <proa/handler.hpp>
 
 namespace proa {
+inline namespace v0 {
 
 /// Lets any thread or signal handler call the loop: after any number of notify() calls on_notify()
 /// comes at least once after the last of them. A notifier does not keep run() going. Nobody may
@@ -39,4 +40,5 @@ class PROA_API Notifier : public Handler {
   Notifier* next_notified_ = nullptr;
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -6,6 +6,7 @@
 #include <utility>
 
 namespace proa {
+inline namespace v0 {
 
 /// A request whose completion calls a method of an object:
 ///
@@ -43,4 +44,5 @@ class On : public Request {
   Owner* owner_;
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -7,6 +7,7 @@
 #include <system_error>
 
 namespace proa {
+inline namespace v0 {
 
 /// The result of an operation. Complete success has no error; `bytes` counts what moved, also
 /// beside an error.
@@ -140,4 +141,5 @@ class PROA_API Operation {
   std::int32_t process_ = 0;     // the process that submitted it
 };
 
+}  // namespace v0
 }  // namespace proa

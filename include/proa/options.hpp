@@ -7,6 +7,7 @@
 #include <vector>
 
 namespace proa {
+inline namespace v0 {
 
 /// How a Proactor is made. The defaults are meant to be right.
 struct Options {
@@ -56,4 +57,5 @@ struct Options {
   bool embedded = false;
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -5,6 +5,7 @@
 #include <utility>
 
 namespace proa {
+inline namespace v0 {
 
 /// Owns one open descriptor of a System, and closes it when destroyed: what Socket and File have in
 /// common. Move-only. No operation may be in flight on the descriptor when it is closed; a handler
@@ -74,4 +75,5 @@ class OwnedDescriptor {
   bool was_blocking_ = false;
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -5,6 +5,7 @@
 #include <proa/operation.hpp>
 
 namespace proa {
+inline namespace v0 {
 
 /// Waits until a descriptor is ready, for code that reads and writes by itself: a library with its
 /// own sockets, an eventfd, a pipe, a character device. The proactor reads nothing, writes nothing,
@@ -73,4 +74,5 @@ class PROA_API Poll : public Operation {
   std::uint8_t events_ = 0;
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -7,6 +7,7 @@
 #include <system_error>
 
 namespace proa {
+inline namespace v0 {
 
 /// Watches a descriptor that somebody else reads and writes, mostly a library with sockets of its
 /// own (c-ares, curl, libpq), and tells when it is ready. Subclass it. The handler reads nothing,
@@ -67,4 +68,5 @@ class PROA_API PollHandler : public Handler {
   bool wants_output_ = false;
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -8,6 +8,7 @@
 #include <utility>
 
 namespace proa {
+inline namespace v0 {
 
 /// Work that any thread posts, to be done on the proactor's thread. The object stays with its
 /// owner. It must live until its callback has begun, or until the proactor that refused or dropped
@@ -77,4 +78,5 @@ class OnPost : public Post {
   Owner* owner_;
 };
 
+}  // namespace v0
 }  // namespace proa

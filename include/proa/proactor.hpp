@@ -19,6 +19,7 @@
 #include <vector>
 
 namespace proa {
+inline namespace v0 {
 
 class HandlerLoop;
 
@@ -169,4 +170,5 @@ class PROA_API KeepAlive {
   Proactor& proactor_;
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -7,6 +7,7 @@
 #include <system_error>
 
 namespace proa {
+inline namespace v0 {
 
 /// How long a Reconnector waits, and how often it tries.
 struct Backoff {
@@ -94,4 +95,5 @@ class PROA_API Reconnector : public TimerHandler {
   bool gives_up_ = false;  // the timer that is armed ends in on_given_up()
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -10,6 +10,7 @@
 #include <proa/time.hpp>
 
 namespace proa {
+inline namespace v0 {
 
 /// The most bytes that one system call moves (read(2), NOTES). A receive, a read or a write of more
 /// counts as one of so many.
@@ -151,4 +152,5 @@ class Timer : public Operation {
   Timer() noexcept : Operation(Opcode::timer, Direction::none) {}
 };
 
+}  // namespace v0
 }  // namespace proa

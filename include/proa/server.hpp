@@ -20,6 +20,7 @@
 #include <vector>
 
 namespace proa {
+inline namespace v0 {
 
 class ServerCore;
 
@@ -136,4 +137,5 @@ class Server : public ServerBase {
   }
 };
 
+}  // namespace v0
 }  // namespace proa

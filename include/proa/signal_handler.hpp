@@ -7,6 +7,7 @@
 #include <system_error>
 
 namespace proa {
+inline namespace v0 {
 
 namespace detail {
 struct Subscription;
@@ -59,4 +60,5 @@ class PROA_API SignalHandler : public Notifier {
   detail::Subscription* subscriptions_ = nullptr;
 };
 
+}  // namespace v0
 }  // namespace proa

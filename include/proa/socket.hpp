@@ -7,6 +7,7 @@
 #include <system_error>
 
 namespace proa {
+inline namespace v0 {
 
 class Proactor;
 
@@ -53,4 +54,5 @@ class PROA_API Socket : public OwnedDescriptor {
   Address peer_address() const noexcept;
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 namespace proa {
+inline namespace v0 {
 
 /// SOCK_STREAM or SOCK_DGRAM, socket(2).
 enum class Transport : unsigned char { stream, datagram };
@@ -57,4 +58,5 @@ struct SendNotice {
   std::uint32_t last = 0;
 };
 
+}  // namespace v0
 }  // namespace proa

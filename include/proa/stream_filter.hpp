@@ -5,6 +5,7 @@
 #include <system_error>
 
 namespace proa {
+inline namespace v0 {
 
 class Proactor;
 class StreamHandler;
@@ -80,4 +81,5 @@ class PROA_API StreamFilter {
   StreamHandler* stream_ = nullptr;
 };
 
+}  // namespace v0
 }  // namespace proa

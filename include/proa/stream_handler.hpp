@@ -12,6 +12,7 @@
 #include <system_error>
 
 namespace proa {
+inline namespace v0 {
 
 class SendFile;
 class StreamFilter;
@@ -345,4 +346,5 @@ class PROA_API StreamHandler : public Handler {
   bool finishing_ = false;    // finish() was called
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -11,6 +11,7 @@
 #include <proa/time.hpp>
 
 namespace proa {
+inline namespace v0 {
 
 struct FileAlignment;
 enum class OpenFlags : unsigned;
@@ -122,4 +123,5 @@ class PROA_API System {
   std::atomic<int> owned_{0};
 };
 
+}  // namespace v0
 }  // namespace proa

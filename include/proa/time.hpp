@@ -3,6 +3,7 @@
 #include <chrono>
 
 namespace proa {
+inline namespace v0 {
 
 /// Lengths of time, in nanoseconds.
 using Duration = std::chrono::nanoseconds;
@@ -20,4 +21,5 @@ constexpr TimePoint after(TimePoint start, Duration length) noexcept {
   return length >= never - start ? never : start + length;
 }
 
+}  // namespace v0
 }  // namespace proa

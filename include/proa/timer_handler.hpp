@@ -8,6 +8,7 @@
 #include <proa/time.hpp>
 
 namespace proa {
+inline namespace v0 {
 
 /// A timer that fires once or again and again, on the monotonic clock (CLOCK_MONOTONIC,
 /// clock_gettime(2)): setting the wall clock changes nothing, also for start_at(). In a time
@@ -61,4 +62,5 @@ class PROA_API TimerHandler : public Handler {
   Duration period_{};
 };
 
+}  // namespace v0
 }  // namespace proa

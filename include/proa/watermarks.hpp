@@ -3,6 +3,7 @@
 #include <cstddef>
 
 namespace proa {
+inline namespace v0 {
 
 /// When a stream stops reading because of its own output. The marks count bytes of the blocks that
 /// its queued writes pin, not of payload.
@@ -31,4 +32,5 @@ struct Watermarks {
   bool pause_reading = true;
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 namespace proa {
+inline namespace v0 {
 
 class WorkerPool;
 class Workers;
@@ -49,4 +50,5 @@ class Work : public Operation {
   Workers* workers_ = nullptr;
 };
 
+}  // namespace v0
 }  // namespace proa

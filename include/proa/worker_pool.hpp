@@ -10,6 +10,7 @@
 #include <system_error>
 
 namespace proa {
+inline namespace v0 {
 
 class Workers;
 
@@ -50,4 +51,5 @@ class PROA_API WorkerPool {
   std::unique_ptr<Workers> workers_;
 };
 
+}  // namespace v0
 }  // namespace proa

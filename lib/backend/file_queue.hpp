@@ -14,6 +14,7 @@
 #include "sys/sys.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 /// Where an operation on a file is while the backend has it.
 enum class FilePhase : std::uint8_t {
@@ -90,4 +91,5 @@ class FileQueue {
   OperationList finished_;
 };
 
+}  // namespace v0
 }  // namespace proa

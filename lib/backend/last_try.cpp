@@ -14,6 +14,7 @@
 #include "sys/sys.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 namespace {
 
@@ -170,4 +171,5 @@ LastTry last_try(Operation& operation, System& system, BufferSource& buffers, bo
   return LastTry::result;
 }
 
+}  // namespace v0
 }  // namespace proa

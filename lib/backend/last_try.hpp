@@ -3,6 +3,7 @@
 #include <proa/backend.hpp>
 
 namespace proa {
+inline namespace v0 {
 
 /// Whether this is a send that can be tried at any time, because the system makes nobody wait.
 bool sends_to_socket(const Operation& operation) noexcept;
@@ -20,4 +21,5 @@ enum class LastTry : std::uint8_t {
 /// only once. `first`: the operation has had no result by this yet.
 LastTry last_try(Operation& operation, System& system, BufferSource& buffers, bool first) noexcept;
 
+}  // namespace v0
 }  // namespace proa

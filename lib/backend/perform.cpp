@@ -12,6 +12,7 @@
 #include "sys/sys.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 namespace {
 
@@ -168,4 +169,5 @@ Attempt Performer::connect(Connect& operation) noexcept {
   return {result};
 }
 
+}  // namespace v0
 }  // namespace proa

@@ -12,6 +12,7 @@
 struct iovec;
 
 namespace proa {
+inline namespace v0 {
 
 /// How far one attempt came. `short_transfer` says that the kernel had less to give, or less room,
 /// than the operation asked for.
@@ -78,4 +79,5 @@ inline void count_pieces(SendBuffers& operation, int count) noexcept {
   BackendSide::set_extra_cost(operation, static_cast<std::size_t>(count) / pieces_of_callback);
 }
 
+}  // namespace v0
 }  // namespace proa

@@ -26,6 +26,7 @@
 #include "base/rotation.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 template <class Kernel, class Files>
 class PollingBackend : public Backend, protected Poller {
@@ -172,4 +173,5 @@ class PollingBackend : public Backend, protected Poller {
   Rotation<sources> rotation_;
 };
 
+}  // namespace v0
 }  // namespace proa

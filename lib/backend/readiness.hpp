@@ -17,6 +17,7 @@
 #include "base/rotation.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 /// What an event of the kernel says of a descriptor.
 struct Readiness {
@@ -132,4 +133,5 @@ class ReadinessAdapter final : public RealSystem {
   bool had_share_ = false;  // the Send that was performed last has more, and found room for a share
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -5,6 +5,7 @@
 #include "base/descriptor_table.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 /// The operating system. A backend derives from this class if it must forget a descriptor before
 /// the descriptor is closed.
@@ -47,4 +48,5 @@ class RealSystem : public System {
   DescriptorTable<Adopted> adopted_;
 };
 
+}  // namespace v0
 }  // namespace proa

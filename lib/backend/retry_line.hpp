@@ -14,6 +14,7 @@
 #include "base/operation_list.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 class RetryLine {
  public:
@@ -43,4 +44,5 @@ class RetryLine {
   TimePoint next_ = never;
 };
 
+}  // namespace v0
 }  // namespace proa

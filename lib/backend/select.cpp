@@ -20,6 +20,7 @@
 #endif
 
 namespace proa {
+inline namespace v0 {
 
 namespace {
 
@@ -161,4 +162,5 @@ std::unique_ptr<Backend> select_backend(const BackendContext& context, BackendRe
   return nullptr;
 }
 
+}  // namespace v0
 }  // namespace proa

@@ -8,6 +8,7 @@
 #include <system_error>
 
 namespace proa {
+inline namespace v0 {
 
 /// The backends built into the library, in order of preference. An entry without a name ends the
 /// table.
@@ -18,4 +19,5 @@ const BackendInfo* built_in_backends() noexcept;
 std::unique_ptr<Backend> select_backend(const BackendContext& context, BackendReport& report,
                                         std::error_code& error, std::string& detail);
 
+}  // namespace v0
 }  // namespace proa

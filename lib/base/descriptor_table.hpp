@@ -12,6 +12,7 @@
 #include "base/memory.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 template <class Entry>
 class DescriptorTable {
@@ -58,4 +59,5 @@ class DescriptorTable {
   std::vector<std::unique_ptr<Chunk>> chunks_;
 };
 
+}  // namespace v0
 }  // namespace proa

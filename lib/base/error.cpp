@@ -6,6 +6,7 @@
 #include <string>
 
 namespace proa {
+inline namespace v0 {
 namespace {
 
 struct Entry {
@@ -71,4 +72,5 @@ std::error_code make_error_code(Error error) noexcept {
   return {static_cast<int>(error), error_category()};
 }
 
+}  // namespace v0
 }  // namespace proa

@@ -7,6 +7,7 @@
 #include <system_error>
 
 namespace proa {
+inline namespace v0 {
 
 inline constexpr int error_base = -10000;  // a handler keeps such an int in 16 bits
 
@@ -26,4 +27,5 @@ inline int to_negative(const std::error_code& error) noexcept {
   return error.category() == error_category() ? error_base - error.value() : -error.value();
 }
 
+}  // namespace v0
 }  // namespace proa

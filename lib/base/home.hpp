@@ -9,6 +9,7 @@
 #include <thread>
 
 namespace proa {
+inline namespace v0 {
 
 class Home {
  public:
@@ -66,4 +67,5 @@ class Home {
   std::atomic<std::thread::id> thread_{};
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -10,6 +10,7 @@
 #include <utility>
 
 namespace proa {
+inline namespace v0 {
 
 struct HookTraits {
   using node = ListHook;
@@ -70,4 +71,5 @@ class List {
   ListHook head_;
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -16,6 +16,7 @@
 #include "sys/sys.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 namespace {
 
@@ -98,4 +99,5 @@ std::vector<PassedDescriptor> listen_fds(std::error_code& error, std::string* de
   return passed;
 }
 
+}  // namespace v0
 }  // namespace proa

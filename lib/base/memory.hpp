@@ -8,6 +8,7 @@
 #include <utility>
 
 namespace proa {
+inline namespace v0 {
 
 /// Runs `work`, which may allocate. False if there was no memory: `work` has then ended where it
 /// wanted some.
@@ -25,4 +26,5 @@ bool with_memory(Work&& work) {
   return true;
 }
 
+}  // namespace v0
 }  // namespace proa

@@ -9,6 +9,7 @@
 #include <proa/misuse.hpp>
 
 namespace proa {
+inline namespace v0 {
 
 namespace {
 std::atomic<MisuseHook> installed{nullptr};
@@ -32,4 +33,5 @@ void misuse(const char* what, ...) noexcept {
   std::abort();
 }
 
+}  // namespace v0
 }  // namespace proa

@@ -5,6 +5,7 @@
 #include "base/list.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 struct OperationHook {
   static ListHook& hook(Operation& operation) noexcept { return BackendSide::hook(operation); }
@@ -19,4 +20,5 @@ inline void adopt(OperationList& operations, long process) noexcept {
   }
 }
 
+}  // namespace v0
 }  // namespace proa

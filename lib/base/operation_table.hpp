@@ -8,6 +8,7 @@
 #include <proa/operation.hpp>
 
 namespace proa {
+inline namespace v0 {
 
 /// What an operation works on. That decides who performs the operation.
 enum class Works : std::uint8_t {
@@ -83,4 +84,5 @@ constexpr bool rows_are_in_order() noexcept {
 static_assert(detail::rows_are_in_order(), "a row stands at its opcode");
 static_assert(operation_table.back().opcode == Opcode::poll, "the last opcode has the last row");
 
+}  // namespace v0
 }  // namespace proa

@@ -6,6 +6,7 @@
 #endif
 
 namespace proa {
+inline namespace v0 {
 
 void refuse(std::error_code error, const std::string& what) {
   const std::system_error refusal(error, what);
@@ -16,4 +17,5 @@ void refuse(std::error_code error, const std::string& what) {
 #endif
 }
 
+}  // namespace v0
 }  // namespace proa

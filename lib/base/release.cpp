@@ -5,6 +5,7 @@
 #include <system_error>
 
 namespace proa {
+inline namespace v0 {
 
 bool parse_release(const std::string& text, Release& parsed) {
   parsed = any_release;
@@ -24,4 +25,5 @@ std::string to_string(Release release) {
   return std::to_string(release / 1000) + "." + std::to_string(release % 1000);
 }
 
+}  // namespace v0
 }  // namespace proa

@@ -3,6 +3,7 @@
 #include <string>
 
 namespace proa {
+inline namespace v0 {
 
 /// A kernel release as a number that can be compared: 5.19 is 5019.
 using Release = unsigned;
@@ -15,4 +16,5 @@ inline constexpr Release lowest_uring_release = release(5, 11);
 bool parse_release(const std::string& text, Release& parsed);
 std::string to_string(Release release);
 
+}  // namespace v0
 }  // namespace proa

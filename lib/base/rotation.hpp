@@ -14,6 +14,7 @@
 #include "base/operation_table.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 /// What the result of an operation takes of a share, or of a round's budget, in callbacks: those
 /// that the table of operations says, and as many more as moving its bytes takes the time of.
@@ -83,4 +84,5 @@ class Rotation {
   std::array<std::size_t, sources> owed_{};  // turns to be passed over
 };
 
+}  // namespace v0
 }  // namespace proa

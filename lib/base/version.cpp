@@ -4,6 +4,7 @@
 #include <string_view>
 
 namespace proa {
+inline namespace v0 {
 
 #define PROA_TEXT_OF(number) #number
 #define PROA_TEXT(number) PROA_TEXT_OF(number)
@@ -13,4 +14,5 @@ static_assert(std::string_view(PROA_TEXT(PROA_VERSION_MAJOR) "." PROA_TEXT(
 
 const char* version() noexcept { return PROA_VERSION; }
 
+}  // namespace v0
 }  // namespace proa

@@ -11,6 +11,7 @@
 #include "sys/control.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 struct DatagramHeader {
   std::uint32_t name_size;
@@ -27,4 +28,5 @@ constexpr std::size_t bytes_at(bool with_control) noexcept {
   return sizeof(DatagramHeader) + name_room + (with_control ? control_room : 0);
 }
 
+}  // namespace v0
 }  // namespace proa

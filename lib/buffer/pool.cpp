@@ -14,6 +14,7 @@
 #include "sys/sys.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 using detail::Block;
 using detail::Segment;
@@ -338,4 +339,5 @@ std::size_t Buffer::append(Bytes bytes) noexcept {
   return count;
 }
 
+}  // namespace v0
 }  // namespace proa

@@ -17,6 +17,7 @@
 #include "sys/mutex.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 class Pool;
 
@@ -141,4 +142,5 @@ class Pool final : public BufferSource {
   BlockWaiter* waiter_ = nullptr;
 };
 
+}  // namespace v0
 }  // namespace proa

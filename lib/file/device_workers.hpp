@@ -13,6 +13,7 @@
 #include "file/workers.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 class DeviceWorkers final : public Workers {
  public:
@@ -36,4 +37,5 @@ class DeviceWorkers final : public Workers {
   std::vector<pollfd> asked_;         // the pipe, then those of waiting_
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -20,6 +20,7 @@
 #include "sys/sys.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 namespace {
 
@@ -400,4 +401,5 @@ int directory_of(const FileCall& call) noexcept {
   return call.descriptor().valid() ? call.descriptor().number : AT_FDCWD;
 }
 
+}  // namespace v0
 }  // namespace proa

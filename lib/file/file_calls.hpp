@@ -5,6 +5,7 @@
 struct iovec;
 
 namespace proa {
+inline namespace v0 {
 
 namespace sys {
 struct FileInfo;
@@ -80,4 +81,5 @@ FileStatus to_status(const sys::FileInfo& info) noexcept;
 /// The directory from which the system resolves the path.
 int directory_of(const FileCall& call) noexcept;
 
+}  // namespace v0
 }  // namespace proa

@@ -19,6 +19,7 @@
 #include "sys/mutex.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 class Backend;
 
@@ -130,4 +131,5 @@ class Workers {
   std::atomic<bool> any_done_{false};
 };
 
+}  // namespace v0
 }  // namespace proa

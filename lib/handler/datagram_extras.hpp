@@ -7,6 +7,7 @@
 #include <proa/requests.hpp>
 
 namespace proa {
+inline namespace v0 {
 
 /// What few datagram handlers need: sends without a copy, whose blocks go back to the pool together
 /// when the kernel has returned all of them; the bounds of finish() and drain(); and the peer of a
@@ -36,4 +37,5 @@ struct DatagramHandler::DatagramExtras {
   std::uint32_t last_left = 0;   // last_input when the last receive of a drain began
 };
 
+}  // namespace v0
 }  // namespace proa

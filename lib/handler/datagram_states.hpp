@@ -4,7 +4,9 @@
 
 // The states of a datagram handler's receiving, and how they change.
 
-namespace proa::detail {
+namespace proa {
+inline namespace v0 {
+namespace detail {
 
 enum class Receiving : std::uint8_t {
   off,
@@ -36,4 +38,6 @@ constexpr bool tells(Receiving state) noexcept {
   return state == Receiving::on || state == Receiving::draining;
 }
 
-}  // namespace proa::detail
+}  // namespace detail
+}  // namespace v0
+}  // namespace proa

@@ -6,6 +6,7 @@
 #include "handler/mark_queue.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 /// What a file's handler does between writes; the first such verb makes this. `behind` counts calls
 /// of write(): a mark is reached when on_write() has told so many.
@@ -39,4 +40,5 @@ struct FileHandler::FileMarks {
   std::int32_t error = 0;     // why; it is told before the error of a write, which came later
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -4,7 +4,9 @@
 
 // The states of a file's handler besides the three of every handler, and how they change.
 
-namespace proa::detail {
+namespace proa {
+inline namespace v0 {
+namespace detail {
 
 /// The file as a stream to read.
 enum class FileReading : std::uint8_t {
@@ -36,9 +38,12 @@ constexpr FileOutput after(FileOutput state, FileOutputEvent event) noexcept {
   return next[static_cast<std::size_t>(state)][static_cast<std::size_t>(event)];
 }
 
-}  // namespace proa::detail
+}  // namespace detail
+}  // namespace v0
+}  // namespace proa
 
 namespace proa {
+inline namespace v0 {
 
 using detail::FileOutputEvent;
 
@@ -52,4 +57,5 @@ inline bool FileHandler::reads_() const noexcept {
   return reading_ != FileReading::off && !held_back_();
 }
 
+}  // namespace v0
 }  // namespace proa

@@ -13,6 +13,7 @@
 #include "proactor/core.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 /// After this time a handler looks again at what the kernel has, or has room for.
 constexpr Duration next_look = std::chrono::milliseconds(10);
@@ -141,4 +142,5 @@ inline bool Handler::goes_on_() const noexcept {
   return !closing() && !proactor_.core().inherited();
 }
 
+}  // namespace v0
 }  // namespace proa

@@ -6,6 +6,7 @@
 #include "base/memory.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 /// A first-in, first-out queue that keeps its memory.
 template <class Item>
@@ -39,4 +40,5 @@ class MarkQueue {
   std::size_t head_ = 0;
 };
 
+}  // namespace v0
 }  // namespace proa

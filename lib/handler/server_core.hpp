@@ -10,6 +10,7 @@
 #include "handler/handler_loop.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 class ServerCore final : public Handler {
  public:
@@ -96,4 +97,5 @@ class ServerCore final : public Handler {
   bool in_factory_ = false;
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -8,6 +8,7 @@
 #include "handler/mark_queue.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 /// What most streams do not need; the first verb that needs a part of it makes it.
 struct StreamHandler::StreamExtras {
@@ -57,4 +58,5 @@ inline StreamFilter* StreamHandler::filter_() const noexcept {
   return extras_ ? extras_->filter.get() : nullptr;
 }
 
+}  // namespace v0
 }  // namespace proa

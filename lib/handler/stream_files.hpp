@@ -4,6 +4,7 @@
 #include <proa/stream_handler.hpp>
 
 namespace proa {
+inline namespace v0 {
 
 /// What a stream needs to send files and to receive into them; the first such verb makes this.
 struct StreamHandler::StreamFiles {
@@ -17,4 +18,5 @@ struct StreamHandler::StreamFiles {
   std::size_t seen = 0;        // how much `send` had moved when the timer last fired
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -5,7 +5,9 @@
 // A stream has five small state machines besides the three states of every handler, and is in one
 // state of each. Each enum stands beside the functions that change it.
 
-namespace proa::detail {
+namespace proa {
+inline namespace v0 {
+namespace detail {
 
 /// The input from the peer.
 enum class Input : std::uint8_t {
@@ -149,9 +151,12 @@ constexpr bool is_drain(Verdict verdict) noexcept {
   return verdict == Verdict::drain || verdict == Verdict::overdue;
 }
 
-}  // namespace proa::detail
+}  // namespace detail
+}  // namespace v0
+}  // namespace proa
 
 namespace proa {
+inline namespace v0 {
 
 using detail::Hold;
 using detail::Input;
@@ -172,4 +177,5 @@ inline bool StreamHandler::reads_() const noexcept {
   return wants_input_ && gives(input_) && (is_drain(verdict_) || !held_back_());
 }
 
+}  // namespace v0
 }  // namespace proa

@@ -3,6 +3,7 @@
 #include <proa/stream_handler.hpp>
 
 namespace proa {
+inline namespace v0 {
 
 /// A stream's timeouts; the first timeout that is set makes this. One timer serves all of them:
 /// when it fires, the stream compares the times of the last bytes to see whether a timeout is
@@ -36,4 +37,5 @@ struct StreamHandler::StreamTiming {
   TimePoint keep_until = never;
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -10,6 +10,7 @@
 #include "base/operation_list.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 /// What the core knows of a stream's connection.
 enum class Connected : std::uint8_t {
@@ -60,4 +61,5 @@ inline bool connect_failed(const Channel& channel) noexcept {
   return channel.connected == Connected::failed || channel.connected == Connected::abandoned;
 }
 
+}  // namespace v0
 }  // namespace proa

@@ -26,6 +26,7 @@
 #include "proactor/timers.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 class FileCall;
 class Proactor;
@@ -307,4 +308,5 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   std::atomic<bool> stop_{false};
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -4,6 +4,7 @@
 #include "base/release.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 namespace {
 
@@ -34,4 +35,5 @@ std::string complaint(const Options& options) {
   return text;
 }
 
+}  // namespace v0
 }  // namespace proa

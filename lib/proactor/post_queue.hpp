@@ -8,6 +8,7 @@
 #include <proa/post.hpp>
 
 namespace proa {
+inline namespace v0 {
 
 class PostQueue {
  public:
@@ -42,4 +43,5 @@ class PostQueue {
   Post* taken_ = nullptr;
 };
 
+}  // namespace v0
 }  // namespace proa

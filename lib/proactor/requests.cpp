@@ -17,6 +17,7 @@
 #include "sys/sys.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 namespace {
 
@@ -166,4 +167,5 @@ void discard(Operation& operation) noexcept {
   }
 }
 
+}  // namespace v0
 }  // namespace proa

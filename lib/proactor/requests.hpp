@@ -9,6 +9,7 @@
 #include <proa/system.hpp>
 
 namespace proa {
+inline namespace v0 {
 
 /// What the request itself says against being taken on: 0, -errno, or the code of an Error.
 int refusal_of(Operation& operation) noexcept;
@@ -58,4 +59,5 @@ bool not_done(int error) noexcept;
 /// Lets go of what a result brought, which nobody is there to take.
 void discard(Operation& operation) noexcept;
 
+}  // namespace v0
 }  // namespace proa

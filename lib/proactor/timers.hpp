@@ -11,6 +11,7 @@
 #include <vector>
 
 namespace proa {
+inline namespace v0 {
 
 class Timers {
  public:
@@ -55,4 +56,5 @@ class Timers {
   std::uint64_t sequence_ = 0;
 };
 
+}  // namespace v0
 }  // namespace proa

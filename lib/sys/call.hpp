@@ -11,7 +11,9 @@
 
 struct iovec;
 
-namespace proa::sys {
+namespace proa {
+inline namespace v0 {
+namespace sys {
 
 /// Returns the result of a call, or -errno. macOS has two numbers for "not supported"; the library
 /// knows one of them.
@@ -47,4 +49,6 @@ long write_if_ready(int fd, const iovec* pieces, int count) noexcept;
 /// The signals that a write may raise: SIGPIPE and SIGXFSZ.
 sigset_t write_signals() noexcept;
 
-}  // namespace proa::sys
+}  // namespace sys
+}  // namespace v0
+}  // namespace proa

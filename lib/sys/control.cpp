@@ -21,6 +21,7 @@
 #endif
 
 namespace proa {
+inline namespace v0 {
 
 namespace {
 
@@ -249,4 +250,5 @@ long take_send_notice(int, SendNotice&) noexcept { return -EAGAIN; }
 
 #endif
 
+}  // namespace v0
 }  // namespace proa

@@ -11,6 +11,7 @@
 #include <proa/socket_option.hpp>
 
 namespace proa {
+inline namespace v0 {
 
 /// Room for all control messages that DatagramOptions can ask for.
 #ifdef __linux__
@@ -41,4 +42,5 @@ class SendControl {
 /// Implements System::take_notice().
 long take_send_notice(int socket, SendNotice& notice) noexcept;
 
+}  // namespace v0
 }  // namespace proa

@@ -3,7 +3,9 @@
 struct aiocb;
 struct iovec;
 
-namespace proa::sys {
+namespace proa {
+inline namespace v0 {
+namespace sys {
 
 /// Whether EVFILT_SIGNAL counts all signals. On macOS the filter counts those sent to the process
 /// only, and raise(3) sends to a thread (kevent(2)).
@@ -17,4 +19,6 @@ inline constexpr bool counts_all_signals = true;
 /// Does nothing where the system has no such requests (aio_limit()).
 void describe(aiocb& block, int kqueue, void* udata, iovec* pieces, int count) noexcept;
 
-}  // namespace proa::sys
+}  // namespace sys
+}  // namespace v0
+}  // namespace proa

@@ -7,7 +7,9 @@
 struct io_uring;
 struct statx;
 
-namespace proa::sys {
+namespace proa {
+inline namespace v0 {
+namespace sys {
 
 struct FileInfo;
 
@@ -38,4 +40,6 @@ std::size_t lockable_bytes() noexcept;
 /// Converts the status that io_uring has written.
 FileInfo to_info(const struct statx& from) noexcept;
 
-}  // namespace proa::sys
+}  // namespace sys
+}  // namespace v0
+}  // namespace proa

@@ -6,7 +6,9 @@
 #include <atomic>
 #include <mutex>
 
-namespace proa::sys {
+namespace proa {
+inline namespace v0 {
+namespace sys {
 
 /// For std::lock_guard<std::mutex> and std::unique_lock<std::mutex>. What it guards must make sense
 /// to the child at every moment of a change, because the child may have a copy from the midst of
@@ -27,4 +29,6 @@ class Mutex {
   std::atomic<Mutex*> next_{nullptr};  // in the list of all
 };
 
-}  // namespace proa::sys
+}  // namespace sys
+}  // namespace v0
+}  // namespace proa

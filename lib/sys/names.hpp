@@ -13,7 +13,9 @@
 #include <cstdint>
 #include <ctime>
 
-namespace proa::sys {
+namespace proa {
+inline namespace v0 {
+namespace sys {
 
 /// One datagram of recvmmsg(2) or sendmmsg(2): their struct mmsghdr.
 struct Message {
@@ -95,4 +97,6 @@ inline constexpr bool abstract_names = true;
 inline constexpr bool abstract_names = false;
 #endif
 
-}  // namespace proa::sys
+}  // namespace sys
+}  // namespace v0
+}  // namespace proa

@@ -18,6 +18,7 @@
 #endif
 
 namespace proa {
+inline namespace v0 {
 
 namespace {
 
@@ -250,4 +251,5 @@ long get_socket_option(int socket, SocketOption option, int& value) noexcept {
   return result;
 }
 
+}  // namespace v0
 }  // namespace proa

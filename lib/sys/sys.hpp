@@ -32,11 +32,15 @@ struct kevent;
 struct msghdr;
 struct pollfd;
 
-namespace proa::sys {
+namespace proa {
+inline namespace v0 {
+namespace sys {
 struct FileInfo;
 struct Message;
 struct QueueRoom;
-}  // namespace proa::sys
+}  // namespace sys
+}  // namespace v0
+}  // namespace proa
 
 // X(name, parameters, arguments)
 #define PROA_SYS_COMMON_CALLS(X)                                                               \
@@ -166,7 +170,9 @@ struct QueueRoom;
   PROA_SYS_SOCKET_CALLS(X) \
   PROA_SYS_SUBSTITUTED_CALLS(X) PROA_SYS_LINUX_CALLS(X) PROA_SYS_KQUEUE_CALLS(X)
 
-namespace proa::sys {
+namespace proa {
+inline namespace v0 {
+namespace sys {
 
 #define PROA_SYS_DECLARE(name, parameters, arguments) long name parameters noexcept;
 namespace portable {
@@ -230,4 +236,6 @@ PROA_SYS_CALLS(PROA_SYS_CALL)
 using namespace direct;    // NOLINT: the direct calls are the calls
 #endif
 
-}  // namespace proa::sys
+}  // namespace sys
+}  // namespace v0
+}  // namespace proa

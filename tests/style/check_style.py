@@ -114,6 +114,27 @@ ok &= report("public headers are installed", [
     if f"'{p.relative_to(root / 'include')}'" not in meson_list])
 
 
+soversion = re.search(r"soversion: '(\d+)'", (root / "lib/meson.build").read_text(encoding="utf-8"))[1]
+abi_opens, abi_closes = f"inline namespace v{soversion} {{", f"}}  // namespace v{soversion}"
+
+
+def outside_of_abi(path):
+    """Where a header opens or closes proa without the inline namespace that has the number of the ABI."""
+    text = ["", *lines(path), ""]
+    for n, line in enumerate(text):
+        opens = re.match(r"\s*namespace proa\b", line)
+        closes = re.fullmatch(r"\s*}  // namespace proa\b.*", line)
+        if (opens and text[n + 1] != abi_opens) or (closes and text[n - 1] != abi_closes):
+            yield f"{path.relative_to(root)}:{n}: {line}"
+
+
+ok &= report("headers declare everything in the inline namespace of the ABI", [
+    problem for folder in ("include", "lib") for p in sorted((root / folder).rglob("*.hpp"))
+    for problem in outside_of_abi(p)] + [
+    problem for problem in each_line([p for p in cpp if root / "tests/style" not in p.parents], r"^inline namespace v\d+ {")
+    if not problem.endswith(abi_opens)])
+
+
 def compiles(job):
     names, standard = job
     unit = "".join(f"#include <{name.relative_to(root / 'include')}>\n" for name in names)

@@ -28,6 +28,7 @@
 #include "sys/sys.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 /// What the proactor may do with an operation, for the rig.
 class OperationAccess {
@@ -46,6 +47,7 @@ class OperationAccess {
   static void take_bytes(Operation& operation) noexcept { operation.bytes_ = 0; }
 };
 
+}  // namespace v0
 }  // namespace proa
 
 namespace proa_test {

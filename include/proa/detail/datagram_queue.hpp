@@ -12,6 +12,7 @@
 #include <utility>
 
 namespace proa {
+inline namespace v0 {
 
 /// The datagrams that a socket has not sent yet. Their bytes are segments of the pool's blocks,
 /// many small datagrams in one block. For DatagramHandler.
@@ -103,4 +104,5 @@ class PROA_API DatagramQueue {
   bool has_sources_ = false;
 };
 
+}  // namespace v0
 }  // namespace proa

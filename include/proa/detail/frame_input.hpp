@@ -8,7 +8,9 @@
 #include <string_view>
 #include <system_error>
 
-namespace proa::detail {
+namespace proa {
+inline namespace v0 {
+namespace detail {
 
 /// What LineReader and FrameReader have in common: the blocks that were added and are not read to
 /// their ends, memory for a frame that began in an earlier block, and the error that ends it all.
@@ -62,4 +64,6 @@ class PROA_API FrameInput {
   bool ended_ = false;
 };
 
-}  // namespace proa::detail
+}  // namespace detail
+}  // namespace v0
+}  // namespace proa

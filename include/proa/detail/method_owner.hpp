@@ -1,6 +1,8 @@
 #pragma once
 
-namespace proa::detail {
+namespace proa {
+inline namespace v0 {
+namespace detail {
 
 /// The class of a method that returns void; const if the method is.
 template <class Method>
@@ -24,4 +26,6 @@ struct MethodOwner<void (Owner_::*)(Arguments...) const noexcept> {
   using Owner = const Owner_;
 };
 
-}  // namespace proa::detail
+}  // namespace detail
+}  // namespace v0
+}  // namespace proa

@@ -9,6 +9,7 @@
 #include <proa/bytes.hpp>
 
 namespace proa {
+inline namespace v0 {
 
 /// A request's copy of the caller's list of pieces of memory (Bytes or MutableBytes). Up to
 /// `inline_count` pieces are kept in place; more cost an allocation the first time.
@@ -77,4 +78,5 @@ class Pieces {
   mutable Place found_;
 };
 
+}  // namespace v0
 }  // namespace proa

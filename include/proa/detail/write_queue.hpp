@@ -8,6 +8,7 @@
 #include <proa/detail/api.hpp>
 
 namespace proa {
+inline namespace v0 {
 
 class Pool;
 
@@ -99,4 +100,5 @@ class PROA_API WriteQueue {
   std::uint8_t spares_ = 0;    // how many segments `spare_` is
 };
 
+}  // namespace v0
 }  // namespace proa

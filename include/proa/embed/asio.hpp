@@ -14,7 +14,9 @@
 #include <proa/embed/poll.hpp>
 #include <utility>
 
-namespace proa::embed {
+namespace proa {
+inline namespace v0 {
+namespace embed {
 
 #if defined(PROA_BOOST_ASIO)
 namespace asio_library = boost::asio;
@@ -115,4 +117,6 @@ class AsioAdapter {
   AsioError error_;
 };
 
-}  // namespace proa::embed
+}  // namespace embed
+}  // namespace v0
+}  // namespace proa

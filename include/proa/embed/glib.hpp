@@ -5,7 +5,9 @@
 
 #include <proa/embed/poll.hpp>
 
-namespace proa::embed {
+namespace proa {
+inline namespace v0 {
+namespace embed {
 
 /// Lets a proactor live inside a GMainContext of GLib, and so in a program of GTK.
 ///
@@ -63,4 +65,6 @@ class GlibAdapter {
   PollAdapter loop_;
 };
 
-}  // namespace proa::embed
+}  // namespace embed
+}  // namespace v0
+}  // namespace proa

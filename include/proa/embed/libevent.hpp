@@ -4,7 +4,9 @@
 
 #include <proa/embed/poll.hpp>
 
-namespace proa::embed {
+namespace proa {
+inline namespace v0 {
+namespace embed {
 
 /// Lets a proactor live inside an event_base of libevent.
 ///
@@ -60,4 +62,6 @@ class LibeventAdapter {
   bool attached_ = false;
 };
 
-}  // namespace proa::embed
+}  // namespace embed
+}  // namespace v0
+}  // namespace proa

@@ -5,7 +5,9 @@
 #include <new>
 #include <proa/embed/poll.hpp>
 
-namespace proa::embed {
+namespace proa {
+inline namespace v0 {
+namespace embed {
 
 /// Lets a proactor live inside a uv_loop_t of libuv.
 ///
@@ -90,4 +92,6 @@ class LibuvAdapter {
   bool attached_ = false;
 };
 
-}  // namespace proa::embed
+}  // namespace embed
+}  // namespace v0
+}  // namespace proa

@@ -23,7 +23,9 @@
 /// exception that leaves a callback passes through the other library: GLib, libevent, libuv and Qt
 /// are not made for that.
 
-namespace proa::embed {
+namespace proa {
+inline namespace v0 {
+namespace embed {
 
 /// For a loop around poll(2), ppoll(2), select(2) or epoll_wait(2) that is the program's own:
 ///
@@ -88,4 +90,6 @@ class PollAdapter {
   bool turning_ = false;
 };
 
-}  // namespace proa::embed
+}  // namespace embed
+}  // namespace v0
+}  // namespace proa

@@ -5,7 +5,9 @@
 #include <QtCore/QTimer>
 #include <proa/embed/poll.hpp>
 
-namespace proa::embed {
+namespace proa {
+inline namespace v0 {
+namespace embed {
 
 /// Lets a proactor live inside the event loop of Qt 5 or 6, in the thread that makes the adapter.
 ///
@@ -80,4 +82,6 @@ class QtAdapter {
   Due due_;
 };
 
-}  // namespace proa::embed
+}  // namespace embed
+}  // namespace v0
+}  // namespace proa

@@ -15,6 +15,7 @@
 #endif
 
 namespace proa {
+inline namespace v0 {
 
 #ifdef PROA_HAVE_AIO
 
@@ -104,4 +105,5 @@ class AioContext {
 
 #endif
 
+}  // namespace v0
 }  // namespace proa

@@ -13,6 +13,7 @@
 #include "sys/sys.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 namespace {
 
@@ -111,4 +112,5 @@ class EpollBackend final : public PollingBackend<EpollBackend, FileEngine> {
 
 BackendInfo epoll_backend() noexcept { return {EpollBackend::name, nullptr, EpollBackend::create}; }
 
+}  // namespace v0
 }  // namespace proa

@@ -13,6 +13,7 @@
 #include "file/file_calls.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 class FileEngine final : public FileQueue {
  public:
@@ -64,4 +65,5 @@ class FileEngine final : public FileQueue {
   Rotation<3> rotation_;
 };
 
+}  // namespace v0
 }  // namespace proa

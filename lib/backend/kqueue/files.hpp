@@ -13,6 +13,7 @@
 #include "file/file_calls.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 class AioFiles final : public FileQueue {
  public:
@@ -60,4 +61,5 @@ class AioFiles final : public FileQueue {
   DescriptorTable<FileKind> kinds_;
 };
 
+}  // namespace v0
 }  // namespace proa

@@ -19,6 +19,7 @@
 #include "sys/sys.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 namespace {
 
@@ -198,4 +199,5 @@ BackendInfo kqueue_backend() noexcept {
   return {KqueueBackend::name, nullptr, KqueueBackend::create};
 }
 
+}  // namespace v0
 }  // namespace proa

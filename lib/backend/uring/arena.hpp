@@ -12,7 +12,9 @@
 
 #include "sys/sys.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 /// A message header. The pieces of the message follow the header in memory.
 struct Message {
@@ -64,4 +66,6 @@ class Arena {
   std::size_t used_ = 0;
 };
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

@@ -13,7 +13,9 @@
 
 #include "backend/uring/ring.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 class BufferRing {
  public:
@@ -61,4 +63,6 @@ class BufferRing {
   std::vector<std::uint16_t> free_ids_;
 };
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

@@ -10,7 +10,9 @@
 
 #include "base/release.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 enum class Sort : unsigned char {
   vital,  ///< an SQE opcode that nothing can replace
@@ -79,4 +81,6 @@ struct Features {
 /// whether it was the filter.
 inline bool is_refusal(long result) noexcept { return result == -EACCES || result == -EPERM; }
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

@@ -7,7 +7,9 @@
 
 #include "base/operation_list.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 struct FileLane {
   const unsigned most;
@@ -19,4 +21,6 @@ struct FileLane {
   bool goes_on() const noexcept { return !full() && !waiting.empty(); }
 };
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

@@ -7,7 +7,9 @@
 #include "base/descriptor_table.hpp"
 #include "file/file_calls.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 class FileSystem final : public RealSystem {
  public:
@@ -29,4 +31,6 @@ class FileSystem final : public RealSystem {
   DescriptorTable<Traits> traits_;
 };
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

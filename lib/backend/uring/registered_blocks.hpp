@@ -9,7 +9,9 @@
 
 #include "backend/uring/ring.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 class RegisteredBlocks {
  public:
@@ -45,4 +47,6 @@ class RegisteredBlocks {
   std::size_t room_ = 0;  // bytes that may still enter
 };
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

@@ -9,7 +9,9 @@
 
 #include "backend/uring/features.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 /// A copy of a CQE. The kernel may reuse the CQE's place at once.
 struct Completion {
@@ -113,4 +115,6 @@ class Ring {
 /// The name of the error, such as "EPERM", or its number.
 std::string error_name(long error);
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

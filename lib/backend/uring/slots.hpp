@@ -12,7 +12,9 @@
 #include "base/memory.hpp"
 #include "base/operation_table.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 /// What user_data says. For an SQE of an operation, `kind` is the Opcode. It is kind_poll for a
 /// POLL_ADD or TIMEOUT that goes before the operation, and kind_guard for the POLL_ADD of a
@@ -109,4 +111,6 @@ class Slots {
   std::uint32_t free_ = none;
 };
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

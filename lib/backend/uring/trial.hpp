@@ -6,7 +6,9 @@
 
 #include "backend/uring/features.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 struct Answers {
   std::uint64_t refused = 0;     ///< bit N is set if a filter refuses opcode N
@@ -17,4 +19,6 @@ struct Answers {
 /// nothing that is younger than `allowed`. Returns -errno if io_uring_enter(2) is refused.
 long ask_by_trying(const Features& features, Release allowed, Answers& answers) noexcept;
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

@@ -8,6 +8,7 @@
 #include "backend/uring/uring_backend.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 namespace {
 
@@ -51,4 +52,5 @@ std::unique_ptr<Backend> create(const BackendContext& context, std::string& why_
 
 BackendInfo uring_backend() { return {"uring", probe, create}; }
 
+}  // namespace v0
 }  // namespace proa

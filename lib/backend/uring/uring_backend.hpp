@@ -25,7 +25,9 @@
 #include "base/operation_list.hpp"
 #include "base/rotation.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 class UringBackend final : public Backend {
  public:
@@ -333,4 +335,6 @@ class UringBackend final : public Backend {
   std::atomic<Loop> loop_{Loop::busy};
 };
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa
