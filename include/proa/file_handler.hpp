@@ -167,8 +167,6 @@ class PROA_API FileHandler : public Handler {
   bool lacks_file_() const noexcept;
   void take_(File file) noexcept;
   void read_ahead_() noexcept;
-  /// The core lends the block that the handler waited for.
-  void lent_(Buffer block) noexcept;
   /// Submits a read into this block, or into one of the pool; false if there is no block, or if
   /// that failed.
   bool submit_read_(FileAhead& ahead, Buffer block = {}) noexcept;
@@ -216,6 +214,9 @@ class PROA_API FileHandler : public Handler {
   void loop_closing_down() noexcept override;
   void loop_release_resources() noexcept override;
   void loop_leave_process() noexcept override;
+  /// The core lends the block that the handler waited for. Virtual so that the core does not name
+  /// it: a statically linked program has this class only if it uses it.
+  virtual void loop_lent(Buffer block) noexcept;
 
   ListHook starved_hook_;
   std::array<FileAhead, 2> ahead_{FileAhead(*this), FileAhead(*this)};

@@ -167,7 +167,7 @@ void FileHandler::read_ahead_() noexcept {
   }
 }
 
-void FileHandler::lent_(Buffer block) noexcept {
+void FileHandler::loop_lent(Buffer block) noexcept {
   if (reading_ != FileReading::on || held_back_() || !ready_()) return;
   FileAhead& ahead = ahead_[ahead_[0].busy() ? 1 : 0];
   if (!ahead.busy()) submit_read_(ahead, std::move(block));

@@ -109,7 +109,7 @@ void HandlerLoop::await_buffer(FileHandler& handler, const Pool& from) noexcept 
 
 bool HandlerLoop::lend(Pool& from, Line& line) noexcept {
   bool lent = false;
-  for (; !line.empty() && from.available(); lent = true) line.pop_front()->lent_(from.take());
+  for (; !line.empty() && from.available(); lent = true) line.pop_front()->loop_lent(from.take());
   return lent;
 }
 
