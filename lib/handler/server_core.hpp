@@ -3,7 +3,7 @@
 // The part of a Server that does not depend on the type of its handlers. A handler itself, so that
 // the loop can call it: it starts what was held and tells of the end of a drain from there.
 
-#include <deque>
+#include <list>
 #include <proa/server.hpp>
 
 #include "base/list.hpp"
@@ -86,7 +86,7 @@ class ServerCore final : public Handler {
   std::function<void()> on_drained_;
   On<Timer, &ServerCore::deadline_passed> deadline_{*this};
   std::vector<Listener*> listeners_;  // they delete themselves when they are closed
-  std::deque<Connection> held_;       // accepted beyond the limit
+  std::list<Connection> held_;        // accepted beyond the limit
   List<Handler, OpenHook> resting_;   // in no list of the core's
   std::size_t live_ = 0;
   std::size_t limit_ = ServerBase::unlimited;
