@@ -82,18 +82,26 @@ std::string UringBackend::open() {
 
 std::vector<std::string> UringBackend::features() const {
   const Features& in_use = ring_.features();
+  const struct {
+    bool used;
+    const char* name;
+  } all[] = {
+      {in_use.has(IORING_SETUP_DEFER_TASKRUN), "deferred task work"},
+      {in_use.has(IORING_SETUP_COOP_TASKRUN), "cooperative task work"},
+      {in_use.multishot_poll, "multishot poll"},
+      {in_use.multishot_recv, "multishot receive"},
+      {in_use.multishot_limit, "block by block"},
+      {in_use.buffer_ring, "buffer ring"},
+      {in_use.has_files(), "files"},
+      {in_use.registered_buffers, "registered buffers"},
+      {in_use.resizes, "growing rings"},
+      {in_use.no_iowait, "sleep without I/O wait"},
+      {true, "restricted ring"},
+  };
   std::vector<std::string> names;
-  if (in_use.has(IORING_SETUP_DEFER_TASKRUN)) names.push_back("deferred task work");
-  if (in_use.has(IORING_SETUP_COOP_TASKRUN)) names.push_back("cooperative task work");
-  if (in_use.multishot_poll) names.push_back("multishot poll");
-  if (in_use.multishot_recv) names.push_back("multishot receive");
-  if (in_use.multishot_limit) names.push_back("block by block");
-  if (in_use.buffer_ring) names.push_back("buffer ring");
-  if (in_use.has_files()) names.push_back("files");
-  if (in_use.registered_buffers) names.push_back("registered buffers");
-  if (in_use.resizes) names.push_back("growing rings");
-  if (in_use.no_iowait) names.push_back("sleep without I/O wait");
-  names.push_back("restricted ring");
+  for (const auto& [used, name] : all) {
+    if (used) names.push_back(name);
+  }
   if (in_use.refused != 0) names.push_back("system calls for " + in_use.refused_names());
   if (!options_.uring_release.empty()) names.push_back("limited to " + options_.uring_release);
   return names;
