@@ -65,6 +65,8 @@ bool on_device(int number) noexcept;
 /// Whether every write waits for the disk (O_DSYNC, O_SYNC).
 bool is_synchronous(int number) noexcept;
 
+/// Performs one of the calls of a FileCall, which blocks. The result is for finish().
+long perform_call(FileCall& call) noexcept;
 /// Returns the flags of open(2), with close-on-exec, and non-blocking, because opening a FIFO must
 /// not block.
 int open_flags(OpenFlags flags) noexcept;
