@@ -15,18 +15,27 @@ fi
 install_tree "$build_dir" "$meson"
 report $? "cmake: install"
 
-# configure NAME WANTED_VERSION
+# configure NAME WANTED_VERSION [OPTION...]
 configure() {
-  cmake -G Ninja -S "$source_dir/cmake" -B "$root/$1" -DCMAKE_PREFIX_PATH="$prefix" -DWANTED="$2" >&2
+  local name=$1 wanted=$2
+  shift 2
+  cmake -G Ninja -S "$source_dir/cmake" -B "$root/$name" -DCMAKE_PREFIX_PATH="$prefix" -DWANTED="$wanted" "$@" >&2
 }
-consume() { configure "$1" 0.1 && cmake --build "$root/$1" >&2 && "$root/$1/echo" >&2; }
+# consume NAME [OPTION...]
+consume() { configure "$1" 0.1 "${@:2}" && cmake --build "$root/$1" >&2 && "$root/$1/echo" >&2; }
 
+# As where neither liburing nor libaio is installed: CMake looks for libraries in a folder that has none.
+without_libraries=(-DCMAKE_FIND_ROOT_PATH="$root/nothing" -DCMAKE_FIND_ROOT_PATH_MODE_LIBRARY=ONLY)
 if has_shared; then
-  consume shared
-  report $? "cmake: a program with the shared library"
+  consume shared "${without_libraries[@]}"
+  report $? "cmake: a program with the shared library, which needs no other"
 fi
 if has_static; then
   rm -f "$libdir"/libproa.so* "$libdir"/libproa*.dylib
+  if grep -q '^Libs.*-l\(uring\|aio\)' "$pc"; then
+    ! configure missing 0.1 "${without_libraries[@]}" 2>"$root/errors" && grep -q 'static library of proa needs' "$root/errors"
+    report $? "cmake: the static library is refused where what it needs is missing"
+  fi
   consume static
   report $? "cmake: a program with the static library, where that is all there is"
 fi

@@ -10,10 +10,20 @@ compiler=("$@")
 
 install_tree "$build_dir" "$meson"
 report $? "install: headers, library, pkg-config file"
-config() { PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --define-variable=prefix="$prefix" "$@" proa; }
-[ "$(config --cflags | sed 's/ *$//')" = "-I$prefix/include" ] &&
+# pkg-config is shown the file of proa alone: a program that uses proa needs that of no other library.
+alone() { PKG_CONFIG_PATH='' PKG_CONFIG_LIBDIR=$(dirname "$pc") pkg-config --define-variable=prefix="$prefix" "$@"; }
+config() { alone "$@" proa; }
+! alone --exists liburing && config --exists --print-errors >&2
+report $? "install: pkg-config needs no file of another library"
+for static in '' --static; do
+  # shellcheck disable=SC2086
+  [ "$(config $static --cflags | sed 's/ *$//')" = "-I$prefix/include" ]
+  report $? "install: pkg-config${static:+ $static} gives a folder and no flags"
+done
+if has_shared; then
   [ "$(config --libs | sed 's/ *$//')" = "-L$libdir -lproa" ]
-report $? "install: pkg-config gives a folder, a library, and no flags"
+  report $? "install: pkg-config gives the shared library and nothing that it needs itself"
+fi
 
 warnings=(-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
 
