@@ -31,6 +31,16 @@ long retried(Call call) noexcept {
   }
 }
 
+/// An argument in the type that the system declares for it: for flags and the codes of ioctl(2)
+/// that of musl has another sign than that of glibc.
+struct Number {
+  template <class Declared>
+  operator Declared() const noexcept {
+    return static_cast<Declared>(value);
+  }
+  long long value;
+};
+
 inline socklen_t length(std::size_t size) noexcept { return static_cast<socklen_t>(size); }
 
 /// connect(2), which may go on in the background.

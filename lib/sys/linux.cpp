@@ -165,11 +165,11 @@ long abandon_connect(int fd) noexcept {
   return checked(::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size));
 }
 long recvmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
-  return retried([&] { return ::recvmmsg(fd, raw(messages), count, flags, nullptr); });
+  return retried([&] { return ::recvmmsg(fd, raw(messages), count, Number{flags}, nullptr); });
 }
 
 long sendmmsg(int fd, Message* messages, unsigned count, int flags) noexcept {
-  return retried([&] { return ::sendmmsg(fd, raw(messages), count, flags); });
+  return retried([&] { return ::sendmmsg(fd, raw(messages), count, Number{flags}); });
 }
 
 namespace {

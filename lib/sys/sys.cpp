@@ -234,7 +234,7 @@ long fstat(int fd, struct stat* status) noexcept { return checked(::fstat(fd, st
 long is_pty_master(int fd) noexcept {
 #if defined(TIOCGPTN)
   unsigned number = 0;
-  return ::ioctl(fd, TIOCGPTN, &number) == 0;
+  return ::ioctl(fd, Number{TIOCGPTN}, &number) == 0;
 #elif defined(TIOCPTMASTER)
   return ::ioctl(fd, TIOCPTMASTER) == 0;
 #elif defined(TIOCPTYGNAME)
