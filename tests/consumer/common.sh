@@ -1,4 +1,4 @@
-# For the scripts of this folder: a temporary folder `root`, and a line of TAP for each case.
+# For the scripts of this folder and of ../packages: a temporary folder `root`, and a line of TAP for each case.
 cases=0 failed=0
 root=$(mktemp -d) || exit 1
 trap 'rm -rf "$root"' EXIT
