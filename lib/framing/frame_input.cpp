@@ -8,7 +8,9 @@
 #include <proa/detail/frame_input.hpp>
 #include <utility>
 
-namespace proa::detail {
+namespace proa {
+inline namespace v0 {
+namespace detail {
 
 namespace {
 
@@ -95,4 +97,6 @@ void FrameInput::free_memory() noexcept {
   given_out_ = false;
 }
 
-}  // namespace proa::detail
+}  // namespace detail
+}  // namespace v0
+}  // namespace proa

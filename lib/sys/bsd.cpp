@@ -15,7 +15,9 @@
 #include <pthread_np.h>
 #endif
 
-namespace proa::sys {
+namespace proa {
+inline namespace v0 {
+namespace sys {
 
 bool on_pseudo_file_system(int) noexcept { return false; }
 
@@ -83,4 +85,6 @@ long name_thread(const char* name) noexcept {
 #endif
 
 }  // namespace direct
-}  // namespace proa::sys
+}  // namespace sys
+}  // namespace v0
+}  // namespace proa

@@ -15,7 +15,9 @@
 #include <sys/sysctl.h>
 #endif
 
-namespace proa::sys {
+namespace proa {
+inline namespace v0 {
+namespace sys {
 
 #ifdef PROA_SYS_KEVENT_AIO
 void describe(aiocb& block, int kqueue, void* udata, iovec* pieces, int count) noexcept {
@@ -75,4 +77,6 @@ long aio_cancel(int, aiocb*) noexcept { return -ENOSYS; }
 #endif
 
 }  // namespace direct
-}  // namespace proa::sys
+}  // namespace sys
+}  // namespace v0
+}  // namespace proa

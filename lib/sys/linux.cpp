@@ -32,7 +32,9 @@
 #include <libaio.h>
 #endif
 
-namespace proa::sys {
+namespace proa {
+inline namespace v0 {
+namespace sys {
 
 namespace {
 timespec time_of(const statx_timestamp& from) noexcept { return {from.tv_sec, from.tv_nsec}; }
@@ -304,4 +306,6 @@ std::size_t lockable_bytes() noexcept {
   return limit.rlim_cur == RLIM_INFINITY ? SIZE_MAX : static_cast<std::size_t>(limit.rlim_cur);
 }
 
-}  // namespace proa::sys
+}  // namespace sys
+}  // namespace v0
+}  // namespace proa

@@ -16,7 +16,9 @@
 #include "sys/call.hpp"
 #include "sys/sys.hpp"
 
-namespace proa::sys {
+namespace proa {
+inline namespace v0 {
+namespace sys {
 
 #ifdef PROA_HAVE_URING
 namespace {
@@ -180,4 +182,6 @@ long uring_exit(io_uring*) noexcept { return -ENOSYS; }
 
 }  // namespace direct
 
-}  // namespace proa::sys
+}  // namespace sys
+}  // namespace v0
+}  // namespace proa

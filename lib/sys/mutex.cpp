@@ -6,7 +6,9 @@
 
 #include "sys/sys.hpp"
 
-namespace proa::sys {
+namespace proa {
+inline namespace v0 {
+namespace sys {
 
 /// The list, which a child may find in the midst of a change: one store puts a mutex in, and one
 /// takes it out.
@@ -68,4 +70,6 @@ Mutex::~Mutex() { kept.forks.remove(*this); }
 
 std::mutex& signal_actions() noexcept { return kept.forks.signal_actions(); }
 
-}  // namespace proa::sys
+}  // namespace sys
+}  // namespace v0
+}  // namespace proa

@@ -13,7 +13,9 @@
 #include "sys/names.hpp"
 #include "sys/sys.hpp"
 
-namespace proa::sys::portable {
+namespace proa {
+inline namespace v0 {
+namespace sys::portable {
 
 namespace {
 
@@ -151,4 +153,6 @@ long take_write_signals() noexcept {
   return taken;
 }
 
-}  // namespace proa::sys::portable
+}  // namespace sys::portable
+}  // namespace v0
+}  // namespace proa

@@ -13,7 +13,9 @@
 #include "sys/names.hpp"
 #include "sys/sys.hpp"
 
-namespace proa::sys {
+namespace proa {
+inline namespace v0 {
+namespace sys {
 
 long with_room(long fd, [[maybe_unused]] int family, [[maybe_unused]] int type) noexcept {
 #ifndef __linux__
@@ -185,4 +187,6 @@ long setsockopt(int fd, int level, int name, const void* value, std::size_t size
 }
 
 }  // namespace portable
-}  // namespace proa::sys
+}  // namespace sys
+}  // namespace v0
+}  // namespace proa

@@ -18,7 +18,9 @@
 
 #include "sys/call.hpp"
 
-namespace proa::sys {
+namespace proa {
+inline namespace v0 {
+namespace sys {
 
 #ifdef PROA_SYS_SEAM
 Table table;
@@ -290,4 +292,6 @@ long block_write_signals() noexcept {
 }
 
 }  // namespace direct
-}  // namespace proa::sys
+}  // namespace sys
+}  // namespace v0
+}  // namespace proa

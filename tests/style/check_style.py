@@ -132,7 +132,9 @@ ok &= report("headers declare everything in the inline namespace of the ABI", [
     problem for folder in ("include", "lib") for p in sorted((root / folder).rglob("*.hpp"))
     for problem in outside_of_abi(p)] + [
     problem for problem in each_line([p for p in cpp if root / "tests/style" not in p.parents], r"^inline namespace v\d+ {")
-    if not problem.endswith(abi_opens)])
+    if not problem.endswith(abi_opens)] +
+    # For clang this is a new namespace beside the one of the headers; gcc opens that one.
+    each_line((root / "lib").rglob("*.cpp"), r"^namespace proa::"))
 
 
 def compiles(job):

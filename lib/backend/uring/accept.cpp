@@ -7,7 +7,9 @@
 // else).
 #include "backend/uring/uring_backend.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 Operation* UringBackend::accepted(Accept& accept, long result) noexcept {
   if (result < 0) {
@@ -56,4 +58,6 @@ Operation* UringBackend::accept_waiting() noexcept {
   return &accept;
 }
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

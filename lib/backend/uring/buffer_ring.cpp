@@ -11,7 +11,9 @@
 
 #include "sys/sys.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 void BufferRing::close() noexcept {
   for (detail::Segment* const segment : segments_) {
@@ -83,4 +85,6 @@ Buffer BufferRing::take(std::uint16_t id, std::size_t size) noexcept {
   return buffer;
 }
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

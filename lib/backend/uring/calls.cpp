@@ -9,7 +9,9 @@
 
 #include "backend/uring/uring_backend.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 // Whether the filter refuses an opcode that the operation needs.
 bool UringBackend::refuses(const Operation& operation) const noexcept {
@@ -106,4 +108,6 @@ Operation* UringBackend::receive(RecvBuffers& recv) noexcept {
   return &recv;
 }
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

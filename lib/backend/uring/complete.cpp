@@ -13,7 +13,9 @@
 #include "backend/perform.hpp"
 #include "backend/uring/uring_backend.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 namespace {
 
@@ -230,4 +232,6 @@ Operation* UringBackend::connected(Connect& connect, long result) noexcept {
   }
 }
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

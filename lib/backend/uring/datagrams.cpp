@@ -11,7 +11,9 @@
 #include "backend/uring/uring_backend.hpp"
 #include "buffer/datagram.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 namespace {
 
@@ -148,4 +150,6 @@ void UringBackend::send_datagrams(Operation& operation) noexcept {
   end_in_turn(operation, attempt.result, done_);
 }
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

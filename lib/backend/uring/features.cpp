@@ -10,7 +10,9 @@
 
 #include "sys/linux.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 const Row table[] = {
     {Sort::vital, IORING_OP_POLL_ADD, release(5, 1), "POLL_ADD"},
@@ -125,4 +127,6 @@ std::string Features::refused_names() const {
   return names;
 }
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

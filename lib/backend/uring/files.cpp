@@ -20,7 +20,9 @@
 #include "sys/linux.hpp"
 #include "sys/names.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 namespace {
 
@@ -309,4 +311,6 @@ Operation* UringBackend::pass(Operation& operation) noexcept {
   return nullptr;
 }
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

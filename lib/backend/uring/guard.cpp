@@ -12,7 +12,9 @@
 
 #include "backend/uring/uring_backend.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 // Asks for a guard once the receive has read all input, because only then it can miss an end. The
 // backend makes the guard before it next enters the kernel, and makes none if the receive has ended
@@ -56,4 +58,6 @@ Operation* UringBackend::await_guard(Operation& operation) noexcept {
   return nullptr;
 }
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

@@ -19,7 +19,9 @@
 
 #include "backend/uring/uring_backend.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 namespace {
 
@@ -108,4 +110,6 @@ void UringBackend::disarmed(Operation& operation) noexcept {
   }
 }
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

@@ -11,7 +11,9 @@
 
 #include "backend/uring/uring_backend.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 // Makes the epoll set. 0 or -errno: epoll takes no descriptor that is always ready (-EPERM), or the
 // process has no more descriptors.
@@ -105,4 +107,6 @@ Operation* UringBackend::told(Poll& poll, const Completion& completion) noexcept
   return &poll;
 }
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

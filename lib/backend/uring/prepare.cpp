@@ -11,7 +11,9 @@
 #include "backend/perform.hpp"
 #include "backend/uring/uring_backend.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 namespace {
 
@@ -266,4 +268,6 @@ bool UringBackend::prepare_delay(Tag cancel) noexcept {
   return true;
 }
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

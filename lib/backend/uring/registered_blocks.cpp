@@ -12,7 +12,9 @@
 
 #include "sys/linux.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 void RegisteredBlocks::open(Ring& ring, const BufferSource* blocks) noexcept {
   blocks_ = nullptr;
@@ -74,4 +76,6 @@ bool RegisteredBlocks::registers(Ring& ring, const BufferSource::Place& block) n
   return ring.register_with(IORING_REGISTER_BUFFERS_UPDATE, &update, sizeof update) == 1;
 }
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

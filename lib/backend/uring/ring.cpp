@@ -8,7 +8,9 @@
 #include "sys/linux.hpp"
 #include "sys/sys.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 long Ring::enter(unsigned want, const timespec* timeout) noexcept {
   return sys::uring_submit_and_wait(&ring_, want, timeout);
@@ -58,4 +60,6 @@ long Ring::register_with(unsigned call, void* argument, unsigned count) noexcept
   return sys::uring_register(ring_.ring_fd, call, argument, count);
 }
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

@@ -15,7 +15,9 @@
 #include "sys/linux.hpp"
 #include "sys/sys.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 namespace {
 
@@ -254,4 +256,6 @@ long Ring::restrict() noexcept {
 
 long Ring::enable() noexcept { return register_with(IORING_REGISTER_ENABLE_RINGS, nullptr, 0); }
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

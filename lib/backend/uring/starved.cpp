@@ -8,7 +8,9 @@
 
 #include "backend/uring/uring_backend.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 void UringBackend::starve(Operation& operation) noexcept {
   if (!starved_.empty() || !source_.available()) ++counters_.buffers_missed;
@@ -90,4 +92,6 @@ void UringBackend::go_on(RecvBuffers& recv) noexcept {
   start(recv);
 }
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

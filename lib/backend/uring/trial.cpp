@@ -18,7 +18,9 @@
 #include "sys/linux.hpp"
 #include "sys/sys.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 namespace {
 
@@ -145,4 +147,6 @@ long ask_by_trying(const Features& features, Release allowed, Answers& answers) 
   return result < 0 ? result : 0;
 }
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

@@ -15,7 +15,9 @@
 #include "base/misuse.hpp"
 #include "base/operation_table.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 namespace {
 
@@ -414,4 +416,6 @@ void UringBackend::woken() noexcept {
   arm_wake();
 }
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa

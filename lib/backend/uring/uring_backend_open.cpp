@@ -8,7 +8,9 @@
 #include "base/memory.hpp"
 #include "buffer/pool.hpp"
 
-namespace proa::uring {
+namespace proa {
+inline namespace v0 {
+namespace uring {
 
 UringBackend::UringBackend(const BackendContext& context) noexcept
     : options_(context.options),
@@ -107,4 +109,6 @@ std::vector<std::string> UringBackend::features() const {
   return names;
 }
 
-}  // namespace proa::uring
+}  // namespace uring
+}  // namespace v0
+}  // namespace proa
