@@ -33,6 +33,7 @@
 #include "sys/sys.hpp"
 
 namespace proa {
+inline namespace v0 {
 
 namespace detail {
 struct Subscription {
@@ -317,4 +318,5 @@ void SignalHandler::on_notify() {
   }
 }
 
+}  // namespace v0
 }  // namespace proa
