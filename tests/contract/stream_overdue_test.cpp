@@ -1,10 +1,9 @@
 // What has room, and what has come, goes before the end of the linger time and of a drain's
 // deadline, however long the loop stood still.
-#include <ctime>
 #include <proa/server.hpp>
 
 #include "contract/stream_rig.hpp"
-#include "support/replaced.hpp"
+#include "support/leaping_clock.hpp"
 
 namespace {
 
@@ -14,26 +13,6 @@ using proa::Bytes;
 using proa::Duration;
 
 constexpr std::size_t kib = 1024;
-
-// While it lives, the test can let time pass. Declare it before the World.
-class LeapingClock {
- public:
-  LeapingClock() { ahead_ = Duration::zero(); }
-  void leap(Duration time) { ahead_ += time; }
-
- private:
-  static long tick(timespec* now) noexcept {
-    ::clock_gettime(CLOCK_MONOTONIC, now);
-    const Duration told =
-        std::chrono::seconds(now->tv_sec) + std::chrono::nanoseconds(now->tv_nsec) + ahead_;
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(told);
-    now->tv_sec = static_cast<std::time_t>(seconds.count());
-    now->tv_nsec = static_cast<long>((told - seconds).count());
-    return 0;
-  }
-  inline static Duration ahead_{0};
-  Replaced<long(timespec*) noexcept> clock_{proa::sys::table.clock, tick};
-};
 
 proa::Options patient(Duration linger) {
   proa::Options with = options();

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "contract/stream_rig.hpp"
+#include "support/leaping_clock.hpp"
 
 namespace {
 
@@ -144,14 +145,16 @@ TEST_CASE("a send that the kernel has little room for is not idle", "[R7]") {
 
 TEST_CASE("the linger time ends no send that the kernel has little room for", "[R7][T13]") {
   Streams streams;
+  LeapingClock clock;
   proa::Options with = options();
-  with.linger = 20ms;
+  with.linger = hang;
   World world(with);
   Slow slow(world, streams);
   Peer& far = slow.made.far;
   slow.made.stream.finish();
+  turns(world, 1);
   slow.read_some();
-  stand_still(25ms);
+  clock.leap(2 * hang);
   turns(world, 5);
   far.read(true);
   wait_ended(world, far);
