@@ -96,7 +96,7 @@ TEST_CASE("a peer that goes away in the middle of a file: one error, no signal",
   second.send_file(file.descriptor(), 0, 8 * mib);
   wait_received(world, second_far, 8 * mib);
   // The peer may have the last byte before the worker has come back.
-  world.run_until("it was told", [&] { return second.writes.size() == 1; });
+  world.run_until("it was told", [&s = second] { return s.writes.size() == 1; });
   CHECK(!second.error);
 }
 

@@ -35,7 +35,7 @@ TEST_CASE("a stretch of a file goes out between the writes before and behind it"
   CHECK(stream.unsent() == 0);
   CHECK(stream.queued() == 0);
   wait_received(world, far, all.size());
-  world.run_until("all was told", [&] { return stream.unsent() == 0; });
+  world.run_until("all was told", [&s = stream] { return s.unsent() == 0; });
   CHECK(far.received() == all);
   CHECK(!stream.error);
 }
@@ -74,7 +74,7 @@ TEST_CASE("many small stretches, each with its own on_write", "[file][R5]") {
   }
   world.run_until("all was sent", [&s = stream] { return s.writes.size() == 400; });
   wait_received(world, far, all.size());
-  world.run_until("all was told", [&] { return stream.unsent() == 0; });
+  world.run_until("all was told", [&s = stream] { return s.unsent() == 0; });
   CHECK(far.received() == all);
 }
 
