@@ -252,10 +252,9 @@ SignalHandler::SignalHandler(Proactor& proactor) noexcept
     : Notifier(proactor, HandlerKind::signal) {}
 
 SignalHandler::~SignalHandler() {
-  if (is_open())
-    destroyed_(
-        "destroyed while it was started or closing: stop() it before, or call "
-        "Proactor::shutdown()");
+  if (is_open()) {
+    destroyed_("destroyed while it was started or closing: stop() it, or call shutdown()");
+  }
 }
 
 std::error_code SignalHandler::start(int signal, std::string* detail) noexcept {

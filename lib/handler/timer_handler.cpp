@@ -13,9 +13,9 @@ namespace proa {
 
 TimerHandler::~TimerHandler() {
   if (is_over_()) forget_();
-  if (is_open())
-    destroyed_(
-        "destroyed while it was armed or closing: stop() it before, or call Proactor::shutdown()");
+  if (is_open()) {
+    destroyed_("destroyed while it was armed or closing: stop() it, or call Proactor::shutdown()");
+  }
 }
 
 void TimerHandler::start(Duration delay) noexcept {
