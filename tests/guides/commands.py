@@ -17,6 +17,11 @@ SUBCOMMANDS = {"compare": "--help", "docker": "--help", "meson": "--help", "perf
 DRY_RUNS = {"meson test": ["--list", "--no-rebuild"], "ninja": ["-n"], "mutate": ["--check"], "tests": ["--list-tests"]}
 
 
+# Of the programs that the guides name without a folder, those that a machine may lack. Any other name is misspelt.
+MAY_BE_MISSING = {"coredumpctl", "dmesg", "docker", "gdb", "ip", "ninja", "perf", "quota", "setcap", "ss", "strace", "sysctl",
+                  "systemd-analyze", "systemd-socket-activate"}
+
+
 class Skip(Exception):
     pass
 
@@ -57,8 +62,12 @@ class Machine:
     def help(self, *command):
         return self.output(*command)[1]
 
-    def is_there(self, program):
-        return self.output("bash", "-c", 'type "$1"', "bash", program)[0] == 0
+    def need(self, program):
+        if self.output("bash", "-c", 'type "$1"', "bash", program)[0] == 0:
+            return
+        if program in MAY_BE_MISSING:
+            raise Skip(f"{program} is not installed")
+        raise Wrong(f"there is no {program}")
 
     def pid(self):
         """Of a server that waits for connections."""
@@ -79,8 +88,7 @@ class Machine:
         program = shlex.split(command)[0]
         if program.startswith("build/"):
             self.find(program)  # the folder has a link to `build`
-        if not self.is_there(program):
-            raise Skip(f"{program} is not installed")
+        self.need(program)
         command = re.sub(r"\bADDRESS\b", "127.0.0.1", command)
         if re.search(r"\bPID\b", command):
             command = re.sub(r"\bPID\b", self.pid(), command)
@@ -109,8 +117,7 @@ class Machine:
             return self.root / path
         if program == "meson":
             return self.meson
-        if not self.is_there(program):
-            raise Skip(f"{program} is not installed")
+        self.need(program)
         return program
 
     def knows(self, words):
