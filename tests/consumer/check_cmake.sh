@@ -39,6 +39,10 @@ if has_static; then
   consume static
   report $? "cmake: a program with the static library, where that is all there is"
 fi
+# Headers that are installed outside of the prefix.
+"$meson" setup "$root/elsewhere" "$source_dir/../.." --includedir /elsewhere/include -Dtests=false -Dbench=false -Dtools=false >&2 &&
+  grep -q '"/elsewhere/include" ABSOLUTE' "$root/elsewhere/cmake/proaConfig.cmake"
+report $? "cmake: headers are found where includedir is no folder of the prefix"
 for wanted in 0.0 0.2 1.0; do
   ! configure "version-$wanted" "$wanted" 2>"$root/errors" && grep -q 'requested version' "$root/errors"
   report $? "cmake: version $wanted is refused"
