@@ -119,6 +119,31 @@ TEST_CASE("a file system that cannot be told not to wait is read off the loop", 
   CHECK((ledger.submitted().sqe_flags & IOSQE_ASYNC) == (waits ? IOSQE_ASYNC : 0));
 }
 
+// Each cancel would search all of those that the kernel has, and how long that takes depends on the
+// disk: a quick one has done thousands before the first is cancelled.
+TEST_CASE("however many requests on files there are, the kernel has a few hundred", "[file][R8]") {
+  if (!native_uring()) return;
+  constexpr std::size_t number = 4000;
+  const Folder folder;
+  std::list<Recording<proa::Sync>> syncs(number);
+  World world;
+  const proa::File file = open_file(world, folder.file("a", "bytes"));
+  const Ledger ledger;
+  for (auto& each : syncs) {
+    each.request.prepare(file.descriptor());
+    world.submit(each.request);
+  }
+  world->run_once(10s);
+  std::size_t done = 0;
+  for (auto& each : syncs) done += each.done();
+  CHECK(ledger.syncs() > 0);
+  CHECK(ledger.syncs() - done < 500);
+  world.run_until("all are done", [&] {
+    return std::all_of(syncs.begin(), syncs.end(), [](auto& one) { return one.done(); });
+  });
+  CHECK(ledger.syncs() == number);
+}
+
 TEST_CASE("a named pipe does not wait in the kernel for a byte", "[file][F10]") {
   const Folder folder;
   REQUIRE(::mkfifo(folder.path("pipe").c_str(), 0600) == 0);
