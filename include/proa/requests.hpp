@@ -123,9 +123,13 @@ class Accept : public Operation {
   /// beside an error. If the kernel has accepted a connection before a cancel() takes effect, the
   /// connection is delivered; after close() it is closed (R4). The backend sets it.
   Socket& socket() noexcept { return socket_; }
+  /// In the callback: the other end of the connection, as accept4(2) told it; not set where the
+  /// backend was not told. Socket::peer_address() asks.
+  Address& peer() noexcept { return peer_; }
 
  private:
   Socket socket_;
+  Address peer_;
 };
 
 /// Connects a stream socket. The address is copied (R3). connect(2).

@@ -151,7 +151,7 @@ bool in_blocking_mode(Descriptor listener) noexcept {
 Attempt Performer::accept(Accept& operation) noexcept {
   for (;;) {
     Descriptor accepted;
-    const long result = system_.accept(operation.descriptor(), accepted, nullptr);
+    const long result = system_.accept(operation.descriptor(), accepted, &operation.peer());
     if (died_in_queue(operation.descriptor(), result)) continue;
     if (result < 0) return {result};
     operation.socket() = Socket(system_, accepted);

@@ -144,12 +144,13 @@ void AcceptHandler::arm_() noexcept {
 
 void AcceptHandler::accepted_(Accept& request, const Result& result) {
   Socket socket = std::move(request.socket());
+  const Address told = request.peer();
   if (closing()) return;
   if (!result.error) {
     delay_ = {};
     pause_told_ = false;
     arm_();
-    const Address peer = socket.peer_address();
+    const Address peer = told.is_set() ? told : socket.peer_address();
     on_accept(std::move(socket), peer);
   } else if (worth_waiting(result.error)) {
     back_off_(result.error);
@@ -175,7 +176,8 @@ void AcceptHandler::take_waiting_() {
   for (std::size_t budget = proactor().options().round_budget; budget > 0; --budget) {
     if (taken_ == longest_backlog) return close();
     Descriptor accepted;
-    const long result = system.accept(descriptor(), accepted, nullptr);
+    Address peer;
+    const long result = system.accept(descriptor(), accepted, &peer);
     if (result == -EAGAIN) return close();
     if (died_in_queue(descriptor(), result)) {
       notify_later_(notice_read);
@@ -191,9 +193,7 @@ void AcceptHandler::take_waiting_() {
     delay_ = {};
     pause_told_ = false;
     notify_later_(notice_read);  // before on_accept(), which may throw
-    Socket socket(system, accepted);
-    const Address peer = socket.peer_address();
-    on_accept(std::move(socket), peer);
+    on_accept(Socket(system, accepted), peer);
     if (!goes_on_()) return;
   }
 }

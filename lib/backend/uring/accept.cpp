@@ -22,6 +22,7 @@ Operation* UringBackend::accepted(Accept& accept, long result) noexcept {
     return go_on_or_end(accept, result);
   }
   accept.socket() = Socket(system_, {static_cast<int>(result), accept.descriptor().kind});
+  accept.peer() = {};
   return brought(accept);
 }
 
