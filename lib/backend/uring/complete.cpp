@@ -43,6 +43,10 @@ Operation* UringBackend::complete(const Completion& completion) noexcept {
   }
   if (tag.kind == Tag::kind_guard) return guard_ended(*operation, completion.result);
   if (tag.kind == Tag::kind_poll) return polled(*operation, completion);
+  // Nearly always bytes of a stream.
+  if (completion.result > 0 && operation->opcode() == Opcode::recv_buffers) {
+    return received_buffers(static_cast<RecvBuffers&>(*operation), completion);
+  }
   if (is_refusal(completion.result) && may_call(*operation)) {
     disarmed(*operation);
     if (completion.has_buffer()) buffers_.put_back(completion.buffer());

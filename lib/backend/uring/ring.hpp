@@ -86,7 +86,12 @@ class Ring {
     completion = {cqe.user_data, cqe.res, cqe.flags};
     return true;
   }
-  /// The same, and takes it out of the queue.
+  /// The tag at the place of the queue that stands so far behind the oldest completion: an old one
+  /// if no completion is there.
+  std::uint64_t tag_ahead(unsigned distance) const noexcept {
+    return ring_.cq.cqes[(*ring_.cq.khead + distance) & ring_.cq.ring_mask].user_data;
+  }
+  /// The same as front(), and takes it out of the queue.
   bool pull(Completion& completion) noexcept {
     if (!front(completion)) return false;
     io_uring_cq_advance(&ring_, 1);

@@ -68,6 +68,19 @@ class Slots {
     const Slot& slot = slots_[tag.index];
     return slot.generation == tag.generation ? slot.operation : nullptr;
   }
+  /// Hints for the processor's cache: the tag's slot, and the operation in it with what stands
+  /// around it, which is mostly its handler.
+  void prefetch_slot(std::uint64_t tag) const noexcept {
+    __builtin_prefetch(slots_.data() + static_cast<std::uint32_t>(tag));
+  }
+  void prefetch_operation(std::uint64_t tag) const noexcept {
+    const auto index = static_cast<std::uint32_t>(tag);
+    if (index >= slots_.size()) return;
+    const auto operation = reinterpret_cast<std::uintptr_t>(slots_[index].operation);
+    for (std::uintptr_t line = operation - 128; line < operation + 256; line += 64) {
+      __builtin_prefetch(reinterpret_cast<const void*>(line));
+    }
+  }
   std::uint32_t generation(std::uint32_t index) const noexcept { return slots_[index].generation; }
   /// What is left, at most 15, until a receive that goes block by block, or by recvmmsg(2), is a
   /// multishot one again (pace.cpp). 0: it is one.
