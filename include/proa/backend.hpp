@@ -27,6 +27,9 @@ class PROA_API BufferSource {
   virtual Buffer take() noexcept = 0;
   /// Whether take() would succeed.
   virtual bool available() noexcept = 0;
+  /// Whether so many blocks may be taken beyond the one that a receive needs: then they are missed
+  /// by nobody else.
+  virtual bool has_plenty(std::size_t /*blocks*/) noexcept { return false; }
   /// Makes a filled buffer of a block that take() gave.
   virtual void fill(Buffer& buffer, std::size_t size) noexcept = 0;
 

@@ -232,7 +232,7 @@ class PROA_API DatagramHandler : public Handler {
   void loop_tell_error(std::int32_t error) override;
   void loop_dispatch(HandlerNotice notice) override;
   void loop_drain() override;
-  void loop_flush() noexcept override;
+  void loop_flush() override;
   void loop_closing_down() noexcept override;
   void loop_release_resources() noexcept override;
 

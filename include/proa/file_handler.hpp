@@ -209,7 +209,7 @@ class PROA_API FileHandler : public Handler {
 
   void loop_tell_error(std::int32_t error) override;
   void loop_dispatch(HandlerNotice notice) override;
-  void loop_flush() noexcept override;
+  void loop_flush() override;
   bool loop_has_begun() const noexcept override;
   void loop_closing_down() noexcept override;
   void loop_release_resources() noexcept override;

@@ -175,7 +175,7 @@ class PROA_API Handler {
   /// closes.
   virtual void loop_overdue() { close(); }
   /// Hands queued output to the backend.
-  virtual void loop_flush() noexcept {}
+  virtual void loop_flush() {}
   /// Whether the handler has anything that close() would have to end. An open handler that has not
   /// begun has only an error to tell, of a verb that needed what the handler lacks.
   virtual bool loop_has_begun() const noexcept { return is_open(); }

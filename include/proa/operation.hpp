@@ -68,7 +68,7 @@ class PROA_API Operation {
  protected:
   /// For typed requests.
   Operation(Opcode opcode, Direction direction) noexcept
-      : opcode_(opcode), direction_(direction), repeating_(false) {}
+      : opcode_(opcode), direction_(direction), scatters_(false), repeating_(false) {}
   /// Destroying a pending operation is misuse: it aborts and names the operation.
   ~Operation() {
     if (pending()) abandon();
@@ -81,6 +81,8 @@ class PROA_API Operation {
     kind_ = descriptor.kind;
   }
   void set_repeating(bool repeating) noexcept { repeating_ = repeating; }
+  void set_scattering(bool scatters) noexcept { scatters_ = scatters; }
+  bool is_scattering() const noexcept { return scatters_; }
   /// Changing the inputs of a pending operation is misuse.
   void check_idle(const char* verb) const noexcept {
     if (pending()) busy(verb);
@@ -126,7 +128,8 @@ class PROA_API Operation {
   std::uint32_t slot_ = no_index;   // for the backend that has the operation
   std::uint32_t timer_ = no_index;  // place of the deadline in the timer heap
   Opcode opcode_;
-  Direction direction_ : 7;
+  Direction direction_ : 6;
+  bool scatters_ : 1;   // a result may bring several blocks
   bool repeating_ : 1;  // has many results, the last one without `more_`
   DescriptorKind kind_ = DescriptorKind::none;
   State state_ = State::idle;

@@ -4,6 +4,7 @@
 #include <proa/address.hpp>
 #include <proa/buffer.hpp>
 #include <proa/bytes.hpp>
+#include <proa/detail/buffer_chain.hpp>
 #include <proa/detail/pieces.hpp>
 #include <proa/operation.hpp>
 #include <proa/socket.hpp>
@@ -77,12 +78,29 @@ class RecvBuffers : public Operation {
     check_idle("prepare");
     set_descriptor(from);
   }
+  /// With `scatters` a result may bring several buffers: a backend may receive from a peer that
+  /// sends much into several blocks by one system call. It changes nothing else.
+  void set_scatters(bool scatters) noexcept {
+    check_idle("set_scatters");
+    set_scattering(scatters);
+  }
+  bool scatters() const noexcept { return is_scattering(); }
   /// In the callback: move from the buffer to keep it, else it goes back to the pool when the
   /// callback returns. The backend sets it.
   Buffer& buffer() noexcept { return buffer_; }
+  /// The buffers behind the first one, in their order; empty when there are no more. Those that the
+  /// callback does not take go back to the pool when it returns. The backend adds them.
+  Buffer take_further() noexcept { return further_.pop(); }
+  bool has_further() const noexcept { return !further_.empty(); }
+  void add_further(Buffer buffer) noexcept { further_.push(std::move(buffer)); }
+  void drop() noexcept {
+    buffer_.reset();
+    further_.clear();
+  }
 
  private:
   Buffer buffer_;
+  BufferChain further_;
 };
 
 /// Sends a chain of queued segments, gathered; completes with what one system call took, at least

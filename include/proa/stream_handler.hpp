@@ -210,6 +210,8 @@ class PROA_API StreamHandler : public Handler {
 
   void received_(RecvBuffers& request, const Result& result);
   void sent_(const Result& result);
+  void sent_at_once_(std::size_t bytes);
+  bool tells_only_(std::size_t bytes);
   void file_sent_(SendFile& request, const Result& result);
   void file_written_(const Result& result);
   void connect_ended_(const Result& result);
@@ -230,6 +232,9 @@ class PROA_API StreamHandler : public Handler {
   void drop_received_files_() noexcept;
   void end_receiving_files_() noexcept;
 
+  void received_blocks_(Buffer buffer, RecvBuffers& request);
+  void keep_further_(RecvBuffers& request) noexcept;
+  void hold_back_(Buffer buffer);
   void tell_end_();
   void tell_written_();
   void give_held_();
@@ -318,7 +323,7 @@ class PROA_API StreamHandler : public Handler {
   void loop_dispatch(HandlerNotice notice) override;
   void loop_drain() override;
   void loop_overdue() override;
-  void loop_flush() noexcept override;
+  void loop_flush() override;
   bool loop_has_begun() const noexcept override { return connection_ > StreamConnection::missed; }
   void loop_closing_down() noexcept override;
 

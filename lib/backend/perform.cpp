@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "sys/names.hpp"
@@ -32,6 +33,13 @@ long write_pieces(Descriptor to, iovec* pieces, int count) noexcept {
     return sys::pwritev2(to.number, pieces, count, -1, sys::nowait);
   }
   return sys::writev(to.number, pieces, count);
+}
+
+long read_pieces(Descriptor from, iovec* pieces, std::size_t count) noexcept {
+  msghdr message{};
+  message.msg_iov = pieces;
+  message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
+  return sys::recvmsg(from.number, &message, MSG_DONTWAIT);
 }
 
 Attempt attempt(long result, std::size_t asked) noexcept {
@@ -127,6 +135,34 @@ Attempt Performer::recv_buffers(RecvBuffers& operation) noexcept {
   return tried;
 }
 
+Attempt Performer::recv_buffers(RecvBuffers& operation, std::size_t blocks) noexcept {
+  std::array<Buffer, most_blocks_of_receive> buffers;
+  std::array<iovec, most_blocks_of_receive> pieces;
+  std::size_t count = 0;
+  std::size_t room = 0;
+  for (; count < blocks && room < fair_share; ++count) {
+    Buffer& buffer = buffers[count] = buffers_.take();
+    if (!buffer) break;
+    pieces[count] = {buffer.data(), buffer.capacity()};
+    room += buffer.capacity();
+  }
+  if (count == 0) return {-ENOBUFS};
+  const Attempt tried = attempt(read_pieces(operation.descriptor(), pieces.data(), count), room);
+  if (tried.result <= 0) return tried;
+  auto left = static_cast<std::size_t>(tried.result);
+  for (std::size_t i = 0; i < count && left > 0; ++i) {
+    const std::size_t part = std::min(left, pieces[i].iov_len);
+    buffers_.fill(buffers[i], part);
+    left -= part;
+    if (i == 0) {
+      operation.buffer() = std::move(buffers[i]);
+    } else {
+      operation.add_further(std::move(buffers[i]));
+    }
+  }
+  return tried;
+}
+
 Attempt Performer::send(Send& operation) noexcept {
   iovec pieces[most_pieces_of_send];
   std::size_t bytes = 0;
@@ -136,6 +172,13 @@ Attempt Performer::send(Send& operation) noexcept {
 }
 
 Attempt Performer::send_buffers(SendBuffers& operation) noexcept {
+  const detail::Segment& only = *operation.first();
+  if (!only.next && operation.descriptor().is_socket()) {
+    count_pieces(operation, 1);
+    constexpr int flags = sys::no_signal | MSG_DONTWAIT;
+    return attempt(sys::send(operation.descriptor().number, only.data, only.size, flags),
+                   only.size);
+  }
   iovec pieces[max_pieces];
   std::size_t bytes = 0;
   const int count = gather(operation, pieces, max_pieces, bytes);

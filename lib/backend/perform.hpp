@@ -30,6 +30,9 @@ class Performer {
   Attempt recv(Recv& operation) noexcept;
   /// Fills operation.buffer(). -ENOBUFS if the pool has no block to lend.
   Attempt recv_buffers(RecvBuffers& operation) noexcept;
+  /// The same with so many blocks at most (most_blocks_of_receive), which one call fills. The
+  /// source of blocks has_plenty().
+  Attempt recv_buffers(RecvBuffers& operation, std::size_t blocks) noexcept;
   /// Sends what follows the bytes that earlier attempts have sent.
   Attempt send(Send& operation) noexcept;
   Attempt send_buffers(SendBuffers& operation) noexcept;
@@ -56,6 +59,9 @@ class Performer {
 /// The most bytes that one call sends: the kernel copies them in one go, and the loop stands still
 /// meanwhile (R8).
 inline constexpr std::size_t fair_share = std::size_t{256} << 10;
+/// The most blocks that one call receives into. A message of 64 KiB fits into so many of the usual
+/// size.
+inline constexpr std::size_t most_blocks_of_receive = 5;
 /// The most pieces of a Send that one call gathers. So many are a share too.
 inline constexpr int most_pieces_of_send = 1024;
 

@@ -5,8 +5,9 @@
 // PollingBackend and has
 //
 //   long poll(const timespec* timeout)   waits; returns the number of events, or -errno
-//   bool take(std::size_t index)         handles one event; whether that made an operation on a
-//                                        socket runnable
+//   Step take(std::size_t index, bool at_once)
+//                                        handles one event; what ReadinessAdapter::event() says, or
+//                                        nothing
 //   bool unflushed() const               whether poll() has changes to give to the kernel
 //
 // and Files is a FileQueue with submit(), withdraw(), forget() and the static takes().
@@ -74,7 +75,8 @@ class PollingBackend : public Backend, protected Poller {
     if (files_.wants_flush()) files_.flush();
     while (only_sockets()) {
       if (next_event_ != event_count_) {
-        take_event();
+        const Step step = take_event(true);
+        if (step.finished) return step.finished;
         if (!adapter_.has_runnable()) continue;
       } else if (!adapter_.has_runnable()) {
         return nullptr;
@@ -137,8 +139,9 @@ class PollingBackend : public Backend, protected Poller {
   bool only_sockets() const noexcept {
     return !adapter_.has_finished() && !adapter_.may_serve() && !files_.due();
   }
-  // False when the event made nothing runnable.
-  bool take_event() noexcept { return static_cast<Kernel&>(*this).take(next_event_++); }
+  Step take_event(bool at_once) noexcept {
+    return static_cast<Kernel&>(*this).take(next_event_++, at_once);
+  }
 
   Step ask(std::size_t source) noexcept {
     switch (source) {
@@ -146,7 +149,7 @@ class PollingBackend : public Backend, protected Poller {
         if (next_event_ == event_count_) return Step::nothing();
         // Takes all events up to one that gives a socket something to do: if each event of a file
         // took a turn, the events behind it would wait.
-        while (!take_event() && next_event_ != event_count_) continue;
+        while (!take_event(false).worked && next_event_ != event_count_) continue;
         return Step::work(nullptr);
       case sockets:
         return adapter_.has_runnable() ? adapter_.perform_next() : Step::nothing();

@@ -158,25 +158,25 @@ ReadinessAdapter::Entry* ReadinessAdapter::watched(std::uint64_t token) noexcept
   return nullptr;
 }
 
-bool ReadinessAdapter::event(std::uint64_t token, const Readiness& readiness) noexcept {
+Step ReadinessAdapter::event(std::uint64_t token, const Readiness& readiness,
+                             bool at_once) noexcept {
   Entry* const entry = watched(token);
-  if (!entry) return false;
+  if (!entry) return Step::nothing();
   const std::array<bool, 2> ready{readiness.in || readiness.ended, readiness.out};
   // kqueue reports each direction in an event of its own, and `ended` and `unread` belong to input.
   if (ready[0]) {
     entry->ended = readiness.ended;
     entry->unread = readiness.unread;
   }
-  bool runnable = false;
-  for (std::size_t i = 0; i < 2; ++i) {
-    if (!ready[i]) continue;
-    entry->ready[i] = entry->exists[i] = true;
-    if (Operation* const operation = std::exchange(entry->parked[i], nullptr)) {
-      runnable_.push_back(*operation);
-      runnable = true;
-    }
-  }
-  return runnable;
+  Operation* const input = ready[0] ? std::exchange(entry->parked[0], nullptr) : nullptr;
+  Operation* const output = ready[1] ? std::exchange(entry->parked[1], nullptr) : nullptr;
+  if (ready[0]) entry->ready[0] = entry->exists[0] = true;
+  if (ready[1]) entry->ready[1] = entry->exists[1] = true;
+  at_once = at_once && input && runnable_.empty() && input->opcode() == Opcode::recv_buffers;
+  if (input && !at_once) runnable_.push_back(*input);
+  if (output) runnable_.push_back(*output);
+  if (!at_once) return input || output ? Step::work(nullptr) : Step::nothing();
+  return Step::work(perform_receive(*entry, static_cast<RecvBuffers&>(*input)) ? input : nullptr);
 }
 
 void ReadinessAdapter::refused(std::uint64_t token, long error) noexcept {
@@ -226,8 +226,7 @@ bool ReadinessAdapter::perform(Entry& entry, Operation& operation) noexcept {
     case Opcode::recv:
       return settle(entry, operation, performer_.recv(static_cast<Recv&>(operation)));
     case Opcode::recv_buffers:
-      return settle(entry, operation,
-                    performer_.recv_buffers(static_cast<RecvBuffers&>(operation)));
+      return perform_receive(entry, static_cast<RecvBuffers&>(operation));
     case Opcode::send_buffers:
       return settle(entry, operation,
                     performer_.send_buffers(static_cast<SendBuffers&>(operation)));
@@ -253,6 +252,35 @@ bool ReadinessAdapter::perform(Entry& entry, Operation& operation) noexcept {
   }
   BackendSide::finish(operation, -EOPNOTSUPP);
   return true;
+}
+
+// A peer that fills a receive's blocks probably has more: the next call receives into twice as many
+// blocks, if others do not need them. Two calls in a row that needed half of them halve their
+// number.
+bool ReadinessAdapter::perform_receive(Entry& entry, RecvBuffers& operation) noexcept {
+  const std::size_t blocks = entry.blocks + 1U;
+  if (blocks == 1 || !buffers_.has_plenty(blocks)) {
+    const Attempt tried = performer_.recv_buffers(operation);
+    if (tried.result > 0 && !tried.short_transfer) grow_receive(entry, operation);
+    return settle(entry, operation, tried);
+  }
+  const Attempt tried = performer_.recv_buffers(operation, blocks);
+  if (tried.result > 0 && !tried.short_transfer) {
+    grow_receive(entry, operation);
+  } else if (tried.result > 0) {
+    const std::size_t block = operation.buffer().capacity();
+    const bool small = static_cast<std::size_t>(tried.result) <= blocks / 2 * block;
+    if (small && entry.was_small) entry.blocks = static_cast<std::uint8_t>(blocks / 2 - 1);
+    entry.was_small = small && !entry.was_small;
+  }
+  return settle(entry, operation, tried);
+}
+
+void ReadinessAdapter::grow_receive(Entry& entry, const RecvBuffers& operation) noexcept {
+  entry.was_small = false;
+  if (!operation.scatters() || !operation.descriptor().is_socket()) return;
+  const std::size_t blocks = std::min<std::size_t>(2 * (entry.blocks + 1U), most_blocks_of_receive);
+  entry.blocks = static_cast<std::uint8_t>(blocks - 1);
 }
 
 void ReadinessAdapter::unready(Entry& entry, Operation& operation) noexcept {

@@ -62,8 +62,10 @@ class ReadinessAdapter final : public RealSystem {
   /// Sends at once what the socket has room for; -EAGAIN if the send has to wait for room.
   long try_send(SendBuffers& send) noexcept;
   void cancel(Operation& operation) noexcept;
-  /// The poller reports an event. Whether an operation has become runnable by that.
-  bool event(std::uint64_t token, const Readiness& readiness) noexcept;
+  /// The poller reports an event. Whether an operation has become runnable by that. With `at_once`
+  /// a stream's receive is performed at once if no other operation is runnable, and is in `Step` if
+  /// it has a result.
+  Step event(std::uint64_t token, const Readiness& readiness, bool at_once) noexcept;
   /// The kernel has refused a descriptor that watch() had accepted.
   void refused(std::uint64_t token, long error) noexcept;
   /// Returns an operation that ended without perform_next() or serve_starved(), or nullptr.
@@ -97,10 +99,12 @@ class ReadinessAdapter final : public RealSystem {
     std::uint32_t unread = 0;
     std::array<bool, 2> ready{};
     std::array<bool, 2> exists{};  // the kernel has shown that there is such a direction
+    std::uint8_t blocks = 0;       // so many beyond one the next receive of a stream may fill
     // Bits, because there is an Entry per descriptor. Entry{} makes them false.
     bool watched : 1;
     bool ended : 1;
     bool unpollable : 1;
+    bool was_small : 1;  // the last receive needed half of its blocks
   };
 
   void finish(Operation& operation, long result) noexcept;
@@ -114,6 +118,8 @@ class ReadinessAdapter final : public RealSystem {
   void retry_later(Operation& operation) noexcept;
   void starve(Operation& operation) noexcept;
   bool perform(Entry& entry, Operation& operation) noexcept;
+  static void grow_receive(Entry& entry, const RecvBuffers& operation) noexcept;
+  bool perform_receive(Entry& entry, RecvBuffers& operation) noexcept;
   bool settle(Entry& entry, Operation& operation, const Attempt& attempt) noexcept;
   bool settle_send(Entry& entry, Send& operation) noexcept;
   bool settle_poll(Entry& entry, Poll& operation) noexcept;

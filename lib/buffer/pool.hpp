@@ -66,6 +66,10 @@ class Pool final : public BufferSource {
   void set_aside(std::size_t blocks) noexcept { aside_ = blocks; }
   /// As available(), but counts the blocks that are set aside too.
   bool available_at_all() noexcept { return available(0); }
+  /// Nobody waits for a block, and less than half of the maximum is lent.
+  bool has_plenty(std::size_t blocks) noexcept override {
+    return receiving_ + blocks < maximum_ / 2 && !awaited_.load(std::memory_order_relaxed);
+  }
   void fill(Buffer& buffer, std::size_t size) noexcept override;
   Place find(const void* byte) const noexcept override;
   /// A block to copy into; `maximum` does not limit these. Empty if there is no memory.

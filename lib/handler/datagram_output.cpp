@@ -159,7 +159,7 @@ void DatagramHandler::grew_(bool queued) noexcept {
   if (!send_.pending()) proactor().core().flush_when_idle(*this);
 }
 
-void DatagramHandler::loop_flush() noexcept {
+void DatagramHandler::loop_flush() {
   if (state_ != HandlerState::open || send_.pending() || queue_.empty() || taken_ > 0) {
     return close_if_finished_();
   }

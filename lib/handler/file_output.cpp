@@ -184,7 +184,7 @@ void FileHandler::sync() noexcept {
   proactor_.core().flush_later(*this);
 }
 
-void FileHandler::loop_flush() noexcept {
+void FileHandler::loop_flush() {
   if (!ready_()) return close_if_finished_();
   if (!write_.pending() && taken_ == 0 && !output_fails_()) begin_write_();
   begin_sync_();

@@ -91,7 +91,7 @@ void HandlerLoop::notify_later(Handler& handler) noexcept {
 
 void HandlerLoop::flush_later(Handler& handler) noexcept {
   if (!handler.is_open() || UnflushedHook::hook(handler).linked()) return;
-  unflushed_.push_back(handler);
+  (flushing_ ? unflushed_next_ : unflushed_).push_back(handler);
   flush_is_due_ = true;
   hurry();
 }
@@ -189,8 +189,8 @@ void HandlerLoop::take_turn(Done& done) {
     Handler* const handler = batch.pop_front();
     if (!handler) break;
     done.add(dispatch(*handler));
-    spent += 1 + take_charge();
     if (flush_is_due_) flush();
+    spent += 1 + take_charge();
   }
 }
 
@@ -258,17 +258,30 @@ void HandlerLoop::forget_errors(const Handler& handler) noexcept {
   }
 }
 
-bool HandlerLoop::flush_gathered() noexcept {
-  const bool some = !gathering_.empty();
+bool HandlerLoop::flush_gathered() {
   unflushed_.splice(gathering_);
+  if (unflushed_.empty()) return false;
   flush();
-  return some;
+  return true;
 }
 
-void HandlerLoop::flush() noexcept {
+// A handler that writes in an on_write() that is told here is flushed behind the next callback.
+void HandlerLoop::flush() {
   if (inherited()) return;
-  while (Handler* const handler = unflushed_.pop_front()) handler->loop_flush();
-  flush_is_due_ = false;
+  struct Turn {
+    HandlerLoop& loop;
+    ~Turn() {
+      loop.flushing_ = false;
+      if (loop.inherited()) return;
+      loop.unflushed_.splice(loop.unflushed_next_);
+      loop.flush_is_due_ = !loop.unflushed_.empty();
+    }
+  } const turn{*this};
+  flushing_ = true;
+  while (Handler* const handler = unflushed_.pop_front()) {
+    handler->loop_flush();
+    if (inherited()) return;  // an on_write() has called fork(2)
+  }
 }
 
 void HandlerLoop::notified(Notifier& notifier) noexcept {

@@ -102,8 +102,8 @@ class HandlerLoop final : public Core {
   void before_wait() noexcept override;
   bool has_turn() const noexcept override;
   bool wants_flush() const noexcept override { return !unflushed_.empty() || !gathering_.empty(); }
-  void flush() noexcept override;
-  bool flush_gathered() noexcept override;
+  void flush() override;
+  bool flush_gathered() override;
   void take_turn(Done& done) override;
   void close_all() noexcept override;
   void settled(void* owner) noexcept override;
@@ -123,6 +123,7 @@ class HandlerLoop final : public Core {
   List<Handler, OpenHook> open_;
   List<Handler, NoticeHook> noticed_;
   List<Handler, UnflushedHook> unflushed_;
+  List<Handler, UnflushedHook> unflushed_next_;  // those that flush() has made write
   List<Handler, UnflushedHook> gathering_;
   Line starved_;  // wait for a block of the pool, which receives take blocks of too
   Line starved_paged_;
@@ -132,6 +133,7 @@ class HandlerLoop final : public Core {
     std::int16_t code;
   };
   std::vector<DueError> due_errors_;
+  bool flushing_ = false;
   bool lends_next_ = false;  // the next round lends blocks to starved_ first
   std::size_t open_count_ = 0;
   std::size_t keeping_count_ = 0;  // open handlers that keep run() going

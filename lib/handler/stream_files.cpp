@@ -40,10 +40,6 @@ StreamHandler::StreamFiles* StreamHandler::need_files_() noexcept {
   return files_.get();
 }
 
-bool StreamHandler::sending_() const noexcept {
-  return send_.pending() || (files_ && files_->send.pending());
-}
-
 Operation* StreamHandler::send_request_() noexcept {
   return send_.pending() ? static_cast<Operation*>(&send_) : &files_->send;
 }
@@ -85,8 +81,6 @@ void StreamHandler::note_file_progress_() noexcept {
 std::uint64_t StreamHandler::file_received() const noexcept {
   return files_ ? files_->received : 0;
 }
-
-bool StreamHandler::receiving_file_() const noexcept { return files_ && !files_->wanted.empty(); }
 
 void StreamHandler::receive_file(Descriptor file, std::uint64_t offset, std::uint64_t length,
                                  Buffer received) noexcept {

@@ -11,6 +11,7 @@
 #include "base/misuse.hpp"
 #include "handler/handler_loop.hpp"
 #include "handler/stream_extras.hpp"
+#include "handler/stream_files.hpp"
 #include "handler/stream_states.hpp"
 #include "handler/stream_timing.hpp"
 
@@ -215,6 +216,11 @@ bool StreamHandler::tries_last_words_() noexcept {
     extras_->last_try = StreamExtras::LastTry::waits;
     if (waits) look_later_(after(system_now_(), next_look));
     return waits;
+  }
+  if (taken_ > 0) {  // what was sent is told first, and leaves the queue by that
+    notify_later_(notice_written);
+    notify_later_(notice_read);
+    return true;
   }
   extras_->last_try = StreamExtras::LastTry::none;
   for (const detail::Segment* s = queue_.first(); s && s->block; s = s->next) {

@@ -56,6 +56,7 @@ void StreamHandler::update_reading_() noexcept {
   if (wanted == recv_.pending()) return;
   if (!wanted) return proactor_.core().cancel(recv_);
   recv_.prepare(descriptor());
+  recv_.set_scatters(true);
   if (const std::error_code error = proactor_.submit(recv_)) fail_(to_negative(error));
 }
 
@@ -65,13 +66,9 @@ void StreamHandler::received_(RecvBuffers& request, const Result& result) {
   if (buffer) {
     if (timing_) timing_->silent_since = timing_->idle_since = system_now_();
     if (!gives(input_) || is_ended(input_)) return;
-    if (filter_()) return received_by_filter_(std::move(buffer));
-    if (reads_() && held_.empty() && !receiving_file_()) return read_next_(buffer);
-    // What is kept here must not keep the blocks that other streams receive into (R8).
-    proactor_.core().pool().turn_to_writing(buffer);
-    held_.push(std::move(buffer));
-    if (receiving_file_()) receive_file_part_();
-    return;
+    const bool plain = !request.has_further() && !filter_() && held_.empty() && !receiving_file_();
+    if (plain && reads_()) return read_next_(buffer);
+    return received_blocks_(std::move(buffer), request);
   }
   if (request.pending() || lingered_in_vain_(result, 0)) return;
   // Only this stream cancels its receive.
@@ -83,6 +80,49 @@ void StreamHandler::received_(RecvBuffers& request, const Result& result) {
   // If a send has failed already, the handler hears of that in this round, in place of the end.
   if (receiving_file_() || sending_()) return notify_later_(notice_read);
   if (held_.empty() && reads_()) tell_end_();
+}
+
+// One call may have received into several blocks. An exception from one on_read() leaves the others
+// for later.
+void StreamHandler::received_blocks_(Buffer buffer, RecvBuffers& request) {
+  std::size_t told = 0;
+  struct Rest {
+    StreamHandler& stream;
+    RecvBuffers& request;
+    bool done = false;
+    ~Rest() {
+      if (!done && stream.goes_on_()) stream.keep_further_(request);
+    }
+  } rest{*this, request};
+  do {
+    if (filter_()) {
+      received_by_filter_(std::move(buffer));
+    } else if (reads_() && held_.empty() && !receiving_file_()) {
+      read_next_(buffer);
+      ++told;
+    } else {
+      hold_back_(std::move(buffer));
+    }
+    if (!goes_on_() || output_ == Output::broken || !gives(input_)) break;
+    buffer = request.take_further();
+  } while (buffer);
+  rest.done = true;
+  proactor_.core().told(told);
+}
+
+void StreamHandler::keep_further_(RecvBuffers& request) noexcept {
+  while (Buffer buffer = request.take_further()) {
+    proactor_.core().pool().turn_to_writing(buffer);
+    held_.push(std::move(buffer));
+  }
+  if (!held_.empty()) notify_later_(notice_read);
+}
+
+// What is kept here must not keep the blocks that other streams receive into (R8).
+void StreamHandler::hold_back_(Buffer buffer) {
+  proactor_.core().pool().turn_to_writing(buffer);
+  held_.push(std::move(buffer));
+  if (receiving_file_()) receive_file_part_();
 }
 
 void StreamHandler::input_ended_(std::int32_t error) noexcept {

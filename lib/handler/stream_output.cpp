@@ -149,7 +149,7 @@ void StreamHandler::queue_grew_() noexcept {
   if (!sending_() && !queue_.empty()) proactor_.core().flush_later(*this);
 }
 
-void StreamHandler::loop_flush() noexcept {
+void StreamHandler::loop_flush() {
   if (state_ != HandlerState::open || !connected() || !announced_() || !sends(output_) ||
       sending_() || queue_.empty() || taken_ > 0) {
     return close_if_finished_();
@@ -157,8 +157,36 @@ void StreamHandler::loop_flush() noexcept {
   if (queue_.begins_with_nothing()) return notify_later_(notice_written);
   if (queue_.first_file()) return send_file_part_();
   send_.prepare(descriptor(), queue_.first());
-  if (proactor_.core().send_at_once(send_)) return;
-  if (const std::error_code error = proactor_.submit(send_)) fail_(to_negative(error));
+  std::size_t taken = 0;
+  if (const std::error_code error = proactor_.core().send(send_, taken)) {
+    return fail_(to_negative(error));
+  }
+  if (taken > 0) sent_at_once_(taken);
+}
+
+// The kernel has taken bytes, and no operation tells it.
+void StreamHandler::sent_at_once_(std::size_t bytes) {
+  if (timing_) timing_->sent_last = timing_->idle_since = system_now_();
+  HandlerLoop& core = proactor_.core();
+  if (!core.may_tell()) {
+    taken_ = bytes;
+    return notify_later_(notice_written);
+  }
+  core.tells_at_once();
+  const Core::CallbackScope scope(core);
+  if (tells_only_(bytes)) return;
+  taken_ = bytes;
+  tell_written_();
+}
+
+// Nearly always the kernel has taken all of the one write that there is, and nothing else waits for
+// the end of that write. Tells it then; else returns false.
+bool StreamHandler::tells_only_(std::size_t bytes) {
+  const bool plain = output_ == Output::open && write_progress_ == 0 && !filter_() &&
+                     !is_filled(hold_) && refused_ == 0;
+  if (!plain || !queue_.consume_only(bytes)) return false;
+  on_write(bytes);
+  return true;
 }
 
 void StreamHandler::sent_(const Result& result) {
@@ -171,6 +199,7 @@ void StreamHandler::sent_(const Result& result) {
     if (timing_ && timing_->ran_out == StreamTiming::RanOut::idle) idle_send_ended_();
     return;
   }
+  if (!timing_ && !files_ && !result.error && taken_ == 0 && tells_only_(result.bytes)) return;
   taken_ += result.bytes;
   if (lingered_in_vain_(result, moved)) return;
   if (timing_ && timing_->ran_out == StreamTiming::RanOut::idle) idle_send_ended_();

@@ -140,31 +140,59 @@ void Core::take_on(Operation& operation, std::size_t extra_cost) noexcept {
 }
 
 // Ended here; the backend has no part in it any more.
-inline void Core::finish(Operation& operation, long result, OperationList& list) noexcept {
+void Core::finish(Operation& operation, long result) noexcept {
   BackendSide::finish(operation, result);
   operation.state_ = State::finished;
-  list.push_back(operation);
+  finished_.push_back(operation);
   hurry();
 }
 
-void Core::finish(Operation& operation, long result) noexcept {
-  finish(operation, result, finished_);
+// What the kernel takes of a send at once, or -errno; -EAGAIN if that is not to be had.
+long Core::try_send(SendBuffers& send) noexcept {
+  if (shut_down_ || unconnected_ > 0) return -EAGAIN;
+  const Channel* const channel = channels_.find(send.descriptor_);
+  const bool possible = channel && !channel->closing && channel->active[out] == nullptr &&
+                        send.descriptor().is_socket();
+  return possible ? backend_->try_send(send) : -EAGAIN;
 }
 
-// Nearly every send finds room, so the core asks the backend before anything is queued there.
-bool Core::sent_at_once(SendBuffers& send) noexcept {
+// submit() without the questions whose answers are known: a socket of a handler that is open, no
+// deadline, bytes to send, and no other send before them. False if it is not so.
+bool Core::submit_plain(SendBuffers& send) noexcept {
   Channel* const channel = channels_.find(send.descriptor_);
-  const bool possible = channel && !channel->closing && channel->active[side(send)] == nullptr &&
-                        send.descriptor().is_socket();
-  if (!possible) return false;
-  const long result = backend_->try_send(send);
-  if (result == -EAGAIN) return false;
-  const std::uint8_t extra_cost = send.extra_cost_;  // of the pieces that were sent
-  take_on(send, extra_cost);
+  const bool plain = channel && !channel->closing && channel->active[out] == nullptr &&
+                     channel->close_file == nullptr && send.descriptor().is_socket() && !shut_down_;
+  if (!plain) return false;
+  take_on(send, 0);
   ++channel->pending;
-  channel->active[side(send)] = &send;
-  finish(send, result, sent_);
+  channel->active[out] = &send;
+  untold_ = true;
+  hurry();
+  backend_->submit(send);
   return true;
+}
+
+// Nearly every send finds room, so the core asks the backend before an operation begins.
+std::error_code Core::send(SendBuffers& send, std::size_t& taken) noexcept {
+  if (!tries_sends_) return submit_plain(send) ? std::error_code() : submit(send, never);
+  const long result = try_send(send);
+  if (result == -EAGAIN) return submit(send, never);
+  const std::uint8_t extra_cost = send.extra_cost_;  // of the pieces that were sent
+  if (result <= 0) {
+    take_on(send, extra_cost);
+    Channel& channel = *channels_.find(send.descriptor_);
+    ++channel.pending;
+    channel.active[out] = &send;
+    finish(send, result);
+    return {};
+  }
+  taken = static_cast<std::size_t>(result);
+  send.bytes_ = taken;
+  charge(cost(send));
+  ++counters_.submitted;
+  ++counters_.completed;
+  ++counters_.delivered;
+  return {};
 }
 
 void Core::start_next(Channel& channel, std::size_t side) noexcept {
@@ -341,7 +369,46 @@ void Core::retire(Operation& operation) noexcept {
   if (channel.closing && channel.pending == 0) settled(channel.owner);
 }
 
+// Nearly every result: a stream has received bytes, and receives on, or what it sent has left.
+inline bool Core::is_plain(const Operation& operation) const noexcept {
+  if (operation.error_ != 0 || operation.bytes_ == 0 || operation.reason_ != Reason::none) {
+    return false;
+  }
+  if (unconnected_ > 0) return false;
+  return operation.opcode_ == Opcode::recv_buffers ? operation.more_
+                                                   : operation.opcode_ == Opcode::send_buffers;
+}
+
+// retire() for a send whose direction has nothing else to do.
+inline void Core::retire_send(Operation& send) noexcept {
+  Channel& channel = *channels_.find(send.descriptor_);
+  const bool alone = channel.active[out] == &send && channel.waiting[out].empty() &&
+                     channel.waiting[in].empty() && send.timer_ == Timers::none &&
+                     !channel.closing && !channel.end_waits;
+  if (!alone) return retire(send);
+  --pending_;
+  ++counters_.completed;
+  send.state_ = State::idle;
+  send.slot_ = Operation::no_index;
+  --channel.pending;
+  channel.active[out] = nullptr;
+}
+
 bool Core::deliver(Operation& operation) {
+  if (is_plain(operation)) {
+    Result result;
+    result.bytes = operation.bytes_;
+    ++counters_.delivered;
+    if (operation.opcode_ == Opcode::send_buffers) {
+      retire_send(operation);
+      operation.deliver_(operation, result);
+    } else {
+      operation.bytes_ = 0;
+      operation.deliver_(operation, result);
+      if (!inherited()) static_cast<RecvBuffers&>(operation).drop();
+    }
+    return true;
+  }
   bool at_last = false;
   if (is_late(operation) && has_last_try(operation)) {
     if (operation.opcode_ == Opcode::send_file) {

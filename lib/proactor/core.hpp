@@ -52,11 +52,24 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
     if (operation.pending() && operation.core_ != number_) operation.elsewhere("cancel");
     end(operation, Operation::Reason::cancel);
   }
-  /// submit() for a handler's send that may leave at once: true if the send has its result, which
-  /// the loop delivers in turn. False: the caller calls submit().
-  bool send_at_once(SendBuffers& send) noexcept {
-    return tries_sends_ && !shut_down_ && sent_at_once(send);
-  }
+  /// submit() for a handler's send. If the kernel takes bytes at once, no operation begins: `taken`
+  /// says how many, and the caller tells its handler. If `taken` is 0, the send is pending.
+  std::error_code send(SendBuffers& send, std::size_t& taken) noexcept;
+  /// Whether a handler may tell, in its loop_flush(), what was taken so: callbacks belong into the
+  /// loop's turns, and none follows stop() (R1).
+  bool may_tell() const noexcept { return may_tell_ && !stopping(); }
+  void tells_at_once() noexcept { ++told_at_once_; }
+  /// Lives while a callback runs, also one that leaves by an exception.
+  class CallbackScope {
+   public:
+    explicit CallbackScope(Core& core) noexcept : core_(core) { core_.in_callback_ = true; }
+    ~CallbackScope() { core_.in_callback_ = false; }
+    CallbackScope(const CallbackScope&) = delete;
+    CallbackScope& operator=(const CallbackScope&) = delete;
+
+   private:
+    Core& core_;
+  };
   std::size_t run();
   std::size_t run_once(Duration timeout);
   std::size_t poll();
@@ -132,18 +145,6 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   /// Instead of that in a child of fork(2): nothing is told, and the parent notices nothing.
   void let_go() noexcept;
 
-  /// Lives while a callback runs, also one that leaves by an exception.
-  class CallbackScope {
-   public:
-    explicit CallbackScope(Core& core) noexcept : core_(core) { core_.in_callback_ = true; }
-    ~CallbackScope() { core_.in_callback_ = false; }
-    CallbackScope(const CallbackScope&) = delete;
-    CallbackScope& operator=(const CallbackScope&) = delete;
-
-   private:
-    Core& core_;
-  };
-
   /// Also when a callback has called fork(2), and this is the child.
   bool stopping() const noexcept {
     return stop_.load(std::memory_order_relaxed) || home_.inherited();
@@ -185,10 +186,11 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   virtual bool has_turn() const noexcept = 0;
   /// Their turn of a round, within the budget.
   virtual void take_turn(Done& done) = 0;
-  /// After a callback, if it is due: submits what was written. And when nothing more is to be
-  /// delivered: true if there was something that waited for that.
-  virtual void flush() noexcept = 0;
-  virtual bool flush_gathered() noexcept = 0;
+  /// After a callback, if it is due: sends what was written, and tells what of that the kernel took
+  /// at once, if may_tell(). And when nothing more is to be delivered: true if there was something
+  /// that waited for that.
+  virtual void flush() = 0;
+  virtual bool flush_gathered() = 0;
   virtual bool wants_flush() const noexcept = 0;
   /// The last operation on the descriptor of an owner that closes has ended.
   virtual void settled(void* owner) noexcept = 0;
@@ -202,7 +204,8 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   Channel* file_of(Operation& operation) noexcept;
   int refusal(Operation& operation, Channel*& channel) noexcept;
   void take_on(Operation& operation, std::size_t extra_cost) noexcept;
-  bool sent_at_once(SendBuffers& send) noexcept;
+  long try_send(SendBuffers& send) noexcept;
+  bool submit_plain(SendBuffers& send) noexcept;
   bool close_file_waits(const Channel& channel) noexcept;
   void start(Operation& operation) noexcept;
   void start_next(Channel& channel, std::size_t side) noexcept;
@@ -236,8 +239,8 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   void end_all(Channel& channel) noexcept;
   void end_sends_of(int file) noexcept;
   void finish(Operation& operation, long result) noexcept;
-  void finish(Operation& operation, long result, OperationList& list) noexcept;
   void retire(Operation& operation) noexcept;
+  void retire_send(Operation& send) noexcept;
   void connection_begins(Channel& channel) noexcept;
   int refusal_to_connect(const Operation& connect) noexcept;
   void look_at_connect(Operation& connect) noexcept;
@@ -248,6 +251,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   void note_connection(Channel& channel, Connected connected) noexcept;
   /// False if nobody was called: the operation goes on, or what it brought is nobody's.
   bool deliver(Operation& operation);
+  bool is_plain(const Operation& operation) const noexcept;
   Done round(TimePoint until);
   Operation* next_finished() noexcept;
   void deliver_completions(Done& done, bool& more);
@@ -278,14 +282,9 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   List<Workers, WorkersHook> workers_;
   Timers timers_;
   DescriptorTable<Channel> channels_;
-  OperationList sent_;      // done at once: of each descriptor one at most
   OperationList finished_;  // ended here, without the backend
   OperationList worked_;    // a worker has ended them
-  // Sent_ goes its own way, because one descriptor may have any number of operations in finished_
-  // (R8).
-  Rotation<2> usual_rotation_;  // the backend and sent_, while the others have nothing
-  Rotation<4> rotation_;        // the backend, sent_, finished_ and worked_
-  bool rotates_all_ = false;    // the last result came from rotation_
+  Rotation<3> rotation_;    // the backend, finished_ and worked_
   PostQueue posts_;
 
   TimePoint now_;
@@ -300,10 +299,12 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   bool untold_ = false;  // the backend was given something since its last wait()
   /// Until when a foreign loop sleeps; `min` while it does not, or is told already.
   mutable TimePoint told_ = TimePoint::min();
-  bool more_ = false;           // the last round ended by its budget
-  std::size_t extra_cost_ = 0;  // what charge() was told, and the round was not charged for yet
+  bool more_ = false;             // the last round ended by its budget
+  std::size_t extra_cost_ = 0;    // what charge() was told, and the round was not charged for yet
+  std::size_t told_at_once_ = 0;  // so often handlers have told in this round what a flush has sent
   bool shut_down_ = false;
   bool tries_sends_ = false;            // what the backend says
+  bool may_tell_ = false;               // flush() follows a callback of this round
   bool write_signals_blocked_ = false;  // something was written to a pipe or a file (R11)
   std::atomic<bool> stop_{false};
 };

@@ -54,7 +54,6 @@ void Core::adopt_operations() noexcept {
     if (channel.close_file) BackendSide::adopt(*channel.close_file, process);
   });
   for (Workers* each = workers_.front(); each; each = workers_.after(*each)) each->adopt(process);
-  proa::adopt(sent_, process);
   proa::adopt(finished_, process);
 }
 

@@ -35,7 +35,7 @@ bool Core::work_waits() const noexcept {
   for (const Workers* each = workers_.front(); each; each = workers_.after(*each)) {
     if (each->waits()) return true;
   }
-  const bool some = !sent_.empty() || !finished_.empty() || !worked_.empty();
+  const bool some = !finished_.empty() || !worked_.empty();
   return more_ || some || !posts_.empty() || has_turn();
 }
 
@@ -45,7 +45,9 @@ bool Core::alive() const noexcept {
 
 Core::Done Core::round(TimePoint until) {
   take_charge();  // of a callback that threw
+  told_at_once_ = 0;
   told_ = TimePoint::min();
+  may_tell_ = false;
   flush_gathered();
   hand_to_workers();
   ++counters_.rounds;
@@ -60,6 +62,7 @@ Core::Done Core::round(TimePoint until) {
   collect_worked();
   bool more = false;
   more_ = true;  // stands if a callback throws
+  may_tell_ = true;
   // Each kind has its turn, and the budget, in every round: one that always has more must not
   // starve the others.
   Done done;
@@ -74,29 +77,23 @@ Core::Done Core::round(TimePoint until) {
     fire_timers(began, done, more);
     owed_timers_ = TimePoint::min();
   }
+  done.callbacks += told_at_once_;
+  done.steps += told_at_once_;
   more_ = more;
   return done;
 }
 
 Operation* Core::next_finished() noexcept {
-  // Nearly always the backend alone has something, or sends that were done at once have too.
-  rotates_all_ = !finished_.empty() || !worked_.empty();
-  if (!rotates_all_ && sent_.empty()) {
-    usual_rotation_.asked(0);
+  // Nearly always the backend alone has something.
+  if (finished_.empty() && worked_.empty()) {
+    rotation_.asked(0);
     return backend_->next();
-  }
-  if (!rotates_all_) {
-    return usual_rotation_.next([this](std::size_t source) noexcept -> Step {
-      return {source == 0 ? backend_->next() : sent_.pop_front()};
-    });
   }
   return rotation_.next([this](std::size_t source) noexcept -> Step {
     switch (source) {
       case 0:
         return {backend_->next()};
       case 1:
-        return {sent_.pop_front()};
-      case 2:
         return {finished_.pop_front()};
       default:
         return {worked_.pop_front()};
@@ -107,18 +104,18 @@ Operation* Core::next_finished() noexcept {
 void Core::deliver_completions(Done& done, bool& more) {
   for (std::size_t spent = 0; spent < options_.round_budget;) {
     Operation* const operation = next_finished();
-    if (!operation && flush_gathered()) continue;
-    if (!operation) return;
-    spent += cost(*operation);
-    {
+    if (operation) {
+      spent += cost(*operation);
       const CallbackScope scope(*this);
       done.add(deliver(*operation));
-    }
-    if (const std::size_t more_cost = take_charge(); more_cost > 0) {
-      rotates_all_ ? rotation_.charge(more_cost) : usual_rotation_.charge(more_cost);
-      spent += more_cost;
+    } else if (!flush_gathered()) {
+      return;
     }
     if (flush_is_due_) flush();
+    if (const std::size_t more_cost = take_charge(); more_cost > 0) {
+      rotation_.charge(more_cost);
+      spent += more_cost;
+    }
     if (stopping()) {
       flush_gathered();  // what was sent before stop() goes out
       break;
@@ -129,7 +126,7 @@ void Core::deliver_completions(Done& done, bool& more) {
 
 void Core::fire_timers(TimePoint by, Done& done, bool& more) {
   const std::uint64_t armed_before = timers_.mark();
-  std::size_t fired = 0;
+  std::size_t spent = 0;
   while (Operation* const operation = timers_.due(by, armed_before)) {
     timers_.remove(operation->timer_);
     if (operation->opcode_ != Opcode::timer) {
@@ -142,7 +139,8 @@ void Core::fire_timers(TimePoint by, Done& done, bool& more) {
       done.add(deliver(*operation));
     }
     if (flush_is_due_) flush();
-    if (++fired == options_.round_budget || stopping()) {
+    spent += 1 + take_charge();
+    if (spent >= options_.round_budget || stopping()) {
       more = true;
       break;
     }
@@ -150,7 +148,7 @@ void Core::fire_timers(TimePoint by, Done& done, bool& more) {
 }
 
 void Core::run_posts(Done& done) {
-  for (std::size_t run = 0; run < options_.round_budget && !stopping(); ++run) {
+  for (std::size_t spent = 0; spent < options_.round_budget && !stopping();) {
     Post* const post = posts_.pop();
     if (!post) return;
     ++counters_.posts;
@@ -160,6 +158,7 @@ void Core::run_posts(Done& done) {
     }
     done.add(true);
     if (flush_is_due_) flush();
+    spent += 1 + take_charge();
   }
 }
 

@@ -156,7 +156,7 @@ void discard(Operation& operation) noexcept {
       return;
     case Brings::block:
       if (operation.opcode() == Opcode::recv_buffers) {
-        static_cast<RecvBuffers&>(operation).buffer().reset();
+        static_cast<RecvBuffers&>(operation).drop();
       } else {
         static_cast<RecvDatagrams&>(operation).buffer().reset();
       }

@@ -110,6 +110,22 @@ struct FaultCalls {
     if (room < size) repeat_edge(fd);
     return result;
   }
+  // Of a stream; datagrams come by recvmmsg, errors of the socket with control messages.
+  static long faulty_recvmsg(int fd, msghdr* message, int flags) noexcept {
+    if (message->msg_control || message->msg_name) return recvmsg(fd, message, flags);
+    if (denied(fd)) return -EAGAIN;
+    const std::size_t most = longest();
+    if (most == 0) return recvmsg(fd, message, flags);
+    ++state.injected;
+    std::vector<iovec> pieces =
+        cut(message->msg_iov, static_cast<std::size_t>(message->msg_iovlen), most);
+    msghdr cut_message = *message;
+    cut_message.msg_iov = pieces.data();
+    cut_message.msg_iovlen = static_cast<decltype(cut_message.msg_iovlen)>(pieces.size());
+    const long result = recvmsg(fd, &cut_message, flags);
+    repeat_edge(fd);
+    return result;
+  }
   static long faulty_read(int fd, void* data, std::size_t size) noexcept {
     return denied(fd) ? -EAGAIN : read(fd, data, shortened(size));
   }
@@ -186,6 +202,7 @@ struct FaultCalls {
     wrapped.read = faulty_read;
     wrapped.send = faulty_send;
     wrapped.accept = faulty_accept;
+    wrapped.recvmsg = faulty_recvmsg;
     wrapped.sendmsg = faulty_sendmsg;
     wrapped.writev = faulty_writev;
     wrapped.preadv2 = faulty_preadv2;

@@ -23,8 +23,9 @@ class Faults {
   // The `nth` call from now (from 1) and `times - 1` behind it return `error` (-errno), and do
   // nothing. So do SQEs that ask for the same. Of kevent(2) it is the error of its changes.
   void fail(Call call, long error, std::uint64_t nth = 1, std::uint64_t times = 1);
-  // No transfer of recv, read, send, sendmsg, writev, and, with an offset, of preadv2 and pwritev2
-  // moves more, and none of their SQEs. Nor does one of kernel AIO, if it is a multiple of 512.
+  // No transfer of recv, recvmsg, read, send, sendmsg, writev, and, with an offset, of preadv2 and
+  // pwritev2 moves more, and none of their SQEs. Nor does one of kernel AIO, if it is a multiple of
+  // 512.
   void shorten(std::size_t bytes);
   // No recvmmsg or sendmmsg moves more datagrams.
   void shorten_batches(unsigned datagrams);

@@ -63,6 +63,14 @@ class PROA_API WriteQueue {
   /// Takes up to `bytes` off the front, but no more than the rest of one write. Returns how many
   /// that was, and whether the write ended.
   std::size_t consume(std::size_t bytes, bool& write_ended) noexcept;
+  /// The same if the queue is one write in one segment, and has so many bytes; else false.
+  bool consume_only(std::size_t bytes) noexcept {
+    if (first_ != last_ || bytes != size_ || !first_->block || !first_->ends_write) return false;
+    detail::release(first_);
+    first_ = last_ = nullptr;
+    size_ = capacity_ = 0;
+    return true;
+  }
   /// Moves the blocks of the first write to another queue.
   void move_front(WriteQueue& to) noexcept;
   /// Takes bytes off the part of a file at the front. It stays there even if none are left.

@@ -53,7 +53,7 @@ class EpollBackend final : public PollingBackend<EpollBackend, FileEngine> {
   }
   bool unflushed() const noexcept { return false; }
 
-  bool take(std::size_t index) noexcept {
+  Step take(std::size_t index, bool at_once) noexcept {
     const epoll_event& event = events_[index];
     if (event.data.u64 == aio_token) {
       files_.aio().event();
@@ -63,9 +63,10 @@ class EpollBackend final : public PollingBackend<EpollBackend, FileEngine> {
       const std::uint32_t bits = event.events;
       return adapter_.event(event.data.u64,
                             {(bits & EPOLLIN) != 0, (bits & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0,
-                             (bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) != 0});
+                             (bits & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) != 0},
+                            at_once);
     }
-    return false;
+    return Step::nothing();
   }
 
   // The flag limits many wake-ups to one write(2) per wait. The registration is edge-triggered, so

@@ -84,16 +84,17 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
   }
   bool unflushed() const noexcept { return waiting_ > 0; }
 
-  bool take(std::size_t index) noexcept {
+  Step take(std::size_t index, bool at_once) noexcept {
     const struct kevent& event = events_[index];
     const auto token = reinterpret_cast<std::uint64_t>(event.udata);
     if ((event.flags & EV_ERROR) != 0 && event.data == EPIPE) {
       // The pipe's reader has gone, and the kernel will report nothing: a write says so.
-      return adapter_.event(token, {false, true, false, 0});
+      return adapter_.event(token, {false, true, false, 0}, at_once);
     } else if ((event.flags & EV_ERROR) != 0) {
       const long error = verdict(event);
-      if (error != 0) adapter_.refused(token, error);
-      return error != 0;
+      if (error == 0) return Step::nothing();
+      adapter_.refused(token, error);
+      return Step::work(nullptr);
     } else if (event.filter == EVFILT_AIO) {
       files_.event(event.udata);
     } else if (event.filter == EVFILT_SIGNAL) {
@@ -106,9 +107,9 @@ class KqueueBackend final : public PollingBackend<KqueueBackend, AioFiles> {
       const bool in = event.filter == EVFILT_READ;
       const auto most = std::int64_t{UINT32_MAX};
       const auto there = static_cast<std::uint32_t>(std::clamp<std::int64_t>(event.data, 0, most));
-      return adapter_.event(token, {in, !in, (event.flags & EV_EOF) != 0, in ? there : 0});
+      return adapter_.event(token, {in, !in, (event.flags & EV_EOF) != 0, in ? there : 0}, at_once);
     }
-    return false;
+    return Step::nothing();
   }
 
   // The flag limits many wake-ups to one call per wait. EV_CLEAR together with NOTE_TRIGGER would
