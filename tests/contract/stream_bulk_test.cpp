@@ -87,7 +87,7 @@ TEST_CASE("much input, and the handler closes in an on_read()", "[R1][R6]") {
   CHECK(stream.difference == no_difference);
 }
 
-TEST_CASE("much input, and on_read() throws", "[R1]") {
+TEST_CASE("much input, and on_read() throws", "[R1][R5]") {
   Streams streams;
   World world;
   auto [stream, far] = busy_line(streams, world, any_link());
