@@ -137,6 +137,14 @@ long perform_file(Operation& operation) noexcept {
   }
 }
 
+long perform_cached(Operation& operation) noexcept {
+  if (operation.opcode() != Opcode::read_at) return perform_file(operation);
+  ReadAt& read = static_cast<ReadAt&>(operation);
+  long result = read_some(read, sys::nowait);
+  // A short result means that a page is not in the cache, or that the file ends.
+  return result > 0 && step_ends(read, result) ? result : -EAGAIN;
+}
+
 long perform_device(Operation& operation) noexcept {
   if (operation.opcode() == Opcode::write_at) {
     return perform_on_device(static_cast<WriteAt&>(operation), &write_some);
@@ -231,6 +239,10 @@ bool on_device(int number) noexcept {
 bool is_direct(int number) noexcept {
   const long flags = sys::file_flags(number);
   return flags >= 0 && (flags & sys::direct_io) != 0;
+}
+
+FilePace pace_of(int number) noexcept {
+  return is_direct(number) || is_synchronous(number) ? FilePace::slow : FilePace::cached;
 }
 
 bool is_synchronous(int number) noexcept {

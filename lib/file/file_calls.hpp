@@ -26,6 +26,9 @@ inline bool transfers(const Operation& operation) noexcept {
   return operation.opcode() == Opcode::read_at || operation.opcode() == Opcode::write_at;
 }
 
+/// What perform_file() does, but -EAGAIN for a read of what the page cache does not have.
+long perform_cached(Operation& operation) noexcept;
+
 /// Makes one step of a read or write. The flags are those of preadv2(2).
 long read_some(ReadAt& read, int flags) noexcept;
 long write_some(WriteAt& write, int flags) noexcept;
@@ -57,6 +60,10 @@ enum class FileKind : std::uint8_t {
 /// `unknown` if the system does not say; the caller must not remember that.
 FileKind kind_of(int number) noexcept;
 bool is_direct(int number) noexcept;
+/// Whether transfers end at the page cache, or each write has to wait for the disk (O_DIRECT,
+/// O_DSYNC).
+enum class FilePace : std::uint8_t { unknown, cached, slow };
+FilePace pace_of(int number) noexcept;
 /// Whether a read or write may find nothing, or no room, for as long as the file likes: it is for
 /// perform_device().
 bool may_have_nothing(const Operation& operation) noexcept;

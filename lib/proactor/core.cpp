@@ -221,6 +221,7 @@ void Core::start(Operation& operation) noexcept {
     hurry();
     if (closes(operation)) {
       system().forget(operation.descriptor());
+      forget_file(operation.descriptor_);
       // Not ours to close.
       if (static_cast<CloseFile&>(operation).file().borrowed()) {
         static_cast<CloseFile&>(operation).closed();
@@ -533,6 +534,7 @@ void Core::leaving(Descriptor descriptor, const char* verb) noexcept {
   if (!shut_down_ && home_.caller() == Home::Caller::foreign) {
     misuse("Descriptor %d: %s() on a foreign thread", descriptor.number, verb);
   }
+  forget_file(descriptor.number);
   if (!channel) return;
   note_connection(*channel, Connected::unknown);
   channel->lost = 0;

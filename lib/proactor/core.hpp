@@ -29,6 +29,7 @@ namespace proa {
 inline namespace v0 {
 
 class FileCall;
+enum class FilePace : std::uint8_t;
 class Proactor;
 
 struct WorkersHook {
@@ -223,7 +224,9 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   bool passed_at_last(Operation& operation) noexcept;
   void take(Operation& operation) noexcept override;
   void wait_for(Operation& operation) noexcept;
-  void hand_to(Workers& workers, Keeper keeper, Operation& operation) noexcept;
+  bool is_quick(const Operation& operation) noexcept;
+  void forget_file(int number) noexcept;
+  void hand_to(Workers& workers, Keeper keeper, Operation& operation, bool quick = false) noexcept;
   bool goes_on(Operation& operation, Keeper kept) noexcept;
   void leaving(Descriptor descriptor, const char* verb) noexcept final;
   void block_came() noexcept final { home_.here() ? hurry() : backend_->wake(); }
@@ -282,9 +285,10 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   List<Workers, WorkersHook> workers_;
   Timers timers_;
   DescriptorTable<Channel> channels_;
-  OperationList finished_;  // ended here, without the backend
-  OperationList worked_;    // a worker has ended them
-  Rotation<3> rotation_;    // the backend, finished_ and worked_
+  DescriptorTable<FilePace> paces_;  // until the file is closed
+  OperationList finished_;           // ended here, without the backend
+  OperationList worked_;             // a worker has ended them
+  Rotation<3> rotation_;             // the backend, finished_ and worked_
   PostQueue posts_;
 
   TimePoint now_;

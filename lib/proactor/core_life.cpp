@@ -23,7 +23,7 @@ Core::Core(const Options& options)
     : options_(options),
       pool_(new Pool(options.buffer_size, options.buffers, counters_)),
       paged_pool_(new Pool(Pool::Paged(), options.buffer_size, options.buffers, counters_)),
-      files_("proa-file", options.workers, SIZE_MAX, &perform_file),
+      files_("proa-file", options.workers, SIZE_MAX, &perform_file, &perform_cached),
       devices_("proa-device", options.workers, &perform_device),
       now_(TimePoint()),
       number_(cores_made.fetch_add(1, std::memory_order_relaxed)) {

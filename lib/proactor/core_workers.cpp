@@ -63,12 +63,36 @@ Workers& Core::workers_of(Operation& operation) noexcept {
   return operation.keeper_ == Keeper::devices ? devices_ : files_;
 }
 
+// Whether it is probably done in a few microseconds: a small transfer through the page cache. Reads
+// that a backend passes on were not in the cache, unless the workers perform everything.
+bool Core::is_quick(const Operation& operation) noexcept {
+  constexpr std::size_t longest = std::size_t{64} << 10;
+  const bool reads = operation.opcode_ == Opcode::read_at;
+  if (!transfers(operation) || (reads && options_.native_files)) return false;
+  const std::size_t size = reads ? wanted(static_cast<const ReadAt&>(operation))
+                                 : wanted(static_cast<const WriteAt&>(operation));
+  FilePace* const pace = size <= longest ? paces_.at(operation.descriptor_) : nullptr;
+  if (!pace) return false;
+  if (*pace == FilePace::unknown) *pace = pace_of(operation.descriptor_);
+  return *pace == FilePace::cached;
+}
+
+// The number may be another file's from here on.
+void Core::forget_file(int number) noexcept {
+  if (FilePace* const pace = paces_.find(number)) *pace = FilePace::unknown;
+}
+
 // A backend passes it on. What may have nothing to read for long must not keep a worker from files.
+// The library has looked at a file when the file was opened or adopted, and its kind says that it
+// is none of these.
 void Core::take(Operation& operation) noexcept {
   if (operation.reason_ == Reason::none && is_over(operation)) operation.reason_ = Reason::close;
   if (operation.reason_ != Reason::none) return finish(operation, -ECANCELED);
-  if (transfers(operation) && may_have_nothing(operation)) return wait_for(operation);
-  hand_to(files_, Keeper::workers, operation);
+  if (transfers(operation) && operation.kind_ != DescriptorKind::file &&
+      may_have_nothing(operation)) {
+    return wait_for(operation);
+  }
+  hand_to(files_, Keeper::workers, operation, is_quick(operation));
 }
 
 // Reads or writes a device when it is ready.
@@ -77,10 +101,10 @@ void Core::wait_for(Operation& operation) noexcept {
   hand_to(devices_, Keeper::devices, operation);
 }
 
-void Core::hand_to(Workers& workers, Keeper keeper, Operation& operation) noexcept {
+void Core::hand_to(Workers& workers, Keeper keeper, Operation& operation, bool quick) noexcept {
   if (!workers.ready()) return finish(operation, options_.workers == 0 ? -EOPNOTSUPP : -EAGAIN);
   operation.keeper_ = keeper;
-  workers.submit(operation);
+  workers.submit(operation, quick);
 }
 
 // The last try of a SendFile (R7) is a worker's share, because sendfile(2) may wait for a disk. Its

@@ -56,7 +56,8 @@ Core::Done Core::round(TimePoint until) {
   // told first, also when the process stood still during the wait, or before the clock was read.
   const TimePoint began = timers_.empty() ? now_ : system().now();
   if (short_of_memory()) until = std::min(until, after(now_, memory_retry));
-  backend_->wait(work_waits() ? now_ : std::min(until, timers_.next()));
+  until = std::min({until, timers_.next(), files_.look_again()});
+  backend_->wait(work_waits() ? now_ : until);
   untold_ = false;
   now_ = system().now();
   collect_worked();
@@ -240,7 +241,7 @@ bool Core::post(Post& post) noexcept {
 TimePoint Core::next_deadline() const noexcept {
   told_ = now_;
   if (work_waits() || untold_ || wants_flush()) return told_;
-  told_ = std::min(timers_.next(), backend_->next_deadline());
+  told_ = std::min({timers_.next(), backend_->next_deadline(), files_.look_again()});
   if (short_of_memory()) told_ = std::min(told_, after(now_, memory_retry));
   return told_;
 }
