@@ -116,18 +116,25 @@ void Workers::submit(Operation& operation, bool quick) noexcept {
   if (quick) ++quick_pending_;
 }
 
+// Whether a run was under way for so long that something in it seems to block. After a look nothing
+// is waited for until more is submitted: all threads are at work, or the queue is empty, and each
+// tells what it has done.
+bool Workers::run_is_late(bool news) noexcept {
+  if (look_again_ == never) {
+    const bool watches = quick_pending_ > 1 && (news || !tells_each_);
+    if (watches) look_again_ = backend_->system().now() + patience;
+    return false;
+  }
+  if (backend_->system().now() < look_again_) return false;
+  look_again_ = never;
+  return true;
+}
+
 bool Workers::flush() noexcept {
   running_ = true;
-  const bool watches = look_again_ != never;
-  const bool wanted = wants_thread_.load(std::memory_order_relaxed);
-  // After a look there is nothing to wait for until more is submitted: all threads are at work, or
-  // the queue is empty, and each tells what it has done.
   const bool news = !fresh_.empty();
-  const bool begins = !watches && quick_pending_ > 1 && (news || !tells_each_);
-  const TimePoint now = watches || begins ? backend_->system().now() : TimePoint();
-  const bool late = watches && now >= look_again_;
-  if (begins) look_again_ = now + patience;
-  if (late) look_again_ = never;
+  const bool late = run_is_late(news);
+  const bool wanted = wants_thread_.load(std::memory_order_relaxed);
   if (!news && !late && !wanted) return true;
   wants_thread_.store(false, std::memory_order_relaxed);
 

@@ -119,6 +119,7 @@ class Workers {
  private:
   bool begin_thread() noexcept;
   std::size_t take_back(OperationList& from, int descriptor, OperationList& taken) noexcept;
+  bool run_is_late(bool news) noexcept;
   std::size_t threads_needed() const noexcept;
   std::size_t wake_some(std::size_t needed) noexcept;
   void take_for_slow(Operation& operation) noexcept;
