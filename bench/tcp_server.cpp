@@ -18,6 +18,7 @@ struct Echo final : proa::StreamHandler {
 void usage(std::FILE* to) {
   std::fputs(
       "usage: tcp_server [-p port] [--backend name] [--read-timeout seconds]\n"
+      "                  [--spin microseconds]\n"
       "Echoes on 127.0.0.1:port (8080; 0 for any) until it is killed.\n",
       to);
 }
@@ -31,6 +32,7 @@ int main(int argc, char** argv) {
   const option long_options[] = {{"port", required_argument, nullptr, 'p'},
                                  {"backend", required_argument, nullptr, 'b'},
                                  {"read-timeout", required_argument, nullptr, 't'},
+                                 {"spin", required_argument, nullptr, 's'},
                                  {"help", no_argument, nullptr, 'h'},
                                  {}};
   for (int c; (c = getopt_long(argc, argv, "p:b:h", long_options, nullptr)) != -1;) {
@@ -44,6 +46,9 @@ int main(int argc, char** argv) {
         break;
       case 't':
         read_timeout = std::atof(optarg);
+        break;
+      case 's':
+        options.spin = std::chrono::microseconds(std::atol(optarg));
         break;
       case 'h':
         usage(stdout);

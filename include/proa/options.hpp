@@ -42,6 +42,11 @@ struct Options {
   /// a connection that was accepted, or connected, and a request on files that neither reads nor
   /// writes (Open, Sync, Status, ...), counts as twelve, a write of a file as three.
   std::size_t round_budget = 32;
+  /// When the loop has nothing left to do, it looks for more over and over for so long, 1 s at
+  /// most, before it sleeps: what comes meanwhile is told without the time that waking a thread
+  /// takes. It costs a processor while it looks. 0: it sleeps at once. poll() and run_once(0), and
+  /// so a foreign event loop, never sleep, and do not change by this.
+  Duration spin = Duration::zero();
   unsigned workers = 4;  ///< threads for file operations that would block, at most 1024; none are
                          ///< begun before they are needed. 0: such operations end with
                          ///< errc::operation_not_supported

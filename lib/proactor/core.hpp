@@ -256,6 +256,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   bool deliver(Operation& operation);
   bool is_plain(const Operation& operation) const noexcept;
   Done round(TimePoint until);
+  void looked(bool found) noexcept;
   Operation* next_finished() noexcept;
   void deliver_completions(Done& done, bool& more);
   void fire_timers(TimePoint by, Done& done, bool& more);
@@ -292,6 +293,7 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   PostQueue posts_;
 
   TimePoint now_;
+  TimePoint looks_until_ = TimePoint::min();  // rounds do not sleep before; `never`: not yet known
   TimePoint owed_timers_ = TimePoint::min();  // until when timers were due in a round that was cut
   // Which of the process it is. Many proactors later a number comes again; then misuse that it
   // would show goes unseen.

@@ -57,7 +57,8 @@ Core::Done Core::round(TimePoint until) {
   const TimePoint began = timers_.empty() ? now_ : system().now();
   if (short_of_memory()) until = std::min(until, after(now_, memory_retry));
   until = std::min({until, timers_.next(), files_.look_again()});
-  backend_->wait(work_waits() ? now_ : until);
+  const bool goes_on = now_ < looks_until_ || work_waits();
+  backend_->wait(goes_on ? now_ : until);
   untold_ = false;
   now_ = system().now();
   collect_worked();
@@ -81,7 +82,18 @@ Core::Done Core::round(TimePoint until) {
   done.callbacks += told_at_once_;
   done.steps += told_at_once_;
   more_ = more;
+  looked(done.steps > 0);
   return done;
+}
+
+// Options::spin counts from the first round that finds nothing.
+void Core::looked(bool found) noexcept {
+  if (options_.spin == Duration::zero()) return;
+  if (found) {
+    looks_until_ = never;
+  } else if (looks_until_ == never) {
+    looks_until_ = after(now_, options_.spin);
+  }
 }
 
 Operation* Core::next_finished() noexcept {

@@ -8,6 +8,8 @@ inline namespace v0 {
 
 namespace {
 
+constexpr Duration longest_spin = std::chrono::seconds(1);
+
 std::string outside(const char* name, std::size_t value, std::size_t least, std::size_t most) {
   if (value >= least && value <= most) return {};
   return std::string("Options::") + name + " " + std::to_string(value) + " is not from " +
@@ -31,6 +33,9 @@ std::string complaint(const Options& options) {
   }
   if (text.empty() && options.linger < Duration::zero()) {
     text = "Options::linger " + std::to_string(options.linger.count()) + " ns is negative";
+  }
+  if (text.empty() && (options.spin < Duration::zero() || options.spin > longest_spin)) {
+    text = "Options::spin " + std::to_string(options.spin.count()) + " ns is not from 0 to 1 s";
   }
   return text;
 }
