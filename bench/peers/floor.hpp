@@ -1,13 +1,15 @@
-// What the floors share: the command line and a listening socket. Nothing here runs per request.
+// What the floors and the peers share: the command line, and of the floors a listening socket.
 #pragma once
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -34,18 +36,55 @@ inline unsigned long number(const char* what, const char* text, unsigned long lo
   return value;
 }
 
-/// The value of -p, 8080 without it; 0 lets the kernel choose.
-inline std::uint16_t port_from_arguments(int argc, char** argv) {
-  unsigned long port = 8080;
-  for (int option; (option = getopt(argc, argv, "p:h")) != -1;) {
-    if (option != 'p') {
-      std::fprintf(stderr, "usage: %s [-p port]\nEchoes TCP on 127.0.0.1 (port 8080).\n", argv[0]);
-      std::exit(option == 'h' ? 0 : EX_USAGE);
+struct Arguments {
+  std::uint16_t port = 8080;  ///< 0 lets the kernel choose
+  bool sink = false;          ///< takes messages of kMessage bytes, answers each with one byte
+};
+
+/// `version` is of the library that the program uses, which -V prints; nothing for none.
+inline Arguments to_arguments(int argc, char** argv, const char* version = "") {
+  Arguments arguments;
+  for (int option; (option = getopt(argc, argv, "p:shV")) != -1;) {
+    switch (option) {
+      case 'p':
+        arguments.port = static_cast<std::uint16_t>(number("port", optarg, 0, 65535));
+        break;
+      case 's':
+        arguments.sink = true;
+        break;
+      case 'V':
+        std::puts(version);
+        std::exit(0);
+      default:
+        std::fprintf(stderr,
+                     "usage: %s [-p port] [-s] [-V]\nEchoes TCP on 127.0.0.1 (port 8080); with -s "
+                     "answers every MiB with one byte; -V prints a library's version.\n",
+                     argv[0]);
+        std::exit(option == 'h' ? 0 : EX_USAGE);
     }
-    port = number("port", optarg, 0, 65535);
   }
-  return static_cast<std::uint16_t>(port);
+  return arguments;
 }
+
+/// How many of the bytes that have come on one connection go back.
+class Answer {
+ public:
+  static constexpr std::size_t kMessage = std::size_t{1} << 20;
+
+  explicit Answer(bool sink = false) : sink_(sink) {}
+
+  std::size_t length(std::size_t received) {
+    if (!sink_) return received;
+    unanswered_ += received;
+    const std::size_t messages = unanswered_ / kMessage;
+    unanswered_ %= kMessage;
+    return messages;
+  }
+
+ private:
+  bool sink_;
+  std::size_t unanswered_ = 0;
+};
 
 /// A TCP socket that listens on 127.0.0.1; says where on stdout. Ends the program when it cannot.
 inline int listen_on_loopback(std::uint16_t port, int socket_flags) {
@@ -69,6 +108,13 @@ inline int listen_on_loopback(std::uint16_t port, int socket_flags) {
   std::printf("listening on 127.0.0.1:%u\n", unsigned{ntohs(address.sin_port)});
   std::fflush(stdout);
   return listener;
+}
+
+/// How many descriptors there can be, for tables by descriptor.
+inline std::size_t descriptor_limit() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return std::min<rlim_t>(limit.rlim_cur, 1U << 20);
 }
 
 inline void no_delay(int socket) {

@@ -5,6 +5,8 @@
 // keeping the rest would be a library's work.
 #include <sys/epoll.h>
 
+#include <vector>
+
 #include "floor.hpp"
 
 using namespace floor_server;
@@ -13,6 +15,8 @@ namespace {
 
 char buffer[65536];
 epoll_event events[1024];
+bool sink = false;
+std::vector<Answer> answers;  // by descriptor
 
 void watch(int epoll, int descriptor) {
   epoll_event event{};
@@ -26,6 +30,7 @@ void accept_all(int epoll, int listener) {
     const int peer = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (peer >= 0) {
       no_delay(peer);
+      if (sink) answers.at(static_cast<std::size_t>(peer)) = Answer(true);
       watch(epoll, peer);
     } else if (errno == EAGAIN) {
       return;
@@ -38,8 +43,12 @@ void accept_all(int epoll, int listener) {
 void echo(int peer) {
   const ssize_t received = recv(peer, buffer, sizeof buffer, 0);
   if (received > 0) {
-    const auto length = static_cast<std::size_t>(received);
-    if (send(peer, buffer, length, MSG_NOSIGNAL) == received) return;
+    auto length = static_cast<std::size_t>(received);
+    if (sink) {
+      length = answers[static_cast<std::size_t>(peer)].length(length);
+      if (length == 0) return;
+    }
+    if (send(peer, buffer, length, MSG_NOSIGNAL) == static_cast<ssize_t>(length)) return;
   } else if (received < 0 && errno == EAGAIN) {
     return;
   }
@@ -49,7 +58,10 @@ void echo(int peer) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int listener = listen_on_loopback(port_from_arguments(argc, argv), SOCK_NONBLOCK);
+  const Arguments arguments = to_arguments(argc, argv);
+  sink = arguments.sink;
+  if (sink) answers.resize(descriptor_limit());
+  const int listener = listen_on_loopback(arguments.port, SOCK_NONBLOCK);
   const int epoll = epoll_create1(EPOLL_CLOEXEC);
   if (epoll < 0) die("epoll_create1", errno);
   watch(epoll, listener);

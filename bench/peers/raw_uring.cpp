@@ -8,9 +8,7 @@
 // overtake each other once its buffer is full; a queue per socket would be a library's work.
 #include <liburing.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 
-#include <algorithm>
 #include <vector>
 
 #include "floor.hpp"
@@ -35,6 +33,7 @@ struct Tag {
 struct Connection {
   std::uint16_t sends = 0;
   bool ended = false;
+  Answer answer{false};
 };
 
 io_uring ring;
@@ -42,6 +41,7 @@ io_uring_buf_ring* buffer_ring;
 char* buffers;
 std::uint16_t lengths[kBuffers];      // of the sends in flight
 std::vector<Connection> connections;  // by descriptor
+bool sink = false;
 
 io_uring_sqe* next_sqe() {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
@@ -79,6 +79,12 @@ void give_back(std::uint16_t buffer) {
   io_uring_buf_ring_advance(buffer_ring, 1);
 }
 
+void send_back(int peer, std::uint16_t buffer) {
+  io_uring_sqe* sqe = next_sqe();
+  io_uring_prep_send(sqe, peer, buffer_at(buffer), lengths[buffer], MSG_WAITALL | MSG_NOSIGNAL);
+  set_tag(sqe, Kind::send, peer, buffer);
+}
+
 void close_when_idle(int peer) {
   if (connections[static_cast<unsigned>(peer)].sends == 0) close(peer);
 }
@@ -86,7 +92,7 @@ void close_when_idle(int peer) {
 void accepted(int listener, const io_uring_cqe& completion) {
   if (completion.res >= 0) {
     no_delay(completion.res);
-    connections.at(static_cast<unsigned>(completion.res)) = {};
+    connections.at(static_cast<unsigned>(completion.res)) = {0, false, Answer(sink)};
     arm_receive(completion.res);
   } else if (!is_peers_fault(-completion.res)) {
     die("accept", -completion.res);
@@ -98,11 +104,14 @@ void received(int peer, const io_uring_cqe& completion) {
   Connection& connection = connections[static_cast<unsigned>(peer)];
   if (completion.res > 0) {
     const auto buffer = static_cast<std::uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
-    lengths[buffer] = static_cast<std::uint16_t>(completion.res);
-    io_uring_sqe* sqe = next_sqe();
-    io_uring_prep_send(sqe, peer, buffer_at(buffer), lengths[buffer], MSG_WAITALL | MSG_NOSIGNAL);
-    set_tag(sqe, Kind::send, peer, buffer);
-    ++connection.sends;
+    const auto length = connection.answer.length(static_cast<std::size_t>(completion.res));
+    lengths[buffer] = static_cast<std::uint16_t>(length);
+    if (length > 0) {
+      send_back(peer, buffer);
+      ++connection.sends;
+    } else {
+      give_back(buffer);
+    }
     if (!(completion.flags & IORING_CQE_F_MORE)) arm_receive(peer);
   } else if (completion.res == -ENOBUFS) {
     arm_receive(peer);  // all buffers are being sent
@@ -165,10 +174,10 @@ void set_up_buffers() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int listener = listen_on_loopback(port_from_arguments(argc, argv), 0);
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  connections.resize(std::min<rlim_t>(limit.rlim_cur, 1U << 20));
+  const Arguments arguments = to_arguments(argc, argv);
+  sink = arguments.sink;
+  const int listener = listen_on_loopback(arguments.port, 0);
+  connections.resize(descriptor_limit());
   set_up_ring();
   set_up_buffers();
   arm_accept(listener);
