@@ -1,131 +1,124 @@
-// compare: the command line. What is measured and how is in measure.cpp, compare_tcp.cpp,
-// compare_memory.cpp, and, with command lines of their own, compare_udp.cpp and compare_files.cpp.
+// compare: the table of its subcommands, and what they have in common on the command line.
 #include "compare.hpp"
 
 #include <getopt.h>
-#include <sys/utsname.h>
-#include <unistd.h>
 
+#include <cstring>
 #include <exception>
-#include <fstream>
 #include <sstream>
 
 #include "arguments.hpp"
+#include "machine.hpp"
 #include "process.hpp"
+#include "progress.hpp"
 
 namespace {
 
 using namespace bench;
 
-constexpr char kHelp[] = R"(usage: compare tcp [options] [NAME=COMMAND ...]
-       compare memory [-n N] [NAME=COMMAND ...]
-       compare udp [options] [NAME=COMMAND ...]
-       compare files [options]
+struct Subcommand {
+  const char* name;
+  const char* what;
+  int (*run)(int argc, char** argv, Report& report);
+  const char* quick;  ///< its arguments in `compare all --quick`, with blanks in between
+  const char* full;   ///< and in `compare all`
+};
 
-tcp: what a request costs echo servers, as ratios to the first one. All are alive at once on one
-processor, a load on another talks to them in turns. Without commands: tcp_server against the floors
-in peers/, for epoll and io_uring.
-  -c, --connections LIST   comma-separated counts (1,100,1000)
-  -s, --size BYTES         of a request (256)
-  -d, --duration SECONDS   per count and group, up to three times as long while uncertain (10)
-      --slice-ms MS        length of a turn (20)
+constexpr Subcommand kSubcommands[] = {
+    {"tcp", "what a request costs TCP echo servers", compare_tcp, "-c 1,100 -d 2", ""},
+    {"udp", "the same for datagrams", compare_udp, "-d 2", ""},
+    {"idle", "user memory of an idle connection", compare_idle, "-n 1000", ""},
+    {"files", "what file_io makes of a file, to fio or to bare calls", compare_files,
+     "--seconds 0.5 --rounds 3", ""},
+};
 
-memory: resident memory of each server per idle connection that has echoed 64 bytes.
-  -n, --hold N             connections (10000)
+constexpr char kHelp[] = R"(
+all: all of these one after the other; with --quick short versions, for a first look.
+
+Options of every subcommand, besides its own, which `compare SUBCOMMAND --help` lists:
+      --json FILE   writes what was found there too
+
+Numbers are ratios to the first contestant, taken turn by turn. Where turns differ too much for a
+ratio, or the first contestant differs from itself, "refused" and the reason stand in its place.
 
 COMMAND is run by the shell, with a free port of 127.0.0.1 for each %p:
   compare tcp a='./a -p %p' b='./b --port %p'
 
-udp: the same for datagrams; compare udp --help.
-files: what file_io makes of a file, as ratios to fio or to bare calls; compare files --help.
-
-Exit status: 0; 1 when a program failed or answered wrong; 2 when the self-check failed, so that the
-numbers are not to be believed; 64 for bad usage.
+Exit status: 0; 1 when a program failed or answered wrong; 77 when a ratio was refused, because the
+machine was too uneven, or nothing could be compared here; 64 for bad usage.
 )";
 
-struct Arguments {
-  std::string subcommand;
-  std::vector<std::size_t> counts{1, 100, 1000};
-  std::size_t held = 10000;
-  std::size_t size = 256;
-  Plan plan;
-  std::vector<Contender> contenders;
-};
+void print_help() {
+  std::printf("usage: compare SUBCOMMAND [options] [NAME=COMMAND ...]\n\n");
+  for (const auto& subcommand : kSubcommands) {
+    std::printf("%-13s %s\n", subcommand.name, subcommand.what);
+  }
+  std::fputs(kHelp, stdout);
+}
 
-Arguments parse(int argc, char** argv) {
-  static const option kLong[] = {{"connections", required_argument, nullptr, 'c'},
-                                 {"size", required_argument, nullptr, 's'},
-                                 {"duration", required_argument, nullptr, 'd'},
-                                 {"slice-ms", required_argument, nullptr, 'm'},
-                                 {"hold", required_argument, nullptr, 'n'},
-                                 {"help", no_argument, nullptr, 'h'},
-                                 {nullptr, 0, nullptr, 0}};
-  Arguments result;
-  for (int name; (name = getopt_long(argc, argv, "c:s:d:n:h", kLong, nullptr)) != -1;) {
-    switch (name) {
-      case 'c':
-        result.counts = to_counts("connections", optarg);
-        break;
-      case 's':
-        result.size = to_number("size", optarg, 1, 1U << 20);
-        break;
-      case 'd':
-        result.plan.seconds = to_seconds("duration", optarg);
-        break;
-      case 'm':
-        result.plan.slice = std::chrono::milliseconds(to_number("slice-ms", optarg, 1, 1000));
-        break;
-      case 'n':
-        result.held = to_number("hold", optarg, 1, 1000000);
-        break;
-      case 'h':
-        std::fputs(kHelp, stdout);
-        std::exit(0);
-      default:
-        std::fputs("try --help\n", stderr);
-        std::exit(EX_USAGE);
+/// Runs one; whatever it throws is its failure.
+int run(const Subcommand& subcommand, int argc, char** argv, Report& report) {
+  try {
+    optind = 0;  // glibc: begin anew
+    return subcommand.run(argc, argv, report);
+  } catch (const std::exception& error) {
+    clear_progress();
+    std::fflush(stdout);
+    std::fprintf(stderr, "compare: %s: %s\n", subcommand.name, error.what());
+    return kFailed;
+  }
+}
+
+int run_with(const Subcommand& subcommand, const std::string& arguments, Report& report) {
+  std::vector<std::string> words{subcommand.name};
+  std::stringstream list(arguments);
+  for (std::string word; list >> word;) words.push_back(word);
+  std::vector<char*> pointers;
+  for (auto& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  return run(subcommand, static_cast<int>(words.size()), pointers.data(), report);
+}
+
+int run_all(int argc, char** argv, Report& report) {
+  const bool quick = argc == 2 && std::strcmp(argv[1], "--quick") == 0;
+  if (argc > 1 && !quick) bad_usage(std::string("all: unexpected argument '") + argv[1] + "'");
+  int status = kFine;
+  std::size_t number = 0;
+  for (const auto& subcommand : kSubcommands) {
+    set_progress_prefix(std::to_string(++number) + " of " +
+                        std::to_string(std::size(kSubcommands)));
+    const char* const arguments = quick ? subcommand.quick : subcommand.full;
+    status = worse(status, run_with(subcommand, arguments, report));
+  }
+  return status;
+}
+
+/// Removes --json FILE, which may stand anywhere behind the subcommand, and returns FILE.
+std::string take_json(std::vector<char*>& arguments) {
+  for (auto at = arguments.begin(); at != arguments.end(); ++at) {
+    const std::string word = *at;
+    if (word.rfind("--json=", 0) == 0) {
+      arguments.erase(at);
+      return word.substr(7);
     }
+    if (word != "--json") continue;
+    if (at + 1 == arguments.end()) bad_usage("--json needs a file");
+    const std::string file = at[1];
+    arguments.erase(at, at + 2);
+    return file;
   }
-  if (optind < argc) result.subcommand = argv[optind++];
-  while (optind < argc) result.contenders.push_back(to_contender(argv[optind++]));
-  return result;
+  return {};
 }
 
-std::vector<std::vector<Contender>> default_groups() {
-  std::vector<std::vector<Contender>> groups;
-  for (const std::string kind : {"epoll", "uring"}) {
-    groups.push_back({{"raw_" + kind, built("peers/raw_" + kind) + " -p %p"},
-                      {"tcp_server-" + kind, built("tcp_server") + " -p %p --backend " + kind}});
+int dispatch(std::vector<char*>& arguments, Report& report) {
+  const std::string name = arguments.empty() ? "" : arguments.front();
+  const int count = static_cast<int>(arguments.size());
+  arguments.push_back(nullptr);
+  if (name == "all") return run_all(count, arguments.data(), report);
+  for (const auto& subcommand : kSubcommands) {
+    if (name == subcommand.name) return run(subcommand, count, arguments.data(), report);
   }
-  return groups;
-}
-
-std::string processor_model() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
-  }
-  return "unknown processor";
-}
-
-int run(Arguments arguments) {
-  const bool tcp = arguments.subcommand == "tcp";
-  if (!tcp && arguments.subcommand != "memory") {
-    bad_usage("subcommand '" + arguments.subcommand +
-              "' is not one of 'tcp', 'udp', 'memory', 'files'");
-  }
-  auto groups = arguments.contenders.empty()
-                    ? default_groups()
-                    : std::vector<std::vector<Contender>>{arguments.contenders};
-  const Processors processors = take_processors();
-  raise_descriptor_limit();
-  if (tcp) {
-    arguments.plan.processor = processors.server;
-    return compare_tcp(groups, arguments.counts, arguments.size, arguments.plan);
-  }
-  std::vector<Contender> all;
-  for (const auto& group : groups) all.insert(all.end(), group.begin(), group.end());
-  return compare_memory(all, arguments.held, processors.server);
+  bad_usage("there is no subcommand '" + name + "'");
 }
 
 }  // namespace
@@ -139,37 +132,40 @@ std::vector<std::size_t> bench::to_counts(const std::string& what, const std::st
   return counts;
 }
 
-Contender bench::to_contender(const std::string& text) {
-  const auto equals = text.find('=');
-  if (equals == 0 || equals == std::string::npos || text.find("%p") == std::string::npos) {
-    bad_usage("'" + text + "' is not of the form NAME=COMMAND with %p for the port");
-  }
-  return {text.substr(0, equals), text.substr(equals + 1)};
+Group bench::contenders_from(int argc, char** argv, int first) {
+  Group group;
+  for (int index = first; index < argc; ++index) group.push_back(to_contender(argv[index]));
+  return group;
 }
 
-Processors bench::take_processors() {
+int bench::take_processors() {
   const Processors processors = choose_processors();
   pin_to(processors.load);
-  std::printf("%s, servers on processor %d, load on %d\n", machine().c_str(), processors.server,
-              processors.load);
-  return processors;
-}
-
-std::string bench::machine() {
-  utsname kernel{};
-  uname(&kernel);
-  return std::string("kernel ") + kernel.release + ", " + processor_model();
+  raise_descriptor_limit();
+  std::printf("servers on processor %d, load on %d\n", processors.server, processors.load);
+  return processors.server;
 }
 
 int main(int argc, char** argv) {
+  std::string command = "compare";
+  for (int index = 1; index < argc; ++index) command += std::string(" ") + argv[index];
+  std::vector<char*> arguments(argv + 1, argv + argc);
+  const std::string json = take_json(arguments);
+  if (!arguments.empty() &&
+      (std::strcmp(arguments[0], "--help") == 0 || std::strcmp(arguments[0], "-h") == 0)) {
+    print_help();
+    return kFine;
+  }
+  Report report;
+  std::printf("%s\n", machine().c_str());
+  const int status = dispatch(arguments, report);
+  clear_progress();
+  if (json.empty()) return status;
   try {
-    const std::string subcommand = argc > 1 ? argv[1] : "";
-    if (subcommand == "files") return compare_files(argc - 1, argv + 1);
-    if (subcommand == "udp") return compare_udp(argc - 1, argv + 1);
-    return run(parse(argc, argv));
+    report.write(json, command);
   } catch (const std::exception& error) {
-    std::fflush(stdout);
     std::fprintf(stderr, "compare: %s\n", error.what());
     return kFailed;
   }
+  return status;
 }

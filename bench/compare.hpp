@@ -1,44 +1,41 @@
-// The subcommands of `compare`. Each prints what it finds and returns the exit status.
+// The subcommands of `compare`: each has a command line of its own, puts what it finds into the
+// report and returns the exit status. argv[0] is the subcommand's name.
 #pragma once
 
 #include <cstddef>
 #include <string>
 #include <vector>
 
-#include "measure.hpp"
+#include "contender.hpp"
 #include "own_folder.hpp"
+#include "report.hpp"
 
 namespace bench {
 
 /// Exit statuses of `compare`, besides EX_USAGE.
 constexpr int kFine = 0;
-constexpr int kFailed = 1;         ///< errors in the load, or a program that does not run
-constexpr int kNotBelievable = 2;  ///< the self-check failed twice
+constexpr int kFailed = 1;  ///< errors in the load, or a program that does not run
+constexpr int kNoise = 77;  ///< the machine was too uneven for a ratio; meson calls it skipped
 
-/// Each group is measured by itself; its first contender is what the others are divided by.
-int compare_tcp(const std::vector<std::vector<Contender>>& groups,
-                const std::vector<std::size_t>& counts, std::size_t size, const Plan& plan);
+/// A failure is worse than noise, and noise worse than nothing.
+inline int worse(int one, int other) {
+  if (one == kFailed || other == kFailed) return kFailed;
+  return one == kFine ? other : one;
+}
 
-/// Datagram echo servers in turns, on the command line of `compare udp`.
-int compare_udp(int argc, char** argv);
+int compare_tcp(int argc, char** argv, Report& report);
+int compare_udp(int argc, char** argv, Report& report);
+int compare_idle(int argc, char** argv, Report& report);
+int compare_files(int argc, char** argv, Report& report);
 
-/// Holds `connections` to each server in turn, which runs on `processor`; prints what they cost it.
-int compare_memory(const std::vector<Contender>& contenders, std::size_t connections,
-                   int processor);
-
-/// Programs that read and write files, in turns, on the command line of `compare files`.
-int compare_files(int argc, char** argv);
-extern const char kFilesHelp[];
-
-/// From the command line; what is wrong ends the program. NAME=COMMAND with %p for the port:
-Contender to_contender(const std::string& text);
-/// Numbers with commas in between:
+/// Numbers with commas in between, from the command line; what is wrong ends the program.
 std::vector<std::size_t> to_counts(const std::string& what, const std::string& text);
 
-/// Moves this thread, which will be the load, to its processor, and prints what runs where.
-Processors take_processors();
+/// What is left of the command line behind the options, as contenders.
+Group contenders_from(int argc, char** argv, int first);
 
-/// Kernel and processor: no number says anything without them.
-std::string machine();
+/// Moves this thread, which will be the load, to its processor, and allows as many descriptors as
+/// there can be. Returns the processor for the servers.
+int take_processors();
 
 }  // namespace bench

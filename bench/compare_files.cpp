@@ -15,11 +15,15 @@
 
 #include "arguments.hpp"
 #include "compare.hpp"
+#include "process.hpp"
+#include "progress.hpp"
 #include "run_program.hpp"
 
 namespace bench {
 
-const char kFilesHelp[] = R"(usage: compare files [options]
+namespace {
+
+constexpr char kHelp[] = R"(usage: compare files [options]
 Reads and writes of files, as ratios of IOPS, from programs that run in turns.
 
       --scenario LIST  comma-separated (all of them):
@@ -34,11 +38,8 @@ Reads and writes of files, as ratios of IOPS, from programs that run in turns.
       --size MIB       of the file, 2^20 bytes, except in the seed's test (256)
 
 Without fio (package fio) the scenarios that need it are skipped, and said to be.
-Exit status: 0; 1 when a program failed or reported errors; 2 when the first program against itself
-was not at 1.00 within 0.05, twice: no ratio is printed then; 64 for bad usage.
+No ratio is printed when the first program against itself was not at 1.00 within 0.05, twice.
 )";
-
-namespace {
 
 const std::vector<std::string> kScenarios{"direct-read", "direct-write", "cached-read", "seed"};
 constexpr const char* kDepth = "32";
@@ -73,7 +74,7 @@ FilePlan parse(int argc, char** argv) {
         plan.megabytes = to_number("size", optarg, 1, 1U << 20);
         break;
       case 'h':
-        std::fputs(kFilesHelp, stdout);
+        std::fputs(kHelp, stdout);
         std::exit(0);
       default:
         std::fputs("try --help\n", stderr);
@@ -103,6 +104,14 @@ std::string program(const std::string& name) {
   return quoted(path) + " --json";
 }
 
+/// fio says "fio-3.33".
+std::string fio_version() {
+  std::string text = output_of("fio --version");
+  text = text.substr(0, text.find('\n'));
+  if (text.rfind("fio-", 0) == 0) text[3] = ' ';
+  return text;
+}
+
 class Scenarios {
  public:
   explicit Scenarios(const FilePlan& plan)
@@ -114,10 +123,16 @@ class Scenarios {
     const std::string what =
         "O_DIRECT random " + phase + "s of 4 KiB, depth " + kDepth + ", " + length(3) + " each";
     const std::string name = "direct-" + phase;
-    return {
-        {name, what, {fio("io_uring", phase, true), own("uring", phase, true)}, {phase}, {}},
-        {name, what, {fio("libaio", phase, true), own("epoll", phase, true)}, {phase}, {}},
-    };
+    return {{name + "-uring",
+             what,
+             {fio("io_uring", phase, true), own("uring", phase, true)},
+             {phase},
+             {}},
+            {name + "-epoll",
+             what,
+             {fio("libaio", phase, true), own("epoll", phase, true)},
+             {phase},
+             {}}};
   }
 
   FileComparison cached() {
@@ -135,21 +150,18 @@ class Scenarios {
   }
 
   FileComparison seed() const {
-    const auto runner = [&](const std::string& name, const std::string& command) {
-      return FileRunner{name,
-                        command + " -w 4 -n 1000 -b 4096 --dir " + quoted(plan_.folder) +
-                            " --seconds " + std::to_string(seconds(2) / 2),
-                        false};
-    };
+    const std::string work = " -w 4 -n 1000 -b 4096 --dir " + quoted(plan_.folder) + " --seconds " +
+                             std::to_string(seconds(2) / 2);
+    const FileRunner bare{{"raw_file_io", program("peers/raw_file_io") + work, "floor"}, false};
     const auto mine = [&](const std::string& backend, const std::string& batch) {
-      return runner("file_io " + backend + " batch " + batch,
-                    program("file_io") + " --backend " + backend + " --batch " + batch);
+      Contender contender = ours("file_io", backend, " --json --batch " + batch + work);
+      contender.name += " batch " + batch;
+      return FileRunner{contender, false};
     };
     return {"seed",
             "4 workers, 1000 blocks of 4 KiB each, buffered, " + length(2) +
                 " each: half of it writes, then reads",
-            {runner("raw_file_io", program("peers/raw_file_io")), mine("epoll", "1"),
-             mine("uring", "1"), mine("epoll", "4"), mine("uring", "4")},
+            {bare, mine("epoll", "1"), mine("uring", "1"), mine("epoll", "4"), mine("uring", "4")},
             {"write", "read"},
             {{1, 2}, {3, 4}, {3, 1}, {4, 2}}};
   }
@@ -167,22 +179,23 @@ class Scenarios {
   void fill() const { output_of(program("file_io") + " -w 1 -n 1 --read-only" + on_file()); }
 
   FileRunner own(const std::string& backend, const std::string& phase, bool direct) const {
-    return {"file_io " + backend,
-            program("file_io") + on_file() + " -w 1 --random --depth " + kDepth + " --" + phase +
-                "-only --backend " + backend + (direct ? " --direct" : "") + " --seconds " +
-                std::to_string(seconds(3)),
-            false};
+    return {
+        ours("file_io", backend,
+             " --json" + on_file() + " -w 1 --random --depth " + kDepth + " --" + phase + "-only" +
+                 (direct ? " --direct" : "") + " --seconds " + std::to_string(seconds(3))),
+        false};
   }
 
   FileRunner fio(const std::string& engine, const std::string& phase, bool direct) const {
     const auto milliseconds = static_cast<unsigned long>(seconds(3) * 1000);
-    return {"fio " + engine,
-            "fio --name=compare --output-format=json --thread --numjobs=1 --ioengine=" + engine +
-                " --rw=rand" + phase + " --bs=4096 --iodepth=" + kDepth +
-                " --direct=" + (direct ? "1" : "0") + " --filename=" + file_.path() +
-                " --size=" + bytes_ + " --time_based --runtime=" + std::to_string(milliseconds) +
-                "ms --norandommap --randrepeat=0 --invalidate=0 --fadvise_hint=0" +
-                " --scramble_buffers=0",
+    return {{"fio " + engine,
+             "fio --name=compare --output-format=json --thread --numjobs=1 --ioengine=" + engine +
+                 " --rw=rand" + phase + " --bs=4096 --iodepth=" + kDepth +
+                 " --direct=" + (direct ? "1" : "0") + " --filename=" + file_.path() +
+                 " --size=" + bytes_ + " --time_based --runtime=" + std::to_string(milliseconds) +
+                 "ms --norandommap --randrepeat=0 --invalidate=0 --fadvise_hint=0" +
+                 " --scramble_buffers=0",
+             "peer", "", fio_version()},
             true};
   }
 
@@ -191,29 +204,40 @@ class Scenarios {
   SharedFile file_;
 };
 
+Comparison skipped(const std::string& name) {
+  Comparison comparison;
+  comparison.name = "files-" + name;
+  comparison.group = "Files";
+  comparison.title = name;
+  comparison.quantity = "operations per second";
+  comparison.unit = "1/s";
+  comparison.lower_is_better = false;
+  return comparison;
+}
+
 /// `make` is called only when the scenario is wanted, just before it is played.
 template <class Make>
-void play(const FilePlan& plan, const std::string& name, bool needs_fio, int& status, Make make) {
+void play(const FilePlan& plan, const std::string& name, bool needs_fio, int& status,
+          Report& report, Make make) {
   if (!plan.wants(name)) return;
   if (needs_fio && !is_installed("fio")) {
-    std::printf("\n%s: skipped: fio is not installed (package fio)\n", name.c_str());
-    return;
+    return report.skip(skipped(name), "fio is not installed (package fio)");
   }
   const auto guarded = [&](const auto& action) {
     try {
       action();
     } catch (const std::exception& error) {
+      clear_progress();
       std::fflush(stdout);
       std::fprintf(stderr, "compare: %s: %s\n", name.c_str(), error.what());
-      if (status == kFine) status = kFailed;
+      status = kFailed;
     }
   };
   std::vector<FileComparison> comparisons;
   guarded([&] { comparisons = make(); });
   for (auto& comparison : comparisons) {
     guarded([&] {
-      const int result = play_file_comparison(std::move(comparison), plan.rounds);
-      if (result != kFine) status = result;
+      status = worse(status, play_file_comparison(std::move(comparison), plan.rounds, report));
     });
   }
 }
@@ -235,18 +259,18 @@ void SharedFile::drop_cache() const {
   posix_fadvise(descriptor_, 0, 0, POSIX_FADV_DONTNEED);
 }
 
-int compare_files(int argc, char** argv) {
+int compare_files(int argc, char** argv, Report& report) {
   const FilePlan plan = parse(argc, argv);
-  std::printf("%s\n", machine().c_str());
+  pin_to(kAnyProcessor);
   Scenarios scenarios(plan);
   int status = kFine;
   // What fio writes does not pass for what file_io expects to read: after its writes nothing is
   // read.
   using All = std::vector<FileComparison>;
-  play(plan, "direct-read", true, status, [&] { return scenarios.direct("read"); });
-  play(plan, "cached-read", true, status, [&] { return All{scenarios.cached()}; });
-  play(plan, "direct-write", true, status, [&] { return scenarios.direct("write"); });
-  play(plan, "seed", false, status, [&] { return All{scenarios.seed()}; });
+  play(plan, "direct-read", true, status, report, [&] { return scenarios.direct("read"); });
+  play(plan, "cached-read", true, status, report, [&] { return All{scenarios.cached()}; });
+  play(plan, "direct-write", true, status, report, [&] { return scenarios.direct("write"); });
+  play(plan, "seed", false, status, report, [&] { return All{scenarios.seed()}; });
   return status;
 }
 

@@ -7,7 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "quartiles.hpp"
+#include "contender.hpp"
+#include "report.hpp"
 
 namespace bench {
 
@@ -19,8 +20,7 @@ struct FileSample {
 
 /// A program to run: it prints JSON and ends by itself.
 struct FileRunner {
-  std::string name;
-  std::string command;
+  Contender contender;
   bool fio = false;  ///< else file_io or raw_file_io
 };
 
@@ -68,8 +68,8 @@ class SharedFile {
 FileSample file_sample(const FileRunner& runner, const std::string& output,
                        const std::string& phase);
 
-/// One comparison: runs everything in turns and prints it. Throws std::runtime_error when a program
-/// fails. Returns kFine or kNotBelievable.
-int play_file_comparison(FileComparison comparison, std::size_t rounds);
+/// Runs everything in turns and reports one comparison per phase. Throws std::runtime_error when a
+/// program fails. Returns the exit status.
+int play_file_comparison(FileComparison comparison, std::size_t rounds, Report& report);
 
 }  // namespace bench

@@ -1,29 +1,107 @@
 // compare tcp: CPU time, throughput and system calls per request of echo servers.
-#include <algorithm>
+#include <getopt.h>
+
 #include <cstdio>
 #include <string>
 
+#include "arguments.hpp"
 #include "compare.hpp"
 #include "paired_load.hpp"
 #include "paired_report.hpp"
 
 namespace bench {
+namespace {
 
-int compare_tcp(const std::vector<std::vector<Contender>>& groups,
-                const std::vector<std::size_t>& counts, std::size_t size, const Plan& plan) {
-  const Units units{"conns", "req", "requests", false};
+constexpr char kHelp[] = R"(usage: compare tcp [options] [NAME=COMMAND ...]
+
+What a request costs echo servers, as ratios to the first one. All are alive at once on one
+processor, a load on another talks to them in turns. Without commands there are two groups: what was
+built of raw_epoll, proa epoll, Asio, libuv, libevent, libev, and of raw_uring, proa uring, Asio on
+io_uring.
+  -c, --connections LIST   comma-separated counts (1,100,1000)
+  -s, --size BYTES         of a request (256)
+      --pipeline N         requests on their way on each connection (1)
+  -d, --duration SECONDS   per count and group, up to three times as long while uncertain (10)
+      --slice-ms MS        length of a turn (20)
+)";
+
+struct Arguments {
+  std::vector<std::size_t> counts{1, 100, 1000};
+  std::size_t size = 256;
+  std::size_t pipeline = 1;
+  Plan plan;
+  Group contenders;
+};
+
+Arguments parse(int argc, char** argv) {
+  static const option kLong[] = {{"connections", required_argument, nullptr, 'c'},
+                                 {"size", required_argument, nullptr, 's'},
+                                 {"pipeline", required_argument, nullptr, 'p'},
+                                 {"duration", required_argument, nullptr, 'd'},
+                                 {"slice-ms", required_argument, nullptr, 'm'},
+                                 {"help", no_argument, nullptr, 'h'},
+                                 {}};
+  Arguments result;
+  for (int name; (name = getopt_long(argc, argv, "c:s:d:h", kLong, nullptr)) != -1;) {
+    switch (name) {
+      case 'c':
+        result.counts = to_counts("connections", optarg);
+        break;
+      case 's':
+        result.size = to_number("size", optarg, 1, 1U << 20);
+        break;
+      case 'p':
+        result.pipeline = to_number("pipeline", optarg, 1, 1024);
+        break;
+      case 'd':
+        result.plan.seconds = to_seconds("duration", optarg);
+        break;
+      case 'm':
+        result.plan.slice = std::chrono::milliseconds(to_number("slice-ms", optarg, 1, 1000));
+        break;
+      case 'h':
+        std::fputs(kHelp, stdout);
+        std::exit(0);
+      default:
+        std::fputs("try --help\n", stderr);
+        std::exit(EX_USAGE);
+    }
+  }
+  result.contenders = contenders_from(argc, argv, optind);
+  return result;
+}
+
+}  // namespace
+
+int compare_tcp(int argc, char** argv, Report& report) {
+  Arguments arguments = parse(argc, argv);
+  std::vector<std::pair<std::string, Group>> groups{{"", arguments.contenders}};
+  if (arguments.contenders.empty()) {
+    groups = {{"epoll", epoll_servers()}, {"uring", uring_servers()}};
+  }
+  arguments.plan.processor = take_processors();
   int status = kFine;
-  for (const auto& contenders : groups) {
-    std::printf("\nservers: %zu, requests of %zu bytes, turns of %.0f ms\n", contenders.size(),
-                size, static_cast<double>(plan.slice.count()) / 1e6);
-    print_header(units);
-    for (const std::size_t count : counts) {
+  for (const auto& [backend, group] : groups) {
+    for (const std::size_t count : arguments.counts) {
       PairedComparison comparison;
-      comparison.peers = count;
-      comparison.what = std::to_string(count) + " connections";
-      comparison.units = units;
-      comparison.make_load = [&] { return std::make_unique<PairedLoad>(count, size); };
-      status = std::max(status, measure_and_print(contenders, plan, comparison));
+      Comparison& what = comparison.what;
+      what.group = "TCP echo";
+      what.name = "tcp-" + (backend.empty() ? "" : backend + "-") + std::to_string(arguments.size) +
+                  "-" + std::to_string(count);
+      what.title = std::to_string(arguments.size) + "-byte echo, " + std::to_string(count) +
+                   (count == 1 ? " connection" : " connections");
+      if (arguments.pipeline > 1) {
+        what.name += "-pipeline-" + std::to_string(arguments.pipeline);
+        what.title += ", " + std::to_string(arguments.pipeline) + " on their way on each";
+      }
+      if (!backend.empty()) what.title += ", " + backend;
+      comparison.units.one = "echo";
+      comparison.units.many = "echoes";
+      comparison.make_load = [&, connections = count] {
+        return std::make_unique<PairedLoad>(
+            Traffic{connections, arguments.size, arguments.pipeline});
+      };
+      status = worse(status, measure_and_report(group, arguments.plan, comparison, report));
     }
   }
   return status;

@@ -32,9 +32,7 @@ to them in turns. Without commands: udp_server, for epoll and io_uring, against 
       --segments N         of a buffer, gso (10)
       --workers N          seed (4)
 
-COMMAND is run by the shell, with a free port of 127.0.0.1 for each %p; it must echo UDP.
-Exit status: 0; 1 when a program failed or answered wrong; 2 when the self-check failed, so that the
-numbers are not to be believed; 64 for bad usage.
+COMMAND must echo UDP.
 )";
 
 struct Arguments {
@@ -106,7 +104,7 @@ Arguments parse(int argc, char** argv) {
         std::exit(EX_USAGE);
     }
   }
-  while (optind < argc) result.contenders.push_back(to_contender(argv[optind++]));
+  result.contenders = contenders_from(argc, argv, optind);
   DatagramShape largest = result.shape;
   if (result.plays("gso")) largest.segments = result.segments;
   if (const std::string mistake = largest.mistake(); !mistake.empty()) bad_usage(mistake);
@@ -114,57 +112,57 @@ Arguments parse(int argc, char** argv) {
 }
 
 /// The floor, and the library with each backend, with these options.
-std::vector<Contender> servers(const std::string& suffix, const std::string& floor_options,
-                               const std::string& options) {
-  std::vector<Contender> result{
-      {"raw_udp" + suffix, built("peers/raw_udp") + " -p %p" + floor_options}};
-  for (const std::string backend : {"epoll", "uring"}) {
-    result.push_back({"udp_server-" + backend + suffix,
-                      built("udp_server") + " -p %p --backend " + backend + options});
-  }
+Group servers(const std::string& floor_options, const std::string& options) {
+  return {floor("raw_udp", "epoll", " -p %p" + floor_options),
+          ours("udp_server", "epoll", " -p %p" + options),
+          ours("udp_server", "uring", " -p %p" + options)};
+}
+
+/// All of them with GSO, against the floor without.
+Group gso_servers() {
+  Group result = servers(" --gso", " --gso");
+  for (auto& server : result) server.name += " gso";
+  result.insert(result.begin(), floor("raw_udp", "epoll", " -p %p"));
   return result;
 }
 
-std::vector<Contender> gso_servers() {
-  std::vector<Contender> result = servers("-gso", " --gso", " --gso");
-  result.insert(result.begin(), {"raw_udp", built("peers/raw_udp") + " -p %p"});
-  return result;
-}
-
-PairedComparison comparison_of(const DatagramShape& shape, bool new_sockets = false) {
+PairedComparison comparison_of(const std::string& scenario, const std::string& how,
+                               const DatagramShape& shape, const Plan& plan,
+                               bool new_sockets = false) {
   PairedComparison comparison;
-  comparison.peers = shape.clients;
-  comparison.what = std::to_string(shape.clients) + " clients";
-  comparison.units = {"clients", "dgram", "echoes", true};
+  const std::string size = std::to_string(shape.size);
+  const std::string clients = std::to_string(shape.clients);
+  comparison.what.group = "UDP echo";
+  comparison.what.name = "udp-" + scenario + "-" + size + "-" + clients;
+  comparison.what.title = scenario + ": " + size + " bytes, " + clients + " clients, " +
+                          std::to_string(shape.depth) + " on their way each" + how + ", turns of " +
+                          std::to_string(plan.slice.count() / 1000000) + " ms";
+  comparison.units.one = "echo";
+  comparison.units.many = "echoes";
+  comparison.units.can_be_lost = true;
   comparison.make_load = [=] { return std::make_unique<PairedDatagrams>(shape, new_sockets); };
   return comparison;
 }
 
-void print_title(const std::string& scenario, const DatagramShape& shape, const Plan& plan) {
-  std::printf("\n%s: datagrams of %zu bytes, %zu on their way per client", scenario.c_str(),
-              shape.size, shape.depth);
-  if (shape.segments > 1) std::printf(", %zu sent at once", shape.segments);
-  std::printf(", turns of %.0f ms\n", static_cast<double>(plan.slice.count()) / 1e6);
-}
-
 int play_turns(const Arguments& arguments, const std::string& scenario, DatagramShape shape,
-               const std::vector<Contender>& contenders) {
+               const Group& contenders, Report& report) {
   int status = kFine;
-  print_title(scenario, shape, arguments.plan);
-  print_header(comparison_of(shape).units);
+  const std::string how =
+      shape.segments > 1 ? ", " + std::to_string(shape.segments) + " sent at once" : "";
   for (const std::size_t count : arguments.clients) {
     shape.clients = count;
     if (const std::string warning = shape.warning(); !warning.empty()) {
       std::fprintf(stderr, "compare: %s\n", warning.c_str());
     }
-    status = std::max(status, measure_and_print(contenders, arguments.plan, comparison_of(shape)));
+    const auto comparison = comparison_of(scenario, how, shape, arguments.plan);
+    status = worse(status, measure_and_report(contenders, arguments.plan, comparison, report));
   }
   return status;
 }
 
 /// Several workers compete with the load for the processors, as they do in real life: what counts
 /// is the throughput, and turns are long, because schedulers need time to settle.
-int play_seed(const Arguments& arguments, const std::vector<Contender>& contenders) {
+int play_seed(const Arguments& arguments, const Group& contenders, Report& report) {
   Plan plan = arguments.plan;
   plan.processor = kAnyProcessor;
   plan.slice = std::chrono::seconds(2);
@@ -175,41 +173,35 @@ int play_seed(const Arguments& arguments, const std::vector<Contender>& contende
   plan.throughput_counts = true;
   DatagramShape shape = arguments.shape;
   shape.clients = arguments.clients.back();
-  PairedComparison comparison = comparison_of(shape, true);
+  const std::string how = ", " + std::to_string(arguments.workers) + " workers on all processors";
+  PairedComparison comparison = comparison_of("seed", how, shape, plan, true);
   comparison.tolerance = 0.05;
-  print_title("seed, " + std::to_string(arguments.workers) + " workers on all processors", shape,
-              plan);
-  print_header(comparison.units);
   pin_to(kAnyProcessor);
-  return measure_and_print(contenders, plan, comparison);
+  return measure_and_report(contenders, plan, comparison, report);
 }
 
 }  // namespace
 
-int compare_udp(int argc, char** argv) {
+int compare_udp(int argc, char** argv, Report& report) {
   Arguments arguments = parse(argc, argv);
   const auto or_given = [&](auto&& own) {
     return arguments.contenders.empty() ? own() : arguments.contenders;
   };
-  raise_descriptor_limit();
-  const Processors processors = take_processors();
-  arguments.plan.processor = processors.server;
+  arguments.plan.processor = take_processors();
   int status = kFine;
   if (arguments.plays("datagrams")) {
-    status = play_turns(arguments, "datagrams", arguments.shape,
-                        or_given([] { return servers("", "", ""); }));
+    const Group group = or_given([] { return servers("", ""); });
+    status = play_turns(arguments, "datagrams", arguments.shape, group, report);
   }
   if (arguments.plays("gso")) {
     DatagramShape shape = arguments.shape;
     shape.segments = arguments.segments;
-    status = std::max(status, play_turns(arguments, "gso", shape, or_given(gso_servers)));
+    status = worse(status, play_turns(arguments, "gso", shape, or_given(gso_servers), report));
   }
   if (arguments.plays("seed")) {
     const std::string workers = std::to_string(arguments.workers);
-    const auto own = [&] {
-      return servers("", " --reuse-port " + workers, " --workers " + workers);
-    };
-    status = std::max(status, play_seed(arguments, or_given(own)));
+    const auto own = [&] { return servers(" --reuse-port " + workers, " --workers " + workers); };
+    status = worse(status, play_seed(arguments, or_given(own), report));
   }
   return status;
 }

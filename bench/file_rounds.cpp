@@ -1,5 +1,5 @@
 // The rounds of `compare files`: every program once in each, in a new order, the first one twice.
-// If the first against itself does not come out at 1.00, no ratio is printed.
+// If the first against itself does not come out at 1.00, no ratio is said.
 #include <cmath>
 #include <cstdio>
 #include <numeric>
@@ -8,7 +8,10 @@
 
 #include "compare.hpp"
 #include "compare_files.hpp"
+#include "progress.hpp"
+#include "quartiles.hpp"
 #include "run_program.hpp"
+#include "standing.hpp"
 
 namespace bench {
 namespace {
@@ -38,75 +41,68 @@ class Rounds {
     return quartiles(std::move(ratios));
   }
 
-  bool passes_self_check(std::size_t phase) const {
+  /// What is wrong with the numbers of a phase, nothing if they can be believed.
+  std::string complaint(std::size_t phase) const {
     const double median = ratio(phase, comparison_.runners.size() - 1, 0).median;
-    const bool ok = std::abs(median - 1) <= kTolerance;
-    std::printf("self-check %s against itself, %s: %.3f: %s\n",
-                comparison_.runners.front().name.c_str(), comparison_.phases[phase].c_str(), median,
-                ok ? "ok" : "failed, should be 1.00 within 0.05");
-    std::fflush(stdout);
-    return ok;
+    if (std::abs(median - 1) <= kTolerance) return {};
+    char text[64];
+    std::snprintf(text, sizeof text, "the first against itself is %.3f", median);
+    return text;
   }
 
-  void print(std::size_t phase, bool believable) const {
-    std::printf("%-24s %12s %12s  %s\n", comparison_.phases[phase].c_str(), "IOPS", "CPU ns/op",
-                "ratio to the first");
+  Comparison result(std::size_t phase) const {
+    const std::string& name = comparison_.phases[phase];
+    Comparison result;
+    result.name = "files-" + comparison_.name + (comparison_.phases.size() > 1 ? "-" + name : "");
+    result.group = "Files";
+    result.title = comparison_.what + (comparison_.phases.size() > 1 ? ": " + name + "s" : "");
+    result.quantity = "operations per second";
+    result.unit = "1/s";
+    result.lower_is_better = false;
+    std::vector<Samples> all;
     for (std::size_t i = 0; i + 1 < comparison_.runners.size(); ++i) {
-      const auto middle = [&](double FileSample::*value) {
-        std::vector<double> values;
-        for (const auto& sample : samples_[phase][i]) values.push_back(sample.*value);
-        return quartiles(std::move(values)).median;
-      };
-      std::printf("%-24s %12.0f %12.0f  %s\n", comparison_.runners[i].name.c_str(),
-                  middle(&FileSample::iops), middle(&FileSample::cpu_ns),
-                  text(phase, i, 0, believable).c_str());
+      Samples samples{comparison_.runners[i].contender, {}, 0, {}};
+      std::vector<double> cpu;
+      for (const FileSample& sample : samples_[phase][i]) {
+        samples.values.push_back(sample.iops);
+        cpu.push_back(sample.cpu_ns / 1e3);
+      }
+      samples.details.emplace_back("CPU us per operation", quartiles(std::move(cpu)).median);
+      all.push_back(std::move(samples));
     }
-    for (const auto& pair : comparison_.ratios) {
-      std::printf("  %s / %s: %s\n", comparison_.runners[pair.first].name.c_str(),
-                  comparison_.runners[pair.second].name.c_str(),
-                  text(phase, pair.first, pair.second, believable).c_str());
-    }
-    std::fflush(stdout);
+    const std::string disturbed = complaint(phase);
+    result.contestants = stand(all, disturbed);
+    if (disturbed.empty()) result.note = other_ratios(phase);
+    return result;
   }
 
  private:
   void play(std::size_t index) {
     const FileRunner& runner = comparison_.runners[index];
-    const std::string output = output_of(runner.command);
+    show_progress("Files: " + comparison_.name + ": " + runner.contender.name, -1);
+    const std::string output = output_of(runner.contender.command);
     for (std::size_t phase = 0; phase < comparison_.phases.size(); ++phase) {
       samples_[phase][index].push_back(file_sample(runner, output, comparison_.phases[phase]));
     }
   }
 
-  std::string text(std::size_t phase, std::size_t of, std::size_t to, bool believable) const {
-    if (of == to) return "1";
-    if (!believable) return "-";
-    const Quartiles value = ratio(phase, of, to);
-    char line[64];
-    std::snprintf(line, sizeof line, "%.3f +-%.3f [%.3f-%.3f]", value.median, 2 * value.error,
-                  value.low, value.high);
-    return line;
+  /// Ratios besides those to the first, for people.
+  std::string other_ratios(std::size_t phase) const {
+    std::string lines;
+    for (const auto& [of, to] : comparison_.ratios) {
+      const Quartiles value = ratio(phase, of, to);
+      char line[160];
+      std::snprintf(line, sizeof line, "%s%s / %s: %.3f +-%.3f", lines.empty() ? "" : "\n",
+                    comparison_.runners[of].contender.name.c_str(),
+                    comparison_.runners[to].contender.name.c_str(), value.median, 2 * value.error);
+      lines += line;
+    }
+    return lines;
   }
 
   const FileComparison& comparison_;
   std::vector<std::vector<std::vector<FileSample>>> samples_;  // by phase, by runner, by round
 };
-
-/// Returns whether all phases passed the self-check; prints their numbers if so, or if `last`.
-bool attempt(const FileComparison& comparison, std::size_t rounds, bool last) {
-  const Rounds played(comparison, rounds);
-  std::vector<bool> believable;
-  bool all = true;
-  for (std::size_t phase = 0; phase < comparison.phases.size(); ++phase) {
-    believable.push_back(played.passes_self_check(phase));
-    all = all && believable.back();
-  }
-  if (!all && !last) return false;
-  for (std::size_t phase = 0; phase < comparison.phases.size(); ++phase) {
-    played.print(phase, believable[phase]);
-  }
-  return all;
-}
 
 }  // namespace
 
@@ -116,7 +112,7 @@ FileSample file_sample(const FileRunner& runner, const std::string& output,
   sample.iops = number_in(output, phase, "iops");
   if (runner.fio) {
     if (number_in(output, "jobs", "error") != 0) {
-      throw std::runtime_error(runner.name + " reports errors: " + output.substr(0, 500));
+      throw std::runtime_error(runner.contender.name + " reports errors: " + output.substr(0, 500));
     }
     // Of its job's thread; its runtime is in milliseconds.
     const double part = number_in(output, "jobs", "usr_cpu") + number_in(output, "jobs", "sys_cpu");
@@ -124,23 +120,32 @@ FileSample file_sample(const FileRunner& runner, const std::string& output,
                     number_in(output, phase, "total_ios");
   } else {
     if (number_in(output, phase, "errors") != 0) {
-      throw std::runtime_error(runner.name + " reports errors: " + output);
+      throw std::runtime_error(runner.contender.name + " reports errors: " + output);
     }
     sample.cpu_ns = number_in(output, phase, "cpu_ns");
   }
-  if (!(sample.iops > 0)) throw std::runtime_error(runner.name + " did nothing: " + output);
+  if (!(sample.iops > 0))
+    throw std::runtime_error(runner.contender.name + " did nothing: " + output);
   return sample;
 }
 
-int play_file_comparison(FileComparison comparison, std::size_t rounds) {
-  std::printf("\n%s: %s, %zu rounds\n", comparison.name.c_str(), comparison.what.c_str(), rounds);
+int play_file_comparison(FileComparison comparison, std::size_t rounds, Report& report) {
   comparison.runners.push_back(comparison.runners.front());
-  if (attempt(comparison, rounds, false)) return kFine;
-  std::printf("once more\n");
-  if (attempt(comparison, rounds, true)) return kFine;
-  std::printf(
-      "These ratios are not to be believed, and not printed: something disturbs this machine.\n");
-  return kNotBelievable;
+  for (int attempt = 0;; ++attempt) {
+    const Rounds played(comparison, rounds);
+    bool believable = true;
+    for (std::size_t phase = 0; phase < comparison.phases.size(); ++phase) {
+      believable = believable && played.complaint(phase).empty();
+    }
+    if (!believable && attempt == 0) continue;
+    int status = kFine;
+    for (std::size_t phase = 0; phase < comparison.phases.size(); ++phase) {
+      const Comparison result = played.result(phase);
+      report.add(result);
+      status = worse(status, judge(result));
+    }
+    return status;
+  }
 }
 
 }  // namespace bench

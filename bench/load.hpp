@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string>
 
+#include "histogram.hpp"
+
 namespace bench {
 
 /// What happened in one turn.
@@ -30,6 +32,9 @@ class Load {
 
   /// Datagrams that had no answer in all turns so far: they, or their answers, did not arrive.
   virtual std::uint64_t lost(std::size_t) const { return 0; }
+
+  /// From sending a request to its answer, in ns, in all turns so far; nullptr if nobody looked.
+  virtual const Histogram* latencies(std::size_t) const { return nullptr; }
 };
 
 }  // namespace bench

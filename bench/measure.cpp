@@ -12,6 +12,8 @@
 #include <system_error>
 #include <thread>
 
+#include "progress.hpp"
+#include "quartiles.hpp"
 #include "system_calls.hpp"
 
 namespace bench {
@@ -22,9 +24,6 @@ using Clock = std::chrono::steady_clock;
 struct Sample {
   Turn turn;
   double cpu_ns = 0;
-
-  double cpu_per_request() const { return cpu_ns / static_cast<double>(turn.requests); }
-  double qps() const { return static_cast<double>(turn.requests) / turn.seconds; }
 };
 
 /// Long enough for a server to finish what it does after its last answer, and to fall asleep.
@@ -32,8 +31,10 @@ void let_it_sleep() { std::this_thread::sleep_for(std::chrono::microseconds(300)
 
 class Arena {
  public:
-  Arena(const std::vector<Contender>& contenders, const Plan& plan, Load& load)
-      : plan_(plan),
+  Arena(const std::vector<Contender>& contenders, const Plan& plan, const Units& units, Load& load)
+      : contenders_(contenders),
+        plan_(plan),
+        units_(units),
         load_(load),
         samples_(contenders.size()),
         errors_(contenders.size()),
@@ -47,41 +48,59 @@ class Arena {
   }
 
   void run() {
+    show_progress(plan_.title, plan_.seconds);
     for (int round = 0; round < plan_.warm_up; ++round) play_round();
     for (auto& samples : samples_) samples.clear();
     const auto start = Clock::now();
     for (;;) {
       play_round();
       const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+      const double usual = plan_.seconds - seconds;
+      show_progress(plan_.title, usual >= 0 ? usual : 3 * plan_.seconds - seconds);
       if (seconds >= 3 * plan_.seconds) return;
       if (seconds >= plan_.seconds && certain()) return;
     }
   }
 
-  Row row(std::size_t index) const {
-    Row row;
-    row.name = servers_[index]->name();
+  Samples samples(std::size_t index) const {
     double cpu_ns = 0;
     double seconds = 0;
+    double done = 0;
+    Samples result{contenders_[index], {}, errors_[index], {}};
     for (const Sample& sample : samples_[index]) {
-      row.requests += sample.turn.requests;
+      const double units = units_of(sample);
       cpu_ns += sample.cpu_ns;
       seconds += sample.turn.seconds;
+      done += units;
+      result.values.push_back(value_of(sample));
     }
-    row.errors = errors_[index];
-    row.lost = load_.lost(index);
-    row.cpu_ns = cpu_ns / static_cast<double>(row.requests);
-    row.qps = static_cast<double>(row.requests) / seconds;
-    row.cpu_ratio = ratio(index, [](const Sample& sample) { return sample.cpu_per_request(); });
-    row.throughput_ratio = ratio(index, [](const Sample& sample) { return sample.qps(); });
-    return row;
+    const double cpu_us = cpu_ns / done / 1e3;
+    if (plan_.throughput_counts) {
+      result.details.emplace_back("CPU us per " + units_.one, cpu_us);
+    } else {
+      result.details.emplace_back(units_.many + " per second", done / seconds);
+    }
+    if (units_.can_be_lost) {
+      result.details.emplace_back("lost", static_cast<double>(load_.lost(index)));
+    }
+    if (const Histogram* const latencies = load_.latencies(index)) {
+      for (const auto& [name, percent] :
+           {std::pair{"p50 us", 50.0}, {"p99 us", 99.0}, {"p99.9 us", 99.9}}) {
+        result.details.emplace_back(name,
+                                    static_cast<double>(latencies->percentile(percent)) / 1e3);
+      }
+    }
+    return result;
   }
+
+  std::uint64_t errors(std::size_t index) const { return errors_[index]; }
 
   double count_system_calls(std::size_t index) {
     const SystemCallCounter counter(servers_[index]->pid());
     std::uint64_t requests = 0;
     for (int turn = 0; turn < plan_.counted_turns; ++turn) requests += play_turn(index).requests;
-    return static_cast<double>(counter.count()) / static_cast<double>(requests);
+    return static_cast<double>(counter.count()) /
+           (static_cast<double>(requests) * units_.per_request);
   }
 
  private:
@@ -110,25 +129,29 @@ class Arena {
     return sample;
   }
 
-  template <class Value>
-  Quartiles ratio(std::size_t index, Value value) const {
-    std::vector<double> ratios;
-    for (std::size_t round = 0; round < samples_[index].size(); ++round) {
-      ratios.push_back(value(samples_[index][round]) / value(samples_[0][round]));
-    }
-    return quartiles(std::move(ratios));
+  double units_of(const Sample& sample) const {
+    return static_cast<double>(sample.turn.requests) * units_.per_request;
+  }
+
+  double value_of(const Sample& sample) const {
+    const double units = units_of(sample);
+    return plan_.throughput_counts ? units / sample.turn.seconds : sample.cpu_ns / units / 1e3;
   }
 
   bool certain() const {
     for (std::size_t index = 1; index < servers_.size(); ++index) {
-      const Row found = row(index);
-      const Quartiles& ratio = plan_.throughput_counts ? found.throughput_ratio : found.cpu_ratio;
-      if (ratio.error > plan_.certain) return false;
+      std::vector<double> ratios;
+      for (std::size_t round = 0; round < samples_[index].size(); ++round) {
+        ratios.push_back(value_of(samples_[index][round]) / value_of(samples_[0][round]));
+      }
+      if (quartiles(std::move(ratios)).error > plan_.certain) return false;
     }
     return true;
   }
 
+  std::vector<Contender> contenders_;
   Plan plan_;
+  Units units_;
   Load& load_;
   std::vector<std::unique_ptr<ServerProcess>> servers_;
   std::vector<std::vector<Sample>> samples_;  // by server, by round
@@ -139,20 +162,20 @@ class Arena {
 
 }  // namespace
 
-Measurement measure(const std::vector<Contender>& contenders, const Plan& plan, Load& load) {
-  Arena arena(contenders, plan, load);
+Measurement measure(const std::vector<Contender>& contenders, const Plan& plan, const Units& units,
+                    Load& load) {
+  Arena arena(contenders, plan, units, load);
   arena.run();
   Measurement result;
-  std::vector<double> system_calls(contenders.size());
+  for (std::size_t i = 0; i < contenders.size(); ++i) result.samples.push_back(arena.samples(i));
   try {
-    for (std::size_t i = 0; i < contenders.size(); ++i)
-      system_calls[i] = arena.count_system_calls(i);
+    for (std::size_t i = 0; i < contenders.size(); ++i) {
+      result.samples[i].details.emplace_back("system calls per " + units.one,
+                                             arena.count_system_calls(i));
+      result.samples[i].errors = arena.errors(i);
+    }
   } catch (const std::system_error& error) {
     result.not_counted = error.what();
-  }
-  for (std::size_t i = 0; i < contenders.size(); ++i) {
-    result.rows.push_back(arena.row(i));
-    result.rows.back().system_calls = system_calls[i];
   }
   return result;
 }

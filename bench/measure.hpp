@@ -6,17 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "contender.hpp"
 #include "load.hpp"
 #include "process.hpp"
-#include "quartiles.hpp"
+#include "standing.hpp"
 
 namespace bench {
-
-/// A server to measure: `command` starts it, %p stands for the port.
-struct Contender {
-  std::string name;
-  std::string command;
-};
 
 struct Plan {
   Transport transport = Transport::tcp;
@@ -27,28 +22,28 @@ struct Plan {
   int counted_turns = 10;          ///< for system calls
   bool throughput_counts = false;  ///< what is looked at: that, or CPU time
   double certain = 0.005;          ///< standard error of a ratio that is good enough
+  std::string title;               ///< what runs, for the line of progress
 };
 
-struct Row {
-  std::string name;
-  std::uint64_t requests = 0;
-  std::uint64_t errors = 0;
-  std::uint64_t lost = 0;
-  double cpu_ns = 0;           ///< per request
-  double qps = 0;              ///< requests per second of its turns
-  Quartiles cpu_ratio;         ///< of CPU time per request, round by round, to the first row
-  Quartiles throughput_ratio;  ///< of requests per second, likewise
-  double system_calls = 0;     ///< per request; 0 when not counted
+/// What is counted, in words.
+struct Units {
+  std::string one = "request";    ///< "CPU per request"
+  std::string many = "requests";  ///< "requests per second"
+  double per_request = 1;         ///< units in a request of the load
+  bool can_be_lost = false;
 };
 
 struct Measurement {
-  std::vector<Row> rows;    ///< one per contender, in their order
+  /// One per contender, in their order: CPU time in us per unit, or units per second where
+  /// throughput counts.
+  std::vector<Samples> samples;
   std::string not_counted;  ///< why system calls were not, empty if they were
 };
 
 /// Starts all contenders, talks to them in turns from the calling thread by `load`, which has no
 /// servers yet, and ends them.
 /// Throws std::exception when a server does not start or does not answer.
-Measurement measure(const std::vector<Contender>& contenders, const Plan& plan, Load& load);
+Measurement measure(const std::vector<Contender>& contenders, const Plan& plan, const Units& units,
+                    Load& load);
 
 }  // namespace bench

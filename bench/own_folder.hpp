@@ -16,11 +16,16 @@ inline std::string own_folder() {
   return whole.substr(0, whole.rfind('/'));
 }
 
+/// Whether that program was built with this one.
+inline bool is_built(const std::string& name) {
+  return access((own_folder() + "/" + name).c_str(), X_OK) == 0;
+}
+
 /// The path of a program that was built with this one, for the shell. Throws std::runtime_error if
 /// it is not there.
 inline std::string built(const std::string& name) {
   const std::string program = own_folder() + "/" + name;
-  if (access(program.c_str(), X_OK) != 0) {
+  if (!is_built(name)) {
     throw std::runtime_error(program + ": not there, build it first");
   }
   return "'" + program + "'";

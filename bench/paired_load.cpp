@@ -1,6 +1,6 @@
-// The load of `compare tcp`: cheap enough that one core of it can keep a bare loop on the other
-// core busy. io_uring with completions made in the wait: one system call sends and receives for all
-// connections that are ready.
+// The load of `compare tcp` and `compare bulk`: cheap enough that one core of it can keep a bare
+// loop on the other core busy. io_uring with completions made in the wait: one system call sends
+// and receives for all connections that are ready.
 #include "paired_load.hpp"
 
 #include <netinet/in.h>
@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 #include <system_error>
@@ -19,9 +20,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// user_data is the connection's address; its lowest bit says that a send failed (those that succeed
-// make no completion).
-constexpr std::uint64_t kSendFailed = 1;
+// user_data is the connection's address; its lowest bit says that this is a send.
+constexpr std::uint64_t kSend = 1;
+
+constexpr std::size_t kLongestReceive = 65536;
 
 std::system_error failure(int error, const std::string& what) {
   return {error, std::generic_category(), what};
@@ -43,8 +45,10 @@ int connect_to(const std::string& name, std::uint16_t port) {
 
 }  // namespace
 
-PairedLoad::PairedLoad(std::size_t connections, std::size_t size)
-    : payload_(size), connections_(connections) {
+PairedLoad::PairedLoad(const Traffic& traffic)
+    : traffic_(traffic),
+      answer_(traffic.sink ? 1 : traffic.size),
+      payload_(traffic.size * traffic.pipeline) {
   io_uring_params params{};
   params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE;
   params.cq_entries = 65536;
@@ -63,10 +67,11 @@ PairedLoad::~PairedLoad() {
 }
 
 void PairedLoad::add_server(const std::string& name, std::uint16_t port) {
-  servers_.push_back({name, std::vector<Connection>(connections_)});
+  servers_.push_back({name, std::vector<Connection>(traffic_.connections), {}});
   for (auto& connection : servers_.back().connections) {
     connection.descriptor = connect_to(name, port);
-    connection.answer.resize(payload_.size());
+    connection.started.resize(traffic_.pipeline);
+    connection.buffer.resize(std::min(answer_ * traffic_.pipeline, kLongestReceive));
   }
 }
 
@@ -77,26 +82,24 @@ Turn PairedLoad::turn(std::size_t index, std::chrono::nanoseconds length) {
   const auto start = Clock::now();
   for (auto& connection : server.connections) {
     if (connection.descriptor < 0) continue;
-    start_request(connection);
+    ask(connection, traffic_.pipeline, start);
+    receive(connection);
     ++waiting;
   }
   while (waiting > 0) {
     wait(server, waiting);
-    const bool more = Clock::now() - start < length;
+    const auto now = Clock::now();
+    const bool more = now - start < length;
     io_uring_cqe* completion = nullptr;
     unsigned head = 0;
     unsigned seen = 0;
     io_uring_for_each_cqe(&ring_, head, completion) {
       ++seen;
-      auto& connection = *reinterpret_cast<Connection*>(completion->user_data & ~kSendFailed);
-      if (completion->user_data & kSendFailed) {
-        shutdown(connection.descriptor, SHUT_RDWR);  // so that its receive ends and is counted
-      } else if (answered(connection, completion->res, turn)) {
-        if (more && connection.descriptor >= 0) {
-          start_request(connection);
-        } else {
-          --waiting;
-        }
+      auto& connection = *reinterpret_cast<Connection*>(completion->user_data & ~kSend);
+      if (completion->user_data & kSend) {
+        on_sent(connection, completion->res);
+      } else if (on_received(server, connection, completion->res, more, now, turn)) {
+        --waiting;
       }
     }
     io_uring_cq_advance(&ring_, seen);
@@ -114,27 +117,70 @@ io_uring_sqe* PairedLoad::next_sqe() {
   return sqe;
 }
 
+void PairedLoad::ask(Connection& connection, std::uint64_t requests, Time now) {
+  for (std::uint64_t i = 0; i < requests; ++i) {
+    connection.started[connection.asked++ % traffic_.pipeline] = now;
+  }
+  if (!connection.sending) send(connection);
+}
+
+/// All that was asked and not sent. Two sends on one socket could overtake each other: with a
+/// pipeline each is waited for. Without one the answer says that the send has ended, and no
+/// completion is needed but that of a failure.
 void PairedLoad::send(Connection& connection) {
+  const std::uint64_t length = connection.asked * traffic_.size - connection.sent;
   io_uring_sqe* sqe = next_sqe();
-  io_uring_prep_send(sqe, connection.descriptor, connection.request, payload_.size(),
+  io_uring_prep_send(sqe, connection.descriptor, payload_.at(connection.sent), length,
                      MSG_WAITALL | MSG_NOSIGNAL);
-  sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-  sqe->user_data = reinterpret_cast<std::uintptr_t>(&connection) | kSendFailed;
+  if (traffic_.pipeline == 1) {
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+  } else {
+    connection.sending = true;
+  }
+  sqe->user_data = reinterpret_cast<std::uintptr_t>(&connection) | kSend;
+  connection.sent += length;
+}
+
+void PairedLoad::on_sent(Connection& connection, int result) {
+  connection.sending = false;
+  if (connection.descriptor < 0) return;
+  if (result < 0) {
+    shutdown(connection.descriptor, SHUT_RDWR);  // so that its receive ends and is counted
+  } else if (connection.sent < connection.asked * traffic_.size) {
+    send(connection);
+  }
 }
 
 void PairedLoad::receive(Connection& connection) {
+  const std::uint64_t due = connection.asked * answer_ - connection.received;
   io_uring_sqe* sqe = next_sqe();
-  io_uring_prep_recv(sqe, connection.descriptor, connection.answer.data() + connection.received,
-                     payload_.size() - connection.received, 0);
+  io_uring_prep_recv(sqe, connection.descriptor, connection.buffer.data(),
+                     std::min<std::size_t>(due, connection.buffer.size()), 0);
   sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
   sqe->user_data = reinterpret_cast<std::uintptr_t>(&connection);
 }
 
-void PairedLoad::start_request(Connection& connection) {
-  connection.received = 0;
-  connection.request = payload_.request(0, sequence_++);
-  send(connection);
+/// True when nothing is on its way on this connection any more.
+bool PairedLoad::on_received(Server& server, Connection& connection, int result, bool more,
+                             Time now, Turn& turn) {
+  const auto length = static_cast<std::size_t>(std::max(result, 0));
+  const bool right = traffic_.sink || std::memcmp(connection.buffer.data(),
+                                                  payload_.at(connection.received), length) == 0;
+  if (result <= 0 || !right) {
+    fail(connection, turn);
+    return true;
+  }
+  connection.received += length;
+  const std::uint64_t before = connection.answered;
+  while (connection.received >= (connection.answered + 1) * answer_) {
+    const auto took = now - connection.started[connection.answered++ % traffic_.pipeline];
+    server.latencies.record(static_cast<std::uint64_t>(std::chrono::nanoseconds(took).count()));
+  }
+  turn.requests += connection.answered - before;
+  if (more && connection.answered > before) ask(connection, connection.answered - before, now);
+  if (connection.received == connection.asked * answer_) return true;
   receive(connection);
+  return false;
 }
 
 void PairedLoad::wait(const Server& server, std::size_t waiting) {
@@ -146,25 +192,6 @@ void PairedLoad::wait(const Server& server, std::size_t waiting) {
                              " requests are on their way");
   }
   if (result < 0 && result != -EINTR && result != -EBUSY) throw failure(-result, "io_uring_enter");
-}
-
-/// Takes the result of a receive. True when nothing is on its way on this connection any more.
-bool PairedLoad::answered(Connection& connection, int result, Turn& turn) {
-  if (result <= 0) {
-    fail(connection, turn);
-    return true;
-  }
-  connection.received += static_cast<std::size_t>(result);
-  if (connection.received < payload_.size()) {
-    receive(connection);
-    return false;
-  }
-  if (std::memcmp(connection.answer.data(), connection.request, payload_.size()) == 0) {
-    ++turn.requests;
-  } else {
-    fail(connection, turn);
-  }
-  return true;
 }
 
 void PairedLoad::fail(Connection& connection, Turn& turn) {

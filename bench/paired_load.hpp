@@ -13,43 +13,61 @@
 
 namespace bench {
 
+/// What travels.
+struct Traffic {
+  std::size_t connections = 1;  ///< to each server
+  std::size_t size = 256;       ///< of a request, in bytes
+  std::size_t pipeline = 1;     ///< requests on their way on each connection
+  bool sink = false;            ///< the answer is one byte, instead of an echo
+};
+
 class PairedLoad final : public Load {
  public:
-  /// Each server gets `connections` connections, each request has `size` bytes.
   /// Throws std::system_error when the ring cannot be made.
-  PairedLoad(std::size_t connections, std::size_t size);
+  explicit PairedLoad(const Traffic& traffic);
   ~PairedLoad() override;
   PairedLoad(const PairedLoad&) = delete;
   PairedLoad& operator=(const PairedLoad&) = delete;
 
   void add_server(const std::string& name, std::uint16_t port) override;
-  /// Every connection has one request on its way.
   Turn turn(std::size_t server, std::chrono::nanoseconds length) override;
+  const Histogram* latencies(std::size_t server) const override {
+    return &servers_.at(server).latencies;
+  }
 
  private:
+  using Time = std::chrono::steady_clock::time_point;
+
   struct Connection {
     int descriptor = -1;
-    std::size_t received = 0;
-    const char* request = nullptr;
-    std::vector<char> answer;
+    std::uint64_t asked = 0;  // requests, those that have to wait for a send to end too
+    std::uint64_t answered = 0;
+    std::uint64_t sent = 0;      // bytes
+    std::uint64_t received = 0;  // bytes
+    bool sending = false;        // only looked at where more than one can be on its way
+    std::vector<Time> started;   // by request, those on their way
+    std::vector<char> buffer;
   };
   struct Server {
     std::string name;
     std::vector<Connection> connections;
+    Histogram latencies;
   };
 
   io_uring_sqe* next_sqe();
+  void ask(Connection& connection, std::uint64_t requests, Time now);
   void send(Connection& connection);
   void receive(Connection& connection);
-  void start_request(Connection& connection);
+  void on_sent(Connection& connection, int result);
+  bool on_received(Server& server, Connection& connection, int result, bool more, Time now,
+                   Turn& turn);
   void wait(const Server& server, std::size_t waiting);
-  bool answered(Connection& connection, int result, Turn& turn);
   void fail(Connection& connection, Turn& turn);
 
-  Payload payload_;
-  std::size_t connections_;
+  Traffic traffic_;
+  std::size_t answer_;  // bytes
+  PayloadStream payload_;
   std::vector<Server> servers_;
-  std::uint64_t sequence_ = 0;
   io_uring ring_{};
 };
 

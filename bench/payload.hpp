@@ -35,4 +35,24 @@ class Payload {
   std::vector<char> noise_;
 };
 
+/// What a load sends on one connection, as a stream without end: noise that repeats after so many
+/// bytes that what is lost, doubled or in the wrong order differs.
+class PayloadStream {
+ public:
+  /// `longest` is the longest piece that is asked for at once.
+  explicit PayloadStream(std::size_t longest) : noise_(kPeriod + longest) {
+    const Payload once(kPeriod);
+    for (std::size_t at = 0; at < noise_.size(); ++at) {
+      noise_[at] = once.request(0, 0)[at % kPeriod];
+    }
+  }
+
+  /// The bytes from `offset` on, valid as long as this object.
+  const char* at(std::uint64_t offset) const { return noise_.data() + offset % kPeriod; }
+
+ private:
+  static constexpr std::size_t kPeriod = 65521;
+  std::vector<char> noise_;
+};
+
 }  // namespace bench

@@ -1,12 +1,12 @@
-// compare memory: what an idle connection costs a server in user memory. Opens many, lets each echo
+// compare idle: what an idle connection costs a server in user memory. Opens many, lets each echo
 // once, and looks how far the server's resident memory has grown since it only listened. Kernel
 // memory (the sockets) is not in it.
+#include <getopt.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
-#include <cinttypes>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -19,6 +19,8 @@
 #include "compare.hpp"
 #include "payload.hpp"
 #include "process.hpp"
+#include "progress.hpp"
+#include "standing.hpp"
 
 namespace bench {
 namespace {
@@ -101,7 +103,13 @@ class Held {
   std::vector<int> descriptors_;
 };
 
-void measure_one(const Contender& contender, std::size_t connections, int processor) {
+constexpr char kHelp[] = R"(usage: compare idle [options] [NAME=COMMAND ...]
+
+How far the resident memory of each server grows per idle connection that has echoed 64 bytes.
+  -n, --hold N             connections (10000)
+)";
+
+Samples measure_one(const Contender& contender, std::size_t connections, int processor) {
   Held held;  // outlives the server: who closes first keeps the port, and that is the server then
   const ServerProcess server(contender.name, contender.command, Transport::tcp, processor);
   let_it_settle(server);
@@ -112,35 +120,65 @@ void measure_one(const Contender& contender, std::size_t connections, int proces
   const auto each = [&](std::int64_t growth) {
     return static_cast<double>(growth) / static_cast<double>(connections);
   };
-  std::printf("%-24s %10" PRId64 " %12" PRId64 " %14.0f %14.0f\n", contender.name.c_str(),
-              before.resident / 1024, after.resident / 1024, each(after.resident - before.resident),
-              each(after.anonymous - before.anonymous));
-  std::fflush(stdout);
+  return {contender,
+          {each(after.resident - before.resident)},
+          0,
+          {{"anonymous bytes per connection", each(after.anonymous - before.anonymous)},
+           {"KiB before", static_cast<double>(before.resident) / 1024},
+           {"KiB holding", static_cast<double>(after.resident) / 1024}}};
 }
 
 }  // namespace
 
-int compare_memory(const std::vector<Contender>& contenders, std::size_t connections,
-                   int processor) {
-  const std::uint64_t limit = raise_descriptor_limit();
-  if (connections + 64 > limit) {
+int compare_idle(int argc, char** argv, Report& report) {
+  static const option kLong[] = {
+      {"hold", required_argument, nullptr, 'n'}, {"help", no_argument, nullptr, 'h'}, {}};
+  std::size_t connections = 10000;
+  for (int name; (name = getopt_long(argc, argv, "n:h", kLong, nullptr)) != -1;) {
+    if (name == 'n') {
+      connections = to_number("hold", optarg, 1, 1000000);
+    } else if (name == 'h') {
+      std::fputs(kHelp, stdout);
+      return kFine;
+    } else {
+      std::fputs("try --help\n", stderr);
+      return EX_USAGE;
+    }
+  }
+  Group group = contenders_from(argc, argv, optind);
+  if (group.empty()) {
+    group = epoll_servers();
+    const Group more = uring_servers();
+    group.insert(group.end(), more.begin(), more.end());
+  }
+  const int processor = take_processors();
+  if (const auto limit = raise_descriptor_limit(); connections + 64 > limit) {
     throw std::runtime_error(std::to_string(connections) +
                              " connections need more descriptors than the limit of " +
                              std::to_string(limit));
   }
-  std::printf("%zu connections held, each has echoed %zu bytes; resident memory of the server\n",
-              connections, kSize);
-  std::printf("%-24s %10s %12s %14s %14s\n", "server", "before/KiB", "holding/KiB", "bytes/conn",
-              "anonymous/conn");
+  Comparison comparison;
+  comparison.name = "idle-" + std::to_string(connections);
+  comparison.group = "Idle connections";
+  comparison.title = std::to_string(connections) + " connections that have echoed " +
+                     std::to_string(kSize) + " bytes";
+  comparison.quantity = "resident user memory per connection";
+  comparison.unit = "bytes";
   int status = kFine;
-  for (const auto& contender : contenders) {
+  std::vector<Samples> samples;
+  for (const auto& contender : group) {
+    show_progress(comparison.group + ": " + contender.name, -1);
     try {
-      measure_one(contender, connections, processor);
+      samples.push_back(measure_one(contender, connections, processor));
     } catch (const std::exception& error) {
-      std::printf("%-24s %s\n", contender.name.c_str(), error.what());
+      clear_progress();
+      std::fprintf(stderr, "compare: %s: %s\n", contender.name.c_str(), error.what());
       status = kFailed;
     }
   }
+  // No ratios: a floor that holds nothing per connection has none.
+  for (const auto& one : samples) comparison.contestants.push_back(stand({one}).front());
+  report.add(std::move(comparison));
   return status;
 }
 

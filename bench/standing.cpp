@@ -1,0 +1,84 @@
+#include "standing.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "compare.hpp"
+#include "quartiles.hpp"
+
+namespace bench {
+namespace {
+
+std::vector<double> ratios_of(const Samples& samples, const Samples& first) {
+  std::vector<double> ratios;
+  for (std::size_t turn = 0; turn < samples.values.size(); ++turn) {
+    ratios.push_back(samples.values[turn] / first.values.at(turn));
+  }
+  return ratios;
+}
+
+void compare_to(const Samples& first, const Samples& samples, Standing& standing) {
+  const std::vector<double> ratios = ratios_of(samples, first);
+  const Quartiles middle = quartiles(ratios);
+  if (!(2 * middle.error <= kWorthless * std::abs(middle.median))) {
+    char text[64];
+    std::snprintf(text, sizeof text, "turns differ by %.0f %%",
+                  100 * (middle.high - middle.low) / std::abs(middle.median));
+    standing.refused = text;
+    return;
+  }
+  const auto [lowest, highest] = std::minmax_element(ratios.begin(), ratios.end());
+  standing.ratio = {first.contender.name, *lowest, middle.median, *highest, middle.error};
+}
+
+}  // namespace
+
+std::vector<Standing> stand(const std::vector<Samples>& all, const std::string& disturbed) {
+  std::vector<Standing> standings;
+  for (const Samples& samples : all) {
+    Standing standing;
+    standing.name = samples.contender.name;
+    standing.role = samples.contender.role;
+    standing.backend = samples.contender.backend;
+    standing.version = samples.contender.version;
+    standing.runs = samples.values.size();
+    standing.errors = samples.errors;
+    standing.details = samples.details;
+    if (!samples.values.empty()) {
+      const auto [lowest, highest] =
+          std::minmax_element(samples.values.begin(), samples.values.end());
+      standing.min = *lowest;
+      standing.median = quartiles(samples.values).median;
+      standing.max = *highest;
+    }
+    if (!standings.empty()) {
+      if (disturbed.empty()) {
+        compare_to(all.front(), samples, standing);
+      } else {
+        standing.refused = disturbed;
+      }
+    }
+    standings.push_back(std::move(standing));
+  }
+  return standings;
+}
+
+int judge(const Comparison& comparison) {
+  int status = kFine;
+  for (const Standing& contestant : comparison.contestants) {
+    if (contestant.errors > 0) {
+      std::printf("failed: %s had errors\n", contestant.name.c_str());
+      status = worse(status, kFailed);
+    }
+    if (!contestant.refused.empty()) {
+      std::printf("noise: no ratio for %s: %s\n", contestant.name.c_str(),
+                  contestant.refused.c_str());
+      status = worse(status, kNoise);
+    }
+  }
+  std::fflush(stdout);
+  return status;
+}
+
+}  // namespace bench
