@@ -27,6 +27,10 @@ struct Subcommand {
 constexpr Subcommand kSubcommands[] = {
     {"tcp", "what a request costs TCP echo servers", compare_tcp, "-c 1,100 -d 2", ""},
     {"udp", "the same for datagrams", compare_udp, "-d 2", ""},
+    {"instructions", "user-space instructions of an echo, by callgrind", compare_instructions,
+     "-r 2", ""},
+    {"accept", "what a short connection costs servers", compare_accept, "-d 2", ""},
+    {"bulk", "what it costs servers to receive much", compare_bulk, "-c 1 -d 2", ""},
     {"idle", "user memory of an idle connection", compare_idle, "-n 1000", ""},
     {"files", "what file_io makes of a file, to fio or to bare calls", compare_files,
      "--seconds 0.5 --rounds 3", ""},

@@ -25,6 +25,9 @@ inline int worse(int one, int other) {
 
 int compare_tcp(int argc, char** argv, Report& report);
 int compare_udp(int argc, char** argv, Report& report);
+int compare_instructions(int argc, char** argv, Report& report);
+int compare_accept(int argc, char** argv, Report& report);
+int compare_bulk(int argc, char** argv, Report& report);
 int compare_idle(int argc, char** argv, Report& report);
 int compare_files(int argc, char** argv, Report& report);
 

@@ -8,6 +8,7 @@
 #include "compare.hpp"
 #include "paired_load.hpp"
 #include "paired_report.hpp"
+#include "turn_options.hpp"
 
 namespace bench {
 namespace {
@@ -25,12 +26,9 @@ io_uring.
       --slice-ms MS        length of a turn (20)
 )";
 
-struct Arguments {
-  std::vector<std::size_t> counts{1, 100, 1000};
+struct Arguments : TurnOptions {
   std::size_t size = 256;
   std::size_t pipeline = 1;
-  Plan plan;
-  Group contenders;
 };
 
 Arguments parse(int argc, char** argv) {
@@ -42,6 +40,7 @@ Arguments parse(int argc, char** argv) {
                                  {"help", no_argument, nullptr, 'h'},
                                  {}};
   Arguments result;
+  result.counts = {1, 100, 1000};
   for (int name; (name = getopt_long(argc, argv, "c:s:d:h", kLong, nullptr)) != -1;) {
     switch (name) {
       case 'c':
@@ -67,7 +66,8 @@ Arguments parse(int argc, char** argv) {
         std::exit(EX_USAGE);
     }
   }
-  result.contenders = contenders_from(argc, argv, optind);
+  result.given = contenders_from(argc, argv, optind);
+  if (result.size * result.pipeline > 1U << 24) bad_usage("size times pipeline is above 16 MiB");
   return result;
 }
 
@@ -75,21 +75,16 @@ Arguments parse(int argc, char** argv) {
 
 int compare_tcp(int argc, char** argv, Report& report) {
   Arguments arguments = parse(argc, argv);
-  std::vector<std::pair<std::string, Group>> groups{{"", arguments.contenders}};
-  if (arguments.contenders.empty()) {
-    groups = {{"epoll", epoll_servers()}, {"uring", uring_servers()}};
-  }
   arguments.plan.processor = take_processors();
   int status = kFine;
-  for (const auto& [backend, group] : groups) {
+  for (const auto& [backend, group] : arguments.groups()) {
     for (const std::size_t count : arguments.counts) {
       PairedComparison comparison;
       Comparison& what = comparison.what;
       what.group = "TCP echo";
-      what.name = "tcp-" + (backend.empty() ? "" : backend + "-") + std::to_string(arguments.size) +
-                  "-" + std::to_string(count);
-      what.title = std::to_string(arguments.size) + "-byte echo, " + std::to_string(count) +
-                   (count == 1 ? " connection" : " connections");
+      what.name = comparison_name("tcp", backend,
+                                  std::to_string(arguments.size) + "-" + std::to_string(count));
+      what.title = std::to_string(arguments.size) + "-byte echo, " + connections_text(count);
       if (arguments.pipeline > 1) {
         what.name += "-pipeline-" + std::to_string(arguments.pipeline);
         what.title += ", " + std::to_string(arguments.pipeline) + " on their way on each";

@@ -1,7 +1,6 @@
 #include "machine.hpp"
 
 #include <gnu/libc-version.h>
-#include <sched.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -35,27 +34,18 @@ std::string kernel() {
   return names.release;
 }
 
-std::uint64_t processors() {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  sched_getaffinity(0, sizeof allowed, &allowed);
-  return static_cast<std::uint64_t>(CPU_COUNT(&allowed));
-}
-
 }  // namespace
 
 std::string machine() { return "kernel " + kernel() + ", " + processor_model(); }
 
 void write_machine(JsonWriter& json) {
-  // Taken before the load is bound to one processor.
-  static const std::uint64_t usable = processors();
   const auto pages = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES));
   const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
   const bool virtual_machine =
       (" " + processor_line("flags") + " ").find(" hypervisor ") != std::string::npos;
   json.begin('{');
   json.member("cpu", processor_model());
-  json.member("processors", usable);
+  json.member("processors", static_cast<std::uint64_t>(sysconf(_SC_NPROCESSORS_ONLN)));
   json.member("kernel", kernel());
   json.member("memory_mib", pages * page >> 20);
 #ifdef __clang__

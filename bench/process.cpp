@@ -136,7 +136,14 @@ ServerProcess::ServerProcess(const std::string& name, const std::string& command
   }
 }
 
+void ServerProcess::terminate() {
+  kill(pid_, SIGTERM);
+  waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+}
+
 ServerProcess::~ServerProcess() {
+  if (pid_ < 0) return;
   kill(pid_, SIGKILL);
   waitpid(pid_, nullptr, 0);
 }

@@ -39,6 +39,9 @@ class ServerProcess {
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
 
+  /// Ends it with SIGTERM, so that it can finish what it writes, and waits.
+  void terminate();
+
   const std::string& name() const { return name_; }
   std::uint16_t port() const { return port_; }
   pid_t pid() const { return pid_; }

@@ -1,0 +1,182 @@
+// compare instructions: what an echo costs in user space, counted by valgrind's callgrind, which
+// other work on the machine does not change. A run with few echoes and one with many differ by
+// those in between; the start and the connections cancel out.
+//
+// How many connections are ready at a time decides how much work there is per echo. So the server
+// shares the load's processor, and does not preempt it (SCHED_BATCH): all requests of a round are
+// there before the server sees the first, on every machine.
+#include <getopt.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <stdexcept>
+
+#include "arguments.hpp"
+#include "compare.hpp"
+#include "paired_load.hpp"
+#include "process.hpp"
+#include "progress.hpp"
+#include "run_program.hpp"
+#include "standing.hpp"
+#include "turn_options.hpp"
+
+namespace bench {
+namespace {
+
+constexpr std::size_t kConnections = 100;
+constexpr std::size_t kSize = 256;
+constexpr int kFew = 20;
+constexpr int kMany = 120;
+constexpr double kRepeatable = 0.01;
+
+constexpr char kHelp[] = R"(usage: compare instructions [options] [NAME=COMMAND ...]
+
+User-space instructions of an echo of 256 bytes on 100 connections, counted by callgrind (package
+valgrind); those of the kernel are not in it. A ratio is refused when the runs of a server differ by
+more than 1 %.
+  -r, --runs N             of each server (3)
+)";
+
+/// A file of valgrind's messages, removed at the end.
+class Log {
+ public:
+  Log() {
+    const int descriptor = mkstemp(path_);
+    if (descriptor < 0) throw std::runtime_error("cannot make a file in /tmp");
+    close(descriptor);
+  }
+  ~Log() { unlink(path_); }
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+
+  const char* path() const { return path_; }
+
+  /// The number that callgrind prints when the program ends.
+  double collected(const std::string& name) const {
+    std::ifstream file(path_);
+    const std::string mark = "Collected : ";
+    for (std::string line; std::getline(file, line);) {
+      const auto at = line.find(mark);
+      if (at != std::string::npos) return std::strtod(line.c_str() + at + mark.size(), nullptr);
+    }
+    throw std::runtime_error(name + ": callgrind counted nothing");
+  }
+
+ private:
+  char path_[32] = "/tmp/compare.XXXXXX";
+};
+
+double instructions_of_rounds(const Contender& contender, int rounds, int processor) {
+  const Log log;
+  ServerProcess server(contender.name,
+                       std::string("valgrind --tool=callgrind --callgrind-out-file=/dev/null"
+                                   " --log-file=") +
+                           log.path() + " " + contender.command,
+                       Transport::tcp, processor);
+  const sched_param none{};
+  sched_setscheduler(server.pid(), SCHED_BATCH, &none);
+  PairedLoad load(Traffic{kConnections, kSize});
+  load.add_server(contender.name, server.port());
+  std::uint64_t echoes = 0;
+  for (int round = 0; round < rounds; ++round) {
+    const Turn turn = load.turn(0, std::chrono::nanoseconds(0));  // one request per connection
+    echoes += turn.requests;
+  }
+  if (echoes != static_cast<std::uint64_t>(rounds) * kConnections) {
+    throw std::runtime_error(contender.name + ": echoes are missing");
+  }
+  server.terminate();
+  return log.collected(contender.name);
+}
+
+Samples count(const Contender& contender, std::size_t runs, int processor) {
+  Samples samples{contender, {}, 0, {}};
+  for (std::size_t run = 0; run < runs; ++run) {
+    show_progress("Instructions: " + contender.name, -1);
+    const double few = instructions_of_rounds(contender, kFew, processor);
+    const double many = instructions_of_rounds(contender, kMany, processor);
+    samples.values.push_back((many - few) / ((kMany - kFew) * static_cast<double>(kConnections)));
+  }
+  return samples;
+}
+
+/// What two runs differ by is what a ratio could be wrong by.
+void refuse_uneven(std::vector<Standing>& standings) {
+  for (Standing& standing : standings) {
+    const double spread = (standing.max - standing.min) / standing.median;
+    if (spread <= kRepeatable) continue;
+    char text[64];
+    std::snprintf(text, sizeof text, "runs differ by %.1f %%", 100 * spread);
+    standing.refused = text;
+    standing.ratio.reset();
+  }
+}
+
+int compare_group(const std::string& backend, const Group& group, std::size_t runs, int processor,
+                  Report& report) {
+  Comparison comparison;
+  comparison.name = comparison_name("instructions", backend, std::to_string(kConnections));
+  comparison.group = "Instructions";
+  comparison.title = std::to_string(kSize) + "-byte echo, " + connections_text(kConnections);
+  if (!backend.empty()) comparison.title += ", " + backend;
+  comparison.quantity = "user-space instructions per echo";
+  comparison.unit = "instructions";
+  comparison.note =
+      "counted by callgrind, all connections ready at once; instructions of the kernel, also those "
+      "that it executes for io_uring, are not in it";
+  if (!is_installed("valgrind")) {
+    report.skip(comparison, "valgrind is not installed");
+    return kNoise;
+  }
+  int status = kFine;
+  std::vector<Samples> samples;
+  for (const Contender& contender : group) {
+    try {
+      samples.push_back(count(contender, runs, processor));
+    } catch (const std::exception& error) {
+      clear_progress();
+      std::fprintf(stderr, "compare: instructions: %s\n", error.what());
+      comparison.note += "; not counted: " + std::string(error.what());
+      status = kFailed;
+    }
+  }
+  comparison.contestants = stand(samples);
+  refuse_uneven(comparison.contestants);
+  report.add(comparison);
+  return worse(status, judge(comparison));
+}
+
+}  // namespace
+
+int compare_instructions(int argc, char** argv, Report& report) {
+  static const option kLong[] = {
+      {"runs", required_argument, nullptr, 'r'}, {"help", no_argument, nullptr, 'h'}, {}};
+  TurnOptions options;
+  std::size_t runs = 3;
+  for (int name; (name = getopt_long(argc, argv, "r:h", kLong, nullptr)) != -1;) {
+    if (name == 'r') {
+      runs = to_number("runs", optarg, 2, 1000);
+    } else if (name == 'h') {
+      std::fputs(kHelp, stdout);
+      return kFine;
+    } else {
+      std::fputs("try --help\n", stderr);
+      return EX_USAGE;
+    }
+  }
+  options.given = contenders_from(argc, argv, optind);
+  raise_descriptor_limit();
+  const int processor = choose_processors().load;
+  pin_to(processor);
+  int status = kFine;
+  for (const auto& [backend, group] : options.groups()) {
+    status = worse(status, compare_group(backend, group, runs, processor, report));
+  }
+  return status;
+}
+
+}  // namespace bench
