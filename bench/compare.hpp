@@ -28,6 +28,9 @@ int compare_udp(int argc, char** argv, Report& report);
 int compare_instructions(int argc, char** argv, Report& report);
 int compare_accept(int argc, char** argv, Report& report);
 int compare_bulk(int argc, char** argv, Report& report);
+int compare_connect(int argc, char** argv, Report& report);
+int compare_post(int argc, char** argv, Report& report);
+int compare_timers(int argc, char** argv, Report& report);
 int compare_idle(int argc, char** argv, Report& report);
 int compare_files(int argc, char** argv, Report& report);
 

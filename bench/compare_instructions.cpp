@@ -114,6 +114,11 @@ void refuse_uneven(std::vector<Standing>& standings) {
     standing.refused = text;
     standing.ratio.reset();
   }
+  if (standings.empty() || standings.front().refused.empty()) return;
+  for (Standing& standing : standings) {
+    if (standing.refused.empty()) standing.refused = "that of the first is uneven";
+    standing.ratio.reset();
+  }
 }
 
 int compare_group(const std::string& backend, const Group& group, std::size_t runs, int processor,

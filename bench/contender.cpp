@@ -28,6 +28,15 @@ Contender ours(const std::string& program, const std::string& backend, const std
           version_of(built("tcp_server"))};
 }
 
+Group both_ours(const std::string& program, const std::string& options) {
+  Group group;
+  for (const std::string backend : {"epoll", "uring"}) {
+    group.push_back({"proa " + backend, built(program) + " -b " + backend + options, "ours",
+                     backend, version_of(built("tcp_server"))});
+  }
+  return group;
+}
+
 Contender floor(const std::string& program, const std::string& backend,
                 const std::string& options) {
   return {program, built("peers/" + program) + options, "floor", backend};

@@ -23,6 +23,8 @@ Contender to_contender(const std::string& text);
 /// A program that was built beside this one, with a role; the version is what it prints for -V.
 /// Throws std::runtime_error if it is not there.
 Contender ours(const std::string& program, const std::string& backend, const std::string& options);
+/// The library with both backends, by a program that takes -b.
+Group both_ours(const std::string& program, const std::string& options);
 Contender floor(const std::string& program, const std::string& backend, const std::string& options);
 
 /// Adds the peer to `group` if it was built.

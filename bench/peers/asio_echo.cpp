@@ -5,8 +5,8 @@
 #include <asio.hpp>
 #include <cstdio>
 #include <memory>
-#include <string>
 
+#include "asio_version.hpp"
 #include "floor.hpp"
 
 using asio::ip::tcp;
@@ -54,10 +54,7 @@ void accept(tcp::acceptor& acceptor, bool sink) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string version = "Asio " + std::to_string(ASIO_VERSION / 100000) + "." +
-                              std::to_string(ASIO_VERSION / 100 % 1000) + "." +
-                              std::to_string(ASIO_VERSION % 100);
-  const auto arguments = floor_server::to_arguments(argc, argv, version.c_str());
+  const auto arguments = floor_server::to_arguments(argc, argv, asio_version().c_str());
   asio::io_context context(1);
   tcp::acceptor acceptor(context, {asio::ip::address_v4::loopback(), arguments.port});
   acceptor.listen(4096);

@@ -1,0 +1,122 @@
+#include "program_rounds.hpp"
+
+#include <getopt.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <numeric>
+#include <random>
+#include <sstream>
+#include <stdexcept>
+
+#include "arguments.hpp"
+#include "compare.hpp"
+#include "progress.hpp"
+#include "quartiles.hpp"
+#include "run_program.hpp"
+#include "standing.hpp"
+
+namespace bench {
+namespace {
+
+constexpr double kTolerance = 0.05;
+
+using Printed = std::map<std::string, std::vector<double>>;  // by name, by round
+
+void take_lines(const std::string& output, Printed& printed) {
+  std::istringstream text(output);
+  for (std::string line; std::getline(text, line);) {
+    const auto space = line.rfind(' ');
+    if (space == std::string::npos) continue;
+    printed[line.substr(0, space)].push_back(std::strtod(line.c_str() + space, nullptr));
+  }
+}
+
+bool is_figure(const std::vector<Figure>& figures, const std::string& name) {
+  return std::any_of(figures.begin(), figures.end(),
+                     [&](const Figure& figure) { return figure.name == name; });
+}
+
+Samples samples_of(const Contender& contender, const Printed& printed, const Figure& figure,
+                   const std::vector<Figure>& figures, std::size_t rounds) {
+  Samples samples{contender, {}, 0, {}};
+  for (const auto& [name, values] : printed) {
+    if (name == figure.name) {
+      samples.values = values;
+    } else if (!is_figure(figures, name)) {
+      samples.details.emplace_back(name, quartiles(values).median);
+    }
+  }
+  if (samples.values.size() != rounds) {
+    throw std::runtime_error(contender.name + ": does not print '" + figure.name + "' once a run");
+  }
+  return samples;
+}
+
+/// What the last program, the first one again, says against the numbers.
+std::string complaint(const std::vector<Samples>& all) {
+  const Standing again = stand({all.front(), all.back()}).back();
+  if (again.ratio && std::abs(again.ratio->median - 1) <= kTolerance) return {};
+  char text[96];
+  std::snprintf(text, sizeof text, "the first against itself is %.3f",
+                again.median / stand({all.front()}).front().median);
+  return again.ratio ? text : "the first against itself: " + again.refused;
+}
+
+}  // namespace
+
+int play_programs(const std::vector<Figure>& figures, Group group, std::size_t rounds,
+                  Report& report) {
+  group.push_back(group.front());
+  std::vector<Printed> printed(group.size());
+  std::vector<std::size_t> order(group.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::mt19937 random{std::random_device{}()};
+  for (std::size_t round = 0; round < rounds; ++round) {
+    std::shuffle(order.begin(), order.end(), random);
+    for (const std::size_t index : order) {
+      const Comparison& what = figures.front().what;
+      show_progress(what.group + ": " + what.title + ", round " + std::to_string(round + 1) +
+                        " of " + std::to_string(rounds) + ": " + group[index].name,
+                    -1);
+      take_lines(output_of(group[index].command), printed[index]);
+    }
+  }
+  int status = kFine;
+  for (const Figure& figure : figures) {
+    std::vector<Samples> all;
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      all.push_back(samples_of(group[i], printed[i], figure, figures, rounds));
+    }
+    const std::string disturbed = complaint(all);
+    all.pop_back();
+    Comparison comparison = figure.what;
+    comparison.contestants = stand(all, disturbed);
+    report.add(comparison);
+    status = worse(status, judge(comparison));
+  }
+  return status;
+}
+
+std::size_t parse_rounds(int argc, char** argv, const char* help, std::size_t rounds) {
+  static const option kLong[] = {
+      {"rounds", required_argument, nullptr, 'r'}, {"help", no_argument, nullptr, 'h'}, {}};
+  for (int name; (name = getopt_long(argc, argv, "r:h", kLong, nullptr)) != -1;) {
+    if (name == 'r') {
+      rounds = to_number("rounds", optarg, 1, 1000);
+    } else if (name == 'h') {
+      std::fputs(help, stdout);
+      std::exit(0);
+    } else {
+      std::fputs("try --help\n", stderr);
+      std::exit(EX_USAGE);
+    }
+  }
+  if (optind < argc) bad_usage(std::string("unexpected argument '") + argv[optind] + "'");
+  return rounds;
+}
+
+}  // namespace bench

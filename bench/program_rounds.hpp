@@ -1,0 +1,29 @@
+// Programs that run to their end and print what they found, in rounds: every one once in each, in a
+// new order, the first one twice.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "contender.hpp"
+#include "report.hpp"
+
+namespace bench {
+
+/// One of the numbers that the programs print, as lines "NAME VALUE". Those that are no figure
+/// become details.
+struct Figure {
+  std::string name;
+  Comparison what;  ///< without contestants
+};
+
+/// Runs them and reports one comparison per figure, ratios are to the first program. A program that
+/// fails, or prints no such figure, throws std::runtime_error. Returns the exit status.
+int play_programs(const std::vector<Figure>& figures, Group group, std::size_t rounds,
+                  Report& report);
+
+/// -r and --help, which prints `help`. Returns the number of rounds.
+std::size_t parse_rounds(int argc, char** argv, const char* help, std::size_t rounds);
+
+}  // namespace bench
