@@ -172,6 +172,7 @@ int main(int argc, char** argv) {
   std::printf("%s\n", machine().c_str());
   const int status = dispatch(arguments, report);
   clear_progress();
+  if (status == kNoise) std::printf("\nexit status 77: see what was refused or skipped\n");
   if (json.empty()) return status;
   try {
     report.write(json, command);

@@ -67,17 +67,9 @@ std::vector<Standing> stand(const std::vector<Samples>& all, const std::string& 
 int judge(const Comparison& comparison) {
   int status = kFine;
   for (const Standing& contestant : comparison.contestants) {
-    if (contestant.errors > 0) {
-      std::printf("failed: %s had errors\n", contestant.name.c_str());
-      status = worse(status, kFailed);
-    }
-    if (!contestant.refused.empty()) {
-      std::printf("noise: no ratio for %s: %s\n", contestant.name.c_str(),
-                  contestant.refused.c_str());
-      status = worse(status, kNoise);
-    }
+    if (contestant.errors > 0) status = worse(status, kFailed);
+    if (!contestant.refused.empty()) status = worse(status, kNoise);
   }
-  std::fflush(stdout);
   return status;
 }
 

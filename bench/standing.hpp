@@ -26,7 +26,7 @@ constexpr double kWorthless = 0.1;
 /// ratio is to be believed, if so.
 std::vector<Standing> stand(const std::vector<Samples>& all, const std::string& disturbed = {});
 
-/// The exit status that this comparison makes, after it has printed the reason if it is not fine.
+/// The exit status that this comparison makes: kFailed after errors, kNoise if a ratio is refused.
 int judge(const Comparison& comparison);
 
 }  // namespace bench
