@@ -57,7 +57,8 @@ machine was too uneven, or nothing could be compared here; 64 for bad usage.
 )";
 
 void print_help() {
-  std::printf("usage: compare SUBCOMMAND [options] [NAME=COMMAND ...]\n\n");
+  std::printf("usage: compare SUBCOMMAND [options] [NAME=COMMAND ...]\n"
+              "       compare all [--quick] [--json FILE]\n\n");
   for (const auto& subcommand : kSubcommands) {
     std::printf("%-13s %s\n", subcommand.name, subcommand.what);
   }
@@ -88,6 +89,10 @@ int run_with(const Subcommand& subcommand, const std::string& arguments, Report&
 }
 
 int run_all(int argc, char** argv, Report& report) {
+  if (argc == 2 && std::strcmp(argv[1], "--help") == 0) {
+    print_help();
+    return kFine;
+  }
   const bool quick = argc == 2 && std::strcmp(argv[1], "--quick") == 0;
   if (argc > 1 && !quick) bad_usage(std::string("all: unexpected argument '") + argv[1] + "'");
   int status = kFine;
@@ -167,6 +172,13 @@ int main(int argc, char** argv) {
       (std::strcmp(arguments[0], "--help") == 0 || std::strcmp(arguments[0], "-h") == 0)) {
     print_help();
     return kFine;
+  }
+  // Whether the file can be written is known before hours have passed.
+  if (std::FILE* const file = json.empty() ? nullptr : std::fopen(json.c_str(), "ae")) {
+    std::fclose(file);
+  } else if (!json.empty()) {
+    std::perror(json.c_str());
+    return kFailed;
   }
   Report report;
   std::printf("%s\n", machine().c_str());

@@ -33,7 +33,6 @@ struct Tag {
 struct Connection {
   std::uint16_t sends = 0;
   bool ended = false;
-  Answer answer{false};
 };
 
 io_uring ring;
@@ -42,6 +41,7 @@ char* buffers;
 std::uint16_t lengths[kBuffers];      // of the sends in flight
 std::vector<Connection> connections;  // by descriptor
 bool sink = false;
+std::vector<Answer> answers;  // by descriptor, of a sink
 
 io_uring_sqe* next_sqe() {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring);
@@ -92,7 +92,8 @@ void close_when_idle(int peer) {
 void accepted(int listener, const io_uring_cqe& completion) {
   if (completion.res >= 0) {
     no_delay(completion.res);
-    connections.at(static_cast<unsigned>(completion.res)) = {0, false, Answer(sink)};
+    connections.at(static_cast<unsigned>(completion.res)) = {};
+    if (sink) answers[static_cast<unsigned>(completion.res)] = Answer(true);
     arm_receive(completion.res);
   } else if (!is_peers_fault(-completion.res)) {
     die("accept", -completion.res);
@@ -104,7 +105,8 @@ void received(int peer, const io_uring_cqe& completion) {
   Connection& connection = connections[static_cast<unsigned>(peer)];
   if (completion.res > 0) {
     const auto buffer = static_cast<std::uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
-    const auto length = connection.answer.length(static_cast<std::size_t>(completion.res));
+    auto length = static_cast<std::size_t>(completion.res);
+    if (sink) length = answers[static_cast<unsigned>(peer)].length(length);
     lengths[buffer] = static_cast<std::uint16_t>(length);
     if (length > 0) {
       send_back(peer, buffer);
@@ -178,6 +180,7 @@ int main(int argc, char** argv) {
   sink = arguments.sink;
   const int listener = listen_on_loopback(arguments.port, 0);
   connections.resize(descriptor_limit());
+  if (sink) answers.resize(descriptor_limit());
   set_up_ring();
   set_up_buffers();
   arm_accept(listener);
