@@ -57,8 +57,9 @@ machine was too uneven, or nothing could be compared here; 64 for bad usage.
 )";
 
 void print_help() {
-  std::printf("usage: compare SUBCOMMAND [options] [NAME=COMMAND ...]\n"
-              "       compare all [--quick] [--json FILE]\n\n");
+  std::printf(
+      "usage: compare SUBCOMMAND [options] [NAME=COMMAND ...]\n"
+      "       compare all [--quick] [--json FILE]\n\n");
   for (const auto& subcommand : kSubcommands) {
     std::printf("%-13s %s\n", subcommand.name, subcommand.what);
   }

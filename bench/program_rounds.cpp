@@ -22,8 +22,6 @@
 namespace bench {
 namespace {
 
-constexpr double kTolerance = 0.05;
-
 using Printed = std::map<std::string, std::vector<double>>;  // by name, by round
 
 void take_lines(const std::string& output, Printed& printed) {
@@ -57,13 +55,13 @@ Samples samples_of(const Contender& contender, const Printed& printed, const Fig
 }
 
 /// What the last program, the first one again, says against the numbers.
-std::string complaint(const std::vector<Samples>& all) {
+std::string complaint(const std::vector<Samples>& all, double tolerance) {
   const Standing again = stand({all.front(), all.back()}).back();
-  if (again.ratio && std::abs(again.ratio->median - 1) <= kTolerance) return {};
-  char text[96];
-  std::snprintf(text, sizeof text, "the first against itself is %.3f",
-                again.median / stand({all.front()}).front().median);
-  return again.ratio ? text : "the first against itself: " + again.refused;
+  if (!again.ratio) return "the first against itself: " + again.refused;
+  if (std::abs(again.ratio->median - 1) <= tolerance) return {};
+  char text[64];
+  std::snprintf(text, sizeof text, "the first against itself is %.3f", again.ratio->median);
+  return text;
 }
 
 }  // namespace
@@ -91,7 +89,7 @@ int play_programs(const std::vector<Figure>& figures, Group group, std::size_t r
     for (std::size_t i = 0; i < group.size(); ++i) {
       all.push_back(samples_of(group[i], printed[i], figure, figures, rounds));
     }
-    const std::string disturbed = complaint(all);
+    const std::string disturbed = complaint(all, figure.tolerance);
     all.pop_back();
     Comparison comparison = figure.what;
     comparison.contestants = stand(all, disturbed);

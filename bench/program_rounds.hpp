@@ -15,7 +15,8 @@ namespace bench {
 /// become details.
 struct Figure {
   std::string name;
-  Comparison what;  ///< without contestants
+  Comparison what;          ///< without contestants
+  double tolerance = 0.05;  ///< how far the first program may be from itself
 };
 
 /// Runs them and reports one comparison per figure, ratios are to the first program. A program that
