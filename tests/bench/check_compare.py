@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""What compare says and writes, one TAP line each. Arguments: compare, raw_epoll. No number is looked at."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
+compare, floor = sys.argv[1:]
+ECHO = f"'{floor}' -p %p"
+# An echo server whose answers have another first byte.
+WRONG = ("python3 -c \"import socket; s = socket.create_server(('127.0.0.1', %p)); s.listen()\n"
+         "while True:\n"
+         "  c = s.accept()[0]; d = c.recv(4096)\n"
+         "  if d: c.sendall(bytes([d[0] ^ 1]) + d[1:]); c.recv(1)\"")
+cases = 0
+
+
+def report(name, ok, why=""):
+    global cases
+    cases += 1
+    print(f"{'ok' if ok else 'not ok'} {cases} - compare: {name}", flush=True)
+    if not ok:
+        print(why, file=sys.stderr)
+    return ok
+
+
+def run(*arguments):
+    return subprocess.run([compare, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=120)
+
+
+def complaint(found, comparisons):
+    """What is wrong with the JSON; nothing if it is as the format says."""
+    if found["format"] != 1 or not found["command"].startswith("compare ") or found["seconds"] <= 0:
+        return "the head"
+    if not {"cpu", "processors", "kernel", "memory_mib", "compiler", "libc", "hypervisor"} <= set(found["machine"]):
+        return "the machine"
+    if [c["name"] for c in found["comparisons"]] != comparisons:
+        return f"the names: {[c['name'] for c in found['comparisons']]}"
+    for comparison in found["comparisons"]:
+        if comparison["better"] not in ("lower", "higher"):
+            return "better"
+        for contestant in comparison["contestants"]:
+            if contestant["role"] != "given" or contestant["errors"] != 0 or contestant["runs"] < 1:
+                return f"a contestant: {contestant}"
+            if not contestant["min"] <= contestant["median"] <= contestant["max"]:
+                return "the order of min, median, max"
+    return ""
+
+
+ok = True
+with tempfile.TemporaryDirectory() as folder:
+    path = pathlib.Path(folder) / "found.json"
+
+    done = run("idle", "-n", "20", "--json", str(path), f"a={ECHO}", f"b={ECHO}")
+    ok &= report("idle succeeds", done.returncode == 0, done.stderr)
+    found = json.loads(path.read_text(encoding="utf-8"))
+    ok &= report("idle writes what the format says", not complaint(found, ["idle-20"]), complaint(found, ["idle-20"]))
+    ok &= report("nothing of the progress goes elsewhere than to a terminal", done.stderr == "", done.stderr)
+
+    done = run("tcp", "-c", "1,2", "-d", "0.2", f"--json={path}", f"a={ECHO}", f"b={ECHO}")
+    ok &= report("tcp succeeds, or says that the machine is too uneven", done.returncode in (0, 77), done.stderr)
+    found = json.loads(path.read_text(encoding="utf-8"))
+    wrong = complaint(found, ["tcp-256-1", "tcp-256-2"])
+    ok &= report("tcp writes what the format says", not wrong, wrong)
+    first, second = found["comparisons"][0]["contestants"]
+    ok &= report("the first has no ratio", "ratio" not in first and "refused" not in first)
+    ok &= report("the second has a ratio to the first, or the reason why not",
+                 second.get("ratio", {}).get("to") == "a" if "ratio" in second else bool(second["refused"]))
+    refused = any("refused" in x for c in found["comparisons"] for x in c["contestants"])
+    ok &= report("status 77 if, and only if, a ratio is refused", (done.returncode == 77) == refused)
+    details = set(first["details"])
+    ok &= report("latencies are there", {"p50 us", "p99 us", "p99.9 us", "echoes per second"} <= details, str(details))
+
+    done = run("tcp", "-c", "3", "-s", "5000", "--pipeline", "7", "-d", "0.2", f"a={ECHO}", f"b={ECHO}")
+    ok &= report("a pipeline of requests comes back right", done.returncode in (0, 77), done.stdout + done.stderr)
+
+    done = run("tcp", "-c", "1", "-d", "0.2", f"wrong={WRONG}")
+    ok &= report("a wrong answer is a failure", done.returncode == 1, done.stdout + done.stderr)
+
+    done = run("tcp", "-d", "0.2", "ends=false %p")
+    ok &= report("a server that ends is a failure, and named", done.returncode == 1 and "ends" in done.stderr)
+
+    done = run("idle", "--json", os.path.join(folder, "no", "file"), f"a={ECHO}")
+    ok &= report("a file that cannot be written is known at once", done.returncode == 1 and "a " not in done.stdout)
+
+for arguments in ([], ["nothing"], ["tcp", "no-command"], ["tcp", "-c", "x"], ["timers", "a=b"], ["idle", "--json"]):
+    done = run(*arguments)
+    ok &= report(f"bad usage: {arguments}", done.returncode == 64 and "--help" in done.stderr, done.stderr)
+
+text = run("--help")
+names = ["tcp", "udp", "instructions", "accept", "connect", "bulk", "idle", "post", "timers", "files"]
+ok &= report("--help names every subcommand and every exit status",
+             text.returncode == 0 and all(name in text.stdout for name in [*names, "all", "77", "64"]))
+for name in names:
+    done = run(name, "--help")
+    ok &= report(f"{name} --help", done.returncode == 0 and f"usage: compare {name}" in done.stdout, done.stderr)
+print(f"1..{cases}")
+sys.exit(not ok)
