@@ -68,10 +68,9 @@ class Arena {
     double done = 0;
     Samples result{contenders_[index], {}, errors_[index], {}};
     for (const Sample& sample : samples_[index]) {
-      const double units = units_of(sample);
       cpu_ns += sample.cpu_ns;
       seconds += sample.turn.seconds;
-      done += units;
+      done += static_cast<double>(sample.turn.requests);
       result.values.push_back(value_of(sample));
     }
     const double cpu_us = cpu_ns / done / 1e3;
@@ -99,8 +98,7 @@ class Arena {
     const SystemCallCounter counter(servers_[index]->pid());
     std::uint64_t requests = 0;
     for (int turn = 0; turn < plan_.counted_turns; ++turn) requests += play_turn(index).requests;
-    return static_cast<double>(counter.count()) /
-           (static_cast<double>(requests) * units_.per_request);
+    return static_cast<double>(counter.count()) / static_cast<double>(requests);
   }
 
  private:
@@ -129,12 +127,8 @@ class Arena {
     return sample;
   }
 
-  double units_of(const Sample& sample) const {
-    return static_cast<double>(sample.turn.requests) * units_.per_request;
-  }
-
   double value_of(const Sample& sample) const {
-    const double units = units_of(sample);
+    const auto units = static_cast<double>(sample.turn.requests);
     return plan_.throughput_counts ? units / sample.turn.seconds : sample.cpu_ns / units / 1e3;
   }
 

@@ -27,9 +27,8 @@ struct Plan {
 
 /// What is counted, in words.
 struct Units {
-  std::string one = "request";    ///< "CPU per request"
-  std::string many = "requests";  ///< "requests per second"
-  double per_request = 1;         ///< units in a request of the load
+  std::string one;   ///< "echo" in "CPU per echo"
+  std::string many;  ///< "echoes" in "echoes per second"
   bool can_be_lost = false;
 };
 
