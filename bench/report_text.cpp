@@ -17,9 +17,10 @@ std::string number(double value) {
   return text;
 }
 
-std::string ratio_of(const Standing& contestant) {
+/// `first` is what all others are compared to, if they are.
+std::string ratio_of(const Standing& contestant, bool first) {
   if (!contestant.refused.empty()) return "refused: " + contestant.refused;
-  if (!contestant.ratio) return "1";
+  if (!contestant.ratio) return first ? "1" : "-";
   const Ratio& ratio = *contestant.ratio;
   char text[64];
   std::snprintf(text, sizeof text, "%.3f +-%.3f [%.2f-%.2f]", ratio.median, 2 * ratio.error,
@@ -63,7 +64,8 @@ void print(const Comparison& comparison) {
       std::printf("%-22s %6" PRIu64 " %9s %9s %9s  %-*s %6" PRIu64, contestant.name.c_str(),
                   contestant.runs, number(contestant.min).c_str(),
                   number(contestant.median).c_str(), number(contestant.max).c_str(), kRatioWidth,
-                  ratio_of(contestant).c_str(), contestant.errors);
+                  ratio_of(contestant, &contestant == &comparison.contestants.front()).c_str(),
+                  contestant.errors);
       for (const auto& column : columns) {
         std::printf("  %*s", std::max(8, static_cast<int>(column.size())),
                     detail_of(contestant, column).c_str());
