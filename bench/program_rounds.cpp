@@ -104,7 +104,7 @@ std::size_t parse_rounds(int argc, char** argv, const char* help, std::size_t ro
       {"rounds", required_argument, nullptr, 'r'}, {"help", no_argument, nullptr, 'h'}, {}};
   for (int name; (name = getopt_long(argc, argv, "r:h", kLong, nullptr)) != -1;) {
     if (name == 'r') {
-      rounds = to_number("rounds", optarg, 1, 1000);
+      rounds = to_number("rounds", optarg, 2, 1000);
     } else if (name == 'h') {
       std::fputs(help, stdout);
       std::exit(0);

@@ -17,10 +17,15 @@ std::string number(double value) {
   return text;
 }
 
-/// `first` is what all others are compared to, if they are.
-std::string ratio_of(const Standing& contestant, bool first) {
+bool has_ratios(const Comparison& comparison) {
+  return std::any_of(comparison.contestants.begin(), comparison.contestants.end(),
+                     [](const Standing& one) { return one.ratio || !one.refused.empty(); });
+}
+
+/// `is_base` is of a contestant that others are compared to.
+std::string ratio_of(const Standing& contestant, bool is_base) {
   if (!contestant.refused.empty()) return "refused: " + contestant.refused;
-  if (!contestant.ratio) return first ? "1" : "-";
+  if (!contestant.ratio) return is_base ? "1" : "-";
   const Ratio& ratio = *contestant.ratio;
   char text[64];
   std::snprintf(text, sizeof text, "%.3f +-%.3f [%.2f-%.2f]", ratio.median, 2 * ratio.error,
@@ -56,6 +61,7 @@ void print(const Comparison& comparison) {
     std::printf("skipped: %s\n", comparison.skipped.c_str());
   } else {
     const auto columns = columns_of(comparison);
+    const bool compared = has_ratios(comparison);
     std::printf("%-22s %6s %9s %9s %9s  %-*s %6s", "", "runs", "min", "median", "max", kRatioWidth,
                 "ratio +-2 errors [min-max]", "errors");
     for (const auto& column : columns) std::printf("  %8s", column.c_str());
@@ -64,8 +70,7 @@ void print(const Comparison& comparison) {
       std::printf("%-22s %6" PRIu64 " %9s %9s %9s  %-*s %6" PRIu64, contestant.name.c_str(),
                   contestant.runs, number(contestant.min).c_str(),
                   number(contestant.median).c_str(), number(contestant.max).c_str(), kRatioWidth,
-                  ratio_of(contestant, &contestant == &comparison.contestants.front()).c_str(),
-                  contestant.errors);
+                  ratio_of(contestant, compared).c_str(), contestant.errors);
       for (const auto& column : columns) {
         std::printf("  %*s", std::max(8, static_cast<int>(column.size())),
                     detail_of(contestant, column).c_str());

@@ -19,6 +19,10 @@ std::vector<double> ratios_of(const Samples& samples, const Samples& first) {
 }
 
 void compare_to(const Samples& first, const Samples& samples, Standing& standing) {
+  if (samples.values.size() < 2) {
+    standing.refused = "one turn says nothing of the spread";
+    return;
+  }
   const std::vector<double> ratios = ratios_of(samples, first);
   const Quartiles middle = quartiles(ratios);
   if (!(2 * middle.error <= kWorthless * std::abs(middle.median))) {

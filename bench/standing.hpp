@@ -19,7 +19,8 @@ struct Samples {
   std::vector<std::pair<std::string, double>> details;
 };
 
-/// A ratio whose doubled standard error is above this part of it is refused.
+/// A ratio whose doubled standard error is above this part of it is refused, as is one of a single
+/// turn.
 constexpr double kWorthless = 0.1;
 
 /// The ratio of each to the first is taken turn by turn: all have as many. `disturbed` says why no

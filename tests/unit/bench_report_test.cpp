@@ -37,6 +37,13 @@ TEST_CASE("standing: turns that differ too much have no ratio", "[bench]") {
   CHECK(found[1].median == 2.5);
 }
 
+TEST_CASE("standing: a single turn has no ratio", "[bench]") {
+  const auto found = bench::stand({samples("floor", {1}), samples("ours", {2})});
+  CHECK(found[0].refused.empty());
+  CHECK_FALSE(found[1].ratio.has_value());
+  CHECK_FALSE(found[1].refused.empty());
+}
+
 TEST_CASE("standing: where the machine was disturbed nobody has a ratio", "[bench]") {
   const auto found = bench::stand({samples("floor", {1, 1}), samples("ours", {1, 1})}, "disturbed");
   CHECK(found[0].refused.empty());
@@ -50,7 +57,7 @@ TEST_CASE("exit status: a failure outdoes noise, noise outdoes nothing", "[bench
   CHECK(bench::worse(bench::kNoise, bench::kFailed) == bench::kFailed);
   CHECK(bench::worse(bench::kFailed, bench::kNoise) == bench::kFailed);
   bench::Comparison comparison;
-  comparison.contestants = bench::stand({samples("floor", {1}), samples("ours", {1})});
+  comparison.contestants = bench::stand({samples("floor", {1, 1}), samples("ours", {1, 1})});
   CHECK(bench::judge(comparison) == bench::kFine);
   comparison.contestants[1].refused = "noise";
   CHECK(bench::judge(comparison) == bench::kNoise);
