@@ -180,6 +180,6 @@ def elsewhere():
 
 def make(results):
     judged = duels(results.comparisons)
-    return Document(f"proa beside floors and peers, {results.date}", [
+    return Document(f"proa beside floors and peers, {results.date.split('T')[0]}", [
         losses(judged, results.comparisons), *troubles(results.comparisons), *circumstances(results),
         Key(), *groups(results.comparisons), elsewhere()])

@@ -33,14 +33,16 @@ pre { background: var(--tint); padding: .5rem .75rem; white-space: pre-wrap; fon
 .patterns { position: absolute; }
 .key { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; font-size: .875rem; }
 .key li { display: flex; align-items: center; gap: .4rem; }
-.scroll { overflow-x: auto; } .scroll:focus-visible { outline: 2px solid var(--ours); }
-table { border-collapse: collapse; font-size: .875rem; overflow-wrap: normal; }
-th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--edge); text-align: right; vertical-align: top;
+.scroll { overflow-x: auto; background: linear-gradient(to left, var(--back) 2rem, transparent) right / 4rem 100% local no-repeat,
+  linear-gradient(to left, var(--edge), transparent) right / .75rem 100% scroll no-repeat; }
+.scroll:focus-visible { outline: 2px solid var(--ours); }
+table { border-collapse: collapse; font-size: .875rem; line-height: 1.35; overflow-wrap: break-word; }
+th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--edge); text-align: right; vertical-align: top;
   font-variant-numeric: tabular-nums; }
 th { font-weight: 600; } thead th { vertical-align: bottom; color: var(--soft); }
-th:first-child { position: sticky; left: 0; background: var(--back); text-align: left; padding-left: 0; max-width: 10rem;
-  overflow-wrap: anywhere; }
-small { display: block; color: var(--soft); font-weight: 400; }
+th:first-child { position: sticky; left: 0; background: var(--back); text-align: left; padding-left: 0;
+  max-width: min(18rem, 40vw); }
+td:has(small) { min-width: 7rem; } small { display: block; color: var(--soft); font-weight: 400; }
 .foreign { border: 2px dashed var(--edge); padding: 0 1rem 1rem; margin-top: 3rem; } .foreign h2 { border: 0; margin-top: 1rem; }
 """
 
