@@ -110,7 +110,8 @@ def losses(judged, comparisons):
     if behind:
         parts += [Heading(3, "Behind at the median, within the spread"), grouped(behind)]
     parts.append(Paragraph(
-        "A ratio is proa divided by the other one: its median, and its smallest to its largest. It is a loss beyond the "
+        "A ratio is proa divided by the other one: its median over all turns and its spread, which is two standard errors "
+        "of the median to both sides where they are known, else the smallest to the largest turn. It is a loss beyond the "
         "spread when all of that is on the bad side of 1. Between two that were both measured as ratios to a third, it "
         "is the quotient of these, with both spreads; where there are none, that of the values."))
     return Section("losses", parts)
@@ -150,7 +151,8 @@ def table_of(comparison):
     for one in comparison.contestants:
         ratio = ("", "")
         if one.ratio:
-            ratio = (figures.ratio(one.ratio.median), f"{figures.span(one.ratio, figures.ratio)} of {one.ratio.to}")
+            error = f" ± {figures.ratio(2 * one.ratio.error)}" if one.ratio.error is not None else ""
+            ratio = (figures.ratio(one.ratio.median) + error, f"{figures.span(one.ratio, figures.ratio)} of {one.ratio.to}")
         elif one.refused:
             ratio = ("refused", one.refused)
         role = f"{one.role}, {one.backend}" if one.backend else one.role
@@ -169,6 +171,7 @@ def groups(comparisons):
                 parts.append(Heading(3, one.title))
                 parts += [Paragraph(f"Skipped: {one.skipped}")] if one.skipped else [
                     Paragraph(f"{one.quantity}, in {one.unit}; {one.better} is better"), Measured(one, table_of(one))]
+                parts += [Paragraph(one.note)] if one.note else []
     return parts
 
 

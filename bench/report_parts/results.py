@@ -24,6 +24,13 @@ class Spread:
 @dataclasses.dataclass
 class Ratio(Spread):
     to: str
+    error: float | None  # standard error of the median
+
+    def certain(self):
+        """Between what the median is: extremes of many turns say nothing of that."""
+        if self.error is None:
+            return self
+        return Spread(max(self.median - 2 * self.error, 0), self.median, self.median + 2 * self.error)
 
 
 @dataclasses.dataclass
@@ -45,6 +52,7 @@ class Comparison:
     group: str
     title: str
     skipped: str
+    note: str
     quantity: str = ""
     unit: str = ""
     better: str = ""
@@ -140,7 +148,10 @@ def ratio_of(keys):
     low, median, high = keys.spread()
     if low < 0:
         raise keys.bad("min", "is negative")
-    return Ratio(low, median, high, keys.text("to"))
+    error = keys.number("error") if "error" in keys.value else None
+    if error is not None and error < 0:
+        raise keys.bad("error", "is negative")
+    return Ratio(low, median, high, keys.text("to"), error)
 
 
 def contestant_of(keys):
@@ -159,7 +170,8 @@ def comparison_of(keys):
     name = keys.text("name")
     if not re.fullmatch("[a-z0-9-]+", name):
         raise keys.bad("name", "is not of a-z, 0-9 and -")
-    comparison = Comparison(name, keys.text("group"), keys.text("title"), keys.text_if_there("skipped"))
+    comparison = Comparison(name, keys.text("group"), keys.text("title"), keys.text_if_there("skipped"),
+                            keys.text_if_there("note"))
     if not comparison.skipped:
         comparison.quantity, comparison.unit = keys.text("quantity"), keys.text("unit")
         comparison.better = keys.one_of("better", ("lower", "higher"))

@@ -31,7 +31,7 @@ class Duel:
 def relative(contestant, reference):
     """To the reference of the other one, if that is known."""
     if contestant.ratio:
-        return contestant.ratio if contestant.ratio.to == reference else None
+        return contestant.ratio.certain() if contestant.ratio.to == reference else None
     return Spread(1, 1, 1) if contestant.name == reference else None
 
 

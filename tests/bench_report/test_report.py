@@ -105,6 +105,24 @@ class Report(unittest.TestCase):
             self.assertIn("proa epoll has 2 times that of Asio (peer): ratio 2.000, 1.753 to 2.302", page)
             self.assertIn("proa uring has 55 % more than Asio (peer): ratio 1.553, 1.350 to 1.768", page)
 
+    def test_standard_errors_are_the_spread(self):
+        contestants = comparison(self.results, "tcp-256-100")["contestants"]
+        contestants[1]["ratio"].update(min=0.2, max=3, error=0.01)
+        contestants[2]["ratio"].update(min=0.2, max=3)
+        for page in self.both():
+            self.assertIn("proa epoll has 10 % more than raw_epoll (floor): ratio 1.104, 1.084 to 1.124", page)
+            self.assertLess(page.index("proa epoll has 10 % more"), page.index("Behind at the median"))
+            self.assertIn("1.104 ± 0.020", page)
+        contestants[1]["ratio"]["error"] = 0.06
+        for page in self.both():
+            self.assertGreater(page.index("proa epoll has 10 % more than raw_epoll"), page.index("Behind at the median"))
+
+    def test_a_note_is_below_its_comparison(self):
+        comparison(self.results, "tcp-256-100")["note"] = "System calls were not counted."
+        for page in self.both():
+            self.assertGreater(page.index("System calls were not counted."), page.rindex("10.3"))
+            self.assertLess(page.index("System calls were not counted."), page.rindex("10,000 idle connections"))
+
     def test_ours_may_be_what_the_others_are_divided_by(self):
         floor, ours = comparison(self.results, "files-write")["contestants"]
         del ours["ratio"]
