@@ -26,6 +26,8 @@ struct Subcommand {
 
 constexpr Subcommand kSubcommands[] = {
     {"tcp", "what a request costs TCP echo servers", compare_tcp, "-c 1,100 -d 1", ""},
+    {"latency", "how long TCP requests wait that come at a given rate", compare_latency, "-d 3",
+     ""},
     {"udp", "the same for datagrams", compare_udp, "--scenario datagrams,gso -d 1", ""},
     {"instructions", "user-space instructions of an echo, by callgrind", compare_instructions,
      "-r 2", ""},

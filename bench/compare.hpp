@@ -24,6 +24,7 @@ inline int worse(int one, int other) {
 }
 
 int compare_tcp(int argc, char** argv, Report& report);
+int compare_latency(int argc, char** argv, Report& report);
 int compare_udp(int argc, char** argv, Report& report);
 int compare_instructions(int argc, char** argv, Report& report);
 int compare_accept(int argc, char** argv, Report& report);

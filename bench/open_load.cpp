@@ -19,7 +19,8 @@
 namespace bench {
 namespace {
 
-constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::seconds kPatience{5};  // with an answer
+constexpr std::chrono::seconds kBehind{1};    // how far a server may be
 
 std::system_error failure(const std::string& what) {
   return {errno, std::generic_category(), what};
@@ -59,7 +60,7 @@ void OpenLoad::connect(std::size_t index, std::uint16_t port) {
 OpenTurn OpenLoad::at_rate(double rate, std::chrono::nanoseconds length) {
   const double seconds = std::chrono::duration<double>(length).count();
   const auto total = static_cast<std::uint64_t>(std::llround(rate * seconds));
-  return run(std::chrono::duration<double, std::nano>(1e9 / rate), total, 2 * length);
+  return run(std::chrono::duration<double, std::nano>(1e9 / rate), total, length + kBehind);
 }
 
 OpenTurn OpenLoad::flat_out(std::chrono::nanoseconds length) {

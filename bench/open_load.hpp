@@ -33,7 +33,7 @@ class OpenLoad {
   OpenLoad(const std::string& name, std::uint16_t port, std::size_t connections, std::size_t size);
 
   /// Request k of `rate` per second is due k/rate after the start, on whichever connection is free
-  /// then, or becomes free first. Those that could not be sent after twice the `length` are given
+  /// then, or becomes free first. Those that could not be sent a second after `length` are given
   /// up. Throws std::runtime_error when nothing moves for 5 seconds, or no connection is left.
   OpenTurn at_rate(double rate, std::chrono::nanoseconds length);
 

@@ -1,27 +1,6 @@
 #include "paired_report.hpp"
 
-#include <cmath>
-#include <cstdio>
-
 namespace bench {
-namespace {
-
-/// What the second instance of the first contender, the last one, says against the numbers.
-/// Nothing if it is as it should be.
-std::string complaint(const std::vector<Samples>& samples, double tolerance) {
-  const Standing again = stand({samples.front(), samples.back()}).back();
-  char text[96];
-  if (again.ratio) {
-    if (std::abs(again.ratio->median - 1) <= tolerance) return {};
-    std::snprintf(text, sizeof text, "the first against itself is %.3f", again.ratio->median);
-  } else {
-    std::snprintf(text, sizeof text, "the first against itself: %s", again.refused.c_str());
-  }
-  return text;
-}
-
-}  // namespace
-
 int measure_and_report(std::vector<Contender> contenders, Plan plan, PairedComparison comparison,
                        Report& report) {
   plan.title = comparison.what.group + ": " + comparison.what.title;

@@ -68,6 +68,18 @@ std::vector<Standing> stand(const std::vector<Samples>& all, const std::string& 
   return standings;
 }
 
+std::string complaint(const std::vector<Samples>& all, double tolerance) {
+  const Standing again = stand({all.front(), all.back()}).back();
+  char text[96];
+  if (again.ratio) {
+    if (std::abs(again.ratio->median - 1) <= tolerance) return {};
+    std::snprintf(text, sizeof text, "the first against itself is %.3f", again.ratio->median);
+  } else {
+    std::snprintf(text, sizeof text, "the first against itself: %s", again.refused.c_str());
+  }
+  return text;
+}
+
 int judge(const Comparison& comparison) {
   int status = kFine;
   for (const Standing& contestant : comparison.contestants) {

@@ -27,6 +27,10 @@ constexpr double kWorthless = 0.1;
 /// ratio is to be believed, if so.
 std::vector<Standing> stand(const std::vector<Samples>& all, const std::string& disturbed = {});
 
+/// What the second instance of the first contender, the last one, says against the numbers: for
+/// `disturbed`. Nothing if its ratio is 1 within the tolerance.
+std::string complaint(const std::vector<Samples>& all, double tolerance);
+
 /// The exit status that this comparison makes: kFailed after errors, kNoise if a ratio is refused.
 int judge(const Comparison& comparison);
 
