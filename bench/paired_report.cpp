@@ -1,6 +1,7 @@
 #include "paired_report.hpp"
 
 namespace bench {
+
 int measure_and_report(std::vector<Contender> contenders, Plan plan, PairedComparison comparison,
                        Report& report) {
   plan.title = comparison.what.group + ": " + comparison.what.title;
