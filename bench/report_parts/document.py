@@ -95,15 +95,21 @@ def grouped(found):
     return Items(list(lines.items()))
 
 
+def has_rivals(comparison):
+    return {"ours"} < {"ours" if one.role == "ours" else "rival" for one in comparison.contestants}
+
+
 def losses(judged, comparisons):
     lost = [duel for duel in judged if duel.beyond_spread]
     behind = [duel for duel in judged if duel.by > 1 and not duel.beyond_spread]
     names = {duel.comparison.name for duel in lost}
     among = {duel.comparison.name for duel in judged}
+    refused = sum(1 for one in comparisons if one.name not in among and has_rivals(one))
     skipped = sum(1 for one in comparisons if one.skipped)
     parts = [Heading(2, "Losses"), Paragraph(
         f"A floor, a peer or a given program beats proa beyond the spread in {len(names)} of "
         f"{figures.many(len(among), 'comparison', 'comparisons')} that can be judged"
+        f"{f'; {refused} more cannot be judged, because ratios were refused' if refused else ''}"
         f"{f'; {skipped} more could not be run' if skipped else ''}.")]
     if lost:
         parts.append(grouped(lost))

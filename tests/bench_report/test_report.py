@@ -151,6 +151,8 @@ class Report(unittest.TestCase):
         ours["refused"] = "rounds differ"
         for page in self.both():
             self.assertNotIn("80 %", page)
+            self.assertIn("in 2 of 3 comparisons that can be judged; 1 more cannot be judged, because ratios were refused; "
+                          "1 more could not be run.", page)
             self.assertIn("proa uring: rounds differ", page)
 
     def test_both_pages_have_the_same_numbers(self):
