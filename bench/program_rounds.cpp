@@ -3,7 +3,6 @@
 #include <getopt.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -52,16 +51,6 @@ Samples samples_of(const Contender& contender, const Printed& printed, const Fig
     throw std::runtime_error(contender.name + ": does not print '" + figure.name + "' once a run");
   }
   return samples;
-}
-
-/// What the last program, the first one again, says against the numbers.
-std::string complaint(const std::vector<Samples>& all, double tolerance) {
-  const Standing again = stand({all.front(), all.back()}).back();
-  if (!again.ratio) return "the first against itself: " + again.refused;
-  if (std::abs(again.ratio->median - 1) <= tolerance) return {};
-  char text[64];
-  std::snprintf(text, sizeof text, "the first against itself is %.3f", again.ratio->median);
-  return text;
 }
 
 }  // namespace
