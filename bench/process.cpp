@@ -119,7 +119,7 @@ void pin_to(int processor) {
 
 ServerProcess::ServerProcess(const std::string& name, const std::string& command,
                              Transport transport, int processor)
-    : name_(name), port_(free_port(transport)) {
+    : name_(name), transport_(transport), port_(free_port(transport)) {
   const pid_t parent = getpid();
   const std::string line = with_port(command, port_);
   pid_ = fork();
@@ -144,7 +144,14 @@ ServerProcess::ServerProcess(const std::string& name, const std::string& command
 
 void ServerProcess::terminate() {
   kill(pid_, SIGTERM);
-  waitpid(pid_, nullptr, 0);
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (waitpid(pid_, nullptr, WNOHANG) != pid_) {
+    if (std::chrono::steady_clock::now() > limit) {
+      throw std::runtime_error(name_ + ": did not end within 10 seconds of SIGTERM");
+    }
+    answers(port_, transport_);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
   pid_ = -1;
 }
 
