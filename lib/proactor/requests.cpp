@@ -35,7 +35,8 @@ int refusal_of_send(const Send& send) noexcept {
 // A borrowed socket or pipe in blocking mode: sendfile(2) has no flag against that, and would keep
 // a worker for as long as the peer likes.
 bool waits_for_room(Descriptor to) noexcept {
-  if (to.kind == DescriptorKind::file) return false;
+  // What the library has made or adopted is in non-blocking mode.
+  if (to.kind == DescriptorKind::file || to.kind == DescriptorKind::tcp) return false;
   const long flags = sys::file_flags(to.number);
   return flags >= 0 && (flags & O_NONBLOCK) == 0;
 }

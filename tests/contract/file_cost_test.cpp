@@ -155,4 +155,20 @@ TEST_CASE("the ledger sees what may wait for a disk", "[file][cost]") {
   CHECK(ledger.waited() == "close openat");
 }
 
+// The library has made the connection in non-blocking mode, and knows that.
+TEST_CASE("a SendFile asks for no mode of a TCP connection", "[file][cost][R12]") {
+  const Folder folder;
+  const std::string bytes = pattern(6, block);
+  Recording<proa::SendFile> send;
+  World world;
+  const proa::File file = open_file(world, folder.file("a", bytes));
+  const Connection line = world.pair();
+  const Ledger ledger;
+  send.request.prepare(line.descriptor(), file.descriptor(), 0, bytes.size());
+  perform(world, send);
+  CHECK(!send.error());
+  CHECK(send.bytes() == bytes.size());
+  CHECK(ledger.count(Call::file_flags) == 0);
+}
+
 }  // namespace
