@@ -1,5 +1,6 @@
 // proa-serve: the files of a directory over HTTP/1.1. What is sent goes from the file to the
-// connection, and what is uploaded from the connection to the file, past the program.
+// connection, and what is uploaded from the connection to the file, past the program; small files
+// are read, and sent with the head of the answer.
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -87,6 +88,8 @@ int main(int argc, char** argv) {
     const auto site = std::make_shared<http::Site>();
     site->root = open(directory, OpenFlags::read | OpenFlags::directory);
     site->writable = writable;
+    site->files = std::make_unique<proa::WorkerPool>(
+        proactor, proa::WorkerPool::Options{"serve-files", 4, SIZE_MAX});
     if (writable) {
       site->names = std::make_unique<proa::WorkerPool>(
           proactor, proa::WorkerPool::Options{"serve-names", 1, SIZE_MAX});

@@ -1,39 +1,94 @@
 #include "download.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <new>
+
 #include "session.hpp"
 #include "target.hpp"
 
 namespace http {
 
+namespace {
+
+/// What is copied at less cost than it is handed to a worker once more.
+constexpr off_t small = 32 << 10;
+
+}  // namespace
+
 void Download::start() {
-  open_.prepare(session().request().path, proa::OpenFlags::no_follow | proa::OpenFlags::read, 0,
-                site().root.descriptor());
-  submit(open_);
+  path_ = session().request().path;
+  wants_content_ = session().request().method == Method::get;
+  work_.prepare<&Download::look>(*this);
+  if (const auto error = site().files->run(work_)) session().answer(refusal_by(error));
 }
 
-void Download::opened(proa::Open& request, const proa::Result& result) {
-  if (gone()) return;
-  if (result.error) return session().answer(refusal_by(result.error));
-  file_ = std::move(request.file());
-  status_.prepare(file_.descriptor());
-  submit(status_);
+void Download::look() noexcept try {
+  error_ = 0;
+  content_.clear();
+  // A FIFO would be waited for, and a terminal would become that of the process.
+  constexpr int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  file_ = ::openat(site().root.descriptor().number, path_.c_str(), flags);
+  if (file_ < 0 || ::fstat(file_, &status_) != 0) {
+    error_ = errno;
+  } else if (wants_content_ && S_ISREG(status_.st_mode) && status_.st_size <= small) {
+    read_small_file();
+  }
+} catch (const std::bad_alloc&) {
+  error_ = ENOMEM;
 }
 
-void Download::looked(proa::Status& request, const proa::Result& result) {
+/// A file that has become shorter is left to send_file().
+void Download::read_small_file() {
+  content_.resize(static_cast<std::size_t>(status_.st_size));
+  const ssize_t count = ::pread(file_, content_.data(), content_.size(), 0);
+  if (count == status_.st_size) {
+    close_file();
+  } else {
+    content_.clear();
+  }
+}
+
+void Download::close_file() {
+  if (file_ >= 0) ::close(file_);
+  file_ = -1;
+}
+
+void Download::looked(const proa::Result& result) {
   if (gone()) return;
-  proa::File file = std::move(file_);
-  if (result.error) return session().answer(short_response(500));
-  const proa::FileStatus& status = request.status();
+  const std::error_code error =
+      result.error ? result.error : std::error_code(error_, std::system_category());
+  if (error) {
+    close_file();
+    return session().answer(refusal_by(error));
+  }
   const Request& asked = session().request();
-  if (status.type == proa::FileType::directory) {  // what its index names is relative to a slash
+  if (S_ISDIR(status_.st_mode)) {  // what its index names is relative to a slash
+    close_file();
     const std::size_t query = std::min(asked.target.find('?'), asked.target.size());
     return session().answer(short_response(
         301, field("Location", encode_path(asked.path) + "/" + asked.target.substr(query))));
   }
-  if (status.type != proa::FileType::regular) return session().answer(short_response(404));
-  const Response response =
-      file_response(asked, validators_of(status), status.size, std::time(nullptr));
-  session().answer(response, std::move(file));
+  if (!S_ISREG(status_.st_mode)) {
+    close_file();
+    return session().answer(short_response(404));
+  }
+  proa::File file;
+  if (file_ >= 0) {
+    std::error_code refused;
+    file = proa::File::adopt(proactor(), file_, refused);
+    if (refused) {
+      close_file();
+      return session().answer(refusal_by(refused));
+    }
+    file_ = -1;
+  }
+  const std::string content = std::move(content_);  // is not kept beyond the answer
+  const auto size = static_cast<std::uint64_t>(status_.st_size);
+  const Response response = file_response(asked, validators_of(status_), size, std::time(nullptr));
+  session().answer(response, std::move(file), content);
 }
 
 }  // namespace http

@@ -1,7 +1,11 @@
-// GET and HEAD: a file is opened, looked at, and answered with.
+// GET and HEAD: a file is opened, looked at, and answered with. A worker does all of that in one
+// work, and reads a small file too: such a file is sent with the head of the answer.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <proa/proa.hpp>
+#include <string>
 
 #include "file_work.hpp"
 
@@ -10,18 +14,28 @@ namespace http {
 class Download final : public FileWork {
  public:
   explicit Download(Session& session) : FileWork(session) {}
+  ~Download() override { close_file(); }
 
   void start();
 
  private:
-  void opened(proa::Open& request, const proa::Result& result);
-  void looked(proa::Status& request, const proa::Result& result);
+  /// On a worker.
+  void look() noexcept;
+  void read_small_file();
+  void close_file();
 
-  bool is_pending() const override { return open_.pending() || status_.pending(); }
+  void looked(const proa::Result& result);
 
-  proa::File file_;
-  proa::On<proa::Open, &Download::opened> open_{*this};
-  proa::On<proa::Status, &Download::looked> status_{*this};
+  bool is_pending() const override { return work_.pending(); }
+
+  std::string path_;
+  bool wants_content_ = false;
+  // What the worker found. `file_` is closed already when `content_` is all of the file.
+  int file_ = -1;
+  int error_ = 0;
+  struct stat status_ {};
+  std::string content_;
+  proa::On<proa::Work, &Download::looked> work_{*this};
 };
 
 }  // namespace http

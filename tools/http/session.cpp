@@ -74,7 +74,7 @@ void Session::begin() {
   answer(response);
 }
 
-void Session::answer(const Response& response, proa::File file) {
+void Session::answer(const Response& response, proa::File file, std::string_view content) {
   state_ = State::answering;
   // Unread, a body would be taken for the next request.
   if (body_is_left() || response.closes || !request().keep_alive) is_last_ = true;
@@ -95,6 +95,10 @@ void Session::answer(const Response& response, proa::File file) {
     if (!has_body) break;
     text += piece.before;
     if (piece.range.length == 0) continue;
+    if (!content.empty()) {
+      text += content.substr(piece.range.first, piece.range.length);
+      continue;
+    }
     write_text();
     ++unwritten_;
     send_file(file_.descriptor(), piece.range.first, piece.range.length);

@@ -22,8 +22,9 @@ class Session final : public proa::StreamHandler {
   Site& site() { return site_; }
   const Request& request() const { return parser_.request(); }
   Parser& parser() { return parser_; }
-  /// Answers, with parts of a file if the answer has any. The request is over then.
-  void answer(const Response& response, proa::File file = {});
+  /// Answers, with parts of a file if the answer has any: of `content`, which is all of it, or of
+  /// `file` without one. The request is over then.
+  void answer(const Response& response, proa::File file = {}, std::string_view content = {});
   /// Says that the body may come.
   void invite_body();
   /// The next bytes that come, `length` of them, go into a file; Upload::received() follows.

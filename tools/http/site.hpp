@@ -20,6 +20,8 @@ struct Site {
   /// Of a connection on which nothing moves, and the time that the head of a request may take.
   proa::Duration idle;
   std::unique_ptr<AccessLog> log;  ///< if there is to be one
+  /// Opens files, looks at them, and reads small ones.
+  std::unique_ptr<proa::WorkerPool> files;
   /// Gives what was uploaded its name.
   std::unique_ptr<proa::WorkerPool> names;
   const proa::ServerBase* server = nullptr;
