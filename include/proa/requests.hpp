@@ -67,8 +67,8 @@ class Send : public Operation {
 };
 
 /// Receives continuously into buffers of the pool, until the end, an error or a cancel: one
-/// callback per buffer, then a last one with no buffer (bytes == 0). While it runs, a Recv on the
-/// same descriptor is refused (Error::reading_is_on).
+/// callback per buffer (but see set_scatters()), then a last one with no buffer (bytes == 0). While
+/// it runs, a Recv on the same descriptor is refused (Error::reading_is_on).
 class RecvBuffers : public Operation {
  public:
   RecvBuffers() noexcept : Operation(Opcode::recv_buffers, Direction::in) { set_repeating(true); }
@@ -78,8 +78,9 @@ class RecvBuffers : public Operation {
     check_idle("prepare");
     set_descriptor(from);
   }
-  /// With `scatters` a result may bring several buffers: a backend may receive from a peer that
-  /// sends much into several blocks by one system call. It changes nothing else.
+  /// With `scatters` a result may bring several buffers, of `bytes` together: a backend may receive
+  /// from a peer that sends much into several blocks by one system call. The callback has to take
+  /// all of them (take_further()).
   void set_scatters(bool scatters) noexcept {
     check_idle("set_scatters");
     set_scattering(scatters);

@@ -234,6 +234,7 @@ class PROA_API StreamHandler : public Handler {
 
   void received_blocks_(Buffer buffer, RecvBuffers& request);
   void keep_further_(RecvBuffers& request) noexcept;
+  bool takes_input_() const noexcept;
   void hold_back_(Buffer buffer);
   void tell_end_();
   void tell_written_();

@@ -172,7 +172,8 @@ Step ReadinessAdapter::event(std::uint64_t token, const Readiness& readiness,
   Operation* const output = ready[1] ? std::exchange(entry->parked[1], nullptr) : nullptr;
   if (ready[0]) entry->ready[0] = entry->exists[0] = true;
   if (ready[1]) entry->ready[1] = entry->exists[1] = true;
-  at_once = at_once && input && runnable_.empty() && input->opcode() == Opcode::recv_buffers;
+  at_once = at_once && input && runnable_.empty() && starved_.empty() &&
+            input->opcode() == Opcode::recv_buffers;
   if (input && !at_once) runnable_.push_back(*input);
   if (output) runnable_.push_back(*output);
   if (!at_once) return input || output ? Step::work(nullptr) : Step::nothing();
@@ -258,7 +259,8 @@ bool ReadinessAdapter::perform(Entry& entry, Operation& operation) noexcept {
 // blocks, if others do not need them. Two calls in a row that needed half of them halve their
 // number.
 bool ReadinessAdapter::perform_receive(Entry& entry, RecvBuffers& operation) noexcept {
-  const std::size_t blocks = entry.blocks + 1U;
+  operation.drop();  // a callback that has thrown may have left something there
+  const std::size_t blocks = operation.scatters() ? entry.blocks + 1U : 1;
   if (blocks == 1 || !buffers_.has_plenty(blocks)) {
     const Attempt tried = performer_.recv_buffers(operation);
     if (tried.result > 0 && !tried.short_transfer) grow_receive(entry, operation);

@@ -193,7 +193,9 @@ void AcceptHandler::take_waiting_() {
     delay_ = {};
     pause_told_ = false;
     notify_later_(notice_read);  // before on_accept(), which may throw
-    on_accept(Socket(system, accepted), peer);
+    Socket socket(system, accepted);
+    if (!peer.is_set()) peer = socket.peer_address();
+    on_accept(std::move(socket), peer);
     if (!goes_on_()) return;
   }
 }

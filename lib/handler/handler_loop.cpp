@@ -265,22 +265,27 @@ bool HandlerLoop::flush_gathered() {
   return true;
 }
 
-// A handler that writes in an on_write() that is told here is flushed behind the next callback.
+// Tells a few dozen handlers at most, and each of them once: a notice tells the others, in turn
+// with everything else. What these callbacks write leaves too, also behind one that has thrown, and
+// is told by a notice.
 void HandlerLoop::flush() {
   if (inherited()) return;
   struct Turn {
     HandlerLoop& loop;
     ~Turn() {
+      loop.tells_left_ = 0;
       loop.flushing_ = false;
-      if (loop.inherited()) return;
+      if (loop.inherited()) return;  // an on_write() has called fork(2)
       loop.unflushed_.splice(loop.unflushed_next_);
-      loop.flush_is_due_ = !loop.unflushed_.empty();
+      while (Handler* const handler = loop.unflushed_.pop_front()) handler->loop_flush();
+      loop.flush_is_due_ = false;
     }
   } const turn{*this};
   flushing_ = true;
+  tells_left_ = most_told;
   while (Handler* const handler = unflushed_.pop_front()) {
     handler->loop_flush();
-    if (inherited()) return;  // an on_write() has called fork(2)
+    if (inherited()) return;
   }
 }
 

@@ -40,6 +40,15 @@ class HandlerLoop final : public Core {
   /// So many callbacks at most tell in one turn of what has completed together (R8).
   static constexpr std::size_t most_told = 32;
 
+  /// Whether loop_flush() may tell what the kernel has taken at once; that counts for one of those
+  /// that this flush may tell. False: a notice tells.
+  bool tells_at_once() noexcept {
+    if (tells_left_ == 0 || !may_tell()) return false;
+    --tells_left_;
+    count_callback();
+    return true;
+  }
+
   /// One turn has told so many callbacks: the round is charged for all of them (R8).
   void told(std::size_t callbacks) noexcept {
     if (callbacks > 1) charge(callbacks - 1);
@@ -133,7 +142,8 @@ class HandlerLoop final : public Core {
     std::int16_t code;
   };
   std::vector<DueError> due_errors_;
-  bool flushing_ = false;
+  bool flushing_ = false;  // flush() is in its first pass
+  std::size_t tells_left_ = 0;
   bool lends_next_ = false;  // the next round lends blocks to starved_ first
   std::size_t open_count_ = 0;
   std::size_t keeping_count_ = 0;  // open handlers that keep run() going

@@ -65,6 +65,7 @@ void StreamHandler::tell_filter_connected_() {
 void StreamHandler::received_by_filter_(Buffer data) {
   if (extras_->failed) return;
   if (input_waits_for_filter_() || filter_is_ahead_()) {
+    proactor_.core().pool().turn_to_writing(data);  // as what a stream holds (R8)
     extras_->came.push(std::move(data));
     return update_reading_();
   }
@@ -95,7 +96,9 @@ bool StreamHandler::input_waits_for_filter_() const noexcept {
 
 // The filter gets the oldest input that waits for it, and, behind the last, the end that came.
 void StreamHandler::feed_filter_() noexcept {
-  tell_filter_received_(extras_->came.pop());
+  Buffer data = extras_->came.pop();
+  proactor_.core().pool().turn_to_receiving(data);
+  tell_filter_received_(std::move(data));
   if (proactor_.core().inherited()) return;
   if (input_ == Input::passing && !extras_->asked_for_end) ask_filter_for_end_();
 }

@@ -82,40 +82,45 @@ void StreamHandler::received_(RecvBuffers& request, const Result& result) {
   if (held_.empty() && reads_()) tell_end_();
 }
 
-// One call may have received into several blocks. An exception from one on_read() leaves the others
-// for later.
+// One call may have received into several blocks. An exception from one on_read(), or stop(),
+// leaves the others for later.
 void StreamHandler::received_blocks_(Buffer buffer, RecvBuffers& request) {
   std::size_t told = 0;
   struct Rest {
     StreamHandler& stream;
     RecvBuffers& request;
-    bool done = false;
     ~Rest() {
-      if (!done && stream.goes_on_()) stream.keep_further_(request);
+      if (stream.takes_input_()) stream.keep_further_(request);
     }
-  } rest{*this, request};
+  } const rest{*this, request};
   do {
     if (filter_()) {
       received_by_filter_(std::move(buffer));
     } else if (reads_() && held_.empty() && !receiving_file_()) {
-      read_next_(buffer);
       ++told;
+      read_next_(buffer);
     } else {
       hold_back_(std::move(buffer));
     }
-    if (!goes_on_() || output_ == Output::broken || !gives(input_)) break;
+    if (!takes_input_() || !proactor_.core().may_tell()) break;
     buffer = request.take_further();
   } while (buffer);
-  rest.done = true;
   proactor_.core().told(told);
 }
 
+// Whether what is received is anybody's.
+bool StreamHandler::takes_input_() const noexcept {
+  return goes_on_() && output_ != Output::broken && gives(input_) && !is_ended(input_);
+}
+
+// With a filter, that has not seen these bytes yet.
 void StreamHandler::keep_further_(RecvBuffers& request) noexcept {
+  if (!request.has_further()) return;
   while (Buffer buffer = request.take_further()) {
     proactor_.core().pool().turn_to_writing(buffer);
-    held_.push(std::move(buffer));
+    (filter_() ? extras_->came : held_).push(std::move(buffer));
   }
-  if (!held_.empty()) notify_later_(notice_read);
+  notify_later_(notice_read);
 }
 
 // What is kept here must not keep the blocks that other streams receive into (R8).

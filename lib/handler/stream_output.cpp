@@ -168,11 +168,10 @@ void StreamHandler::loop_flush() {
 void StreamHandler::sent_at_once_(std::size_t bytes) {
   if (timing_) timing_->sent_last = timing_->idle_since = system_now_();
   HandlerLoop& core = proactor_.core();
-  if (!core.may_tell()) {
+  if (!core.tells_at_once()) {
     taken_ = bytes;
     return notify_later_(notice_written);
   }
-  core.tells_at_once();
   const Core::CallbackScope scope(core);
   if (tells_only_(bytes)) return;
   taken_ = bytes;

@@ -405,8 +405,14 @@ bool Core::deliver(Operation& operation) {
       operation.deliver_(operation, result);
     } else {
       operation.bytes_ = 0;
+      struct Drop {  // also of a callback that throws
+        Core& core;
+        RecvBuffers& request;
+        ~Drop() {
+          if (!core.inherited()) request.drop();
+        }
+      } const drop{*this, static_cast<RecvBuffers&>(operation)};
       operation.deliver_(operation, result);
-      if (!inherited()) static_cast<RecvBuffers&>(operation).drop();
     }
     return true;
   }

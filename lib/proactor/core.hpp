@@ -56,10 +56,9 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
   /// submit() for a handler's send. If the kernel takes bytes at once, no operation begins: `taken`
   /// says how many, and the caller tells its handler. If `taken` is 0, the send is pending.
   std::error_code send(SendBuffers& send, std::size_t& taken) noexcept;
-  /// Whether a handler may tell, in its loop_flush(), what was taken so: callbacks belong into the
-  /// loop's turns, and none follows stop() (R1).
+  /// Whether callbacks may be made now: they belong into the loop's turns, and none follows stop()
+  /// (R1).
   bool may_tell() const noexcept { return may_tell_ && !stopping(); }
-  void tells_at_once() noexcept { ++told_at_once_; }
   /// Lives while a callback runs, also one that leaves by an exception.
   class CallbackScope {
    public:
@@ -168,6 +167,9 @@ class Core : private BlockingCalls, private DescriptorWatch, private Process, pr
       if (called) ++callbacks;
     }
   };
+
+  /// A callback beside those of the loop's turns.
+  void count_callback() noexcept { ++told_at_once_; }
 
   bool flush_is_due_ = false;  // flush() has something to do
 

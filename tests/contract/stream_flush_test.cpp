@@ -139,4 +139,67 @@ TEST_CASE("a stream that is closed in the on_write() of another one is told noth
   CHECK(two.count("closed") == 1);
 }
 
+TEST_CASE(
+    "what an on_write() writes leaves, whoever made the first write, and whatever stops the run",
+    "[R1]") {
+  Timing timing;
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world, any_link());
+  wait_open(world, stream);
+  turns(world, 5);
+  Stream& writer = stream;
+  const bool stops = GENERATE(false, true);
+  writer.written = [&](std::size_t) {
+    if (writer.writes.size() > 1) return;
+    writer.write("second");
+    if (stops) world->stop();
+  };
+  SECTION("a post") {
+    REQUIRE(world->post([&] { writer.write("first "); }));
+  }
+  SECTION("a timer") {
+    timing.then = [&] { writer.write("first "); };
+    world.submit(timing.request, world.system().now());
+  }
+  while (writer.writes.empty()) world->run_once(hang);
+  // On uring the write of an on_write() leaves when the loop enters the kernel next.
+  if (std::string(world->backend().name) == "uring") world->run_once(proa::Duration::zero());
+  const proa::TimePoint until = world.in(hang);
+  while (far.received_bytes() < 12 && world.system().now() < until) far.turn();
+  CHECK(far.received() == "first second");
+  world.run_until("both are told", [&] { return writer.writes.size() == 2; });
+}
+
+TEST_CASE("M04: many streams that write in on_write() leave a post its turn", "[R8][M04]") {
+  Streams streams;
+  World world;
+  constexpr std::size_t number = 300;
+  std::vector<Stream*> writers;
+  for (std::size_t i = 0; i < number; ++i) {
+    writers.push_back(&line(streams, world, Link::path).stream);
+  }
+  for (Stream* each : writers) wait_open(world, *each);
+  std::size_t since = 0, most = 0, posts = 0;
+  bool goes_on = true;
+  for (Stream* each : writers) {
+    each->written = [&, each](std::size_t) {
+      ++since;
+      each->writes.clear();
+      if (goes_on) each->write("x");
+    };
+  }
+  std::function<void()> again = [&] {
+    most = std::max(most, std::exchange(since, 0));
+    if (++posts < 200) CHECK(world->post([&] { again(); }));
+  };
+  for (Stream* each : writers) each->write("x");
+  REQUIRE(world->post([&] { again(); }));
+  world.run_until("the posts have run", [&] { return posts == 200; });
+  goes_on = false;
+  // A round's budget is 32, and each of its turns may tell a few dozen.
+  CHECK(most < number);
+  turns(world, 20);
+}
+
 }  // namespace
