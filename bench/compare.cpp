@@ -39,6 +39,8 @@ constexpr Subcommand kSubcommands[] = {
     {"timers", "arming and cancelling one of a million timers", compare_timers, "-r 2", ""},
     {"files", "what file_io makes of a file, to fio or to bare calls", compare_files,
      "--seconds 0.2 --rounds 3", ""},
+    {"matrix", "throughput, in the tables of the report that this began with", compare_matrix,
+     "-c 100,1000 -d 0.2 -r 3", ""},
 };
 
 constexpr char kHelp[] = R"(

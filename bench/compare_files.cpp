@@ -90,12 +90,6 @@ FilePlan parse(int argc, char** argv) {
   return plan;
 }
 
-/// For the shell.
-std::string quoted(const std::string& text) {
-  if (text.find('\'') != std::string::npos) throw std::runtime_error(text + ": a quote in a path");
-  return "'" + text + "'";
-}
-
 /// A built program beside this one.
 std::string program(const std::string& name) {
   const std::string path = own_folder() + "/" + name;

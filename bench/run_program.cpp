@@ -26,6 +26,11 @@ std::string output_of(const std::string& command) {
   throw std::runtime_error(how + " (" + command + ")");
 }
 
+std::string quoted(const std::string& path) {
+  if (path.find('\'') != std::string::npos) throw std::runtime_error(path + ": a quote in a path");
+  return "'" + path + "'";
+}
+
 bool is_installed(const std::string& program) {
   return std::system(("command -v " + program + " >/dev/null 2>&1").c_str()) == 0;
 }

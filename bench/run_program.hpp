@@ -9,6 +9,9 @@ namespace bench {
 /// std::runtime_error when its exit status is not 0.
 std::string output_of(const std::string& command);
 
+/// A path as one word for the shell. Throws std::runtime_error when there is a quote in it.
+std::string quoted(const std::string& path);
+
 /// Whether there is such a program in PATH.
 bool is_installed(const std::string& program);
 
