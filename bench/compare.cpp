@@ -30,7 +30,7 @@ constexpr Subcommand kSubcommands[] = {
      ""},
     {"udp", "the same for datagrams", compare_udp, "--scenario datagrams,gso -d 1", ""},
     {"instructions", "user-space instructions of an echo, by callgrind", compare_instructions,
-     "-r 2", ""},
+     "-r 2 --no-peers", ""},
     {"accept", "what a short connection costs servers", compare_accept, "-d 1", ""},
     {"connect", "what a short connection costs clients", compare_connect, "-r 5", ""},
     {"bulk", "what it costs servers to receive much", compare_bulk, "-c 1 -d 1", ""},

@@ -1,6 +1,6 @@
 // compare instructions: what an echo costs in user space, counted by valgrind's callgrind, which
-// other work on the machine does not change. A run with few echoes and one with many differ by
-// those in between; the start and the connections cancel out.
+// other work on the machine does not change. A run and one with more echoes differ by those in
+// between; the start and the connections cancel out.
 //
 // How many connections are ready at a time decides how much work there is per echo. So the server
 // shares the load's processor, and does not preempt it (SCHED_BATCH): all requests of a round are
@@ -27,10 +27,10 @@
 namespace bench {
 namespace {
 
-constexpr std::size_t kConnections = 100;
+constexpr unsigned kConnections = 100;
 constexpr std::size_t kSize = 256;
-constexpr int kFew = 20;
-constexpr int kMany = 120;
+constexpr int kFew = 20;   // rounds of the shortest run
+constexpr int kStep = 60;  // by which each run is longer than the one before
 constexpr double kRepeatable = 0.01;
 
 constexpr char kHelp[] = R"(usage: compare instructions [options] [NAME=COMMAND ...]
@@ -38,7 +38,8 @@ constexpr char kHelp[] = R"(usage: compare instructions [options] [NAME=COMMAND 
 User-space instructions of an echo of 256 bytes on 100 connections, counted by callgrind (package
 valgrind); those of the kernel are not in it. A ratio is refused when the runs of a server differ by
 more than 1 %.
-  -r, --runs N             of each server (3)
+  -r, --runs N             of each server, after a short one (3)
+      --no-peers           without other libraries
 )";
 
 /// A file of valgrind's messages, removed at the end.
@@ -95,11 +96,13 @@ double instructions_of_rounds(const Contender& contender, int rounds, int proces
 
 Samples count(const Contender& contender, std::size_t runs, int processor) {
   Samples samples{contender, {}, 0, {}};
-  for (std::size_t run = 0; run < runs; ++run) {
+  double before = 0;
+  for (std::size_t run = 0; run <= runs; ++run) {
     show_progress("Instructions: " + contender.name, -1);
-    const double few = instructions_of_rounds(contender, kFew, processor);
-    const double many = instructions_of_rounds(contender, kMany, processor);
-    samples.values.push_back((many - few) / ((kMany - kFew) * static_cast<double>(kConnections)));
+    const int rounds = kFew + static_cast<int>(run) * kStep;
+    const double now = instructions_of_rounds(contender, rounds, processor);
+    if (run > 0) samples.values.push_back((now - before) / (kStep * double{kConnections}));
+    before = now;
   }
   return samples;
 }
@@ -158,13 +161,18 @@ int compare_group(const std::string& backend, const Group& group, std::size_t ru
 }  // namespace
 
 int compare_instructions(int argc, char** argv, Report& report) {
-  static const option kLong[] = {
-      {"runs", required_argument, nullptr, 'r'}, {"help", no_argument, nullptr, 'h'}, {}};
+  static const option kLong[] = {{"runs", required_argument, nullptr, 'r'},
+                                 {"no-peers", no_argument, nullptr, 'P'},
+                                 {"help", no_argument, nullptr, 'h'},
+                                 {}};
   TurnOptions options;
+  bool peers = true;
   std::size_t runs = 3;
   for (int name; (name = getopt_long(argc, argv, "r:h", kLong, nullptr)) != -1;) {
     if (name == 'r') {
       runs = to_number("runs", optarg, 2, 1000);
+    } else if (name == 'P') {
+      peers = false;
     } else if (name == 'h') {
       std::fputs(kHelp, stdout);
       return kFine;
@@ -178,7 +186,11 @@ int compare_instructions(int argc, char** argv, Report& report) {
   const int processor = choose_processors().load;
   pin_to(processor);
   int status = kFine;
-  for (const auto& [backend, group] : options.groups()) {
+  for (auto& [backend, group] : options.groups()) {
+    if (!peers) {
+      const auto is_peer = [](const Contender& one) { return one.role == "peer"; };
+      group.erase(std::remove_if(group.begin(), group.end(), is_peer), group.end());
+    }
     status = worse(status, compare_group(backend, group, runs, processor, report));
   }
   return status;

@@ -33,7 +33,7 @@ def run(*arguments):
                           stderr=subprocess.PIPE, text=True, timeout=120)
 
 
-def complaint(found, comparisons):
+def complaint(found, comparisons, roles=("given",)):
     """What is wrong with the JSON; nothing if it is as the format says."""
     if found["format"] != 1 or not found["command"].startswith("compare ") or found["seconds"] <= 0:
         return "the head"
@@ -45,7 +45,7 @@ def complaint(found, comparisons):
         if comparison["better"] not in ("lower", "higher"):
             return "better"
         for contestant in comparison["contestants"]:
-            if contestant["role"] != "given" or contestant["errors"] != 0 or contestant["runs"] < 1:
+            if contestant["role"] not in roles or contestant["errors"] != 0 or contestant["runs"] < 1:
                 return f"a contestant: {contestant}"
             if not contestant["min"] <= contestant["median"] <= contestant["max"]:
                 return "the order of min, median, max"
@@ -85,15 +85,41 @@ with tempfile.TemporaryDirectory() as folder:
     done = run("tcp", "-d", "0.2", "ends=false %p")
     ok &= report("a server that ends is a failure, and named", done.returncode == 1 and "ends" in done.stderr)
 
+    done = run("matrix", "-c", "100,2", "-d", "0.05", "-r", "2", "--directory", folder, "--json", str(path))
+    ok &= report("matrix succeeds, or says that the machine is too uneven", done.returncode in (0, 77), done.stderr)
+    found = json.loads(path.read_text(encoding="utf-8"))
+    names = ["matrix-tcp-100", "matrix-tcp-2", "matrix-udp-100", "matrix-files-4-1", "matrix-files-4-4", "matrix-files-8-1"]
+    wrong = complaint(found, names, ("ours", "floor"))
+    ok &= report("matrix writes what the format says", not wrong, wrong)
+    ok &= report("of the seed's matrix more is better",
+                 all(c["group"] == "Seed's matrix" and c["better"] == "higher" for c in found["comparisons"]))
+    columns = [c["name"] for c in found["comparisons"][0]["contestants"]]
+    ok &= report("the servers of the matrix are known by their names",
+                 columns == ["raw_epoll", "raw_uring", "proa epoll", "proa epoll spin 100", "proa uring", "proa uring spin 100"])
+    text = path.read_text(encoding="utf-8")
+    # What is published stands in the tables for people: in one cell of its row, and not among what was measured.
+    for row, figures in (("100", "320,799 / 302,893 / 177,102"), ("2", "-"), ("100", "35,082 / 35,082"),
+                         ("4, 1", "38,095 / 40,000 / 2,663"), ("4, 4", "- / - / 5,004"), ("8, 1", "-")):
+        ok &= report(f"the row {row} has {figures} of another machine", any(
+            line.startswith(row + " ") and line.endswith("  | " + figures) for line in done.stdout.splitlines()), done.stdout)
+    ok &= report("it says whose they are", done.stdout.count("another machine's (") == 3, done.stdout)
+    ok &= report("and they are not in the JSON", not any(x in text for x in ("320,799", "320799", "35,082", "38,095")))
+    ok &= report("nothing is left of its files", os.listdir(folder) == [path.name], str(os.listdir(folder)))
+
+    done = run("matrix", "-c", "2", "-d", "0.05", "-r", "2", "--directory", os.path.join(folder, "nowhere"))
+    ok &= report("a directory that is not there is a failure, after the other tables",
+                 done.returncode == 1 and "nowhere" in done.stderr and "packets/s" in done.stdout, done.stderr)
+
     done = run("idle", "--json", os.path.join(folder, "no", "file"), f"a={ECHO}")
     ok &= report("a file that cannot be written is known at once", done.returncode == 1 and "a " not in done.stdout)
 
-for arguments in ([], ["nothing"], ["tcp", "no-command"], ["tcp", "-c", "x"], ["timers", "a=b"], ["idle", "--json"]):
+for arguments in ([], ["nothing"], ["tcp", "no-command"], ["tcp", "-c", "x"], ["timers", "a=b"], ["idle", "--json"],
+                  ["matrix", "a=b"], ["matrix", "-c", "0"], ["matrix", "-r", "1"], ["matrix", "-d", "no"]):
     done = run(*arguments)
     ok &= report(f"bad usage: {arguments}", done.returncode == 64 and "--help" in done.stderr, done.stderr)
 
 text = run("--help")
-names = ["tcp", "udp", "instructions", "accept", "connect", "bulk", "idle", "post", "timers", "files"]
+names = ["tcp", "latency", "udp", "instructions", "accept", "connect", "bulk", "idle", "post", "timers", "files", "matrix"]
 ok &= report("--help names every subcommand and every exit status",
              text.returncode == 0 and all(name in text.stdout for name in [*names, "all", "77", "64"]))
 for name in names:
