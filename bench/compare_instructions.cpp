@@ -152,6 +152,10 @@ int compare_group(const std::string& backend, const Group& group, std::size_t ru
       status = kFailed;
     }
   }
+  if (samples.empty()) {
+    report.skip(comparison, "no server could be counted");
+    return status;
+  }
   comparison.contestants = stand(samples);
   refuse_uneven(comparison.contestants);
   report.add(comparison);

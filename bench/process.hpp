@@ -30,7 +30,7 @@ class ServerProcess {
  public:
   /// Starts `command` through the shell on that processor, with a free port of 127.0.0.1 in place
   /// of each %p, and waits until something listens there (tcp) or answers (udp). Throws
-  /// std::runtime_error when it ends first or takes longer than 10 seconds.
+  /// std::runtime_error when it ends first or takes longer than 30 seconds.
   ServerProcess(const std::string& name, const std::string& command, Transport transport,
                 int processor);
 
@@ -41,7 +41,7 @@ class ServerProcess {
 
   /// Ends it with SIGTERM, so that it can finish what it writes, and waits. Meanwhile it gets
   /// connections: under valgrind a signal comes through only when io_uring_enter() has returned.
-  /// Throws std::runtime_error when it takes longer than 10 seconds.
+  /// Throws std::runtime_error when it takes longer than 30 seconds.
   void terminate();
 
   const std::string& name() const { return name_; }
