@@ -12,6 +12,7 @@ if ! command -v cmake >/dev/null && [ "${CI:-false}" = false ]; then
   echo "1..0 # SKIP cmake is not installed"
   exit 0
 fi
+usable_compilers "$@"
 install_tree "$build_dir" "$meson"
 report $? "cmake: install"
 
@@ -21,14 +22,24 @@ configure() {
   shift 2
   cmake -G Ninja -S "$source_dir/cmake" -B "$root/$name" -DCMAKE_PREFIX_PATH="$prefix" -DWANTED="$wanted" "$@" >&2
 }
-# consume NAME [OPTION...]
-consume() { configure "$1" 0.1 "${@:2}" && cmake --build "$root/$1" >&2 && "$root/$1/echo" >&2; }
+# consume NAME [OPTION...]: in each standard, with and without exceptions and RTTI.
+consume() {
+  configure "$1" 0.1 "${@:2}" && cmake --build "$root/$1" >&2 || return
+  local standard bare
+  for standard in 17 20 23; do
+    for bare in '' -bare; do
+      "$root/$1/echo-$standard$bare" >&2 || return
+    done
+  done
+}
 
 # As where neither liburing nor libaio is installed: CMake looks for libraries in a folder that has none.
 without_libraries=(-DCMAKE_FIND_ROOT_PATH="$root/nothing" -DCMAKE_FIND_ROOT_PATH_MODE_LIBRARY=ONLY)
 if has_shared; then
-  consume shared "${without_libraries[@]}"
-  report $? "cmake: a program with the shared library, which needs no other"
+  for each in "${compilers[@]}"; do
+    CXX=$each consume "shared-${each%% *}" "${without_libraries[@]}"
+    report $? "cmake: $each: programs with the shared library, which needs no other"
+  done
 fi
 if has_static; then
   rm -f "$libdir"/libproa.so* "$libdir"/libproa*.dylib
@@ -36,8 +47,10 @@ if has_static; then
     ! configure missing 0.1 "${without_libraries[@]}" 2>"$root/errors" && grep -q 'static library of proa needs' "$root/errors"
     report $? "cmake: the static library is refused where what it needs is missing"
   fi
-  consume static
-  report $? "cmake: a program with the static library, where that is all there is"
+  for each in "${compilers[@]}"; do
+    CXX=$each consume "static-${each%% *}"
+    report $? "cmake: $each: programs with the static library, where that is all there is"
+  done
 fi
 # Headers that are installed outside of the prefix.
 "$meson" setup "$root/elsewhere" "$source_dir/../.." --includedir /elsewhere/include -Dtests=false -Dbench=false -Dtools=false >&2 &&

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs proa into a temporary folder and builds every program of this folder against that alone, by pkg-config: shared
-# and static, whatever was built. Then one of them by other compilers, in other standards, without exceptions and RTTI.
+# and static, whatever was built. Then one of them by each compiler, in each standard, with and without exceptions and RTTI.
 # Arguments: source folder, build folder, meson, then the C++ compiler command.
 set -u
 source_dir=$1 build_dir=$2 meson=$3
@@ -61,12 +61,6 @@ if [ "$(uname -s)" = Linux ]; then
   fi
 fi
 
-# Where the library was built with the usual standard library, the other compiler can use it too.
-compilers=("${compiler[*]}")
-if [ "$(uname -s)" = Linux ] && [[ "${compiler[*]}" != *-stdlib=* ]]; then
-  if "${compiler[@]}" --version | grep -q clang; then other=g++; else other=clang++; fi
-  if command -v $other >/dev/null; then compilers+=($other); else echo "# there is no $other" >&2; fi
-fi
 cat >"$root/flags" <<'END'
 -std=c++17
 -std=c++20
@@ -75,16 +69,22 @@ cat >"$root/flags" <<'END'
 -std=c++20 -fno-exceptions -fno-rtti
 -std=c++2b -fno-exceptions -fno-rtti
 END
+usable_compilers "${compiler[@]}"
 for each in "${compilers[@]}"; do
   while read -r flags; do
-    # shellcheck disable=SC2046,SC2086
-    $each $flags "${warnings[@]}" -fsyntax-only "$source_dir/echo.cpp" $(config --cflags) >&2
-    report $? "install: headers, $each $flags"
+    # shellcheck disable=SC2206
+    build=($each $flags "${warnings[@]}" "$source_dir/echo.cpp" -o "$root/echo")
+    if has_shared; then
+      # shellcheck disable=SC2046
+      "${build[@]}" $(config --cflags --libs) >&2 && LD_LIBRARY_PATH=$libdir "$root/echo" >&2
+      report $? "install: shared, $each $flags"
+    fi
+    if has_static; then
+      # shellcheck disable=SC2046
+      "${build[@]}" -L"$root/static" $(config --static --cflags --libs) >&2 && "$root/echo" >&2
+      report $? "install: static, $each $flags"
+    fi
   done <"$root/flags"
-  # shellcheck disable=SC2046,SC2086
-  $each -std=c++20 -fno-exceptions -fno-rtti "${warnings[@]}" "$source_dir/echo.cpp" -o "$root/echo" $(config --static --cflags --libs) >&2 &&
-    LD_LIBRARY_PATH=$libdir "$root/echo" >&2
-  report $? "install: $each makes a program without exceptions that runs"
 done
 
 finish

@@ -14,6 +14,8 @@ cp "$source_dir/subproject/meson.build" "$source_dir/echo.cpp" "$source_dir/sum.
 # shellcheck disable=SC2086
 "$meson" setup "$root/build" "$root/consumer" --wrap-mode nofallback --force-fallback-for proa $options >&2
 report $? "subproject: configured, $options"
-ninja -j1 -C "$root/build" echo >&2 && "$root/build/echo" >&2
-report $? "subproject: a program, $options"
+for standard in 17 20 2b; do
+  ninja -j1 -C "$root/build" echo-$standard >&2 && "$root/build/echo-$standard" >&2
+  report $? "subproject: a program in C++$standard, $options"
+done
 finish

@@ -22,5 +22,15 @@ install_tree() {
   pc=$(find "$prefix" -name proa.pc)
   libdir=$(dirname "$(dirname "$pc")")
 }
+
+# usable_compilers COMPILER...: sets `compilers` to it, and, where the library was built with the usual standard library,
+# to the other one of the two, which can use the library too.
+usable_compilers() {
+  compilers=("$*")
+  if [ "$(uname -s)" != Linux ] || [[ "$*" == *-stdlib=* ]]; then return; fi
+  local other=clang++
+  if "$@" --version | grep -q clang; then other=g++; fi
+  if command -v $other >/dev/null; then compilers+=($other); else echo "# there is no $other" >&2; fi
+}
 has_shared() { compgen -G "$libdir/libproa.so*" >/dev/null || compgen -G "$libdir/libproa*.dylib" >/dev/null; }
 has_static() { [ -e "$libdir/libproa.a" ]; }
