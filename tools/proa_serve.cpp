@@ -36,6 +36,9 @@ constexpr char help[] =
     "\n" TOOL_SIGNALS_HELP
     "Exit status: 0 after SIGINT or SIGTERM, 1 after an error, 2 for bad usage.\n";
 
+/// Requests that no worker has begun, of one thread: those beyond are answered with 503.
+constexpr std::size_t most_waiting = 4096;
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -89,10 +92,10 @@ int main(int argc, char** argv) {
     site->root = open(directory, OpenFlags::read | OpenFlags::directory);
     site->writable = writable;
     site->files = std::make_unique<proa::WorkerPool>(
-        proactor, proa::WorkerPool::Options{"serve-files", 4, SIZE_MAX});
+        proactor, proa::WorkerPool::Options{"serve-files", 4, most_waiting});
     if (writable) {
       site->names = std::make_unique<proa::WorkerPool>(
-          proactor, proa::WorkerPool::Options{"serve-names", 1, SIZE_MAX});
+          proactor, proa::WorkerPool::Options{"serve-names", 1, most_waiting});
     }
     site->idle = idle;
     if (log_path) {

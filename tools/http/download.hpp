@@ -27,6 +27,7 @@ class Download final : public FileWork {
   void looked(const proa::Result& result);
 
   bool is_pending() const override { return work_.pending(); }
+  void take_back() override { proactor().cancel(work_); }
 
   std::string path_;
   bool wants_content_ = false;

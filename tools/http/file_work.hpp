@@ -14,6 +14,7 @@ class FileWork {
   /// come home: a disk cannot be told to stop.
   void abandon() {
     session_ = nullptr;
+    take_back();
     (void)gone();
   }
 
@@ -30,6 +31,8 @@ class FileWork {
   void submit(proa::Operation& operation);
   /// Whether a request on a file is on its way.
   virtual bool is_pending() const = 0;
+  /// Asks for the end of what no worker has begun, and which nobody needs any more.
+  virtual void take_back() {}
   /// Undoes what an abandoned work leaves undone, which may take one more request.
   virtual void clean_up() {}
 

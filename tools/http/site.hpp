@@ -50,9 +50,9 @@ inline Response refusal_by(std::error_code error) {
     return short_response(507);
   }
   if (error == errc::too_many_files_open || error == errc::too_many_files_open_in_system ||
-      error == errc::not_enough_memory) {
+      error == errc::not_enough_memory || error == errc::resource_unavailable_try_again) {
     Response response = short_response(503, field("Retry-After", "1"));
-    response.closes = true;  // its descriptor may be what lacks
+    response.closes = true;  // its descriptor may be what lacks, or too many requests wait
     return response;
   }
   return short_response(500);
