@@ -19,8 +19,12 @@ constexpr off_t small = 32 << 10;
 }  // namespace
 
 void Download::start() {
-  path_ = session().request().path;
-  wants_content_ = session().request().method == Method::get;
+  const Request& asked = session().request();
+  path_ = asked.path;
+  is_head_ = asked.method == Method::head;
+  const bool is_conditional =
+      asked.if_match || asked.if_none_match || asked.if_modified_since || asked.if_unmodified_since;
+  wants_all_ = !is_head_ && !is_conditional && !asked.range;
   work_.prepare<&Download::look>(*this);
   if (const auto error = site().files->run(work_)) session().answer(refusal_by(error));
 }
@@ -33,7 +37,9 @@ void Download::look() noexcept try {
   file_ = ::openat(site().root.descriptor().number, path_.c_str(), flags);
   if (file_ < 0 || ::fstat(file_, &status_) != 0) {
     error_ = errno;
-  } else if (wants_content_ && S_ISREG(status_.st_mode) && status_.st_size <= small) {
+  } else if (is_head_) {
+    close_file();
+  } else if (wants_all_ && S_ISREG(status_.st_mode) && status_.st_size <= small) {
     read_small_file();
   }
 } catch (const std::bad_alloc&) {

@@ -30,8 +30,10 @@ class Download final : public FileWork {
   void take_back() override { proactor().cancel(work_); }
 
   std::string path_;
-  bool wants_content_ = false;
-  // What the worker found. `file_` is closed already when `content_` is all of the file.
+  bool is_head_ = false;
+  bool wants_all_ = false;  // whatever the file is
+  // What the worker found. `file_` is closed already when `content_` is all of the file, and for
+  // HEAD.
   int file_ = -1;
   int error_ = 0;
   struct stat status_ {};

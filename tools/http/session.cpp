@@ -85,6 +85,11 @@ void Session::answer(const Response& response, proa::File file, std::string_view
   status_ = response.status;
   written_ = 0;
   no_content_ = text.size() + (unwritten_ > 0 ? invitation.size() : 0);
+  if (has_body && !content.empty()) {
+    const proa::Bytes parts[] = {text, content};
+    ++unwritten_;
+    return writev(parts, 2);
+  }
   const auto write_text = [&] {
     if (text.empty()) return;
     ++unwritten_;
@@ -95,10 +100,6 @@ void Session::answer(const Response& response, proa::File file, std::string_view
     if (!has_body) break;
     text += piece.before;
     if (piece.range.length == 0) continue;
-    if (!content.empty()) {
-      text += content.substr(piece.range.first, piece.range.length);
-      continue;
-    }
     write_text();
     ++unwritten_;
     send_file(file_.descriptor(), piece.range.first, piece.range.length);

@@ -22,8 +22,8 @@ class Session final : public proa::StreamHandler {
   Site& site() { return site_; }
   const Request& request() const { return parser_.request(); }
   Parser& parser() { return parser_; }
-  /// Answers, with parts of a file if the answer has any: of `content`, which is all of it, or of
-  /// `file` without one. The request is over then.
+  /// Answers, with parts of `file` if the answer has any, or with `content`, which is all of a file
+  /// and all of the body. The request is over then.
   void answer(const Response& response, proa::File file = {}, std::string_view content = {});
   /// Says that the body may come.
   void invite_body();
