@@ -13,8 +13,7 @@ namespace measure {
 using Figures = std::vector<double>;
 
 /// Microseconds from a ring by another thread, on the same CPU or on another one, until the waiting
-/// one knows: p50, p99. System calls
-/// of the waiting thread for each.
+/// one knows: p50, p99. System calls of the waiting thread for each.
 Trouble measure_wake_up(Waiter& waiter, bool other_cpu, double seconds, Figures& figures);
 
 /// Reads of a block at random offsets, depth at a time: how many in a second. System calls for
