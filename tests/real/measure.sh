@@ -61,7 +61,7 @@ few_descriptors() {
   grep -qE '^no more than [1-5][0-9] descriptors instead of 10000: eventfd: EMFILE$' measure.log
   row 'Cost of an event' epoll "$(figures 2)"
   prlimit --nofile=8:8 setpriv --bounding-set=-sys_resource "$tools/proa-probe" --measure --seconds 0.2 >measure.log
-  row 'Cost of an event' poll '5 +eventfd: EMFILE'
+  row 'Cost of an event' poll '- +eventfd: EMFILE'
 }
 
 forbidden() {
@@ -72,6 +72,7 @@ forbidden() {
   "$deny" kill "$tools/proa-probe" --measure --seconds 0.2 --exclude uring >measure.log
   row 'Reads of 4 KiB' 'io_uring \(IORING_OP_READ\)' excluded
   row 'Reads of 4 KiB' 'epoll \(libaio\)' "$(figures 2)"
+  row 'Cost of an event' io_uring '- +excluded +excluded +excluded'
 }
 
 progress() {
@@ -129,12 +130,19 @@ full_disk() {
 
 bad_usage() {
   local status
-  for bad in "--seconds 1" "--directory ." "--measure --names" "--measure --seconds 0"; do
+  while IFS='|' read -r bad message; do
     status=0
     # shellcheck disable=SC2086
     "$tools/proa-probe" $bad 2>err || status=$?
+    cat err
     [ $status -eq 2 ]
-  done
+    grep -qF -e "$message" err
+  done <<'END'
+--seconds 1|--directory and --seconds are for --measure
+--directory .|--directory and --seconds are for --measure
+--measure --names|--names and --measure are for different things
+--measure --seconds 0|"0" is not a time in seconds
+END
 }
 
 check "each technology has every row" all_there

@@ -169,6 +169,13 @@ class Measurement {
     }
     table.print();
   }
+  /// Of those parts that came to figures, which have as many each.
+  static std::string runs_of(const std::vector<Part>& parts) {
+    for (const Part& part : parts) {
+      if (part.trouble().empty()) return std::to_string(part.runs());
+    }
+    return "-";
+  }
   void print_events() const {
     std::printf("\nCost of an event, while so many descriptors (%ss) are ready\n", Bell::kind);
     if (counts_.back() < most_ready) {
@@ -186,7 +193,7 @@ class Measurement {
     }
     Table table(heads);
     for (const Row& row : rows_) {
-      Table::Line line{row.technology->name, std::to_string(runs)};
+      Table::Line line{row.technology->name, runs_of(row.events)};
       for (const Part& part : row.events) line.push_back(part.text(column, decimals));
       table.add(std::move(line));
     }
