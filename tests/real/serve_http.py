@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What RFC 9110 and RFC 9112 want of a server of files, with plain sockets: one TAP line a case, named by its section.
-Arguments: folder of the tools, backend."""
+Arguments: folder of the tools, backend, failing_read."""
 import os
 import pathlib
 import re
@@ -12,7 +12,7 @@ import tempfile
 import time
 from email.utils import formatdate
 
-tools, backend = sys.argv[1:3]
+tools, backend, failing_read = sys.argv[1:4]
 patience = 60
 cases = []
 
@@ -76,7 +76,8 @@ class Client:
 
 
 class Server:
-    def __init__(self, *options):
+    def __init__(self, *options, under=()):
+        """`under`: the command that runs the server."""
         self.folder = tempfile.TemporaryDirectory()
         self.root = pathlib.Path(self.folder.name) / "site"
         (self.root / "sub").mkdir(parents=True)
@@ -90,7 +91,7 @@ class Server:
         old = time.time() - 3600
         os.utime(self.root / "ten", (old, old))
         self.process = subprocess.Popen(
-            [f"{tools}/proa-serve", "--backend", backend, "--strict", "--listen", "127.0.0.1:0", *options, str(self.root)],
+            [*under, f"{tools}/proa-serve", "--backend", backend, "--strict", "--listen", "127.0.0.1:0", *options, str(self.root)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         match = re.match(r"listening on 127.0.0.1:(\d+) ", line)
@@ -651,6 +652,51 @@ def _(server):
     equal((answer.status, answer["Location"]), (301, "/sub/?q=1"))
     equal(ask(server, "//sub")["Location"], "/sub/")
     equal(ask(server, "/dir/").status, 404)
+
+
+def content_of(size):
+    return bytes(ord("a") + i % 23 for i in range(size))
+
+
+@case("9110 9.3.1: files on both sides of the size up to which they are sent with the head")
+def _(server):
+    for size in [0, 1, 32768, 32769]:
+        data = content_of(size)
+        (server.root / "sized").write_bytes(data)
+        whole = ask(server, "/sized")
+        equal((whole.status, whole["Content-Length"]), (200, str(size)))
+        assert whole.body == data, f"another content of {size} bytes"
+        head = ask(server, "/sized", method="HEAD")
+        equal((head.status, head["Content-Length"]), (200, str(size)))
+        equal(ask(server, "/sized", f"If-None-Match: {whole['ETag']}").status, 304)
+        equal(ask(server, "/sized", 'If-Match: "x"').status, 412)
+        if size > 0:
+            answer = ask(server, "/sized", "Range: bytes=-1")
+            equal((answer.status, answer.body), (206, data[-1:]))
+        accepted(server, "GET /sized HTTP/1.1\r\nHost: x\r\n\r\n")
+
+
+@case("9110 15.6: when a small file cannot be read, nothing wrong is sent and nobody is kept waiting")
+def _(_):
+    # A pread() of the first byte fails. Another way to send the file may succeed.
+    server = Server(under=[failing_read, "0-1"])
+    data = content_of(1000)
+    (server.root / "bad").write_bytes(data)
+    for _ in range(2):
+        client = server.client()
+        client.send("GET /bad HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        try:
+            found = client.stream.read()
+        except ConnectionResetError:
+            found = b""
+        client.close()
+        head, _, body = found.partition(b"\r\n\r\n")
+        if head.startswith(b"HTTP/1.1 200 "):
+            assert data.startswith(body), f"not what the file has: {body!r}"
+        else:
+            assert not head or head.startswith(b"HTTP/1.1 500 "), head
+        equal(ask(server, "/absent").status, 404)
+    server.stop()
 
 
 # Conditions (RFC 9110, 13)
