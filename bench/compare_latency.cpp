@@ -156,7 +156,7 @@ class LatencyRounds {
     std::vector<Samples> all;
     for (const auto& runner : runners_) all.push_back(samples_of(*runner));
     const std::string disturbed = complaint(all, kTolerance);
-    all.pop_back();
+    drop_second_instance(all);
     comparison.contestants = stand(all, disturbed);
     for (std::size_t index = 0; index < all.size(); ++index) {
       if (runners_[index]->unsent == 0) continue;

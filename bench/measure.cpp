@@ -166,11 +166,11 @@ Measurement measure(const std::vector<Contender>& contenders, const Plan& plan, 
     for (std::size_t i = 0; i < contenders.size(); ++i) {
       result.samples[i].details.emplace_back("system calls per " + units.one,
                                              arena.count_system_calls(i));
-      result.samples[i].errors = arena.errors(i);
     }
   } catch (const std::system_error& error) {
     result.not_counted = error.what();
   }
+  for (std::size_t i = 0; i < contenders.size(); ++i) result.samples[i].errors = arena.errors(i);
   return result;
 }
 

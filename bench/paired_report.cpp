@@ -11,14 +11,17 @@ int measure_and_report(std::vector<Contender> contenders, Plan plan, PairedCompa
   comparison.what.lower_is_better = !plan.throughput_counts;
   contenders.push_back(contenders.front());
   Measurement measurement;
+  std::vector<std::uint64_t> errors(contenders.size());  // of all attempts
   std::string disturbed;
   for (int attempt = 0; attempt < 2; ++attempt) {
     const auto load = comparison.make_load();
     measurement = measure(contenders, plan, comparison.units, *load);
+    for (std::size_t i = 0; i < errors.size(); ++i) errors[i] += measurement.samples[i].errors;
     disturbed = complaint(measurement.samples, comparison.tolerance);
     if (disturbed.empty()) break;
   }
-  measurement.samples.pop_back();
+  for (std::size_t i = 0; i < errors.size(); ++i) measurement.samples[i].errors = errors[i];
+  drop_second_instance(measurement.samples);
   comparison.what.contestants = stand(measurement.samples, disturbed);
   if (!measurement.not_counted.empty()) {
     comparison.what.note = "system calls were not counted: " + measurement.not_counted;

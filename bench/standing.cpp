@@ -80,6 +80,11 @@ std::string complaint(const std::vector<Samples>& all, double tolerance) {
   return text;
 }
 
+void drop_second_instance(std::vector<Samples>& all) {
+  all.front().errors += all.back().errors;
+  all.pop_back();
+}
+
 int judge(const Comparison& comparison) {
   int status = kFine;
   for (const Standing& contestant : comparison.contestants) {

@@ -31,6 +31,9 @@ std::vector<Standing> stand(const std::vector<Samples>& all, const std::string& 
 /// `disturbed`. Nothing if its ratio is 1 within the tolerance.
 std::string complaint(const std::vector<Samples>& all, double tolerance);
 
+/// Drops the second instance of the first contender. Its errors become errors of the first.
+void drop_second_instance(std::vector<Samples>& all);
+
 /// The exit status that this comparison makes: kFailed after errors, kNoise if a ratio is refused.
 int judge(const Comparison& comparison);
 
