@@ -26,6 +26,9 @@ class ConnectingLoad final : public Load {
   const Histogram* latencies(std::size_t server) const override {
     return &servers_.at(server).latencies;
   }
+  void forget_latencies() override {
+    for (auto& server : servers_) server.latencies = {};
+  }
 
  private:
   using Time = std::chrono::steady_clock::time_point;

@@ -33,8 +33,12 @@ class Load {
   /// Datagrams that had no answer in all turns so far: they, or their answers, did not arrive.
   virtual std::uint64_t lost(std::size_t) const { return 0; }
 
-  /// From sending a request to its answer, in ns, in all turns so far; nullptr if nobody looked.
+  /// From sending a request to its answer, in ns, in all turns since forget_latencies(); nullptr if
+  /// nobody looked.
   virtual const Histogram* latencies(std::size_t) const { return nullptr; }
+
+  /// After the warm-up: latencies() begins anew.
+  virtual void forget_latencies() {}
 };
 
 }  // namespace bench

@@ -38,6 +38,7 @@ class Arena {
         load_(load),
         samples_(contenders.size()),
         errors_(contenders.size()),
+        lost_before_(contenders.size()),
         order_(contenders.size()) {
     std::iota(order_.begin(), order_.end(), std::size_t{0});
     for (const auto& contender : contenders) {
@@ -51,6 +52,10 @@ class Arena {
     show_progress(plan_.title, plan_.seconds);
     for (int round = 0; round < plan_.warm_up; ++round) play_round();
     for (auto& samples : samples_) samples.clear();
+    load_.forget_latencies();
+    for (std::size_t index = 0; index < lost_before_.size(); ++index) {
+      lost_before_[index] = load_.lost(index);
+    }
     const auto start = Clock::now();
     for (;;) {
       play_round();
@@ -80,7 +85,9 @@ class Arena {
       result.details.emplace_back(units_.many + " per second", done / seconds);
     }
     if (units_.can_be_lost) {
-      result.details.emplace_back("lost", static_cast<double>(load_.lost(index)));
+      // One of the warm-up that was answered late is not lost any more.
+      const std::uint64_t lost = std::max(load_.lost(index), lost_before_[index]);
+      result.details.emplace_back("lost", static_cast<double>(lost - lost_before_[index]));
     }
     if (const Histogram* const latencies = load_.latencies(index)) {
       for (const auto& [name, percent] :
@@ -150,6 +157,7 @@ class Arena {
   std::vector<std::unique_ptr<ServerProcess>> servers_;
   std::vector<std::vector<Sample>> samples_;  // by server, by round
   std::vector<std::uint64_t> errors_;         // by server, in all turns, those of the warm-up too
+  std::vector<std::uint64_t> lost_before_;    // by server, in the warm-up
   std::vector<std::size_t> order_;
   std::mt19937 random_{std::random_device{}()};
 };
