@@ -56,6 +56,7 @@ int compare_post(int argc, char** argv, Report& report) {
     add_peer(group, "Asio", "asio_post", "epoll", options);
     if (group.empty()) {
       report.skip(throughput(threads).what, "Asio is not installed");
+      status = worse(status, kNoise);
       continue;
     }
     append(group, both_ours("poster", options));
