@@ -16,7 +16,6 @@
 #include "arguments.hpp"
 #include "compare.hpp"
 #include "process.hpp"
-#include "progress.hpp"
 #include "run_program.hpp"
 
 namespace bench {
@@ -215,22 +214,22 @@ void play(const FilePlan& plan, const std::string& name, bool needs_fio, int& st
           Report& report, Make make) {
   if (!plan.wants(name)) return;
   if (needs_fio && !is_installed("fio")) {
-    return report.skip(skipped(name), "fio is not installed (package fio)");
+    report.skip(skipped(name), "fio is not installed (package fio)");
+    status = worse(status, kNoise);
+    return;
   }
-  const auto guarded = [&](const auto& action) {
+  const auto guarded = [&](const std::string& what, const auto& action) {
     try {
       action();
     } catch (const std::exception& error) {
-      clear_progress();
-      std::fflush(stdout);
-      std::fprintf(stderr, "compare: %s: %s\n", name.c_str(), error.what());
+      report.fail(skipped(what), error.what());
       status = kFailed;
     }
   };
   std::vector<FileComparison> comparisons;
-  guarded([&] { comparisons = make(); });
+  guarded(name, [&] { comparisons = make(); });
   for (auto& comparison : comparisons) {
-    guarded([&] {
+    guarded(std::string(comparison.name), [&] {
       status = worse(status, play_file_comparison(std::move(comparison), plan.rounds, report));
     });
   }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <memory>
 #include <numeric>
 #include <random>
@@ -215,10 +216,16 @@ int compare_latency(int argc, char** argv, Report& report) {
       if (!backend.empty()) comparison.title += ", " + backend;
       comparison.quantity = "p99 latency";
       comparison.unit = "us";
-      LatencyRounds rounds(group, count, options, processor);
-      rounds.find_rate();
-      rounds.run(comparison.group + ": " + comparison.title);
-      rounds.conclude(comparison);
+      try {
+        LatencyRounds rounds(group, count, options, processor);
+        rounds.find_rate();
+        rounds.run(comparison.group + ": " + comparison.title);
+        rounds.conclude(comparison);
+      } catch (const std::exception& error) {
+        report.fail(comparison, error.what());
+        status = kFailed;
+        continue;
+      }
       report.add(comparison);
       status = worse(status, judge(comparison));
     }

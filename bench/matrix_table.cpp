@@ -95,9 +95,7 @@ int play_matrix(const MatrixTable& table, std::size_t rounds, Report& report) {
       status = worse(status, judge(comparison));
       played.emplace_back(&row, std::move(comparison));
     } catch (const std::exception& error) {
-      clear_progress();
-      std::fflush(stdout);
-      std::fprintf(stderr, "compare: %s: %s\n", row.what.name.c_str(), error.what());
+      report.fail(row.what, error.what());
       status = kFailed;
     }
   }

@@ -35,7 +35,8 @@ struct MatrixTable {
 };
 
 /// Plays the rows one after the other, `rounds` runs of each contestant in each, and reports them;
-/// then prints the table. A row in which a program fails is left out. Returns the exit status.
+/// then prints the table. A row in which a program fails is left out of the table and reported as
+/// failed. Returns the exit status.
 int play_matrix(const MatrixTable& table, std::size_t rounds, Report& report);
 
 }  // namespace bench

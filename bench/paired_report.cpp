@@ -1,20 +1,23 @@
 #include "paired_report.hpp"
 
-namespace bench {
+#include <exception>
+#include <system_error>
 
-int measure_and_report(std::vector<Contender> contenders, Plan plan, PairedComparison comparison,
-                       Report& report) {
-  plan.title = comparison.what.group + ": " + comparison.what.title;
-  comparison.what.quantity = plan.throughput_counts ? comparison.units.many + " per second"
-                                                    : "CPU per " + comparison.units.one;
-  comparison.what.unit = plan.throughput_counts ? "1/s" : "us";
-  comparison.what.lower_is_better = !plan.throughput_counts;
+namespace bench {
+namespace {
+
+/// Puts the contestants into the comparison.
+void measure_all(std::vector<Contender> contenders, const Plan& plan, PairedComparison& comparison,
+                 std::unique_ptr<Load> load) {
   contenders.push_back(contenders.front());
   Measurement measurement;
   std::vector<std::uint64_t> errors(contenders.size());  // of all attempts
   std::string disturbed;
   for (int attempt = 0; attempt < 2; ++attempt) {
-    const auto load = comparison.make_load();
+    if (attempt > 0) {
+      load.reset();
+      load = comparison.make_load();
+    }
     measurement = measure(contenders, plan, comparison.units, *load);
     for (std::size_t i = 0; i < errors.size(); ++i) errors[i] += measurement.samples[i].errors;
     disturbed = complaint(measurement.samples, comparison.tolerance);
@@ -25,6 +28,30 @@ int measure_and_report(std::vector<Contender> contenders, Plan plan, PairedCompa
   comparison.what.contestants = stand(measurement.samples, disturbed);
   if (!measurement.not_counted.empty()) {
     comparison.what.note = "system calls were not counted: " + measurement.not_counted;
+  }
+}
+
+}  // namespace
+
+int measure_and_report(std::vector<Contender> contenders, Plan plan, PairedComparison comparison,
+                       Report& report) {
+  plan.title = comparison.what.group + ": " + comparison.what.title;
+  comparison.what.quantity = plan.throughput_counts ? comparison.units.many + " per second"
+                                                    : "CPU per " + comparison.units.one;
+  comparison.what.unit = plan.throughput_counts ? "1/s" : "us";
+  comparison.what.lower_is_better = !plan.throughput_counts;
+  std::unique_ptr<Load> load;
+  try {
+    load = comparison.make_load();
+  } catch (const std::system_error& error) {
+    report.skip(comparison.what, error.what());
+    return kNoise;
+  }
+  try {
+    measure_all(std::move(contenders), plan, comparison, std::move(load));
+  } catch (const std::exception& error) {
+    report.fail(comparison.what, error.what());
+    return kFailed;
   }
   report.add(comparison.what);
   return judge(comparison.what);

@@ -17,12 +17,13 @@ struct PairedComparison {
   Units units{};
   /// How far the first server may be from itself.
   double tolerance = 0.02;
-  std::function<std::unique_ptr<Load>()> make_load;
+  std::function<std::unique_ptr<Load>()> make_load;  ///< std::system_error: not on this system
 };
 
 /// Measures all of them in turns, and reports. The first also runs a second time, as one more in
 /// every round: if that one does not come out at 1.00, everything is measured once more; if it
-/// fails again, all ratios are refused. Returns the exit status.
+/// fails again, all ratios are refused. A load that cannot be made here is skipped, and what fails
+/// is reported as failed. Returns the exit status.
 int measure_and_report(std::vector<Contender> contenders, Plan plan, PairedComparison comparison,
                        Report& report);
 

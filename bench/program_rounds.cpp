@@ -53,10 +53,8 @@ Samples samples_of(const Contender& contender, const Printed& printed, const Fig
   return samples;
 }
 
-}  // namespace
-
-int play_programs(const std::vector<Figure>& figures, Group group, std::size_t rounds,
-                  Report& report) {
+/// One comparison per figure.
+std::vector<Comparison> play(const std::vector<Figure>& figures, Group group, std::size_t rounds) {
   group.push_back(group.front());
   std::vector<Printed> printed(group.size());
   std::vector<std::size_t> order(group.size());
@@ -72,7 +70,7 @@ int play_programs(const std::vector<Figure>& figures, Group group, std::size_t r
       take_lines(output_of(group[index].command), printed[index]);
     }
   }
-  int status = kFine;
+  std::vector<Comparison> comparisons;
   for (const Figure& figure : figures) {
     std::vector<Samples> all;
     for (std::size_t i = 0; i < group.size(); ++i) {
@@ -82,8 +80,26 @@ int play_programs(const std::vector<Figure>& figures, Group group, std::size_t r
     all.pop_back();
     Comparison comparison = figure.what;
     comparison.contestants = stand(all, disturbed);
-    report.add(comparison);
+    comparisons.push_back(std::move(comparison));
+  }
+  return comparisons;
+}
+
+}  // namespace
+
+int play_programs(const std::vector<Figure>& figures, Group group, std::size_t rounds,
+                  Report& report) {
+  std::vector<Comparison> comparisons;
+  try {
+    comparisons = play(figures, std::move(group), rounds);
+  } catch (const std::exception& error) {
+    for (const Figure& figure : figures) report.fail(figure.what, error.what());
+    return kFailed;
+  }
+  int status = kFine;
+  for (Comparison& comparison : comparisons) {
     status = worse(status, judge(comparison));
+    report.add(std::move(comparison));
   }
   return status;
 }

@@ -19,8 +19,9 @@ struct Figure {
   double tolerance = 0.05;  ///< how far the first program may be from itself
 };
 
-/// Runs them and reports one comparison per figure, ratios are to the first program. A program that
-/// fails, or prints no such figure, throws std::runtime_error. Returns the exit status.
+/// Runs them and reports one comparison per figure, ratios are to the first program. When a
+/// program fails, or prints no such figure, all of them are reported as failed. Returns the exit
+/// status.
 int play_programs(const std::vector<Figure>& figures, Group group, std::size_t rounds,
                   Report& report);
 

@@ -98,6 +98,13 @@ void Report::skip(Comparison comparison, const std::string& why) {
   add(std::move(comparison));
 }
 
+void Report::fail(Comparison comparison, const std::string& why) {
+  clear_progress();
+  std::fflush(stdout);
+  std::fprintf(stderr, "compare: %s: %s\n", comparison.name.c_str(), why.c_str());
+  skip(std::move(comparison), "it failed: " + why);
+}
+
 void Report::write(const std::string& path, const std::string& command) const {
   const auto seconds = std::chrono::steady_clock::now() - start_;
   JsonWriter json;

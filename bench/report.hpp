@@ -55,6 +55,9 @@ class Report {
   /// A comparison that cannot be made here, and why.
   void skip(Comparison comparison, const std::string& why);
 
+  /// A comparison that failed, and why: skipped, and said on stderr.
+  void fail(Comparison comparison, const std::string& why);
+
   /// Writes everything as JSON; `command` is the command line. Throws std::system_error.
   void write(const std::string& path, const std::string& command) const;
 
