@@ -3,6 +3,7 @@
 
 #include <getopt.h>
 
+#include <algorithm>
 #include <cstring>
 #include <exception>
 #include <sstream>
@@ -149,14 +150,25 @@ std::vector<std::size_t> bench::to_counts(const std::string& what, const std::st
   std::vector<std::size_t> counts;
   std::stringstream list(text + ",");
   for (std::string item; std::getline(list, item, ',');) {
-    counts.push_back(to_number(what, item, 1, 25000));
+    const std::size_t count = to_number(what, item, 1, 25000);
+    if (std::find(counts.begin(), counts.end(), count) != counts.end()) {
+      bad_usage(what + ": " + std::to_string(count) + " stands there twice");
+    }
+    counts.push_back(count);
   }
   return counts;
 }
 
 Group bench::contenders_from(int argc, char** argv, int first) {
   Group group;
-  for (int index = first; index < argc; ++index) group.push_back(to_contender(argv[index]));
+  for (int index = first; index < argc; ++index) {
+    Contender contender = to_contender(argv[index]);
+    const auto has_its_name = [&](const Contender& one) { return one.name == contender.name; };
+    if (std::any_of(group.begin(), group.end(), has_its_name)) {
+      bad_usage("there are two of the name '" + contender.name + "'");
+    }
+    group.push_back(std::move(contender));
+  }
   return group;
 }
 

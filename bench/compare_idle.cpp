@@ -173,8 +173,14 @@ int compare_idle(int argc, char** argv, Report& report) {
     } catch (const std::exception& error) {
       clear_progress();
       std::fprintf(stderr, "compare: %s: %s\n", contender.name.c_str(), error.what());
+      comparison.note += (comparison.note.empty() ? "not measured: " : "; ") + contender.name +
+                         ": " + error.what();
       status = kFailed;
     }
+  }
+  if (samples.empty()) {
+    report.skip(comparison, "no server could be measured");
+    return status;
   }
   // No ratios: a floor that holds nothing per connection has none.
   for (const auto& one : samples) comparison.contestants.push_back(stand({one}).front());

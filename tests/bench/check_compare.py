@@ -114,7 +114,8 @@ with tempfile.TemporaryDirectory() as folder:
     ok &= report("a file that cannot be written is known at once", done.returncode == 1 and "a " not in done.stdout)
 
 for arguments in ([], ["nothing"], ["tcp", "no-command"], ["tcp", "-c", "x"], ["timers", "a=b"], ["idle", "--json"],
-                  ["matrix", "a=b"], ["matrix", "-c", "0"], ["matrix", "-r", "1"], ["matrix", "-d", "no"]):
+                  ["matrix", "a=b"], ["matrix", "-c", "0"], ["matrix", "-r", "1"], ["matrix", "-d", "no"],
+                  ["tcp", "-c", "5,7,5"], ["idle", "a=false %p", "a=true %p"]):
     done = run(*arguments)
     ok &= report(f"bad usage: {arguments}", done.returncode == 64 and "--help" in done.stderr, done.stderr)
 
