@@ -129,6 +129,22 @@ std::string take_json(std::vector<char*>& arguments) {
   return {};
 }
 
+/// One word of a command for the shell, in quotes if it needs them.
+std::string shell_word(const std::string& word) {
+  constexpr char kPlain[] =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./,:=%+@";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string quoted = "'";
+  for (const char letter : word) {
+    if (letter == '\'') {
+      quoted += "'\\''";
+    } else {
+      quoted += letter;
+    }
+  }
+  return quoted + "'";
+}
+
 int dispatch(std::vector<char*>& arguments, Report& report) {
   const std::string name = arguments.empty() ? "" : arguments.front();
   const int count = static_cast<int>(arguments.size());
@@ -182,7 +198,7 @@ int bench::take_processors() {
 
 int main(int argc, char** argv) {
   std::string command = "compare";
-  for (int index = 1; index < argc; ++index) command += std::string(" ") + argv[index];
+  for (int index = 1; index < argc; ++index) command += " " + shell_word(argv[index]);
   std::vector<char*> arguments(argv + 1, argv + argc);
   const std::string json = take_json(arguments);
   if (!arguments.empty() &&
