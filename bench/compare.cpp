@@ -206,14 +206,14 @@ int main(int argc, char** argv) {
     print_help();
     return kFine;
   }
-  // Whether the file can be written is known before hours have passed.
-  if (std::FILE* const file = json.empty() ? nullptr : std::fopen(json.c_str(), "ae")) {
-    std::fclose(file);
-  } else if (!json.empty()) {
-    std::perror(json.c_str());
+  Report report;
+  try {
+    // Whether the file can be written is known before hours have passed.
+    if (!json.empty()) Report::check(json);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "compare: %s\n", error.what());
     return kFailed;
   }
-  Report report;
   std::printf("%s\n", machine().c_str());
   const int status = dispatch(arguments, report);
   clear_progress();

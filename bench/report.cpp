@@ -1,5 +1,8 @@
 #include "report.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <ctime>
@@ -84,6 +87,18 @@ void write_comparison(JsonWriter& json, const Comparison& comparison) {
   json.end();
 }
 
+/// Where the JSON is written before it gets its name: a file besides, or what is no file to be
+/// replaced, such as a device, itself.
+std::string written_first(const std::string& path) {
+  struct stat status {};
+  const bool replaceable = stat(path.c_str(), &status) < 0 || S_ISREG(status.st_mode);
+  return replaceable ? path + ".part" : path;
+}
+
+[[noreturn]] void fail_to_write(const std::string& path) {
+  throw std::system_error(errno, std::generic_category(), path);
+}
+
 }  // namespace
 
 void Report::add(Comparison comparison) {
@@ -105,6 +120,14 @@ void Report::fail(Comparison comparison, const std::string& why) {
   skip(std::move(comparison), "it failed: " + why);
 }
 
+void Report::check(const std::string& path) {
+  const std::string first = written_first(path);
+  std::FILE* const file = std::fopen(first.c_str(), "ae");
+  if (file == nullptr) fail_to_write(path);
+  std::fclose(file);
+  if (first != path) unlink(first.c_str());
+}
+
 void Report::write(const std::string& path, const std::string& command) const {
   const auto seconds = std::chrono::steady_clock::now() - start_;
   JsonWriter json;
@@ -123,10 +146,13 @@ void Report::write(const std::string& path, const std::string& command) const {
   json.end();
 
   const std::string text = json.text() + "\n";
-  std::FILE* const file = std::fopen(path.c_str(), "we");
+  const std::string first = written_first(path);
+  std::FILE* const file = std::fopen(first.c_str(), "we");
   bool written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
   if (file != nullptr && std::fclose(file) != 0) written = false;
-  if (!written) throw std::system_error(errno, std::generic_category(), path);
+  if (!written || (first != path && std::rename(first.c_str(), path.c_str()) != 0)) {
+    fail_to_write(path);
+  }
 }
 
 }  // namespace bench

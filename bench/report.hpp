@@ -58,7 +58,11 @@ class Report {
   /// A comparison that failed, and why: skipped, and said on stderr.
   void fail(Comparison comparison, const std::string& why);
 
-  /// Writes everything as JSON; `command` is the command line. Throws std::system_error.
+  /// Throws std::system_error if write() cannot write there. Leaves nothing behind.
+  static void check(const std::string& path);
+
+  /// Writes everything as JSON; `command` is the command line. A file that was there is replaced at
+  /// once by the whole new one. Throws std::system_error.
   void write(const std::string& path, const std::string& command) const;
 
  private:

@@ -110,6 +110,9 @@ with tempfile.TemporaryDirectory() as folder:
     ok &= report("a directory that is not there is a failure, after the other tables",
                  done.returncode == 1 and "nowhere" in done.stderr and "packets/s" in done.stdout, done.stderr)
 
+    done = run("tcp", "-c", "x", "--json", os.path.join(folder, "unused.json"))
+    ok &= report("bad usage leaves no file", done.returncode == 64 and os.listdir(folder) == [path.name], str(os.listdir(folder)))
+
     done = run("idle", "--json", os.path.join(folder, "no", "file"), f"a={ECHO}")
     ok &= report("a file that cannot be written is known at once", done.returncode == 1 and "a " not in done.stdout)
 
