@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <functional>
+#include <utility>
 
 #include "../post_load.hpp"
 
@@ -29,7 +30,11 @@ class Loop {
     while (!stopped_) {
       epoll_event event{};
       std::uint64_t count = 0;
-      if (epoll_wait(epoll_, &event, 1, -1) == 1 && read(wake_, &count, sizeof count) > 0) work_();
+      if (epoll_wait(epoll_, &event, 1, -1) != 1 || read(wake_, &count, sizeof count) <= 0)
+        continue;
+      // The work says when the next may come, which is while it still runs.
+      const std::function<void()> work = std::move(work_);
+      work();
     }
   }
   void stop() { stopped_ = true; }
