@@ -13,6 +13,8 @@
 #include <cstring>
 #include <ctime>
 
+#include "arguments.hpp"
+
 namespace bench {
 
 class ConnectLoad {
@@ -24,9 +26,9 @@ class ConnectLoad {
   ConnectLoad(int argc, char** argv, const char* version) {
     for (int option; (option = getopt(argc, argv, "p:n:b:V")) != -1;) {
       if (option == 'p') {
-        port_ = static_cast<std::uint16_t>(std::strtoul(optarg, nullptr, 10));
+        port_ = static_cast<std::uint16_t>(to_number("port", optarg, 1, 65535));
       } else if (option == 'n') {
-        left_ = count_ = std::strtoul(optarg, nullptr, 10);
+        left_ = count_ = to_number("connections", optarg, 1, 1000000000);
       } else if (option == 'V') {
         std::puts(version);
         std::exit(0);

@@ -1,8 +1,10 @@
 // What `compare connect` measures of proa: `connector [-b backend] [-p port] [-n connections]`.
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <proa/proa.hpp>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "connect_load.hpp"
@@ -46,13 +48,19 @@ int main(int argc, char** argv) {
     options.backend = argv[index + 1];
     options.fallback = false;
   }
-  proa::Proactor proactor(options);
   bench::ConnectLoad load(argc, argv, proa::version());
+  std::error_code error;
+  std::string detail;
+  const auto proactor = proa::Proactor::create(options, error, &detail);
+  if (!proactor) {
+    std::fprintf(stderr, "connector: %s\n", detail.c_str());
+    return 1;
+  }
   std::vector<std::unique_ptr<Client>> clients;
   for (std::size_t i = 0; i < load.kAtOnce; ++i) {
-    clients.push_back(std::make_unique<Client>(proactor, load));
+    clients.push_back(std::make_unique<Client>(*proactor, load));
     clients.back()->open();
   }
-  proactor.run();
+  proactor->run();
   return load.report();
 }

@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "arguments.hpp"
 #include "histogram.hpp"
 
 namespace bench {
@@ -75,9 +76,9 @@ int run_post_load(int argc, char** argv, const char* version, Loop& loop) {
   bool wakes = false;
   for (int option; (option = getopt(argc, argv, "t:n:wb:V")) != -1;) {
     if (option == 't') {
-      threads = std::strtoul(optarg, nullptr, 10);
+      threads = to_number("threads", optarg, 1, 1024);
     } else if (option == 'n') {
-      posts = std::strtoul(optarg, nullptr, 10);
+      posts = to_number("posts", optarg, 1, 1000000000);
     } else if (option == 'w') {
       wakes = true;
     } else if (option == 'V') {
@@ -87,7 +88,7 @@ int run_post_load(int argc, char** argv, const char* version, Loop& loop) {
       return 64;
     }
   }
-  if (threads == 0 || posts < threads) return 64;
+  if (posts < threads) bad_usage("fewer posts than threads");
   if (wakes) {
     measure_wake_up(loop, posts);
   } else {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <proa/proa.hpp>
 #include <string>
+#include <system_error>
 
 #include "post_load.hpp"
 
@@ -36,7 +37,13 @@ int main(int argc, char** argv) {
     options.backend = argv[index + 1];
     options.fallback = false;
   }
-  proa::Proactor proactor(options);
-  Loop loop(proactor);
+  std::error_code error;
+  std::string detail;
+  const auto proactor = proa::Proactor::create(options, error, &detail);
+  if (!proactor) {
+    std::fprintf(stderr, "poster: %s\n", detail.c_str());
+    return 1;
+  }
+  Loop loop(*proactor);
   return bench::run_post_load(argc, argv, (std::string("proa ") + proa::version()).c_str(), loop);
 }

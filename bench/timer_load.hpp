@@ -15,6 +15,8 @@
 #include <random>
 #include <vector>
 
+#include "arguments.hpp"
+
 namespace bench {
 
 template <class Work>
@@ -53,7 +55,7 @@ inline std::size_t timers_from_arguments(int argc, char** argv, const char* vers
   std::size_t count = 1000000;
   for (int option; (option = getopt(argc, argv, "n:b:V")) != -1;) {
     if (option == 'n') {
-      count = std::strtoul(optarg, nullptr, 10);
+      count = to_number("timers", optarg, 1, 1000000000);
     } else if (option == 'V') {
       std::puts(version);
       std::exit(0);

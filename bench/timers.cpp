@@ -4,6 +4,7 @@
 #include <deque>
 #include <proa/proa.hpp>
 #include <string>
+#include <system_error>
 
 #include "timer_load.hpp"
 
@@ -41,7 +42,13 @@ int main(int argc, char** argv) {
     options.backend = argv[index + 1];
     options.fallback = false;
   }
-  proa::Proactor proactor(options);
-  Timers timers(proactor, count);
+  std::error_code error;
+  std::string detail;
+  const auto proactor = proa::Proactor::create(options, error, &detail);
+  if (!proactor) {
+    std::fprintf(stderr, "timers: %s\n", detail.c_str());
+    return 1;
+  }
+  Timers timers(*proactor, count);
   bench::run_timer_load(timers, count);
 }
