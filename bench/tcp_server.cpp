@@ -7,6 +7,8 @@
 #include <proa/proa.hpp>
 #include <string>
 
+#include "arguments.hpp"
+
 namespace {
 
 struct Echo final : proa::StreamHandler {
@@ -64,10 +66,11 @@ Settings parse(int argc, char** argv) {
         break;
       case 't':
         settings.read_timeout = std::chrono::duration_cast<proa::Duration>(
-            std::chrono::duration<double>(std::atof(optarg)));
+            std::chrono::duration<double>(bench::to_seconds("read-timeout", optarg)));
         break;
       case 'l':
-        settings.options.spin = std::chrono::microseconds(std::atol(optarg));
+        settings.options.spin =
+            std::chrono::microseconds(bench::to_number("spin", optarg, 0, 1000000));
         break;
       case 's':
         settings.sink = true;
@@ -80,9 +83,10 @@ Settings parse(int argc, char** argv) {
         std::exit(0);
       default:
         usage(stderr);
-        std::exit(2);
+        std::exit(EX_USAGE);
     }
   }
+  if (optind < argc) bench::bad_usage(std::string("unexpected argument '") + argv[optind] + "'");
   return settings;
 }
 
