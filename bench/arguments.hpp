@@ -17,7 +17,12 @@
 namespace bench {
 
 [[noreturn]] inline void bad_usage(const std::string& message) {
-  std::fprintf(stderr, "%s: %s (try --help)\n", program_invocation_short_name, message.c_str());
+#ifdef __linux__
+  const char* const program = program_invocation_short_name;
+#else
+  const char* const program = getprogname();
+#endif
+  std::fprintf(stderr, "%s: %s (try --help)\n", program, message.c_str());
   std::exit(EX_USAGE);
 }
 
