@@ -156,7 +156,13 @@ int compare_group(const std::string& backend, const Group& group, std::size_t ru
     report.skip(comparison, "no server could be counted");
     return status;
   }
-  comparison.contestants = stand(samples);
+  if (samples.front().contender.name == group.front().name) {
+    comparison.contestants = stand(samples);
+  } else {
+    const std::string no_base = group.front().name + " was not counted";
+    comparison.contestants = stand(samples, no_base);
+    comparison.contestants.front().refused = no_base;
+  }
   refuse_uneven(comparison.contestants);
   report.add(comparison);
   return worse(status, judge(comparison));

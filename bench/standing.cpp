@@ -27,8 +27,8 @@ void compare_to(const Samples& first, const Samples& samples, Standing& standing
   const Quartiles middle = quartiles(ratios);
   if (!(2 * middle.error <= kWorthless * std::abs(middle.median))) {
     char text[64];
-    std::snprintf(text, sizeof text, "turns differ by %.0f %%",
-                  100 * (middle.high - middle.low) / std::abs(middle.median));
+    std::snprintf(text, sizeof text, "two standard errors are %.0f %%",
+                  100 * 2 * middle.error / std::abs(middle.median));
     standing.refused = text;
     return;
   }

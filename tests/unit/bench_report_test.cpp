@@ -33,7 +33,7 @@ TEST_CASE("standing: a ratio is taken turn by turn", "[bench]") {
 TEST_CASE("standing: turns that differ too much have no ratio", "[bench]") {
   const auto found = bench::stand({samples("floor", {1, 1, 1, 1}), samples("ours", {1, 2, 3, 4})});
   CHECK_FALSE(found[1].ratio.has_value());
-  CHECK(found[1].refused == "turns differ by 60 %");
+  CHECK(found[1].refused == "two standard errors are 56 %");
   CHECK(found[1].median == 2.5);
 }
 
