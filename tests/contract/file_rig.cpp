@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 
 namespace proa_test {
 
@@ -28,8 +28,9 @@ std::string Folder::file(const std::string& name, std::string_view bytes) const 
 }
 
 std::string contents(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream all;
+  all << std::ifstream(path, std::ios::binary).rdbuf();
+  return all.str();
 }
 
 proa::File open_file(World& world, const std::string& path, proa::OpenFlags flags) {

@@ -275,7 +275,7 @@ void Sequence::append(Slot& slot) {
 std::shared_ptr<Aligned> Sequence::fill(std::size_t size) {
   auto memory = std::make_shared<Aligned>(size);
   const auto stamp = static_cast<std::uint32_t>(random_());
-  for (std::size_t i = 0; i < size; ++i) memory->data()[i] = pattern_at(stamp, i);
+  fill_with_pattern(memory->data(), size, stamp);
   return memory;
 }
 

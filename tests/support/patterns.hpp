@@ -18,22 +18,13 @@ constexpr char pattern_at(std::uint32_t seed, std::size_t offset) noexcept {
   return static_cast<char>(x >> 56);
 }
 
-inline std::string pattern(std::uint32_t seed, std::size_t size, std::size_t from = 0) {
-  std::string bytes(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) bytes[i] = pattern_at(seed, from + i);
-  return bytes;
-}
+std::string pattern(std::uint32_t seed, std::size_t size, std::size_t from = 0);
+void fill_with_pattern(char* memory, std::size_t size, std::uint32_t seed, std::size_t from = 0);
 
 constexpr std::size_t no_difference = static_cast<std::size_t>(-1);
 
 // Where `bytes`, which begins at `from` of the stream, first differs from it. CHECK of this prints
 // one number instead of a mebibyte.
-inline std::size_t first_difference(std::uint32_t seed, std::string_view bytes,
-                                    std::size_t from = 0) {
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (bytes[i] != pattern_at(seed, from + i)) return from + i;
-  }
-  return no_difference;
-}
+std::size_t first_difference(std::uint32_t seed, std::string_view bytes, std::size_t from = 0);
 
 }  // namespace proa_test
