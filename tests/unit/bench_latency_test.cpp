@@ -119,16 +119,17 @@ TEST_CASE("latency load: flat out is as fast as answers come", "[bench]") {
 TEST_CASE("latency load: all who come during a pause have waited, not only the one served then",
           "[bench]") {
   const Server server([](std::uint64_t n, std::string&) {
-    if (n == 300) std::this_thread::sleep_for(200ms);
+    if (n == 50) std::this_thread::sleep_for(400ms);
   });
   bench::OpenLoad load("test", server.port(), 1, 64);
-  const bench::OpenTurn turn = load.at_rate(1000, 1s);
-  REQUIRE(turn.latencies.count() == 1000);
-  CHECK(turn.latencies.max() >= count(199ms));
-  // 200 of 1000 were due in the pause: the slowest at its beginning.
-  CHECK(turn.latencies.percentile(99.9) >= count(190ms));
-  CHECK(turn.latencies.percentile(99) >= count(180ms));
-  CHECK(turn.latencies.percentile(90) >= count(90ms));
+  // A slow machine has 8 ms for each of them.
+  const bench::OpenTurn turn = load.at_rate(250, 1s);
+  REQUIRE(turn.latencies.count() == 250);
+  CHECK(turn.latencies.max() >= count(399ms));
+  // 100 of 250 were due in the pause: the slowest at its beginning.
+  CHECK(turn.latencies.percentile(99) >= count(380ms));
+  CHECK(turn.latencies.percentile(90) >= count(290ms));
+  CHECK(turn.latencies.percentile(70) >= count(90ms));
 }
 
 TEST_CASE("latency load: a server that is too slow for the rate leaves requests unsent",
