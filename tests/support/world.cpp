@@ -123,11 +123,11 @@ void World::end(bool shut_down) {
     CHECK(mappings.load() == mappings_before_);
   }
 #ifdef PROA_TEST_SANITIZED
-  // The check walks all memory, and would take a third of the suite's time if it were made each
-  // time. A leak between two checks is found by the next one, and the last one is made at exit.
+  // The check walks all memory: made each time it would take most of the suite's time. A leak
+  // between two checks is found by the next one, and the last one is made at exit.
   static unsigned worlds = 0;
-  if (__lsan_do_recoverable_leak_check && ++worlds % 16 == 0) {
-    INFO("memory leaked, in this test or one of the fifteen before");
+  if (__lsan_do_recoverable_leak_check && ++worlds % 64 == 0) {
+    INFO("memory leaked, in this test or one of the 63 before");
     CHECK(__lsan_do_recoverable_leak_check() == 0);
   }
 #endif
