@@ -17,8 +17,10 @@ using namespace floor_server;
 
 namespace {
 
-constexpr unsigned kBuffers = 4096;  // a power of two; lent to sockets only while they have data
-constexpr unsigned kBufferSize = 2048;
+constexpr unsigned kBuffers = 1024;  // a power of two; lent to sockets only while they have data
+constexpr unsigned kBufferSize = 65536;  // as raw_epoll has one
+// Else the first bytes of all buffers would share a few sets of the cache.
+constexpr std::size_t kStride = kBufferSize + 4096 + 64;
 
 enum class Kind : std::uint16_t { accept, receive, send };
 
@@ -38,7 +40,7 @@ struct Connection {
 io_uring ring;
 io_uring_buf_ring* buffer_ring;
 char* buffers;
-std::uint16_t lengths[kBuffers];      // of the sends in flight
+std::uint32_t lengths[kBuffers];      // of the sends in flight
 std::vector<Connection> connections;  // by descriptor
 bool sink = false;
 std::vector<Answer> answers;  // by descriptor, of a sink
@@ -71,7 +73,7 @@ void arm_receive(int peer) {
   set_tag(sqe, Kind::receive, peer);
 }
 
-char* buffer_at(std::uint16_t buffer) { return buffers + std::size_t{buffer} * kBufferSize; }
+char* buffer_at(std::uint16_t buffer) { return buffers + buffer * kStride; }
 
 void give_back(std::uint16_t buffer) {
   io_uring_buf_ring_add(buffer_ring, buffer_at(buffer), kBufferSize, buffer,
@@ -107,7 +109,7 @@ void received(int peer, const io_uring_cqe& completion) {
     const auto buffer = static_cast<std::uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
     auto length = static_cast<std::size_t>(completion.res);
     if (sink) length = answers[static_cast<unsigned>(peer)].length(length);
-    lengths[buffer] = static_cast<std::uint16_t>(length);
+    lengths[buffer] = static_cast<std::uint32_t>(length);
     if (length > 0) {
       send_back(peer, buffer);
       ++connection.sends;
@@ -124,7 +126,7 @@ void received(int peer, const io_uring_cqe& completion) {
 }
 
 void sent(int peer, std::uint16_t buffer, int result) {
-  const int expected = lengths[buffer];
+  const auto expected = static_cast<int>(lengths[buffer]);
   give_back(buffer);
   Connection& connection = connections[static_cast<unsigned>(peer)];
   --connection.sends;
@@ -162,7 +164,7 @@ void* map_memory(std::size_t bytes) {
 }
 
 void set_up_buffers() {
-  buffers = static_cast<char*>(map_memory(std::size_t{kBuffers} * kBufferSize));
+  buffers = static_cast<char*>(map_memory(kBuffers * kStride));
   buffer_ring = static_cast<io_uring_buf_ring*>(map_memory(kBuffers * sizeof(io_uring_buf)));
   io_uring_buf_reg registration{};
   registration.ring_addr = reinterpret_cast<std::uintptr_t>(buffer_ring);
