@@ -17,6 +17,7 @@
 #include "compare.hpp"
 #include "process.hpp"
 #include "run_program.hpp"
+#include "shared_file.hpp"
 
 namespace bench {
 
@@ -236,21 +237,6 @@ void play(const FilePlan& plan, const std::string& name, bool needs_fio, int& st
 }
 
 }  // namespace
-
-SharedFile::SharedFile(const std::string& folder) {
-  std::string name = folder + "/compare.XXXXXX";
-  descriptor_ = mkostemp(name.data(), O_CLOEXEC);
-  if (descriptor_ < 0) throw std::system_error(errno, std::generic_category(), folder);
-  unlink(name.c_str());
-  path_ = "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(descriptor_);
-}
-
-SharedFile::~SharedFile() { close(descriptor_); }
-
-void SharedFile::drop_cache() const {
-  fdatasync(descriptor_);
-  posix_fadvise(descriptor_, 0, 0, POSIX_FADV_DONTNEED);
-}
 
 int compare_files(int argc, char** argv, Report& report) {
   const FilePlan plan = parse(argc, argv);

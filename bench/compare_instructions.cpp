@@ -7,7 +7,6 @@
 // there before the server sees the first, on every machine.
 #include <getopt.h>
 #include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -21,6 +20,7 @@
 #include "process.hpp"
 #include "progress.hpp"
 #include "run_program.hpp"
+#include "shared_file.hpp"
 #include "standing.hpp"
 #include "turn_options.hpp"
 
@@ -42,37 +42,19 @@ more than 1 %.
       --no-peers           without other libraries
 )";
 
-/// A file of valgrind's messages, removed at the end.
-class Log {
- public:
-  Log() {
-    const int descriptor = mkstemp(path_);
-    if (descriptor < 0) throw std::runtime_error("cannot make a file in /tmp");
-    close(descriptor);
+/// The number that callgrind prints when the program ends.
+double collected(const std::string& path, const std::string& name) {
+  std::ifstream file(path);
+  const std::string mark = "Collected : ";
+  for (std::string line; std::getline(file, line);) {
+    const auto at = line.find(mark);
+    if (at != std::string::npos) return std::strtod(line.c_str() + at + mark.size(), nullptr);
   }
-  ~Log() { unlink(path_); }
-  Log(const Log&) = delete;
-  Log& operator=(const Log&) = delete;
-
-  const char* path() const { return path_; }
-
-  /// The number that callgrind prints when the program ends.
-  double collected(const std::string& name) const {
-    std::ifstream file(path_);
-    const std::string mark = "Collected : ";
-    for (std::string line; std::getline(file, line);) {
-      const auto at = line.find(mark);
-      if (at != std::string::npos) return std::strtod(line.c_str() + at + mark.size(), nullptr);
-    }
-    throw std::runtime_error(name + ": callgrind counted nothing");
-  }
-
- private:
-  char path_[32] = "/tmp/compare.XXXXXX";
-};
+  throw std::runtime_error(name + ": callgrind counted nothing");
+}
 
 double instructions_of_rounds(const Contender& contender, int rounds, int processor) {
-  const Log log;
+  const SharedFile log("/tmp");
   ServerProcess server(contender.name,
                        std::string("valgrind --tool=callgrind --callgrind-out-file=/dev/null"
                                    " --log-file=") +
@@ -91,7 +73,7 @@ double instructions_of_rounds(const Contender& contender, int rounds, int proces
     throw std::runtime_error(contender.name + ": echoes are missing");
   }
   server.terminate();
-  return log.collected(contender.name);
+  return collected(log.path(), contender.name);
 }
 
 Samples count(const Contender& contender, std::size_t runs, int processor) {
