@@ -20,6 +20,7 @@ report $? "cmake: install"
 configure() {
   local name=$1 wanted=$2
   shift 2
+  rm -f "$root/$name/CMakeCache.txt"  # looks for everything anew; what is compiled already stays
   cmake -G Ninja -S "$source_dir/cmake" -B "$root/$name" -DCMAKE_PREFIX_PATH="$prefix" -DWANTED="$wanted" "$@" >&2
 }
 # consume NAME [OPTION...]: in each standard, with and without exceptions and RTTI.
@@ -37,7 +38,7 @@ consume() {
 without_libraries=(-DCMAKE_FIND_ROOT_PATH="$root/nothing" -DCMAKE_FIND_ROOT_PATH_MODE_LIBRARY=ONLY)
 if has_shared; then
   for each in "${compilers[@]}"; do
-    CXX=$each consume "shared-${each%% *}" "${without_libraries[@]}"
+    CXX=$each consume "with-${each%% *}" "${without_libraries[@]}"
     report $? "cmake: $each: programs with the shared library, which needs no other"
   done
 fi
@@ -48,7 +49,7 @@ if has_static; then
     report $? "cmake: the static library is refused where what it needs is missing"
   fi
   for each in "${compilers[@]}"; do
-    CXX=$each consume "static-${each%% *}"
+    CXX=$each consume "with-${each%% *}"
     report $? "cmake: $each: programs with the static library, where that is all there is"
   done
 fi

@@ -72,16 +72,19 @@ END
 usable_compilers "${compiler[@]}"
 for each in "${compilers[@]}"; do
   while read -r flags; do
+    # shellcheck disable=SC2046,SC2086
+    $each $flags "${warnings[@]}" -c "$source_dir/echo.cpp" -o "$root/echo.o" $(config --cflags) >&2
+    report $? "install: compiled, $each $flags"
     # shellcheck disable=SC2206
-    build=($each $flags "${warnings[@]}" "$source_dir/echo.cpp" -o "$root/echo")
+    link=($each $flags "$root/echo.o" -o "$root/echo")
     if has_shared; then
       # shellcheck disable=SC2046
-      "${build[@]}" $(config --cflags --libs) >&2 && LD_LIBRARY_PATH=$libdir "$root/echo" >&2
+      "${link[@]}" $(config --libs) >&2 && LD_LIBRARY_PATH=$libdir "$root/echo" >&2
       report $? "install: shared, $each $flags"
     fi
     if has_static; then
       # shellcheck disable=SC2046
-      "${build[@]}" -L"$root/static" $(config --static --cflags --libs) >&2 && "$root/echo" >&2
+      "${link[@]}" -L"$root/static" $(config --static --libs) >&2 && "$root/echo" >&2
       report $? "install: static, $each $flags"
     fi
   done <"$root/flags"
