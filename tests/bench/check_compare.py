@@ -11,14 +11,14 @@ if len(sys.argv) != 3:
     sys.exit(__doc__)
 compare, floor = sys.argv[1:]
 ECHO = f"'{floor}' -p %p"
-# An echo server with one wrong byte on each connection but the first: in another answer on each.
+# An echo server with one wrong byte on each connection but the first three: in another answer on each.
 WRONG = """exec python3 -c "
 import itertools, socket, threading
 def serve(connection, number):
   for answer in itertools.count(1):
     data = bytearray(connection.recv(4096))
     if not data: return
-    if number > 0 and answer == 150 * number: data[-1] ^= 1
+    if number >= 3 and answer == 50 * number: data[-1] ^= 1
     connection.sendall(data)
 listener = socket.create_server(('127.0.0.1', %p))
 for number in itertools.count():
@@ -104,9 +104,9 @@ with tempfile.TemporaryDirectory() as folder:
     for arguments, names, roles in ((["accept", "-c", "3", "-d", "0.2", f"a={ECHO}", f"b={ECHO}"], ["accept-3"], ("given",)),
                                     (["bulk", "-c", "2", "-d", "0.2", f"a={sink}", f"b={sink}"], ["bulk-2"], ("given",)),
                                     (["latency", "-c", "3", "-r", "500", "-d", "0.5", f"a={ECHO}", f"b={ECHO}"],
-                                     ["latency-3"], ("given",)),
-                                    (["connect", "-r", "1"], ["connect"], own),
-                                    (["post", "-r", "1"], ["post-1", "post-2", "post-wake-up"], own)):
+                                     ["latency-256-3"], ("given",)),
+                                    (["connect", "-r", "2"], ["connect"], own),
+                                    (["post", "-r", "2"], ["post-1", "post-2", "post-wake-up"], own)):
         done = run(*arguments, "--json", str(path))
         what = " ".join(arguments[:5])
         ok &= report(f"{what} succeeds, or says what it lacks", done.returncode in (0, 77), done.stdout + done.stderr)
