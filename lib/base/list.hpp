@@ -71,5 +71,46 @@ class List {
   ListHook head_;
 };
 
+/// The same in one pointer, for lists of which there are many and which are mostly empty. Only the
+/// ring itself can remove an object.
+template <class Object, class Access>
+class Ring {
+ public:
+  Ring() noexcept = default;
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+
+  bool empty() const noexcept { return first_ == nullptr; }
+  void push_back(Object& object) noexcept {
+    ListHook* const hook = &Access::hook(object);
+    if (first_) {
+      HookAlgorithms::link_before(first_, hook);
+    } else {
+      HookAlgorithms::init_header(hook);
+      first_ = hook;
+    }
+  }
+  Object* front() noexcept { return first_ ? &Access::from_hook(*first_) : nullptr; }
+  /// Returns the object behind `object`, or nullptr.
+  Object* after(Object& object) noexcept {
+    ListHook* const next = Access::hook(object).next;
+    return next == first_ ? nullptr : &Access::from_hook(*next);
+  }
+  Object* pop_front() noexcept {
+    Object* const object = front();
+    if (object) remove(*object);
+    return object;
+  }
+  void remove(Object& object) noexcept {
+    ListHook& hook = Access::hook(object);
+    if (first_ == &hook) first_ = hook.next == &hook ? nullptr : hook.next;
+    HookAlgorithms::unlink(&hook);
+    hook = {};
+  }
+
+ private:
+  ListHook* first_ = nullptr;
+};
+
 }  // namespace v0
 }  // namespace proa

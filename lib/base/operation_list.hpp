@@ -12,9 +12,11 @@ struct OperationHook {
   static Operation& from_hook(ListHook& hook) noexcept { return BackendSide::from_hook(hook); }
 };
 using OperationList = List<Operation, OperationHook>;
+using OperationRing = Ring<Operation, OperationHook>;
 
 /// A child of fork(2) has taken the operations of the list over from its parent.
-inline void adopt(OperationList& operations, long process) noexcept {
+template <class Operations>
+void adopt(Operations& operations, long process) noexcept {
   for (Operation* one = operations.front(); one; one = operations.after(*one)) {
     BackendSide::adopt(*one, process);
   }

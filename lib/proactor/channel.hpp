@@ -24,7 +24,7 @@ enum class Connected : std::uint8_t {
 /// One descriptor's operations: per direction the one at the backend and those behind it (R5).
 struct Channel {
   std::array<Operation*, 2> active{};
-  std::array<OperationList, 2> waiting;
+  std::array<OperationRing, 2> waiting;
   void* owner = nullptr;  // a handler's, which the core does not look at
   // Pending, but not among `pending`: behind it the number may be another file's.
   Operation* close_file = nullptr;

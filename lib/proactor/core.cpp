@@ -263,7 +263,7 @@ void Core::end(Operation& operation, Reason reason) noexcept {
     backend_->cancel(operation);
     return;
   } else {
-    OperationList::remove(operation);
+    channels_.find(operation.descriptor_)->waiting[side(operation)].remove(operation);
   }
   finish(operation, -ECANCELED);
 }
@@ -566,7 +566,7 @@ bool Core::in_flight(int descriptor) noexcept {
 // Those that wait end behind the one they wait for, in their order (R5): start() sees the reason.
 void Core::end_all(Channel& channel) noexcept {
   for (std::size_t i = 0; i < 2; ++i) {
-    OperationList& waiting = channel.waiting[i];
+    OperationRing& waiting = channel.waiting[i];
     for (Operation* one = waiting.front(); one; one = waiting.after(*one)) {
       if (one->reason_ == Reason::none) one->reason_ = Reason::close;
     }
@@ -581,7 +581,7 @@ void Core::end_sends_of(int file) noexcept {
            static_cast<const SendFile&>(one).file().number == file;
   };
   channels_.each([&](Channel& channel, int) {
-    OperationList& waiting = channel.waiting[out];
+    OperationRing& waiting = channel.waiting[out];
     for (Operation* one = waiting.front(); one;) {
       Operation& that = *one;
       one = waiting.after(that);

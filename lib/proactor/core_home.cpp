@@ -50,7 +50,7 @@ void Core::adopt_operations() noexcept {
       if (active) BackendSide::adopt(*active, process);
     }
     if (connects(channel)) channel.connected = Connected::shared;
-    for (OperationList& waiting : channel.waiting) proa::adopt(waiting, process);
+    for (OperationRing& waiting : channel.waiting) proa::adopt(waiting, process);
     if (channel.close_file) BackendSide::adopt(*channel.close_file, process);
   });
   for (Workers* each = workers_.front(); each; each = workers_.after(*each)) each->adopt(process);
