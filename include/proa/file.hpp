@@ -99,7 +99,7 @@ class PROA_API File : public OwnedDescriptor {
   /// Forgets the descriptor, whose number may belong to another file by now.
   void drop() noexcept {
     if (valid()) system_->count_owned(-1);
-    descriptor_ = Descriptor();
+    forget();
   }
 };
 

@@ -196,8 +196,8 @@ class PROA_API Handler {
   // what close() waits for besides the operations on the descriptor: an Open, a write into another
   // file, blocks that are lent to the kernel
   std::uint16_t elsewhere_ = 0;
-  HandlerState state_ = HandlerState::idle;
-  HandlerKind kind_;
+  HandlerState state_ : 4;
+  HandlerKind kind_ : 4;
   std::uint8_t told_last_ : 4;  // the number of the notice that the loop told last, from 1
   bool keeps_running_ : 1;      // while the handler is open, run() does not return
   bool in_on_closed_ : 1;

@@ -2,7 +2,6 @@
 
 #include <proa/descriptor.hpp>
 #include <proa/system.hpp>
-#include <utility>
 
 namespace proa {
 inline namespace v0 {
@@ -17,19 +16,27 @@ class OwnedDescriptor {
  public:
   OwnedDescriptor() noexcept = default;
   OwnedDescriptor(System& system, Descriptor descriptor, bool borrowed = false) noexcept
-      : system_(&system), descriptor_(descriptor), borrowed_(borrowed) {
+      : system_(&system),
+        number_(descriptor.number),
+        kind_(descriptor.kind),
+        borrowed_(borrowed) {
     if (valid()) system.count_owned(1);
   }
   OwnedDescriptor(OwnedDescriptor&& other) noexcept
       : system_(other.system_),
-        descriptor_(std::exchange(other.descriptor_, Descriptor())),
+        number_(other.number_),
+        kind_(other.kind_),
         borrowed_(other.borrowed_),
-        was_blocking_(other.was_blocking_) {}
+        was_blocking_(other.was_blocking_) {
+    other.forget();
+  }
   OwnedDescriptor& operator=(OwnedDescriptor&& other) noexcept {
     if (this != &other) {
       close();
       system_ = other.system_;
-      descriptor_ = std::exchange(other.descriptor_, Descriptor());
+      number_ = other.number_;
+      kind_ = other.kind_;
+      other.forget();
       borrowed_ = other.borrowed_;
       was_blocking_ = other.was_blocking_;
     }
@@ -38,8 +45,8 @@ class OwnedDescriptor {
   ~OwnedDescriptor() { close(); }
 
   /// Whether there is a descriptor, and which.
-  bool valid() const noexcept { return descriptor_.valid(); }
-  Descriptor descriptor() const noexcept { return descriptor_; }
+  bool valid() const noexcept { return number_ >= 0; }
+  Descriptor descriptor() const noexcept { return {number_, kind_}; }
   /// Whether the descriptor belongs to the program: this object forgets it, and never closes it.
   bool borrowed() const noexcept { return borrowed_; }
 
@@ -50,27 +57,36 @@ class OwnedDescriptor {
   /// Socket::adopt() found it so; in a child of fork(2) it keeps its mode, which is the parent's
   /// too. Like close(), this is misuse while a request is pending on it.
   Descriptor release() noexcept {
+    const Descriptor released = descriptor();
     if (valid()) {
       system_->count_owned(-1);
-      system_->leaving(descriptor_, "release");
-      system_->forget(descriptor_);
-      if (was_blocking_) (void)system_->set_blocking(descriptor_);
+      system_->leaving(released, "release");
+      system_->forget(released);
+      if (was_blocking_) (void)system_->set_blocking(released);
     }
-    return std::exchange(descriptor_, Descriptor());
+    forget();
+    return released;
   }
   /// Closes the descriptor now with close(2), or forgets it if it is borrowed.
   void close() noexcept {
     if (!valid()) return;
-    const Descriptor descriptor = std::exchange(descriptor_, Descriptor());
+    const Descriptor closed = descriptor();
+    forget();
     system_->count_owned(-1);
-    system_->leaving(descriptor, "close");
-    borrowed_ ? system_->forget(descriptor) : (void)system_->close(descriptor);
+    system_->leaving(closed, "close");
+    borrowed_ ? system_->forget(closed) : (void)system_->close(closed);
   }
 
  protected:
-  /// For Socket and File.
+  /// For Socket and File: there is no descriptor any more, and nobody closes it.
+  void forget() noexcept {
+    number_ = -1;
+    kind_ = DescriptorKind::none;
+  }
+
   System* system_ = nullptr;
-  Descriptor descriptor_;
+  int number_ = -1;  // with `kind_` a Descriptor, without the room that one leaves unused
+  DescriptorKind kind_ = DescriptorKind::none;
   bool borrowed_ = false;
   bool was_blocking_ = false;
 };

@@ -44,7 +44,7 @@ File File::borrow(Proactor& proactor, int number, std::error_code& error) noexce
 
 FileAlignment File::alignment() const noexcept {
   FileAlignment alignment;
-  if (valid()) system_->file_alignment(descriptor_, alignment);
+  if (valid()) system_->file_alignment(descriptor(), alignment);
   return alignment;
 }
 

@@ -25,6 +25,7 @@ Handler::Handler(Proactor& proactor, HandlerKind kind) noexcept
 Handler::Handler(Proactor& proactor, HandlerKind kind, Socket socket) noexcept
     : proactor_(proactor),
       socket_(std::move(socket)),
+      state_(HandlerState::idle),
       kind_(kind),
       told_last_(0),
       keeps_running_(true),

@@ -68,34 +68,34 @@ Socket Socket::borrow(Proactor& proactor, int number, std::error_code& error) no
 }
 
 std::error_code Socket::bind(const Address& address) noexcept {
-  return told(valid() ? system_->bind(descriptor_, address) : -EBADF);
+  return told(valid() ? system_->bind(descriptor(), address) : -EBADF);
 }
 
 std::error_code Socket::listen(int backlog) noexcept {
-  return told(valid() ? system_->listen(descriptor_, backlog) : -EBADF);
+  return told(valid() ? system_->listen(descriptor(), backlog) : -EBADF);
 }
 
 std::error_code Socket::shutdown(ShutdownSide side) noexcept {
-  return told(valid() ? system_->shutdown(descriptor_, side) : -EBADF);
+  return told(valid() ? system_->shutdown(descriptor(), side) : -EBADF);
 }
 
 std::error_code Socket::set_option(SocketOption option, int value) noexcept {
-  return told(valid() ? system_->set_option(descriptor_, option, value) : -EBADF);
+  return told(valid() ? system_->set_option(descriptor(), option, value) : -EBADF);
 }
 
 std::error_code Socket::get_option(SocketOption option, int& value) const noexcept {
-  return told(valid() ? system_->get_option(descriptor_, option, value) : -EBADF);
+  return told(valid() ? system_->get_option(descriptor(), option, value) : -EBADF);
 }
 
 Address Socket::local_address() const noexcept {
   Address address;
-  if (valid()) system_->local_address(descriptor_, address);
+  if (valid()) system_->local_address(descriptor(), address);
   return address;
 }
 
 Address Socket::peer_address() const noexcept {
   Address address;
-  if (valid()) system_->peer_address(descriptor_, address);
+  if (valid()) system_->peer_address(descriptor(), address);
   return address;
 }
 
