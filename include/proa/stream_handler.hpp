@@ -196,9 +196,11 @@ class PROA_API StreamHandler : public Handler {
  private:
   struct StreamConnecting;
   friend class StreamFilter;
+  friend class StreamSend;
   struct StreamTiming;
   struct StreamFiles;
   struct StreamExtras;
+  struct StreamParts;
   enum class StreamConnection : std::uint8_t {
     none,
     missed,      // a verb needed a connection and found none; told unless connect() comes before
@@ -210,6 +212,7 @@ class PROA_API StreamHandler : public Handler {
 
   void received_(RecvBuffers& request, const Result& result);
   void sent_(const Result& result);
+  void send_ended_(const Result& result);
   void sent_at_once_(std::size_t bytes);
   bool tells_only_(std::size_t bytes);
   void file_sent_(SendFile& request, const Result& result);
@@ -246,6 +249,12 @@ class PROA_API StreamHandler : public Handler {
   void reopen_output_() noexcept;
   bool accepts_output_(const char* verb) noexcept;
   void copy_(const Bytes* pieces, std::size_t count) noexcept;
+  StreamParts* need_parts_() noexcept;
+  bool need_connecting_() noexcept;
+  StreamConnecting* connecting_() const noexcept;
+  StreamTiming* timing_() const noexcept;
+  StreamExtras* extras_() const noexcept;
+  StreamFiles* files_() const noexcept;
   StreamExtras* need_extras_() noexcept;
   StreamFilter* filter_() const noexcept;
   void tell_filter_connected_();
@@ -329,13 +338,10 @@ class PROA_API StreamHandler : public Handler {
   void loop_closing_down() noexcept override;
 
   On<RecvBuffers, &StreamHandler::received_> recv_{*this};
-  On<SendBuffers, &StreamHandler::sent_> send_{*this};
+  std::unique_ptr<class StreamSend> send_;  // while it sends
   WriteQueue queue_;
-  WriteQueue held_;  // input that waits until the handler reads
-  std::unique_ptr<StreamConnecting> connecting_;
-  std::unique_ptr<StreamTiming> timing_;
-  std::unique_ptr<StreamExtras> extras_;  // changed watermarks, a filter
-  std::unique_ptr<StreamFiles> files_;
+  BufferChain held_;                    // input that waits until the handler reads
+  std::unique_ptr<StreamParts> parts_;  // what most streams do not need
   std::size_t taken_ = 0;  // bytes that the kernel has taken, and that are still in the queue
   std::size_t write_progress_ = 0;  // bytes of the front write that were taken
   std::int32_t input_error_ = 0;

@@ -10,6 +10,7 @@
 #include <proa/proactor.hpp>
 #include <vector>
 
+#include "handler/stream_send.hpp"
 #include "proactor/core.hpp"
 
 namespace proa {
@@ -99,6 +100,7 @@ class HandlerLoop final : public Core {
   void each_open(Visit visit) {
     for (Handler* h = open_.front(); h; h = open_.after(*h)) visit(*h);
   }
+  StreamSends& stream_sends() noexcept { return stream_sends_; }
   /// From any thread or signal handler; the notifier is not in the stack yet.
   void notified(Notifier& notifier) noexcept;
   /// Moves what notified() collected to the notices.
@@ -142,6 +144,7 @@ class HandlerLoop final : public Core {
     std::int16_t code;
   };
   std::vector<DueError> due_errors_;
+  StreamSends stream_sends_;
   bool flushing_ = false;  // flush() is in its first pass
   std::size_t tells_left_ = 0;
   bool lends_next_ = false;  // the next round lends blocks to starved_ first

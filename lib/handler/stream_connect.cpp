@@ -6,9 +6,8 @@
 
 #include "base/error_code.hpp"
 #include "handler/handler_loop.hpp"
-#include "handler/stream_connecting.hpp"
+#include "handler/stream_parts.hpp"
 #include "handler/stream_states.hpp"
-#include "handler/stream_timing.hpp"
 
 namespace proa {
 
@@ -17,7 +16,7 @@ void StreamHandler::connect(const Address& address, TimePoint deadline) noexcept
   if (closing()) return connect_later_(address, deadline);
   if (!live_()) return;
   if (connection_ >= StreamConnection::connecting) return fail_(connected() ? -EISCONN : -EALREADY);
-  connecting_.reset();  // a connect() that was remembered is void now
+  if (parts_) parts_->connecting.reset();  // a connect() that was remembered is void now
   if (!address.is_set()) return refuse_connection_(code_of(Error::bad_address));
   if (proactor_.core().has_requests(*this)) return connect_behind_(address, deadline);
   std::error_code error;
@@ -26,15 +25,21 @@ void StreamHandler::connect(const Address& address, TimePoint deadline) noexcept
   if (descriptor().kind == DescriptorKind::tcp) {
     (void)socket_.set_option(SocketOption::no_delay, 1);
   }
-  connecting_.reset(new (std::nothrow) StreamConnecting(*this));
-  if (!connecting_) return refuse_connection_(-ENOMEM);
-  connecting_->request.prepare(descriptor(), address);
-  if ((error = proactor_.submit(connecting_->request, deadline))) {
-    connecting_.reset();
+  if (!need_connecting_()) return refuse_connection_(-ENOMEM);
+  connecting_()->request.prepare(descriptor(), address);
+  if ((error = proactor_.submit(connecting_()->request, deadline))) {
+    parts_->connecting.reset();
     return refuse_connection_(to_negative(error));
   }
   connection_ = StreamConnection::connecting;
-  if (timing_) start_timing_();
+  if (timing_()) start_timing_();
+}
+
+// Makes it anew. False if memory is short.
+bool StreamHandler::need_connecting_() noexcept {
+  if (!need_parts_()) return false;
+  parts_->connecting.reset(new (std::nothrow) StreamConnecting(*this));
+  return parts_->connecting != nullptr;
 }
 
 // Remembers a connect() that was called while the handler closes. The last one replaces those
@@ -45,8 +50,8 @@ void StreamHandler::connect_later_(const Address& address, TimePoint deadline) n
     made->request.prepare({}, address);
     made->deadline = deadline;
   }
-  const bool pending = connecting_ && connecting_->request.pending();
-  (pending ? connecting_->next : connecting_) = std::move(made);
+  const bool pending = connecting_() && connecting_()->request.pending();
+  if (need_parts_()) (pending ? connecting_()->next : parts_->connecting) = std::move(made);
   reopen_later_();
 }
 
@@ -54,22 +59,21 @@ void StreamHandler::connect_later_(const Address& address, TimePoint deadline) n
 // end first, because that descriptor is closed then (R6); the end of the last one is
 // notice_reopen.
 void StreamHandler::connect_behind_(const Address& address, TimePoint deadline) noexcept {
-  connecting_.reset(new (std::nothrow) StreamConnecting(*this));
-  if (!connecting_) return refuse_connection_(-ENOMEM);
-  connecting_->request.prepare({}, address);
-  connecting_->deadline = deadline;
+  if (!need_connecting_()) return refuse_connection_(-ENOMEM);
+  connecting_()->request.prepare({}, address);
+  connecting_()->deadline = deadline;
   connection_ = StreamConnection::connecting;
   proactor_.core().end_requests(*this);
 }
 
 void StreamHandler::reconnect_() noexcept {
-  if (!connecting_) {  // memory was short; or on_closed() has tried another one, which has failed
+  if (!connecting_()) {  // memory was short; or on_closed() has tried another one, which has failed
     if (start_("connect")) refuse_connection_(-ENOMEM);
     return;
   }
-  if (connecting_->request.pending()) return;  // on_closed() has connected elsewhere
+  if (connecting_()->request.pending()) return;  // on_closed() has connected elsewhere
   connection_ = StreamConnection::none;
-  const auto asked = std::move(connecting_);
+  const auto asked = std::move(parts_->connecting);
   connect(asked->request.address(), asked->deadline);
 }
 
@@ -85,12 +89,12 @@ void StreamHandler::not_connected_(std::error_code error) {
 }
 
 Operation* StreamHandler::connect_request_() noexcept {
-  return connecting_ && connecting_->request.pending() ? &connecting_->request : nullptr;
+  return connecting_() && connecting_()->request.pending() ? &connecting_()->request : nullptr;
 }
 
 void StreamHandler::connect_ended_(const Result& result) {
-  const auto ended = std::move(connecting_);
-  connecting_ = std::move(ended->next);
+  const auto ended = std::move(parts_->connecting);
+  parts_->connecting = std::move(ended->next);
   connection_ = StreamConnection::none;
   if (closing() || lingered_in_vain_(result, 0)) return;
   if (result.error) {

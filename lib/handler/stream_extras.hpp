@@ -54,9 +54,5 @@ struct StreamHandler::StreamExtras {
   bool failed = false;  // the filter has called fail(), and the stream waits for nothing of it
 };
 
-inline StreamFilter* StreamHandler::filter_() const noexcept {
-  return extras_ ? extras_->filter.get() : nullptr;
-}
-
 }  // namespace v0
 }  // namespace proa

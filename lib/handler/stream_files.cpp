@@ -3,7 +3,6 @@
 // receive_file() the stream keeps the input as it does while reading is stopped, and writes it into
 // the file, one gathered write at a time. Upholds R1 (verbs only note what to do), R5 and R6
 // (close() waits for the write, which is on another descriptor).
-#include "handler/stream_files.hpp"
 
 #include <algorithm>
 #include <array>
@@ -14,9 +13,8 @@
 
 #include "base/error_code.hpp"
 #include "handler/handler_loop.hpp"
-#include "handler/stream_extras.hpp"
+#include "handler/stream_parts.hpp"
 #include "handler/stream_states.hpp"
-#include "handler/stream_timing.hpp"
 
 namespace proa {
 
@@ -36,12 +34,13 @@ std::int32_t refusal(Descriptor file, std::uint64_t offset, std::uint64_t length
 void StreamHandler::on_received(std::uint64_t) {}
 
 StreamHandler::StreamFiles* StreamHandler::need_files_() noexcept {
-  if (!files_) files_.reset(new (std::nothrow) StreamFiles(*this));
-  return files_.get();
+  if (!files_() && need_parts_()) parts_->files.reset(new (std::nothrow) StreamFiles(*this));
+  return files_();
 }
 
 Operation* StreamHandler::send_request_() noexcept {
-  return send_.pending() ? static_cast<Operation*>(&send_) : &files_->send;
+  if (send_ && send_->pending()) return &send_->request();
+  return &files_()->send;
 }
 
 void StreamHandler::send_file(Descriptor file, std::uint64_t offset,
@@ -55,9 +54,9 @@ void StreamHandler::send_file(Descriptor file, std::uint64_t offset,
 
 void StreamHandler::send_file_part_() noexcept {
   const detail::FileSegment& next = *queue_.first_file();
-  files_->seen = 0;
-  files_->send.prepare(descriptor(), next.file, next.offset, std::min(next.left, part_size));
-  if (const std::error_code error = proactor_.submit(files_->send)) fail_(to_negative(error));
+  files_()->seen = 0;
+  files_()->send.prepare(descriptor(), next.file, next.offset, std::min(next.left, part_size));
+  if (const std::error_code error = proactor_.submit(files_()->send)) fail_(to_negative(error));
 }
 
 void StreamHandler::file_sent_(SendFile& request, const Result& result) {
@@ -70,16 +69,16 @@ void StreamHandler::file_sent_(SendFile& request, const Result& result) {
 // take it for a stall. While a write into a file is under way, the disk is waited for, not the
 // peer.
 void StreamHandler::note_file_progress_() noexcept {
-  if (files_ && files_->write.pending()) timing_->idle_since = system_now_();
-  if (!files_ || !files_->send.pending()) return;
-  const std::size_t moved = proactor_.core().moved(files_->send);
-  if (moved == files_->seen) return;
-  if (moved != SIZE_MAX) files_->seen = moved;
-  timing_->sent_last = timing_->idle_since = system_now_();
+  if (files_() && files_()->write.pending()) timing_()->idle_since = system_now_();
+  if (!files_() || !files_()->send.pending()) return;
+  const std::size_t moved = proactor_.core().moved(files_()->send);
+  if (moved == files_()->seen) return;
+  if (moved != SIZE_MAX) files_()->seen = moved;
+  timing_()->sent_last = timing_()->idle_since = system_now_();
 }
 
 std::uint64_t StreamHandler::file_received() const noexcept {
-  return files_ ? files_->received : 0;
+  return files_() ? files_()->received : 0;
 }
 
 void StreamHandler::receive_file(Descriptor file, std::uint64_t offset, std::uint64_t length,
@@ -91,35 +90,36 @@ void StreamHandler::receive_file(Descriptor file, std::uint64_t offset, std::uin
   const bool first = !receiving_file_();
   std::int32_t error = refusal(file, offset, length);
   if (error == 0 && !first && !received.empty()) error = -EALREADY;
-  if (error == 0 && (!need_files_() || !files_->wanted.push(file, offset, length))) error = -ENOMEM;
+  if (error == 0 && (!need_files_() || !files_()->wanted.push(file, offset, length)))
+    error = -ENOMEM;
   // Keeps the bytes even if the file is refused, because they are the next ones of the stream.
   if (!received.empty()) held_.push_front(std::move(received));
   if (error != 0) {
     if (reads_()) resume_held_();
     return fail_(error);
   }
-  if (first) files_->received = 0;
+  if (first) files_()->received = 0;
   start_reading();
 }
 
 // No file waits for input any more: on_read() gets what is left.
 void StreamHandler::end_receiving_files_() noexcept {
-  files_->wanted.clear();
+  files_()->wanted.clear();
   resume_held_();
 }
 
 // Goes one step on with the first receive_file(): tells that it is complete, or writes its next
 // bytes into the file.
 void StreamHandler::receive_file_part_() {
-  if (!connected() || !announced_() || !reads_() || files_->write.pending())
+  if (!connected() || !announced_() || !reads_() || files_()->write.pending())
     return update_reading_();
-  const detail::FileSegment& next = *files_->wanted.first_file();
+  const detail::FileSegment& next = *files_()->wanted.first_file();
   if (next.left == 0) {
     bool ended = false;
-    files_->wanted.consume(0, ended);
-    const std::uint64_t total = files_->received;
+    files_()->wanted.consume(0, ended);
+    const std::uint64_t total = files_()->received;
     if (receiving_file_()) {
-      files_->received = 0;
+      files_()->received = 0;
       resume_held_();
     } else {
       end_receiving_files_();
@@ -138,12 +138,12 @@ void StreamHandler::receive_file_part_() {
   std::size_t count = 0;
   std::uint64_t left = next.left;
   for (const detail::Segment* s = held_.first(); s && left > 0 && count < most_pieces;
-       s = s->next) {
+       s = held_.after(s)) {
     pieces[count] = {s->data, static_cast<std::size_t>(std::min<std::uint64_t>(s->size, left))};
     left -= pieces[count++].size;
   }
-  files_->write.prepare(next.file, next.offset, pieces.data(), count);
-  if (const std::error_code error = proactor_.submit(files_->write)) {
+  files_()->write.prepare(next.file, next.offset, pieces.data(), count);
+  if (const std::error_code error = proactor_.submit(files_()->write)) {
     end_receiving_files_();
     return on_error(error);
   }
@@ -155,20 +155,19 @@ void StreamHandler::file_written_(const Result& result) {
   proactor_.core().ended_elsewhere(*this);
   if (closing()) return;
   if (!gives(input_)) return held_.clear();
-  if (timing_ && result.bytes > 0) timing_->idle_since = system_now_();
-  bool ended = false;
-  for (std::size_t left = result.bytes; left > 0;) left -= held_.consume(left, ended);
-  files_->received += result.bytes;
-  files_->wanted.advance_file(result.bytes);
+  if (timing_() && result.bytes > 0) timing_()->idle_since = system_now_();
+  held_.consume(result.bytes);
+  files_()->received += result.bytes;
+  files_()->wanted.advance_file(result.bytes);
   if (!result.error) return resume_held_();
   end_receiving_files_();
   on_error(result.error);
 }
 
 void StreamHandler::drop_received_files_() noexcept {
-  if (files_) files_->wanted.clear();
-  if (extras_) extras_->came.clear();
-  if (!files_ || !files_->write.pending()) held_.clear();
+  if (files_()) files_()->wanted.clear();
+  if (extras_()) extras_()->came.clear();
+  if (!files_() || !files_()->write.pending()) held_.clear();
 }
 
 }  // namespace proa

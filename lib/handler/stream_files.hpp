@@ -18,12 +18,5 @@ struct StreamHandler::StreamFiles {
   std::size_t seen = 0;        // how much `send` had moved when the timer last fired
 };
 
-inline bool StreamHandler::sending_() const noexcept {
-  return send_.pending() || (files_ && files_->send.pending());
-}
-inline bool StreamHandler::receiving_file_() const noexcept {
-  return files_ && !files_->wanted.empty();
-}
-
 }  // namespace v0
 }  // namespace proa

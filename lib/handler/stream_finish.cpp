@@ -3,9 +3,8 @@
 #include <proa/stream_handler.hpp>
 
 #include "handler/handler_loop.hpp"
-#include "handler/stream_files.hpp"
+#include "handler/stream_parts.hpp"
 #include "handler/stream_states.hpp"
-#include "handler/stream_timing.hpp"
 
 namespace proa {
 

@@ -8,11 +8,8 @@
 
 #include "base/error_code.hpp"
 #include "handler/handler_loop.hpp"
-#include "handler/stream_connecting.hpp"
-#include "handler/stream_extras.hpp"
-#include "handler/stream_files.hpp"
+#include "handler/stream_parts.hpp"
 #include "handler/stream_states.hpp"
-#include "handler/stream_timing.hpp"
 
 namespace proa {
 
@@ -61,6 +58,11 @@ void StreamHandler::loop_tell_error(std::int32_t error) {
   not_connected_(to_error_code(error));
 }
 
+StreamHandler::StreamParts* StreamHandler::need_parts_() noexcept {
+  if (!parts_) parts_.reset(new (std::nothrow) StreamParts);
+  return parts_.get();
+}
+
 void StreamHandler::opened_() {
   proactor_.core().flush_later(*this);
   resume_held_();
@@ -90,8 +92,8 @@ void StreamHandler::loop_dispatch(HandlerNotice notice) {
 void StreamHandler::broken_(std::error_code error) {
   output_ = after(output_, OutputEvent::tell);
   proactor_.core().cancel(recv_);
-  proactor_.core().cancel(send_);
-  if (files_) proactor_.core().cancel(files_->send);
+  if (send_) proactor_.core().cancel(send_->request());
+  if (files_()) proactor_.core().cancel(files_()->send);
   taken_ = write_progress_ = 0;
   refused_ = 0;
   if (!sending_()) queue_.clear();
@@ -101,18 +103,18 @@ void StreamHandler::broken_(std::error_code error) {
 }
 
 void StreamHandler::loop_closing_down() noexcept {
-  if (timing_) proactor_.core().disarm(timing_->timer);
+  if (timing_()) proactor_.core().disarm(timing_()->timer);
   // close() ends only what is on the stream's own descriptor
-  if (files_) proactor_.core().cancel(files_->write);
+  if (files_()) proactor_.core().cancel(files_()->write);
 }
 
 void StreamHandler::loop_release_resources() noexcept {
-  if ((notices_ & notice_reopen) == 0) connecting_.reset();
+  if (parts_ && (notices_ & notice_reopen) == 0) parts_->connecting.reset();
   queue_.clear();
   held_.clear();
-  if (timing_) timing_->forget_connection();
-  if (extras_) extras_->forget_connection();
-  files_.reset();
+  if (timing_()) timing_()->forget_connection();
+  if (extras_()) extras_()->forget_connection();
+  if (parts_) parts_->files.reset();
   taken_ = write_progress_ = 0;
   input_error_ = output_error_ = 0;
   refused_ = refusal_due_ = 0;

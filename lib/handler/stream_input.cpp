@@ -5,10 +5,8 @@
 
 #include "base/error_code.hpp"
 #include "handler/handler_loop.hpp"
-#include "handler/stream_extras.hpp"
-#include "handler/stream_files.hpp"
+#include "handler/stream_parts.hpp"
 #include "handler/stream_states.hpp"
-#include "handler/stream_timing.hpp"
 
 namespace proa {
 
@@ -37,7 +35,7 @@ void StreamHandler::resume_held_() noexcept {
 }
 
 void StreamHandler::await_input_() noexcept {
-  if (timing_) timing_->silent_since = system_now_();
+  if (timing_()) timing_()->silent_since = system_now_();
   update_reading_();
 }
 
@@ -64,7 +62,7 @@ void StreamHandler::received_(RecvBuffers& request, const Result& result) {
   Buffer buffer = std::move(request.buffer());
   if (closing() || output_ == Output::broken) return;
   if (buffer) {
-    if (timing_) timing_->silent_since = timing_->idle_since = system_now_();
+    if (timing_()) timing_()->silent_since = timing_()->idle_since = system_now_();
     if (!gives(input_) || is_ended(input_)) return;
     const bool plain = !request.has_further() && !filter_() && held_.empty() && !receiving_file_();
     if (plain && reads_()) return read_next_(buffer);
@@ -118,7 +116,7 @@ void StreamHandler::keep_further_(RecvBuffers& request) noexcept {
   if (!request.has_further()) return;
   while (Buffer buffer = request.take_further()) {
     proactor_.core().pool().turn_to_writing(buffer);
-    (filter_() ? extras_->came : held_).push(std::move(buffer));
+    filter_() ? extras_()->came.push(std::move(buffer)) : held_.push(std::move(buffer));
   }
   notify_later_(notice_read);
 }
@@ -133,7 +131,7 @@ void StreamHandler::hold_back_(Buffer buffer) {
 void StreamHandler::input_ended_(std::int32_t error) noexcept {
   // Behind an end that the filter has given nothing that becomes of the connection is news.
   if (input_ != Input::closed) input_error_ = error;
-  if (!filter_() || extras_->failed) {
+  if (!filter_() || extras_()->failed) {
     input_ = after(input_, InputEvent::end);
     return;
   }

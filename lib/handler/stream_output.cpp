@@ -7,10 +7,8 @@
 
 #include "base/error_code.hpp"
 #include "handler/handler_loop.hpp"
-#include "handler/stream_extras.hpp"
-#include "handler/stream_files.hpp"
+#include "handler/stream_parts.hpp"
 #include "handler/stream_states.hpp"
-#include "handler/stream_timing.hpp"
 
 namespace proa {
 
@@ -18,7 +16,7 @@ void StreamHandler::on_write(std::size_t) {}
 
 const Watermarks& StreamHandler::watermarks() const noexcept {
   static constexpr Watermarks defaults;
-  return extras_ ? extras_->watermarks : defaults;
+  return extras_() ? extras_()->watermarks : defaults;
 }
 
 void StreamHandler::set_watermarks(const Watermarks& watermarks) noexcept {
@@ -26,7 +24,7 @@ void StreamHandler::set_watermarks(const Watermarks& watermarks) noexcept {
   if (watermarks.low > watermarks.high) return refuse_("set_watermarks", -EINVAL);
   if (!need_extras_()) return refuse_("set_watermarks", -ENOMEM);
   const bool held = held_back_();
-  extras_->watermarks = watermarks;
+  extras_()->watermarks = watermarks;
   queue_grew_();
   held && !held_back_() ? resume_held_() : update_reading_();
   if (connected() && announced_() && drained_()) notify_later_(notice_written);
@@ -156,17 +154,22 @@ void StreamHandler::loop_flush() {
   }
   if (queue_.begins_with_nothing()) return notify_later_(notice_written);
   if (queue_.first_file()) return send_file_part_();
-  send_.prepare(descriptor(), queue_.first());
+  HandlerLoop& core = proactor_.core();
+  StreamSend* const send = core.stream_sends().next();
+  if (!send) return fail_(-ENOMEM);
+  send->request().prepare(descriptor(), queue_.first());
   std::size_t taken = 0;
-  if (const std::error_code error = proactor_.core().send(send_, taken)) {
+  if (const std::error_code error = core.send(send->request(), taken)) {
     return fail_(to_negative(error));
   }
-  if (taken > 0) sent_at_once_(taken);
+  if (taken > 0) return sent_at_once_(taken);
+  send_ = core.stream_sends().take();
+  send_->lend(*this);
 }
 
 // The kernel has taken bytes, and no operation tells it.
 void StreamHandler::sent_at_once_(std::size_t bytes) {
-  if (timing_) timing_->sent_last = timing_->idle_since = system_now_();
+  if (timing_()) timing_()->sent_last = timing_()->idle_since = system_now_();
   HandlerLoop& core = proactor_.core();
   if (!core.tells_at_once()) {
     taken_ = bytes;
@@ -188,20 +191,25 @@ bool StreamHandler::tells_only_(std::size_t bytes) {
   return true;
 }
 
+void StreamHandler::send_ended_(const Result& result) {
+  proactor_.core().stream_sends().give_back(std::move(send_));
+  sent_(result);
+}
+
 void StreamHandler::sent_(const Result& result) {
   if (closing()) return;
-  const std::size_t seen = files_ ? std::exchange(files_->seen, 0) : 0;
+  const std::size_t seen = files_() ? std::exchange(files_()->seen, 0) : 0;
   const std::size_t moved = result.bytes - seen;  // since the stream looked last
-  if (timing_ && moved > 0) timing_->sent_last = timing_->idle_since = system_now_();
+  if (timing_() && moved > 0) timing_()->sent_last = timing_()->idle_since = system_now_();
   if (output_ == Output::broken) {
     queue_.clear();
-    if (timing_ && timing_->ran_out == StreamTiming::RanOut::idle) idle_send_ended_();
+    if (timing_() && timing_()->ran_out == StreamTiming::RanOut::idle) idle_send_ended_();
     return;
   }
-  if (!timing_ && !files_ && !result.error && taken_ == 0 && tells_only_(result.bytes)) return;
+  if (!timing_() && !files_() && !result.error && taken_ == 0 && tells_only_(result.bytes)) return;
   taken_ += result.bytes;
   if (lingered_in_vain_(result, moved)) return;
-  if (timing_ && timing_->ran_out == StreamTiming::RanOut::idle) idle_send_ended_();
+  if (timing_() && timing_()->ran_out == StreamTiming::RanOut::idle) idle_send_ended_();
   // A deadline that has come is the linger time's alone.
   if (result.error && result.error != Error::deadline) output_error_ = to_negative(result.error);
   tell_written_();

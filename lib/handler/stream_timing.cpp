@@ -1,7 +1,6 @@
 // A stream's timeouts. A moved byte does not move the timer: when the timer fires, the stream
 // compares the time of the last bytes. Upholds R7 (no timeout is early, or told while the kernel
 // has something for the stream).
-#include "handler/stream_timing.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -10,17 +9,17 @@
 #include <proa/stream_handler.hpp>
 
 #include "handler/handler_loop.hpp"
-#include "handler/stream_files.hpp"
+#include "handler/stream_parts.hpp"
 #include "handler/stream_states.hpp"
 
 namespace proa {
 
 StreamHandler::StreamTiming* StreamHandler::need_timing_() noexcept {
-  if (!timing_) {
-    timing_.reset(new (std::nothrow) StreamTiming(*this));
-    if (!timing_) refuse_("timing", -ENOMEM);
+  if (!timing_()) {
+    if (need_parts_()) parts_->timing.reset(new (std::nothrow) StreamTiming(*this));
+    if (!timing_()) refuse_("timing", -ENOMEM);
   }
-  return timing_.get();
+  return timing_();
 }
 
 bool StreamHandler::take_limit_(const char* verb, Duration limit) noexcept {
@@ -32,20 +31,20 @@ bool StreamHandler::take_limit_(const char* verb, Duration limit) noexcept {
 
 void StreamHandler::set_read_timeout(Duration limit) noexcept {
   if (!take_limit_("set_read_timeout", limit)) return;
-  timing_->read = limit;
-  timing_->silent_since = system_now_();
+  timing_()->read = limit;
+  timing_()->silent_since = system_now_();
   if (live_()) arm_timer_();
 }
 
 void StreamHandler::set_idle_timeout(Duration limit) noexcept {
   if (!take_limit_("set_idle_timeout", limit)) return;
-  timing_->idle = limit;
-  timing_->idle_since = system_now_();
+  timing_()->idle = limit;
+  timing_()->idle_since = system_now_();
   if (live_()) arm_timer_();
 }
 
 void StreamHandler::start_timing_() noexcept {
-  timing_->silent_since = timing_->idle_since = system_now_();
+  timing_()->silent_since = timing_()->idle_since = system_now_();
   arm_timer_();
 }
 
@@ -61,32 +60,32 @@ bool StreamHandler::silent_() const noexcept {
 
 // Behind finish() the linger time takes its place.
 TimePoint StreamHandler::idle_until_() const noexcept {
-  const bool asks = timing_->ran_out == StreamTiming::RanOut::idle;
-  return finishing_ || asks ? never : after(timing_->idle_since, timing_->idle);
+  const bool asks = timing_()->ran_out == StreamTiming::RanOut::idle;
+  return finishing_ || asks ? never : after(timing_()->idle_since, timing_()->idle);
 }
 
 // When finish() has waited for long enough.
 TimePoint StreamHandler::linger_until_() const noexcept {
-  const bool asks = timing_->ran_out == StreamTiming::RanOut::linger;
-  return asks ? never : after(timing_->sent_last, timing_->linger);
+  const bool asks = timing_()->ran_out == StreamTiming::RanOut::linger;
+  return asks ? never : after(timing_()->sent_last, timing_()->linger);
 }
 
 TimePoint StreamHandler::next_timeout_() const noexcept {
-  const TimePoint since = silent_() ? timing_->silent_since : proactor_.core().now();
-  return std::min({after(since, timing_->read), idle_until_(), linger_until_()});
+  const TimePoint since = silent_() ? timing_()->silent_since : proactor_.core().now();
+  return std::min({after(since, timing_()->read), idle_until_(), linger_until_()});
 }
 
 void StreamHandler::arm_timer_() noexcept {
-  const TimePoint next = verdict_ == Verdict::none ? next_timeout_() : timing_->look_at;
-  if (next == never) return proactor_.core().disarm(timing_->timer);
-  if (!proactor_.core().arm(timing_->timer, next)) fail_(-ENOMEM);
+  const TimePoint next = verdict_ == Verdict::none ? next_timeout_() : timing_()->look_at;
+  if (next == never) return proactor_.core().disarm(timing_()->timer);
+  if (!proactor_.core().arm(timing_()->timer, next)) fail_(-ENOMEM);
 }
 
 // Whether a timeout is due. It is not if the kernel has bytes that the stream has not read yet, or,
 // while a send waits, room for its bytes.
 bool StreamHandler::timed_out_(TimePoint now) noexcept {
   System& system = proactor_.system();
-  const bool read = silent_() && after(timing_->silent_since, timing_->read) <= now;
+  const bool read = silent_() && after(timing_()->silent_since, timing_()->read) <= now;
   const bool idle = idle_until_() <= now;
   if (!read && !idle) return false;
   // What the stream has, and the handler or a file did not get yet, did not come late.
@@ -99,7 +98,7 @@ bool StreamHandler::timed_out_(TimePoint now) noexcept {
 
 void StreamHandler::timer_expired_(const Result&) {
   if (verdict_ != Verdict::none) {
-    timing_->look_at = never;
+    timing_()->look_at = never;
     return notify_later_(notice_read);
   }
   const TimePoint now = proactor_.core().now();
@@ -107,7 +106,7 @@ void StreamHandler::timer_expired_(const Result&) {
   if (next_timeout_() > now) return arm_timer_();
   if (linger_until_() <= now) return linger_ended_();
   if (timed_out_(now)) {
-    const bool read = silent_() && after(timing_->silent_since, timing_->read) <= now;
+    const bool read = silent_() && after(timing_()->silent_since, timing_()->read) <= now;
     return sending_() && !read ? ask_send_() : judge_(Verdict::timeout);
   }
   look_later_(after(now, next_look));
@@ -130,7 +129,7 @@ void StreamHandler::linger_ended_() noexcept {
     waits = &recv_;
   }
   if (!waits) return linger_over_();
-  timing_->ran_out = StreamTiming::RanOut::linger;
+  timing_()->ran_out = StreamTiming::RanOut::linger;
   proactor_.core().expire(*waits);
 }
 
@@ -138,13 +137,13 @@ void StreamHandler::linger_ended_() noexcept {
 // good part of the socket's buffer is free: a peer that reads slowly, but reads, makes less. So the
 // stream ends the send, and the result of that says whether the kernel took anything.
 void StreamHandler::ask_send_() noexcept {
-  timing_->ran_out = StreamTiming::RanOut::idle;
+  timing_()->ran_out = StreamTiming::RanOut::idle;
   proactor_.core().expire(*send_request_());
 }
 
 // That send has ended.
 void StreamHandler::idle_send_ended_() noexcept {
-  timing_->ran_out = StreamTiming::RanOut::nothing;
+  timing_()->ran_out = StreamTiming::RanOut::nothing;
   if (verdict_ != Verdict::none) return;
   timed_out_(system_now_()) ? judge_(Verdict::timeout) : arm_timer_();
 }
@@ -158,13 +157,13 @@ void StreamHandler::linger_over_() noexcept {
 // An operation has ended, and has moved so many bytes since the stream last looked. Returns true if
 // the linger time has ended it, and nothing moved: nothing is left to do then.
 bool StreamHandler::lingered_in_vain_(const Result& result, std::size_t moved) noexcept {
-  if (!timing_ || timing_->ran_out != StreamTiming::RanOut::linger) return false;
-  timing_->ran_out = StreamTiming::RanOut::nothing;
+  if (!timing_() || timing_()->ran_out != StreamTiming::RanOut::linger) return false;
+  timing_()->ran_out = StreamTiming::RanOut::nothing;
   if (result.error == Error::deadline && moved == 0) {
     linger_over_();
     return true;
   }
-  timing_->sent_last = system_now_();
+  timing_()->sent_last = system_now_();
   arm_timer_();
   return false;
 }
@@ -178,7 +177,7 @@ void StreamHandler::look_at_silence_() {
   if (!timed_out_(now)) {
     return next_timeout_() > now ? arm_timer_() : look_later_(after(now, next_look));
   }
-  timing_->silent_since = timing_->idle_since = now;
+  timing_()->silent_since = timing_()->idle_since = now;
   arm_timer_();
   on_error(Error::deadline);
 }

@@ -10,10 +10,8 @@
 
 #include "base/error_code.hpp"
 #include "handler/handler_loop.hpp"
-#include "handler/stream_extras.hpp"
-#include "handler/stream_files.hpp"
+#include "handler/stream_parts.hpp"
 #include "handler/stream_states.hpp"
-#include "handler/stream_timing.hpp"
 
 namespace proa {
 
@@ -46,7 +44,7 @@ void StreamHandler::look_() {
 // Calls on_read() with what is left, or tells the verdict if nothing is.
 void StreamHandler::give_last_input_() {
   const bool into_file = reads_() && receiving_file_();
-  if (into_file && (!held_.empty() || files_->wanted.begins_with_nothing())) {
+  if (into_file && (!held_.empty() || files_()->wanted.begins_with_nothing())) {
     return receive_file_part_();  // the end of the step calls look_() again
   }
   Buffer buffer;
@@ -78,7 +76,7 @@ void StreamHandler::keep_last_input_() {
   // on_error() has told it: start_reading() goes on with what is left
   if (output_ == Output::broken) {
     verdict_ = Verdict::none;
-    if (timing_) timing_->keep_until = never;
+    if (timing_()) timing_()->keep_until = never;
     return;
   }
   if (held_.empty()) {
@@ -100,7 +98,7 @@ void StreamHandler::keep_last_input_() {
 // Whether a filter has given all that it will. Before an error it is asked for what it still has,
 // unless the error is its own.
 bool StreamHandler::filter_has_given_all_() noexcept {
-  if (!filter_() || extras_->failed || extras_->asked_for_end) return input_ != Input::passing;
+  if (!filter_() || extras_()->failed || extras_()->asked_for_end) return input_ != Input::passing;
   if (input_ == Input::passing || (input_ == Input::flows && is_error(verdict_))) {
     ask_filter_for_end_();
   }
@@ -113,10 +111,11 @@ void StreamHandler::wait_to_pronounce_(Duration look_again) {
   if (proactor_.core().inherited()) return;  // the filter has called fork(2)
   if (!need_timing_()) return pronounce_();
   const TimePoint now = system_now_();
-  if (timing_->keep_until == never) timing_->keep_until = after(now, proactor_.options().linger);
+  if (timing_()->keep_until == never)
+    timing_()->keep_until = after(now, proactor_.options().linger);
   // Behind the deadline of a drain the verdict waits for nothing.
-  if (timing_->overdue || timing_->keep_until <= now) return pronounce_();
-  look_later_(std::min(timing_->keep_until, after(now, look_again)));
+  if (timing_()->overdue || timing_()->keep_until <= now) return pronounce_();
+  look_later_(std::min(timing_()->keep_until, after(now, look_again)));
 }
 
 // Whether the stream has waited for a block of the pool for the linger time, or the deadline of a
@@ -125,19 +124,20 @@ void StreamHandler::wait_to_pronounce_(Duration look_again) {
 bool StreamHandler::waited_for_block_() noexcept {
   if (!need_timing_()) return true;
   const TimePoint now = system_now_();
-  if (timing_->keep_until == never) timing_->keep_until = after(now, proactor_.options().linger);
-  return timing_->overdue || timing_->keep_until <= now;
+  if (timing_()->keep_until == never)
+    timing_()->keep_until = after(now, proactor_.options().linger);
+  return timing_()->overdue || timing_()->keep_until <= now;
 }
 
 // Reads what the socket has into a block. The buffer stays empty if nothing is left. Returns false
 // if there is no block.
 bool StreamHandler::take_last_input_(Buffer& buffer) noexcept {
   if (input_waits_for_filter_()) {
-    buffer = extras_->came.pop();
+    buffer = extras_()->came.pop();
     return true;
   }
   // Behind the end, or an error before which the filter was asked for the rest, it hears no more.
-  const bool asked = filter_() && extras_->asked_for_end;
+  const bool asked = filter_() && extras_()->asked_for_end;
   if (input_ == Input::passing || is_ended(input_) || asked) return true;
   System& system = proactor_.system();
   // Behind the last byte that had come only the end is looked for.
@@ -151,7 +151,7 @@ bool StreamHandler::take_last_input_(Buffer& buffer) noexcept {
   if (size > 0) {
     last_input_ -= std::min(last_input_, static_cast<std::uint32_t>(size));
     proactor_.core().pool().fill(buffer, static_cast<std::size_t>(size));
-    if (timing_) timing_->silent_since = timing_->idle_since = system_now_();
+    if (timing_()) timing_()->silent_since = timing_()->idle_since = system_now_();
     return true;
   }
   buffer.reset();
@@ -163,8 +163,8 @@ bool StreamHandler::take_last_input_(Buffer& buffer) noexcept {
 
 // Calls look_() at that time, or in the next round if there is no timer for it.
 void StreamHandler::look_later_(TimePoint when) noexcept {
-  if (need_timing_()) timing_->look_at = when;
-  if (!timing_ || !proactor_.core().arm(timing_->timer, when)) notify_later_(notice_read);
+  if (need_timing_()) timing_()->look_at = when;
+  if (!timing_() || !proactor_.core().arm(timing_()->timer, when)) notify_later_(notice_read);
 }
 
 // The handler has got all input that had come: tells the verdict.
@@ -177,12 +177,12 @@ void StreamHandler::pronounce_() {
     return tell_end_();
   }
   verdict_ = Verdict::none;
-  if (timing_) {
-    timing_->keep_until = never;
+  if (timing_()) {
+    timing_()->keep_until = never;
     arm_timer_();
   }
   if (verdict == Verdict::overdue) return end_overdue_();
-  if (timing_ && timing_->overdue) notify_later_(notice_overdue);
+  if (timing_() && timing_()->overdue) notify_later_(notice_overdue);
   if (verdict == Verdict::drain) {
     resume_held_();
     return on_drain();
@@ -215,7 +215,7 @@ void StreamHandler::loop_drain() {
 // first, and asks for this again.
 void StreamHandler::loop_overdue() {
   if (!connected() || output_ == Output::broken || !need_timing_()) return close();
-  timing_->overdue = true;
+  timing_()->overdue = true;
   if (verdict_ == Verdict::drain && !finishing_) return notify_later_(notice_read);
   if (finishing_ || !wants_input_ || !gives(input_)) return end_overdue_();
   const bool judges = verdict_ == Verdict::none || verdict_ == Verdict::timeout;
@@ -227,7 +227,7 @@ void StreamHandler::loop_overdue() {
 void StreamHandler::end_overdue_() noexcept {
   finish();
   if (!live_()) return;
-  timing_->linger = Duration::zero();
+  timing_()->linger = Duration::zero();
   arm_timer_();
 }
 
