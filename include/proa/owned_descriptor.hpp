@@ -16,10 +16,7 @@ class OwnedDescriptor {
  public:
   OwnedDescriptor() noexcept = default;
   OwnedDescriptor(System& system, Descriptor descriptor, bool borrowed = false) noexcept
-      : system_(&system),
-        number_(descriptor.number),
-        kind_(descriptor.kind),
-        borrowed_(borrowed) {
+      : system_(&system), number_(descriptor.number), kind_(descriptor.kind), borrowed_(borrowed) {
     if (valid()) system.count_owned(1);
   }
   OwnedDescriptor(OwnedDescriptor&& other) noexcept
@@ -84,11 +81,11 @@ class OwnedDescriptor {
     kind_ = DescriptorKind::none;
   }
 
-  System* system_ = nullptr;
-  int number_ = -1;  // with `kind_` a Descriptor, without the room that one leaves unused
-  DescriptorKind kind_ = DescriptorKind::none;
-  bool borrowed_ = false;
-  bool was_blocking_ = false;
+  System* system_ = nullptr;  ///< Whose the descriptor is.
+  int number_ = -1;           ///< With `kind_` what a Descriptor has, in fewer bytes.
+  DescriptorKind kind_ = DescriptorKind::none;  ///< See `number_`.
+  bool borrowed_ = false;                       ///< See borrowed().
+  bool was_blocking_ = false;                   ///< Socket::adopt() found it in blocking mode.
 };
 
 }  // namespace v0

@@ -1,3 +1,4 @@
+// Buffers that wait for the handler, in a ring of their segments.
 #include <atomic>
 #include <cstring>
 #include <proa/buffer_side.hpp>
