@@ -11,14 +11,14 @@ if len(sys.argv) != 3:
     sys.exit(__doc__)
 compare, floor = sys.argv[1:]
 ECHO = f"'{floor}' -p %p"
-# An echo server with one wrong byte on each connection but the first three: in another answer on each.
+# An echo server with one wrong byte on every other connection: in another answer on each.
 WRONG = """exec python3 -c "
 import itertools, socket, threading
 def serve(connection, number):
   for answer in itertools.count(1):
     data = bytearray(connection.recv(4096))
     if not data: return
-    if number >= 3 and answer == 50 * number: data[-1] ^= 1
+    if number % 2 == 1 and answer == 20 * number: data[-1] ^= 1
     connection.sendall(data)
 listener = socket.create_server(('127.0.0.1', %p))
 for number in itertools.count():
@@ -92,9 +92,10 @@ with tempfile.TemporaryDirectory() as folder:
 
     done = run("tcp", "-c", "4", "-d", "0.5", "--json", str(path), f"wrong={WRONG}")
     ok &= report("a wrong answer is a failure", done.returncode == 1, done.stdout + done.stderr)
-    contestants = json.loads(path.read_text(encoding="utf-8"))["comparisons"][0].get("contestants", [])
+    comparison = json.loads(path.read_text(encoding="utf-8"))["comparisons"][0]
+    contestants = comparison.get("contestants", [])
     ok &= report("and is counted, beside answers that are right",
-                 len(contestants) == 1 and contestants[0]["errors"] > 0 and contestants[0]["runs"] > 0, str(contestants))
+                 len(contestants) == 1 and contestants[0]["errors"] > 0 and contestants[0]["runs"] > 0, str(comparison))
 
     done = run("tcp", "-d", "0.2", "ends=false %p")
     ok &= report("a server that ends is a failure, and named", done.returncode == 1 and "ends" in done.stderr)
