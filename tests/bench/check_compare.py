@@ -12,7 +12,7 @@ if len(sys.argv) != 3:
 compare, floor = sys.argv[1:]
 ECHO = f"'{floor}' -p %p"
 # An echo server with one wrong byte on every other connection: in another answer on each.
-WRONG = """exec python3 -c "
+WRONG = """python3 -c "
 import itertools, socket, threading
 def serve(connection, number):
   for answer in itertools.count(1):
