@@ -48,7 +48,7 @@ constexpr char kHelp[] = R"(
 all           all of these one after the other
 
 Options of every subcommand, besides its own, which `compare SUBCOMMAND --help` lists:
-      --json FILE   writes what was found there too
+      --json FILE   writes what was found there too, after each comparison
       --quick       in place of all others: a short version, for a first look
 
 Numbers are ratios to the first contestant, taken turn by turn. Where turns differ too much for a
@@ -209,7 +209,7 @@ int main(int argc, char** argv) {
   Report report;
   try {
     // Whether the file can be written is known before hours have passed.
-    if (!json.empty()) Report::check(json);
+    if (!json.empty()) report.keep_in(json, command);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "compare: %s\n", error.what());
     return kFailed;
@@ -218,9 +218,8 @@ int main(int argc, char** argv) {
   const int status = dispatch(arguments, report);
   clear_progress();
   if (status == kNoise) std::printf("\nexit status 77: see what was refused or skipped\n");
-  if (json.empty()) return status;
   try {
-    report.write(json, command);
+    report.write();
   } catch (const std::exception& error) {
     std::fprintf(stderr, "compare: %s\n", error.what());
     return kFailed;

@@ -95,16 +95,18 @@ std::string written_first(const std::string& path) {
   return replaceable ? path + ".part" : path;
 }
 
-[[noreturn]] void fail_to_write(const std::string& path) {
-  throw std::system_error(errno, std::generic_category(), path);
-}
-
 }  // namespace
 
 void Report::add(Comparison comparison) {
   clear_progress();
   print(comparison);
   comparisons_.push_back(std::move(comparison));
+  if (path_ == written_) return;  // a device would get all of it again and again
+  try {
+    write();
+  } catch (const std::exception& error) {  // perhaps there is room again at the end
+    std::fprintf(stderr, "compare: %s\n", error.what());
+  }
 }
 
 void Report::skip(Comparison comparison, const std::string& why) {
@@ -120,20 +122,24 @@ void Report::fail(Comparison comparison, const std::string& why) {
   skip(std::move(comparison), "it failed: " + why);
 }
 
-void Report::check(const std::string& path) {
-  const std::string first = written_first(path);
-  std::FILE* const file = std::fopen(first.c_str(), "ae");
-  if (file == nullptr) fail_to_write(path);
+void Report::keep_in(const std::string& path, const std::string& command) {
+  const std::string written = written_first(path);
+  std::FILE* const file = std::fopen(written.c_str(), "ae");
+  if (file == nullptr) throw std::system_error(errno, std::generic_category(), path);
   std::fclose(file);
-  if (first != path) unlink(first.c_str());
+  if (written != path) unlink(written.c_str());
+  path_ = path;
+  written_ = written;
+  command_ = command;
 }
 
-void Report::write(const std::string& path, const std::string& command) const {
+void Report::write() const {
+  if (path_.empty()) return;
   const auto seconds = std::chrono::steady_clock::now() - start_;
   JsonWriter json;
   json.begin('{');
   json.member("format", std::uint64_t{1});
-  json.member("command", command);
+  json.member("command", command_);
   json.member("date", now());
   json.member("seconds", std::chrono::duration<double>(seconds).count());
   json.key("machine");
@@ -146,13 +152,13 @@ void Report::write(const std::string& path, const std::string& command) const {
   json.end();
 
   const std::string text = json.text() + "\n";
-  const std::string first = written_first(path);
-  std::FILE* const file = std::fopen(first.c_str(), "we");
+  std::FILE* const file = std::fopen(written_.c_str(), "we");
   bool written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
   if (file != nullptr && std::fclose(file) != 0) written = false;
-  if (!written || (first != path && std::rename(first.c_str(), path.c_str()) != 0)) {
-    fail_to_write(path);
-  }
+  if (written && (written_ == path_ || std::rename(written_.c_str(), path_.c_str()) == 0)) return;
+  const std::system_error error(errno, std::generic_category(), path_);
+  if (written_ != path_) unlink(written_.c_str());
+  throw error;
 }
 
 }  // namespace bench

@@ -1,4 +1,4 @@
-// What `compare` found: printed as tables while it goes on, and written as JSON at the end.
+// What `compare` found: printed as tables while it goes on, and written as JSON.
 #pragma once
 
 #include <chrono>
@@ -49,7 +49,12 @@ struct Comparison {
 
 class Report {
  public:
-  /// Prints it, and keeps it for write().
+  /// From now on everything is kept in this file as JSON; `command` is the command line. Throws
+  /// std::system_error if it cannot be written, and leaves nothing behind then.
+  void keep_in(const std::string& path, const std::string& command);
+
+  /// Prints it, and writes the file with what there is so far: whoever interrupts `compare` has
+  /// that.
   void add(Comparison comparison);
 
   /// A comparison that cannot be made here, and why.
@@ -58,14 +63,14 @@ class Report {
   /// A comparison that failed, and why: skipped, and said on stderr.
   void fail(Comparison comparison, const std::string& why);
 
-  /// Throws std::system_error if write() cannot write there. Leaves nothing behind.
-  static void check(const std::string& path);
-
-  /// Writes everything as JSON; `command` is the command line. A file that was there is replaced at
-  /// once by the whole new one. Throws std::system_error.
-  void write(const std::string& path, const std::string& command) const;
+  /// Writes the file, if there is one to be kept. What was there is replaced at once by the whole
+  /// new one. Throws std::system_error.
+  void write() const;
 
  private:
+  std::string path_;     // empty: nothing is kept
+  std::string written_;  // where the JSON is written before it is renamed to path_
+  std::string command_;
   std::vector<Comparison> comparisons_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };

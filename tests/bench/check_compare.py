@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -63,6 +64,20 @@ def complaint(found, comparisons, roles=("given",)):
     return ""
 
 
+def interrupted_after(*names):
+    """Interrupts it when it has begun with what comes after these; whether the JSON has them, and the reason why not."""
+    counts = [name.rsplit("-", 1)[1] for name in names] + ["3"]
+    with subprocess.Popen([compare, "tcp", "-c", ",".join(counts), "-d", "0.3", "--json", str(path), f"a={ECHO}"],
+                          stdout=subprocess.DEVNULL) as process:
+        while not path.exists() or len(json.loads(path.read_text(encoding="utf-8"))["comparisons"]) < len(names):
+            if process.poll() is not None:
+                return False, "it ended"
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+    wrong = complaint(json.loads(path.read_text(encoding="utf-8")), list(names))
+    return process.returncode == -signal.SIGINT and not wrong, wrong or str(process.returncode)
+
+
 ok = True
 with tempfile.TemporaryDirectory() as folder:
     path = pathlib.Path(folder) / "found.json"
@@ -89,6 +104,10 @@ with tempfile.TemporaryDirectory() as folder:
 
     done = run("tcp", "-c", "3", "-s", "5000", "--pipeline", "7", "-d", "0.2", f"a={ECHO}", f"b={ECHO}")
     ok &= report("a pipeline of requests comes back right", done.returncode in (0, 77), done.stdout + done.stderr)
+
+    path.unlink()
+    ok &= report("what is interrupted leaves what it has measured", *interrupted_after("tcp-256-1", "tcp-256-2"))
+    ok &= report("and a file with another name is not left", os.listdir(folder) == [path.name], str(os.listdir(folder)))
 
     done = run("tcp", "-c", "4", "-d", "0.5", "--json", str(path), f"wrong={WRONG}")
     ok &= report("a wrong answer is a failure", done.returncode == 1, done.stdout + done.stderr)
@@ -146,7 +165,8 @@ with tempfile.TemporaryDirectory() as folder:
     ok &= report("a file that cannot be written is known at once", done.returncode == 1 and "a " not in done.stdout)
 
 for arguments in ([], ["nothing"], ["tcp", "no-command"], ["tcp", "-c", "x"], ["timers", "a=b"], ["idle", "--json"],
-                  ["matrix", "a=b"], ["matrix", "-c", "0"], ["matrix", "-r", "1"], ["matrix", "-d", "no"],
+                  ["matrix", "a=b"],
+                  ["matrix", "-c", "0"], ["matrix", "-r", "1"], ["matrix", "-d", "no"],
                   ["tcp", "-c", "5,7,5"], ["idle", "a=false %p", "a=true %p"]):
     done = run(*arguments)
     ok &= report(f"bad usage: {arguments}", done.returncode == 64 and "--help" in done.stderr, done.stderr)
