@@ -21,27 +21,45 @@ struct Subcommand {
   const char* name;
   const char* what;
   int (*run)(int argc, char** argv, Report& report);
-  const char* quick;  ///< its arguments in `compare all --quick`, with blanks in between
-  const char* full;   ///< and in `compare all`
 };
 
 constexpr Subcommand kSubcommands[] = {
-    {"tcp", "what a request costs TCP echo servers", compare_tcp, "-c 1,100 -d 1", ""},
-    {"latency", "how long TCP requests wait that come at a given rate", compare_latency, "-d 3",
-     ""},
-    {"udp", "the same for datagrams", compare_udp, "--scenario datagrams,gso -d 1", ""},
-    {"instructions", "user-space instructions of an echo, by callgrind", compare_instructions,
-     "-r 2 --no-peers", ""},
-    {"accept", "what a short connection costs servers", compare_accept, "-d 1", ""},
-    {"connect", "what a short connection costs clients", compare_connect, "-r 5", ""},
-    {"bulk", "what it costs servers to receive much", compare_bulk, "-c 1 -d 1", ""},
-    {"idle", "user memory of an idle connection", compare_idle, "-n 1000", ""},
-    {"post", "work from other threads", compare_post, "-r 3", ""},
-    {"timers", "arming and cancelling one of a million timers", compare_timers, "-r 2", ""},
-    {"files", "what file_io makes of a file, to fio or to bare calls", compare_files,
-     "--seconds 0.2 --rounds 3", ""},
-    {"matrix", "throughput, in the tables of the report that this began with", compare_matrix,
-     "-c 100,1000 -d 0.2 -r 3", ""},
+    {"tcp", "what a request costs TCP echo servers", compare_tcp},
+    {"latency", "how long TCP requests wait that come at a given rate", compare_latency},
+    {"udp", "the same for datagrams", compare_udp},
+    {"instructions", "user-space instructions of an echo, by callgrind", compare_instructions},
+    {"accept", "what a short connection costs servers", compare_accept},
+    {"connect", "what a short connection costs clients", compare_connect},
+    {"bulk", "what it costs servers to receive much", compare_bulk},
+    {"idle", "user memory of an idle connection", compare_idle},
+    {"post", "work from other threads", compare_post},
+    {"timers", "arming and cancelling one of a million timers", compare_timers},
+    {"files", "what file_io makes of a file, to fio or to bare calls", compare_files},
+    {"matrix", "throughput, in the tables of the report that this began with", compare_matrix},
+};
+
+/// What `compare all` runs one after the other. Arguments have blanks in between.
+struct Step {
+  const char* subcommand;
+  const char* quick;  ///< its arguments with --quick; the first of a subcommand are its own --quick
+  double quick_seconds;  ///< about so long, with all that can be compared
+  const char* full;
+  double full_seconds;
+};
+
+constexpr Step kSteps[] = {
+    {"tcp", "-c 1,100 -d 1", 10, "", 75},
+    {"latency", "-d 3", 10, "", 50},
+    {"udp", "--scenario datagrams,gso -d 1", 5, "", 55},
+    {"instructions", "-r 2 --no-peers", 30, "", 120},
+    {"accept", "-d 1", 5, "", 25},
+    {"connect", "-r 5", 10, "", 30},
+    {"bulk", "-c 1 -d 1", 5, "", 45},
+    {"idle", "-n 1000", 10, "", 30},
+    {"post", "-r 3", 10, "", 15},
+    {"timers", "-r 2", 20, "", 50},
+    {"files", "--seconds 0.2 --rounds 3", 15, "", 300},
+    {"matrix", "-c 100,1000 -d 0.2 -r 3", 30, "", 380},
 };
 
 constexpr char kHelp[] = R"(
@@ -71,6 +89,13 @@ void print_help() {
   std::fputs(kHelp + 1, stdout);
 }
 
+const Subcommand* find(const std::string& name) {
+  for (const auto& subcommand : kSubcommands) {
+    if (name == subcommand.name) return &subcommand;
+  }
+  return nullptr;
+}
+
 /// Runs one; whatever it throws is its failure.
 int run(const Subcommand& subcommand, int argc, char** argv, Report& report) {
   try {
@@ -94,6 +119,13 @@ int run_with(const Subcommand& subcommand, const std::string& arguments, Report&
   return run(subcommand, static_cast<int>(words.size()), pointers.data(), report);
 }
 
+int run_quick(const Subcommand& subcommand, Report& report) {
+  const auto* const step = std::find_if(std::begin(kSteps), std::end(kSteps), [&](const Step& one) {
+    return find(one.subcommand) == &subcommand;
+  });
+  return run_with(subcommand, step->quick, report);
+}
+
 int run_all(int argc, char** argv, Report& report) {
   if (argc == 2 && std::strcmp(argv[1], "--help") == 0) {
     print_help();
@@ -101,13 +133,19 @@ int run_all(int argc, char** argv, Report& report) {
   }
   const bool quick = argc == 2 && std::strcmp(argv[1], "--quick") == 0;
   if (argc > 1 && !quick) bad_usage(std::string("all: unexpected argument '") + argv[1] + "'");
+  const auto seconds = [quick](const Step& step) {
+    return quick ? step.quick_seconds : step.full_seconds;
+  };
+  double after = 0;
+  for (const Step& step : kSteps) after += seconds(step);
   int status = kFine;
   std::size_t number = 0;
-  for (const auto& subcommand : kSubcommands) {
-    set_progress_prefix(std::to_string(++number) + " of " +
-                        std::to_string(std::size(kSubcommands)));
-    const char* const arguments = quick ? subcommand.quick : subcommand.full;
-    status = worse(status, run_with(subcommand, arguments, report));
+  for (const Step& step : kSteps) {
+    after -= seconds(step);
+    begin_step(std::to_string(++number) + " of " + std::to_string(std::size(kSteps)), seconds(step),
+               after);
+    const char* const arguments = quick ? step.quick : step.full;
+    status = worse(status, run_with(*find(step.subcommand), arguments, report));
   }
   return status;
 }
@@ -150,12 +188,10 @@ int dispatch(std::vector<char*>& arguments, Report& report) {
   const int count = static_cast<int>(arguments.size());
   arguments.push_back(nullptr);
   if (name == "all") return run_all(count, arguments.data(), report);
-  for (const auto& subcommand : kSubcommands) {
-    if (name != subcommand.name) continue;
-    if (count == 2 && std::strcmp(arguments[1], "--quick") == 0) {
-      return run_with(subcommand, subcommand.quick, report);
-    }
-    return run(subcommand, count, arguments.data(), report);
+  if (const Subcommand* const subcommand = find(name)) {
+    const bool quick = count == 2 && std::strcmp(arguments[1], "--quick") == 0;
+    return quick ? run_quick(*subcommand, report)
+                 : run(*subcommand, count, arguments.data(), report);
   }
   bad_usage("there is no subcommand '" + name + "'");
 }

@@ -27,7 +27,9 @@ int compare_accept(int argc, char** argv, Report& report) {
   }
   options.plan.processor = take_processors();
   int status = kFine;
-  for (const auto& [backend, group] : options.groups()) {
+  const auto groups = options.groups();
+  expect_comparisons(groups.size() * options.counts.size(), options.plan);
+  for (const auto& [backend, group] : groups) {
     for (const std::size_t count : options.counts) {
       PairedComparison comparison;
       comparison.what.group = "Short connections";

@@ -26,7 +26,9 @@ int compare_bulk(int argc, char** argv, Report& report) {
   TurnOptions options = parse_turn_options(argc, argv, kHelp, {1, 10});
   options.plan.processor = take_processors();
   int status = kFine;
-  for (const auto& [backend, group] : options.groups(" -s")) {
+  const auto groups = options.groups(" -s");
+  expect_comparisons(groups.size() * options.counts.size(), options.plan);
+  for (const auto& [backend, group] : groups) {
     for (const std::size_t count : options.counts) {
       PairedComparison comparison;
       comparison.what.group = "Bulk";

@@ -5,6 +5,7 @@
 #include "compare.hpp"
 #include "process.hpp"
 #include "program_rounds.hpp"
+#include "progress.hpp"
 
 namespace bench {
 namespace {
@@ -45,6 +46,7 @@ int compare_connect(int argc, char** argv, Report& report) {
   figure.what.title = "connect, echo once, close, 20 at a time";
   figure.what.quantity = "CPU of the client per connection";
   figure.what.unit = "us";
+  expect_work(1);
   return play_programs({figure}, group, rounds, report);
 }
 

@@ -16,6 +16,7 @@
 #include "arguments.hpp"
 #include "compare.hpp"
 #include "process.hpp"
+#include "progress.hpp"
 #include "run_program.hpp"
 #include "shared_file.hpp"
 
@@ -209,6 +210,11 @@ Comparison skipped(const std::string& name) {
   return comparison;
 }
 
+/// Read or written directly, a file has one comparison per backend.
+double comparisons_of(const std::string& scenario) {
+  return scenario.rfind("direct", 0) == 0 ? 2 : 1;
+}
+
 /// `make` is called only when the scenario is wanted, just before it is played.
 template <class Make>
 void play(const FilePlan& plan, const std::string& name, bool needs_fio, int& status,
@@ -217,6 +223,7 @@ void play(const FilePlan& plan, const std::string& name, bool needs_fio, int& st
   if (needs_fio && !is_installed("fio")) {
     report.skip(skipped(name), "fio is not installed (package fio)");
     status = worse(status, kNoise);
+    finish_work(comparisons_of(name));
     return;
   }
   const auto guarded = [&](const std::string& what, const auto& action) {
@@ -233,6 +240,7 @@ void play(const FilePlan& plan, const std::string& name, bool needs_fio, int& st
     guarded(std::string(comparison.name), [&] {
       status = worse(status, play_file_comparison(std::move(comparison), plan.rounds, report));
     });
+    finish_work(1);
   }
 }
 
@@ -241,6 +249,9 @@ void play(const FilePlan& plan, const std::string& name, bool needs_fio, int& st
 int compare_files(int argc, char** argv, Report& report) {
   const FilePlan plan = parse(argc, argv);
   pin_to(kAnyProcessor);
+  double comparisons = 0;
+  for (const auto& scenario : plan.scenarios) comparisons += comparisons_of(scenario);
+  expect_work(comparisons);
   Scenarios scenarios(plan);
   int status = kFine;
   // What fio writes does not pass for what file_io expects to read: after its writes nothing is

@@ -133,7 +133,9 @@ Samples measure_one(const Contender& contender, std::size_t connections, int pro
   };
   Samples samples{contender, {}, 0, {}};
   for (int run = 0; run < kRuns; ++run) {
+    show_progress("Idle connections: " + contender.name);
     const Memory growth = growth_of(contender, connections, processor);
+    finish_work(1);
     samples.values.push_back(each(growth.anonymous));
     samples.details = {{"resident bytes per connection", each(growth.resident)}};
   }
@@ -177,9 +179,9 @@ int compare_idle(int argc, char** argv, Report& report) {
   comparison.quantity = "user memory per connection";
   comparison.unit = "bytes";
   int status = kFine;
+  expect_work(static_cast<double>(group.size()) * kRuns);
   std::vector<Samples> samples;
   for (const auto& contender : group) {
-    show_progress(comparison.group + ": " + contender.name, -1);
     try {
       samples.push_back(measure_one(contender, connections, processor));
     } catch (const std::exception& error) {

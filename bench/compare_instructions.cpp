@@ -76,13 +76,20 @@ double instructions_of_rounds(const Contender& contender, int rounds, int proces
   return collected(log.path(), contender.name);
 }
 
+/// Of all runs of a server.
+double rounds_of_all(std::size_t runs) {
+  const auto number = static_cast<double>(runs);
+  return (number + 1) * (kFew + number / 2 * kStep);
+}
+
 Samples count(const Contender& contender, std::size_t runs, int processor) {
   Samples samples{contender, {}, 0, {}};
   double before = 0;
   for (std::size_t run = 0; run <= runs; ++run) {
-    show_progress("Instructions: " + contender.name, -1);
+    show_progress("Instructions: " + contender.name);
     const int rounds = kFew + static_cast<int>(run) * kStep;
     const double now = instructions_of_rounds(contender, rounds, processor);
+    finish_work(rounds);
     if (run > 0) samples.values.push_back((now - before) / (kStep * double{kConnections}));
     before = now;
   }
@@ -177,12 +184,18 @@ int compare_instructions(int argc, char** argv, Report& report) {
   raise_descriptor_limit();
   const int processor = choose_processors().load;
   pin_to(processor);
-  int status = kFine;
-  for (auto& [backend, group] : options.groups()) {
+  auto groups = options.groups();
+  std::size_t servers = 0;
+  for (auto& [backend, group] : groups) {
     if (!peers) {
       const auto is_peer = [](const Contender& one) { return one.role == "peer"; };
       group.erase(std::remove_if(group.begin(), group.end(), is_peer), group.end());
     }
+    servers += group.size();
+  }
+  expect_work(static_cast<double>(servers) * rounds_of_all(runs));
+  int status = kFine;
+  for (const auto& [backend, group] : groups) {
     status = worse(status, compare_group(backend, group, runs, processor, report));
   }
   return status;

@@ -146,7 +146,7 @@ class LatencyRounds {
     std::iota(order.begin(), order.end(), std::size_t{0});
     const auto start = Clock::now();
     for (double seconds = 0; seconds < options_.seconds;) {
-      show_progress(title, options_.seconds - seconds);
+      show_progress(title, seconds);
       std::shuffle(order.begin(), order.end(), random);
       for (const std::size_t index : order) play_turn(*runners_[index]);
       seconds = std::chrono::duration<double>(Clock::now() - start).count();
@@ -206,7 +206,10 @@ int compare_latency(int argc, char** argv, Report& report) {
   groups.given = options.given;
   const int processor = take_processors();
   int status = kFine;
-  for (const auto& [backend, group] : groups.groups()) {
+  const auto all = groups.groups();
+  const double seconds = static_cast<double>(all.size() * options.counts.size()) * options.seconds;
+  expect_work(seconds, seconds);
+  for (const auto& [backend, group] : all) {
     for (const std::size_t count : options.counts) {
       Comparison comparison;
       comparison.group = "Latency at a given rate";
@@ -221,6 +224,7 @@ int compare_latency(int argc, char** argv, Report& report) {
         rounds.find_rate();
         rounds.run(comparison.group + ": " + comparison.title);
         rounds.conclude(comparison);
+        finish_work(options.seconds);
       } catch (const std::exception& error) {
         report.fail(comparison, error.what());
         status = kFailed;

@@ -10,6 +10,7 @@
 #include "compare.hpp"
 #include "matrix_table.hpp"
 #include "process.hpp"
+#include "progress.hpp"
 #include "run_program.hpp"
 
 namespace bench {
@@ -185,10 +186,18 @@ MatrixTable file_table(const Arguments& arguments) {
 int compare_matrix(int argc, char** argv, Report& report) {
   const Arguments arguments = parse(argc, argv);
   const int processor = take_processors();
-  int status = play_matrix(tcp_table(arguments, processor), arguments.rounds, report);
+  const MatrixTable tcp = tcp_table(arguments, processor);
+  const MatrixTable udp = udp_table(arguments);
+  const MatrixTable files = file_table(arguments);
+  double runs = 0;  // of a round
+  for (const MatrixTable& table : {tcp, udp, files}) {
+    for (const MatrixRow& row : table.rows) runs += runs_of_round(row);
+  }
+  expect_work(runs, runs * static_cast<double>(arguments.rounds) * std::stod(arguments.seconds));
+  int status = play_matrix(tcp, arguments.rounds, report);
   pin_to(kAnyProcessor);
-  status = worse(status, play_matrix(udp_table(arguments), arguments.rounds, report));
-  return worse(status, play_matrix(file_table(arguments), arguments.rounds, report));
+  status = worse(status, play_matrix(udp, arguments.rounds, report));
+  return worse(status, play_matrix(files, arguments.rounds, report));
 }
 
 }  // namespace bench

@@ -2,6 +2,7 @@
 #include "compare.hpp"
 #include "process.hpp"
 #include "program_rounds.hpp"
+#include "progress.hpp"
 
 namespace bench {
 namespace {
@@ -49,6 +50,7 @@ void append(Group& group, const Group& more) {
 int compare_post(int argc, char** argv, Report& report) {
   const std::size_t rounds = parse_rounds(argc, argv, kHelp, 5);
   pin_to(kAnyProcessor);
+  expect_work(3);
   int status = kFine;
   for (const std::size_t threads : {std::size_t{1}, std::size_t{2}}) {
     const std::string options = " -t " + std::to_string(threads) + " -n 500000";
@@ -57,6 +59,7 @@ int compare_post(int argc, char** argv, Report& report) {
     if (group.empty()) {
       report.skip(throughput(threads).what, "Asio is not installed");
       status = worse(status, kNoise);
+      finish_work(1);
       continue;
     }
     append(group, both_ours("poster", options));

@@ -2,6 +2,7 @@
 #include "compare.hpp"
 #include "process.hpp"
 #include "program_rounds.hpp"
+#include "progress.hpp"
 
 namespace bench {
 namespace {
@@ -40,6 +41,7 @@ int compare_timers(int argc, char** argv, Report& report) {
   }
   const Group own = both_ours("timers", "");
   group.insert(group.end(), own.begin(), own.end());
+  expect_work(1);
   return play_programs({figure("arm"), figure("cancel")}, group, rounds, report);
 }
 

@@ -35,6 +35,8 @@ to them in turns. Without commands: udp_server, for epoll and io_uring, against 
 COMMAND must echo UDP.
 )";
 
+constexpr std::size_t kSeedTimes = 3;  // as long as the others
+
 struct Arguments {
   std::string scenarios = "datagrams,gso,seed";
   std::vector<std::size_t> clients{100};
@@ -166,7 +168,7 @@ int play_seed(const Arguments& arguments, const Group& contenders, Report& repor
   Plan plan = arguments.plan;
   plan.processor = kAnyProcessor;
   plan.slice = std::chrono::seconds(2);
-  plan.seconds *= 3;
+  plan.seconds *= kSeedTimes;
   plan.warm_up = 1;
   plan.counted_turns = 1;
   plan.certain = 0.01;
@@ -188,6 +190,9 @@ int compare_udp(int argc, char** argv, Report& report) {
     return arguments.contenders.empty() ? own() : arguments.contenders;
   };
   arguments.plan.processor = take_processors();
+  const std::size_t turns = arguments.plays("datagrams") + arguments.plays("gso");
+  expect_comparisons(turns * arguments.clients.size() + arguments.plays("seed") * kSeedTimes,
+                     arguments.plan);
   int status = kFine;
   if (arguments.plays("datagrams")) {
     const Group group = or_given([] { return servers("", ""); });

@@ -27,9 +27,15 @@ class Rounds {
     std::vector<std::size_t> order(comparison.runners.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::mt19937 random{std::random_device{}()};
+    double runs = 0;
     for (std::size_t round = 0; round < rounds; ++round) {
       std::shuffle(order.begin(), order.end(), random);
-      for (const std::size_t index : order) play(index);
+      for (const std::size_t index : order) {
+        show_progress(
+            "Files: " + comparison_.name + ": " + comparison_.runners[index].contender.name,
+            runs++ / static_cast<double>(rounds * order.size()));
+        play(index);
+      }
     }
   }
 
@@ -79,7 +85,6 @@ class Rounds {
  private:
   void play(std::size_t index) {
     const FileRunner& runner = comparison_.runners[index];
-    show_progress("Files: " + comparison_.name + ": " + runner.contender.name, -1);
     const std::string output = output_of(runner.contender.command);
     for (std::size_t phase = 0; phase < comparison_.phases.size(); ++phase) {
       samples_[phase][index].push_back(file_sample(runner, output, comparison_.phases[phase]));

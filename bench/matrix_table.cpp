@@ -44,13 +44,14 @@ Comparison play_row(const MatrixRow& row, std::size_t rounds) {
   std::vector<std::size_t> order(group.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::mt19937 random{std::random_device{}()};
+  std::size_t played = 0;
   for (std::size_t round = 0; round < rounds; ++round) {
     std::shuffle(order.begin(), order.end(), random);
     for (const std::size_t index : order) {
       show_progress(row.what.group + ": " + row.what.title + ", round " +
                         std::to_string(round + 1) + " of " + std::to_string(rounds) + ": " +
                         group[index].name,
-                    -1);
+                    static_cast<double>(played++) / static_cast<double>(rounds));
       runs[index].push_back(row.run(group[index]));
     }
   }
@@ -98,6 +99,7 @@ int play_matrix(const MatrixTable& table, std::size_t rounds, Report& report) {
       report.fail(row.what, error.what());
       status = kFailed;
     }
+    finish_work(runs_of_round(row));
   }
   if (played.empty()) return status;
   const int first = static_cast<int>(table.labels.size());

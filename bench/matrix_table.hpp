@@ -34,6 +34,11 @@ struct MatrixTable {
   std::vector<MatrixRow> rows;
 };
 
+/// How many programs run in a round; for the line of progress that is how much work a row is.
+inline double runs_of_round(const MatrixRow& row) {
+  return static_cast<double>(row.group.size() + 1);
+}
+
 /// Plays the rows one after the other, `rounds` runs of each contestant in each, and reports them;
 /// then prints the table. A row in which a program fails is left out of the table and reported as
 /// failed. Returns the exit status.

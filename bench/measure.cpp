@@ -49,7 +49,7 @@ class Arena {
   }
 
   void run() {
-    show_progress(plan_.title, plan_.seconds);
+    show_progress(plan_.title);
     for (int round = 0; round < plan_.warm_up; ++round) play_round();
     for (auto& samples : samples_) samples.clear();
     load_.forget_latencies();
@@ -60,8 +60,7 @@ class Arena {
     for (;;) {
       play_round();
       const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-      const double usual = plan_.seconds - seconds;
-      show_progress(plan_.title, usual >= 0 ? usual : 3 * plan_.seconds - seconds);
+      show_progress(plan_.title, std::min(seconds, plan_.seconds));
       if (seconds >= 3 * plan_.seconds) return;
       if (seconds >= plan_.seconds && certain()) return;
     }

@@ -3,6 +3,8 @@
 #include <exception>
 #include <system_error>
 
+#include "progress.hpp"
+
 namespace bench {
 namespace {
 
@@ -33,6 +35,11 @@ void measure_all(std::vector<Contender> contenders, const Plan& plan, PairedComp
 
 }  // namespace
 
+void expect_comparisons(std::size_t count, const Plan& plan) {
+  const double seconds = static_cast<double>(count) * plan.seconds;
+  expect_work(seconds, seconds);
+}
+
 int measure_and_report(std::vector<Contender> contenders, Plan plan, PairedComparison comparison,
                        Report& report) {
   plan.title = comparison.what.group + ": " + comparison.what.title;
@@ -50,9 +57,11 @@ int measure_and_report(std::vector<Contender> contenders, Plan plan, PairedCompa
   try {
     measure_all(std::move(contenders), plan, comparison, std::move(load));
   } catch (const std::exception& error) {
+    finish_work(plan.seconds);
     report.fail(comparison.what, error.what());
     return kFailed;
   }
+  finish_work(plan.seconds);
   report.add(comparison.what);
   return judge(comparison.what);
 }

@@ -20,6 +20,9 @@ struct PairedComparison {
   std::function<std::unique_ptr<Load>()> make_load;  ///< std::system_error: not on this system
 };
 
+/// Says how many of them follow, for the line of progress.
+void expect_comparisons(std::size_t count, const Plan& plan);
+
 /// Measures all of them in turns, and reports. The first also runs a second time, as one more in
 /// every round: if that one does not come out at 1.00, everything is measured once more; if it
 /// fails again, all ratios are refused. A load that cannot be made here is skipped, and what fails

@@ -60,13 +60,15 @@ std::vector<Comparison> play(const std::vector<Figure>& figures, Group group, st
   std::vector<std::size_t> order(group.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::mt19937 random{std::random_device{}()};
+  double played = 0;
   for (std::size_t round = 0; round < rounds; ++round) {
     std::shuffle(order.begin(), order.end(), random);
     for (const std::size_t index : order) {
       const Comparison& what = figures.front().what;
+      const double total = static_cast<double>(rounds * group.size());
       show_progress(what.group + ": " + what.title + ", round " + std::to_string(round + 1) +
                         " of " + std::to_string(rounds) + ": " + group[index].name,
-                    -1);
+                    played++ / total);
       take_lines(output_of(group[index].command), printed[index]);
     }
   }
@@ -93,9 +95,11 @@ int play_programs(const std::vector<Figure>& figures, Group group, std::size_t r
   try {
     comparisons = play(figures, std::move(group), rounds);
   } catch (const std::exception& error) {
+    finish_work(1);
     for (const Figure& figure : figures) report.fail(figure.what, error.what());
     return kFailed;
   }
+  finish_work(1);
   int status = kFine;
   for (Comparison& comparison : comparisons) {
     status = worse(status, judge(comparison));

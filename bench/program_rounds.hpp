@@ -21,7 +21,7 @@ struct Figure {
 
 /// Runs them and reports one comparison per figure, ratios are to the first program. When a
 /// program fails, or prints no such figure, all of them are reported as failed. Returns the exit
-/// status.
+/// status. For the line of progress this is one piece of work.
 int play_programs(const std::vector<Figure>& figures, Group group, std::size_t rounds,
                   Report& report);
 

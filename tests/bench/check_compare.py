@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 """What compare says and writes, one TAP line each. Arguments: compare, raw_epoll. No number is looked at."""
+import fcntl
 import json
 import os
 import pathlib
+import pty
+import re
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 
 if len(sys.argv) != 3:
     sys.exit(__doc__)
@@ -78,6 +83,27 @@ def interrupted_after(*names):
     return process.returncode == -signal.SIGINT and not wrong, wrong or str(process.returncode)
 
 
+def progress_of(*arguments, until=None):
+    """The lines of progress of a run on a terminal, or the first of them."""
+    terminal, other_end = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 200, 0, 0))
+    text = ""
+    with subprocess.Popen([compare, *arguments], stdout=subprocess.DEVNULL, stderr=other_end) as process:
+        os.close(other_end)
+        while until is None or len(lines_of(text)) <= until:
+            try:
+                text += os.read(terminal, 4096).decode()
+            except OSError:  # the program has ended
+                break
+        process.kill()
+    os.close(terminal)
+    return lines_of(text)
+
+
+def lines_of(text):
+    return [line for line in text.split("\r\033[K") if line]
+
+
 ok = True
 with tempfile.TemporaryDirectory() as folder:
     path = pathlib.Path(folder) / "found.json"
@@ -108,6 +134,13 @@ with tempfile.TemporaryDirectory() as folder:
     path.unlink()
     ok &= report("what is interrupted leaves what it has measured", *interrupted_after("tcp-256-1", "tcp-256-2"))
     ok &= report("and a file with another name is not left", os.listdir(folder) == [path.name], str(os.listdir(folder)))
+
+    lines = progress_of("tcp", "-c", "1,2", "-d", "0.8", f"a={ECHO}", f"b={ECHO}")
+    left = [re.match(r"(\d+) s left: TCP echo: ", line) for line in lines]
+    ok &= report("a terminal is told how much time is left of all of it", all(left) and len(left) > 2, str(lines[:5]))
+    ok &= report("and that becomes less", all(left) and int(left[0][1]) > int(left[-1][1]), str(lines))
+    lines = progress_of("all", "--quick", until=1)
+    ok &= report("and at which step it is", bool(re.match(r"1 of \d+, \d+ min left: TCP echo: ", lines[0])), lines[0])
 
     done = run("tcp", "-c", "4", "-d", "0.5", "--json", str(path), f"wrong={WRONG}")
     ok &= report("a wrong answer is a failure", done.returncode == 1, done.stdout + done.stderr)
