@@ -49,6 +49,9 @@ struct Step {
 
 constexpr Step kSteps[] = {
     {"tcp", "-c 1,100 -d 1", 10, "", 75},
+    {"tcp", "-c 10 -s 64,1024,4096,16384,65536 -d 0.5", 15, "-c 10 -s 64,1024,4096,16384,65536",
+     120},
+    {"tcp", "-c 10 --pipeline 16 -d 0.5", 3, "-c 10 --pipeline 16", 25},
     {"latency", "-d 3", 10, "", 50},
     {"udp", "--scenario datagrams,gso -d 1", 5, "", 55},
     {"instructions", "-r 2 --no-peers", 30, "", 120},
@@ -198,11 +201,12 @@ int dispatch(std::vector<char*>& arguments, Report& report) {
 
 }  // namespace
 
-std::vector<std::size_t> bench::to_counts(const std::string& what, const std::string& text) {
+std::vector<std::size_t> bench::to_counts(const std::string& what, const std::string& text,
+                                          std::size_t most) {
   std::vector<std::size_t> counts;
   std::stringstream list(text + ",");
   for (std::string item; std::getline(list, item, ',');) {
-    const std::size_t count = to_number(what, item, 1, 25000);
+    const std::size_t count = to_number(what, item, 1, most);
     if (std::find(counts.begin(), counts.end(), count) != counts.end()) {
       bad_usage(what + ": " + std::to_string(count) + " stands there twice");
     }

@@ -37,7 +37,8 @@ int compare_files(int argc, char** argv, Report& report);
 int compare_matrix(int argc, char** argv, Report& report);
 
 /// Numbers with commas in between, from the command line; what is wrong ends the program.
-std::vector<std::size_t> to_counts(const std::string& what, const std::string& text);
+std::vector<std::size_t> to_counts(const std::string& what, const std::string& text,
+                                   std::size_t most = 25000);
 
 /// What is left of the command line behind the options, as contenders.
 Group contenders_from(int argc, char** argv, int first);

@@ -20,14 +20,14 @@ processor, a load on another talks to them in turns. Without commands there are 
 built of raw_epoll, proa epoll, Asio, libuv, libevent, libev, and of raw_uring, proa uring, Asio on
 io_uring.
   -c, --connections LIST   comma-separated counts (1,100,1000)
-  -s, --size BYTES         of a request (256)
+  -s, --size LIST          comma-separated sizes of a request, in bytes (256)
       --pipeline N         requests on their way on each connection (1)
-  -d, --duration SECONDS   per count and group, up to three times as long while uncertain (10)
+  -d, --duration SECONDS   per size, count and group, up to three times as long while uncertain (10)
       --slice-ms MS        length of a turn (20)
 )";
 
 struct Arguments : TurnOptions {
-  std::size_t size = 256;
+  std::vector<std::size_t> sizes{256};
   std::size_t pipeline = 1;
 };
 
@@ -47,7 +47,7 @@ Arguments parse(int argc, char** argv) {
         result.counts = to_counts("connections", optarg);
         break;
       case 's':
-        result.size = to_number("size", optarg, 1, 1U << 20);
+        result.sizes = to_counts("size", optarg, 1U << 20);
         break;
       case 'p':
         result.pipeline = to_number("pipeline", optarg, 1, 1024);
@@ -67,8 +67,31 @@ Arguments parse(int argc, char** argv) {
     }
   }
   result.given = contenders_from(argc, argv, optind);
-  if (result.size * result.pipeline > 1U << 24) bad_usage("size times pipeline is above 16 MiB");
+  for (const std::size_t size : result.sizes) {
+    if (size * result.pipeline > 1U << 24) bad_usage("size times pipeline is above 16 MiB");
+  }
   return result;
+}
+
+PairedComparison comparison_of(const std::string& backend, std::size_t size, std::size_t count,
+                               std::size_t pipeline) {
+  PairedComparison comparison;
+  Comparison& what = comparison.what;
+  const std::string bytes = std::to_string(size);
+  what.group = "TCP echo";
+  what.name = comparison_name("tcp", backend, bytes + "-" + std::to_string(count));
+  what.title = bytes + "-byte echo, " + connections_text(count);
+  if (pipeline > 1) {
+    what.name += "-pipeline-" + std::to_string(pipeline);
+    what.title += ", " + std::to_string(pipeline) + " on their way on each";
+  }
+  if (!backend.empty()) what.title += ", " + backend;
+  comparison.units.one = "echo";
+  comparison.units.many = "echoes";
+  comparison.make_load = [=] {
+    return std::make_unique<PairedLoad>(Traffic{count, size, pipeline});
+  };
+  return comparison;
 }
 
 }  // namespace
@@ -76,27 +99,18 @@ Arguments parse(int argc, char** argv) {
 int compare_tcp(int argc, char** argv, Report& report) {
   Arguments arguments = parse(argc, argv);
   arguments.plan.processor = take_processors();
+  const auto groups = arguments.groups();
+  expect_comparisons(groups.size() * arguments.sizes.size() * arguments.counts.size(),
+                     arguments.plan);
   int status = kFine;
-  for (const auto& [backend, group] : arguments.groups()) {
-    for (const std::size_t count : arguments.counts) {
-      PairedComparison comparison;
-      Comparison& what = comparison.what;
-      what.group = "TCP echo";
-      what.name = comparison_name("tcp", backend,
-                                  std::to_string(arguments.size) + "-" + std::to_string(count));
-      what.title = std::to_string(arguments.size) + "-byte echo, " + connections_text(count);
-      if (arguments.pipeline > 1) {
-        what.name += "-pipeline-" + std::to_string(arguments.pipeline);
-        what.title += ", " + std::to_string(arguments.pipeline) + " on their way on each";
+  for (const auto& [backend, group] : groups) {
+    for (const std::size_t size : arguments.sizes) {
+      for (const std::size_t count : arguments.counts) {
+        status = worse(
+            status,
+            measure_and_report(group, arguments.plan,
+                               comparison_of(backend, size, count, arguments.pipeline), report));
       }
-      if (!backend.empty()) what.title += ", " + backend;
-      comparison.units.one = "echo";
-      comparison.units.many = "echoes";
-      comparison.make_load = [&, connections = count] {
-        return std::make_unique<PairedLoad>(
-            Traffic{connections, arguments.size, arguments.pipeline});
-      };
-      status = worse(status, measure_and_report(group, arguments.plan, comparison, report));
     }
   }
   return status;

@@ -128,8 +128,10 @@ with tempfile.TemporaryDirectory() as folder:
     details = set(first["details"])
     ok &= report("latencies are there", {"p50 us", "p99 us", "p99.9 us", "echoes per second"} <= details, str(details))
 
-    done = run("tcp", "-c", "3", "-s", "5000", "--pipeline", "7", "-d", "0.2", f"a={ECHO}", f"b={ECHO}")
+    done = run("tcp", "-c", "3", "-s", "64,5000", "--pipeline", "7", "-d", "0.2", "--json", str(path), f"a={ECHO}", f"b={ECHO}")
     ok &= report("a pipeline of requests comes back right", done.returncode in (0, 77), done.stdout + done.stderr)
+    wrong = complaint(json.loads(path.read_text(encoding="utf-8")), ["tcp-64-3-pipeline-7", "tcp-5000-3-pipeline-7"])
+    ok &= report("of each size", not wrong, wrong)
 
     path.unlink()
     ok &= report("what is interrupted leaves what it has measured", *interrupted_after("tcp-256-1", "tcp-256-2"))
@@ -198,7 +200,7 @@ with tempfile.TemporaryDirectory() as folder:
     ok &= report("a file that cannot be written is known at once", done.returncode == 1 and "a " not in done.stdout)
 
 for arguments in ([], ["nothing"], ["tcp", "no-command"], ["tcp", "-c", "x"], ["timers", "a=b"], ["idle", "--json"],
-                  ["matrix", "a=b"],
+                  ["tcp", "-s", "1,1"], ["tcp", "-s", "1048577"], ["matrix", "a=b"],
                   ["matrix", "-c", "0"], ["matrix", "-r", "1"], ["matrix", "-d", "no"],
                   ["tcp", "-c", "5,7,5"], ["idle", "a=false %p", "a=true %p"]):
     done = run(*arguments)
