@@ -36,6 +36,7 @@ constexpr Subcommand kSubcommands[] = {
     {"timers", "arming and cancelling one of a million timers", compare_timers},
     {"files", "what file_io makes of a file, to fio or to bare calls", compare_files},
     {"matrix", "throughput, in the tables of the report that this began with", compare_matrix},
+    {"protocols", "proa-serve and proa-dns beside nginx and Knot DNS", compare_protocols},
 };
 
 /// What `compare all` runs one after the other. Arguments have blanks in between.
@@ -63,6 +64,7 @@ constexpr Step kSteps[] = {
     {"timers", "-r 2", 20, "", 50},
     {"files", "--seconds 0.2 --rounds 3", 15, "", 300},
     {"matrix", "-c 100,1000 -d 0.2 -r 3", 30, "", 380},
+    {"protocols", "-d 0.5", 10, "", 60},
 };
 
 constexpr char kHelp[] = R"(

@@ -35,6 +35,7 @@ int compare_timers(int argc, char** argv, Report& report);
 int compare_idle(int argc, char** argv, Report& report);
 int compare_files(int argc, char** argv, Report& report);
 int compare_matrix(int argc, char** argv, Report& report);
+int compare_protocols(int argc, char** argv, Report& report);
 
 /// Numbers with commas in between, from the command line; what is wrong ends the program.
 std::vector<std::size_t> to_counts(const std::string& what, const std::string& text,

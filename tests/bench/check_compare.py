@@ -207,7 +207,7 @@ for arguments in ([], ["nothing"], ["tcp", "no-command"], ["tcp", "-c", "x"], ["
     ok &= report(f"bad usage: {arguments}", done.returncode == 64 and "--help" in done.stderr, done.stderr)
 
 text = run("--help")
-names = ["tcp", "latency", "udp", "instructions", "accept", "connect", "bulk", "idle", "post", "timers", "files", "matrix"]
+names = ["tcp", "latency", "udp", "instructions", "accept", "connect", "bulk", "idle", "post", "timers", "files", "matrix", "protocols"]
 ok &= report("--help names every subcommand and every exit status",
              text.returncode == 0 and all(name in text.stdout for name in [*names, "all", "77", "64"]))
 for name in names:
