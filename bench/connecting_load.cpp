@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <stdexcept>
 #include <system_error>
 
 namespace bench {
@@ -38,11 +37,6 @@ int new_socket(std::uint64_t number) {
 
 ConnectingLoad::ConnectingLoad(std::size_t connections, std::size_t size)
     : payload_(size), connections_(connections) {
-  io_uring_params params{};
-  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE;
-  params.cq_entries = 65536;
-  const int error = io_uring_queue_init_params(8192, &ring_, &params);
-  if (error < 0) throw failure(-error, "the load needs io_uring");
   for (auto& connection : connections_) connection.answer.resize(size);
 }
 
@@ -50,11 +44,10 @@ ConnectingLoad::~ConnectingLoad() {
   for (const auto& connection : connections_) {
     if (connection.descriptor >= 0) close(connection.descriptor);
   }
-  io_uring_queue_exit(&ring_);
 }
 
 void ConnectingLoad::add_server(const std::string& name, std::uint16_t port) {
-  servers_.push_back({name, to_endpoint("127.0.0.1", port), {}});
+  servers_.push_back({name, to_endpoint("127.0.0.1", port), add_latencies()});
 }
 
 Turn ConnectingLoad::turn(std::size_t index, std::chrono::nanoseconds length) {
@@ -64,20 +57,15 @@ Turn ConnectingLoad::turn(std::size_t index, std::chrono::nanoseconds length) {
   const auto start = Clock::now();
   for (auto& connection : connections_) open(server, connection, start);
   while (waiting > 0) {
-    wait(server);
+    ring_.wait(server.name, waiting);
     const auto now = Clock::now();
-    io_uring_cqe* completion = nullptr;
-    unsigned head = 0;
-    unsigned seen = 0;
-    io_uring_for_each_cqe(&ring_, head, completion) {
-      ++seen;
-      auto& connection = *reinterpret_cast<Connection*>(completion->user_data);
-      const int result = completion->res;
-      if (advance(connection, result)) continue;
+    ring_.each([&](std::uint64_t data, int result) {
+      auto& connection = *reinterpret_cast<Connection*>(data);
+      if (advance(connection, result)) return;
       if (result == 0 && connection.step == Step::end) {
         ++turn.requests;
         const auto took = std::chrono::nanoseconds(now - connection.started);
-        server.latencies.record(static_cast<std::uint64_t>(took.count()));
+        server.latencies->record(static_cast<std::uint64_t>(took.count()));
       } else {
         ++turn.errors;
       }
@@ -88,8 +76,7 @@ Turn ConnectingLoad::turn(std::size_t index, std::chrono::nanoseconds length) {
       } else {
         --waiting;
       }
-    }
-    io_uring_cq_advance(&ring_, seen);
+    });
   }
   turn.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   return turn;
@@ -101,13 +88,13 @@ void ConnectingLoad::open(const Server& server, Connection& connection, Time now
   connection.request = payload_.request(0, sequence_++);
   connection.received = 0;
   connection.started = now;
-  io_uring_sqe* const sqe = io_uring_get_sqe(&ring_);
+  io_uring_sqe* const sqe = ring_.next();
   io_uring_prep_connect(sqe, connection.descriptor, server.endpoint.get(), server.endpoint.length);
   sqe->user_data = reinterpret_cast<std::uintptr_t>(&connection);
 }
 
 void ConnectingLoad::receive(Connection& connection) {
-  io_uring_sqe* const sqe = io_uring_get_sqe(&ring_);
+  io_uring_sqe* const sqe = ring_.next();
   // One byte more than is due once all is there: what comes then has to be the end.
   const std::size_t due = payload_.size() - connection.received;
   io_uring_prep_recv(sqe, connection.descriptor,
@@ -142,14 +129,6 @@ bool ConnectingLoad::advance(Connection& connection, int result) {
   }
   receive(connection);
   return true;
-}
-
-void ConnectingLoad::wait(const Server& server) {
-  __kernel_timespec limit{5, 0};
-  io_uring_cqe* completion = nullptr;
-  const int result = io_uring_submit_and_wait_timeout(&ring_, &completion, 1, &limit, nullptr);
-  if (result == -ETIME) throw std::runtime_error(server.name + ": nothing moved for 5 seconds");
-  if (result < 0 && result != -EINTR && result != -EBUSY) throw failure(-result, "io_uring_enter");
 }
 
 }  // namespace bench

@@ -1,18 +1,17 @@
 // The load of `compare accept`: connections that are made, echo one request and are closed.
 #pragma once
 
-#include <liburing.h>
-
 #include <string>
 #include <vector>
 
 #include "arguments.hpp"
 #include "load.hpp"
+#include "load_ring.hpp"
 #include "payload.hpp"
 
 namespace bench {
 
-class ConnectingLoad final : public Load {
+class ConnectingLoad final : public TimedLoad {
  public:
   /// So many connections at a time. Throws std::system_error when the ring cannot be made.
   ConnectingLoad(std::size_t connections, std::size_t size);
@@ -23,12 +22,6 @@ class ConnectingLoad final : public Load {
   void add_server(const std::string& name, std::uint16_t port) override;
   /// A request of the turn is a connection, from socket() to the server's end of it.
   Turn turn(std::size_t server, std::chrono::nanoseconds length) override;
-  const Histogram* latencies(std::size_t server) const override {
-    return &servers_.at(server).latencies;
-  }
-  void forget_latencies() override {
-    for (auto& server : servers_) server.latencies = {};
-  }
 
  private:
   using Time = std::chrono::steady_clock::time_point;
@@ -46,19 +39,18 @@ class ConnectingLoad final : public Load {
   struct Server {
     std::string name;
     Endpoint endpoint;
-    Histogram latencies;
+    Histogram* latencies = nullptr;
   };
 
   void open(const Server& server, Connection& connection, Time now);
   void receive(Connection& connection);
   bool advance(Connection& connection, int result);
-  void wait(const Server& server);
 
   Payload payload_;
   std::vector<Connection> connections_;
   std::vector<Server> servers_;
   std::uint64_t sequence_ = 0;
-  io_uring ring_{};
+  LoadRing ring_;  // is destroyed before the buffers of the connections
 };
 
 }  // namespace bench

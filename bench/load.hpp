@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <string>
 
 #include "histogram.hpp"
@@ -39,6 +40,22 @@ class Load {
 
   /// After the warm-up: latencies() begins anew.
   virtual void forget_latencies() {}
+};
+
+/// One that looks at latencies.
+class TimedLoad : public Load {
+ public:
+  const Histogram* latencies(std::size_t server) const override { return &latencies_.at(server); }
+  void forget_latencies() override {
+    for (auto& each : latencies_) each = {};
+  }
+
+ protected:
+  /// Those of the server that is added; they stay where they are.
+  Histogram* add_latencies() { return &latencies_.emplace_back(); }
+
+ private:
+  std::deque<Histogram> latencies_;
 };
 
 }  // namespace bench

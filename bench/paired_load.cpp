@@ -1,19 +1,12 @@
 // The load of `compare tcp` and `compare bulk`: cheap enough that one core of it can keep a bare
-// loop on the other core busy. io_uring with completions made in the wait: one system call sends
-// and receives for all connections that are ready.
+// loop on the other core busy.
 #include "paired_load.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
-#include <stdexcept>
-#include <system_error>
-
-#include "arguments.hpp"
 
 namespace bench {
 namespace {
@@ -25,37 +18,12 @@ constexpr std::uint64_t kSend = 1;
 
 constexpr std::size_t kLongestReceive = 65536;
 
-std::system_error failure(int error, const std::string& what) {
-  return {error, std::generic_category(), what};
-}
-
-int connect_to(const std::string& name, std::uint16_t port) {
-  const Endpoint server = to_endpoint("127.0.0.1", port);
-  const int descriptor = socket(server.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (descriptor < 0) throw failure(errno, "socket");
-  const int one = 1;
-  setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  if (connect(descriptor, server.get(), server.length) < 0) {
-    const int error = errno;
-    close(descriptor);
-    throw failure(error, "cannot connect to " + name + " at 127.0.0.1:" + std::to_string(port));
-  }
-  return descriptor;
-}
-
 }  // namespace
 
 PairedLoad::PairedLoad(const Traffic& traffic)
     : traffic_(traffic),
       answer_(traffic.sink ? 1 : traffic.size),
-      payload_(traffic.size * traffic.pipeline) {
-  io_uring_params params{};
-  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE;
-  params.cq_entries = 65536;
-  const int error = io_uring_queue_init_params(8192, &ring_, &params);
-  if (error < 0) throw failure(-error, "the load needs io_uring");
-  io_uring_register_ring_fd(&ring_);
-}
+      payload_(traffic.size * traffic.pipeline) {}
 
 PairedLoad::~PairedLoad() {
   for (auto& server : servers_) {
@@ -63,13 +31,12 @@ PairedLoad::~PairedLoad() {
       if (connection.descriptor >= 0) close(connection.descriptor);
     }
   }
-  io_uring_queue_exit(&ring_);
 }
 
 void PairedLoad::add_server(const std::string& name, std::uint16_t port) {
-  servers_.push_back({name, std::vector<Connection>(traffic_.connections), {}});
+  servers_.push_back({name, std::vector<Connection>(traffic_.connections), add_latencies()});
   for (auto& connection : servers_.back().connections) {
-    connection.descriptor = connect_to(name, port);
+    connection.descriptor = connect_to(name, port, Transport::tcp);
     connection.started.resize(traffic_.pipeline);
     connection.buffer.resize(std::min(answer_ * traffic_.pipeline, kLongestReceive));
   }
@@ -87,34 +54,20 @@ Turn PairedLoad::turn(std::size_t index, std::chrono::nanoseconds length) {
     ++waiting;
   }
   while (waiting > 0) {
-    wait(server, waiting);
+    ring_.wait(server.name, waiting);
     const auto now = Clock::now();
     const bool more = now - start < length;
-    io_uring_cqe* completion = nullptr;
-    unsigned head = 0;
-    unsigned seen = 0;
-    io_uring_for_each_cqe(&ring_, head, completion) {
-      ++seen;
-      auto& connection = *reinterpret_cast<Connection*>(completion->user_data & ~kSend);
-      if (completion->user_data & kSend) {
-        on_sent(connection, completion->res);
-      } else if (on_received(server, connection, completion->res, more, now, turn)) {
+    ring_.each([&](std::uint64_t data, int result) {
+      auto& connection = *reinterpret_cast<Connection*>(data & ~kSend);
+      if (data & kSend) {
+        on_sent(connection, result);
+      } else if (on_received(server, connection, result, more, now, turn)) {
         --waiting;
       }
-    }
-    io_uring_cq_advance(&ring_, seen);
+    });
   }
   turn.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   return turn;
-}
-
-io_uring_sqe* PairedLoad::next_sqe() {
-  io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
-  while (sqe == nullptr) {
-    io_uring_submit(&ring_);
-    sqe = io_uring_get_sqe(&ring_);
-  }
-  return sqe;
 }
 
 void PairedLoad::ask(Connection& connection, std::uint64_t requests, Time now) {
@@ -129,7 +82,7 @@ void PairedLoad::ask(Connection& connection, std::uint64_t requests, Time now) {
 /// completion is needed but that of a failure.
 void PairedLoad::send(Connection& connection) {
   const std::uint64_t length = connection.asked * traffic_.size - connection.sent;
-  io_uring_sqe* sqe = next_sqe();
+  io_uring_sqe* sqe = ring_.next();
   io_uring_prep_send(sqe, connection.descriptor, payload_.at(connection.sent), length,
                      MSG_WAITALL | MSG_NOSIGNAL);
   if (traffic_.pipeline == 1) {
@@ -153,7 +106,7 @@ void PairedLoad::on_sent(Connection& connection, int result) {
 
 void PairedLoad::receive(Connection& connection) {
   const std::uint64_t due = connection.asked * answer_ - connection.received;
-  io_uring_sqe* sqe = next_sqe();
+  io_uring_sqe* sqe = ring_.next();
   io_uring_prep_recv(sqe, connection.descriptor, connection.buffer.data(),
                      std::min<std::size_t>(due, connection.buffer.size()), 0);
   sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
@@ -174,24 +127,13 @@ bool PairedLoad::on_received(Server& server, Connection& connection, int result,
   const std::uint64_t before = connection.answered;
   while (connection.received >= (connection.answered + 1) * answer_) {
     const auto took = now - connection.started[connection.answered++ % traffic_.pipeline];
-    server.latencies.record(static_cast<std::uint64_t>(std::chrono::nanoseconds(took).count()));
+    server.latencies->record(static_cast<std::uint64_t>(std::chrono::nanoseconds(took).count()));
   }
   turn.requests += connection.answered - before;
   if (more && connection.answered > before) ask(connection, connection.answered - before, now);
   if (connection.received == connection.asked * answer_) return true;
   receive(connection);
   return false;
-}
-
-void PairedLoad::wait(const Server& server, std::size_t waiting) {
-  __kernel_timespec limit{5, 0};
-  io_uring_cqe* completion = nullptr;
-  const int result = io_uring_submit_and_wait_timeout(&ring_, &completion, 1, &limit, nullptr);
-  if (result == -ETIME) {
-    throw std::runtime_error(server.name + ": no answer for 5 seconds, " + std::to_string(waiting) +
-                             " requests are on their way");
-  }
-  if (result < 0 && result != -EINTR && result != -EBUSY) throw failure(-result, "io_uring_enter");
 }
 
 void PairedLoad::fail(Connection& connection, Turn& turn) {

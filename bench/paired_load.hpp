@@ -1,14 +1,13 @@
 // The load of `compare tcp`. All connections to all servers stay open.
 #pragma once
 
-#include <liburing.h>
-
 #include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "load.hpp"
+#include "load_ring.hpp"
 #include "payload.hpp"
 
 namespace bench {
@@ -21,7 +20,7 @@ struct Traffic {
   bool sink = false;            ///< the answer is one byte, instead of an echo
 };
 
-class PairedLoad final : public Load {
+class PairedLoad final : public TimedLoad {
  public:
   /// Throws std::system_error when the ring cannot be made.
   explicit PairedLoad(const Traffic& traffic);
@@ -31,12 +30,6 @@ class PairedLoad final : public Load {
 
   void add_server(const std::string& name, std::uint16_t port) override;
   Turn turn(std::size_t server, std::chrono::nanoseconds length) override;
-  const Histogram* latencies(std::size_t server) const override {
-    return &servers_.at(server).latencies;
-  }
-  void forget_latencies() override {
-    for (auto& server : servers_) server.latencies = {};
-  }
 
  private:
   using Time = std::chrono::steady_clock::time_point;
@@ -54,24 +47,22 @@ class PairedLoad final : public Load {
   struct Server {
     std::string name;
     std::vector<Connection> connections;
-    Histogram latencies;
+    Histogram* latencies = nullptr;
   };
 
-  io_uring_sqe* next_sqe();
   void ask(Connection& connection, std::uint64_t requests, Time now);
   void send(Connection& connection);
   void receive(Connection& connection);
   void on_sent(Connection& connection, int result);
   bool on_received(Server& server, Connection& connection, int result, bool more, Time now,
                    Turn& turn);
-  void wait(const Server& server, std::size_t waiting);
   void fail(Connection& connection, Turn& turn);
 
   Traffic traffic_;
   std::size_t answer_;  // bytes
   PayloadStream payload_;
   std::vector<Server> servers_;
-  io_uring ring_{};
+  LoadRing ring_;  // is destroyed before the buffers of the connections
 };
 
 }  // namespace bench

@@ -3,8 +3,6 @@
 // connections to all servers stay open.
 #pragma once
 
-#include <liburing.h>
-
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -13,6 +11,7 @@
 #include <vector>
 
 #include "load.hpp"
+#include "load_ring.hpp"
 #include "process.hpp"
 
 namespace bench {
@@ -29,7 +28,7 @@ class Conversation {
   virtual Answer receive(std::string_view data) = 0;
 };
 
-class RequestLoad final : public Load {
+class RequestLoad final : public TimedLoad {
  public:
   using MakeConversation = std::function<std::unique_ptr<Conversation>()>;
 
@@ -41,12 +40,6 @@ class RequestLoad final : public Load {
 
   void add_server(const std::string& name, std::uint16_t port) override;
   Turn turn(std::size_t server, std::chrono::nanoseconds length) override;
-  const Histogram* latencies(std::size_t server) const override {
-    return &servers_.at(server).latencies;
-  }
-  void forget_latencies() override {
-    for (auto& server : servers_) server.latencies = {};
-  }
 
  private:
   using Time = std::chrono::steady_clock::time_point;
@@ -60,21 +53,19 @@ class RequestLoad final : public Load {
   struct Server {
     std::string name;
     std::vector<Connection> connections;
-    Histogram latencies;
+    Histogram* latencies = nullptr;
   };
 
-  io_uring_sqe* next_sqe();
   void ask(Connection& connection, Time now);
   void receive(Connection& connection, bool is_first);
   bool on_received(Server& server, Connection& connection, int result, bool more, Time now,
                    Turn& turn);
-  void wait(const Server& server, std::size_t waiting);
 
   Transport transport_;
   std::size_t connections_;
   MakeConversation make_;
   std::vector<Server> servers_;
-  io_uring ring_{};
+  LoadRing ring_;  // is destroyed before the buffers of the connections
 };
 
 }  // namespace bench
