@@ -3,34 +3,17 @@
 #include <proa/detail/buffer_chain.hpp>
 #include <random>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "buffer/pool.hpp"
 #include "support/catch.hpp"
 #include "support/patterns.hpp"
+#include "unit/pool_rig.hpp"
 
 namespace {
 
 using namespace proa_test;
 using proa::Buffer;
 using proa::BufferChain;
-using proa::Bytes;
-using proa::Pool;
-
-struct Rig {
-  Rig() { pool->bind(std::this_thread::get_id()); }
-  ~Rig() { pool->orphan(); }
-  proa::Counters counters;
-  Pool* pool = new Pool(1024, 8, counters);
-  std::size_t block = pool->block_capacity();
-
-  Buffer buffer(std::string_view bytes) {
-    Buffer made = pool->take_for_writing();
-    REQUIRE(made.append(Bytes(bytes)) == bytes.size());
-    return made;
-  }
-};
 
 std::string content(const BufferChain& chain) {
   std::string all;
@@ -45,7 +28,7 @@ std::size_t buffers(const BufferChain& chain) {
 }
 
 TEST_CASE("a buffer chain keeps bytes and their order") {
-  Rig rig;
+  PoolRig rig;
   BufferChain chain;
   std::string expected;
   std::minstd_rand dice(1);
@@ -93,7 +76,7 @@ TEST_CASE("a buffer chain keeps bytes and their order") {
 }
 
 TEST_CASE("a buffer chain copies few bytes into the last block, if that is nobody else's") {
-  Rig rig;
+  PoolRig rig;
   BufferChain chain;
   chain.push(rig.buffer("one"));
   for (int i = 0; i < 100; ++i) chain.push(rig.buffer("x"));
@@ -130,7 +113,7 @@ TEST_CASE("a buffer chain copies few bytes into the last block, if that is nobod
 }
 
 TEST_CASE("a buffer chain takes a buffer in front of the others") {
-  Rig rig;
+  PoolRig rig;
   BufferChain chain;
   chain.push_front(rig.buffer("two"));
   chain.push(rig.buffer(" and three"));

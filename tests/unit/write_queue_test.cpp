@@ -6,33 +6,18 @@
 #include <random>
 #include <string>
 
-#include "buffer/pool.hpp"
 #include "support/catch.hpp"
 #include "support/patterns.hpp"
 #include "support/replaced.hpp"
 #include "sys/sys.hpp"
+#include "unit/pool_rig.hpp"
 
 namespace {
 
 using namespace proa_test;
 using proa::Buffer;
 using proa::Bytes;
-using proa::Pool;
 using proa::WriteQueue;
-
-struct Rig {
-  Rig() { pool->bind(std::this_thread::get_id()); }
-  ~Rig() { pool->orphan(); }
-  proa::Counters counters;
-  Pool* pool = new Pool(1024, 8, counters);
-  std::size_t block = pool->block_capacity();
-
-  Buffer buffer(std::string_view bytes) {
-    Buffer made = pool->take_for_writing();
-    REQUIRE(made.append(Bytes(bytes)) == bytes.size());
-    return made;
-  }
-};
 
 std::string content(const WriteQueue& queue) {
   std::string all;
@@ -41,7 +26,7 @@ std::string content(const WriteQueue& queue) {
 }
 
 TEST_CASE("a write queue keeps bytes, their order and the ends of writes") {
-  Rig rig;
+  PoolRig rig;
   WriteQueue queue;
   std::string expected;          // what is queued
   std::deque<std::size_t> ends;  // what is left of each write
@@ -111,7 +96,7 @@ TEST_CASE("a write queue keeps bytes, their order and the ends of writes") {
 }
 
 TEST_CASE("small writes share blocks, large ones are not copied") {
-  Rig rig;
+  PoolRig rig;
   WriteQueue queue;
   const Bytes byte("x");
   for (std::size_t i = 0; i < rig.block; ++i) REQUIRE(queue.push(&byte, 1, *rig.pool));
@@ -130,7 +115,7 @@ TEST_CASE("small writes share blocks, large ones are not copied") {
 }
 
 TEST_CASE("a write that finds no memory leaves nothing behind") {
-  Rig rig;
+  PoolRig rig;
   WriteQueue queue;
   const Bytes first("first"), second("second");
   REQUIRE(queue.push(&first, 1, *rig.pool));
@@ -156,7 +141,7 @@ TEST_CASE("a write that finds no memory leaves nothing behind") {
 }
 
 TEST_CASE("nothing is written behind bytes that somebody else refers to") {
-  Rig rig;
+  PoolRig rig;
   WriteQueue queue;
   Buffer mine = rig.buffer("mine");
   queue.push(mine.share());
@@ -167,7 +152,7 @@ TEST_CASE("nothing is written behind bytes that somebody else refers to") {
 }
 
 TEST_CASE("as a queue of received buffers, it gives them back in order") {
-  Rig rig;
+  PoolRig rig;
   WriteQueue queue;
   for (int i = 0; i < 20; ++i)
     queue.push(rig.buffer(pattern(2, 100, static_cast<std::size_t>(i) * 100)));
