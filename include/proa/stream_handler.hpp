@@ -287,7 +287,6 @@ class PROA_API StreamHandler : public Handler {
   void set_hold_(detail::Hold hold) noexcept;
   void read_next_(Buffer& data);
   void resume_held_() noexcept;
-  void cannot_send_(std::int32_t error) noexcept;
   void output_failed_() noexcept;
   void judge_(detail::Verdict verdict) noexcept;
   void look_();

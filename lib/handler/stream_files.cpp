@@ -56,9 +56,7 @@ void StreamHandler::send_file_part_() noexcept {
   const detail::FileSegment& next = *queue_.first_file();
   files_()->seen = 0;
   files_()->send.prepare(descriptor(), next.file, next.offset, std::min(next.left, part_size));
-  if (const std::error_code error = proactor_.submit(files_()->send)) {
-    cannot_send_(to_negative(error));
-  }
+  if (const std::error_code error = proactor_.submit(files_()->send)) fail_(to_negative(error));
 }
 
 void StreamHandler::file_sent_(SendFile& request, const Result& result) {

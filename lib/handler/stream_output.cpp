@@ -156,21 +156,15 @@ void StreamHandler::loop_flush() {
   if (queue_.first_file()) return send_file_part_();
   HandlerLoop& core = proactor_.core();
   StreamSend* const send = core.stream_sends().next();
-  if (!send) return cannot_send_(-ENOMEM);
+  if (!send) return fail_(-ENOMEM);
   send->request().prepare(descriptor(), queue_.first());
   std::size_t taken = 0;
   if (const std::error_code error = core.send(send->request(), taken)) {
-    return cannot_send_(to_negative(error));
+    return fail_(to_negative(error));
   }
   if (taken > 0) return sent_at_once_(taken);
   send_ = core.stream_sends().take();
   send_->lend(*this);
-}
-
-// Nothing would come to begin another send, and finish() would wait for ever.
-void StreamHandler::cannot_send_(std::int32_t error) noexcept {
-  output_error_ = error;
-  output_failed_();
 }
 
 // The kernel has taken bytes, and no operation tells it.
