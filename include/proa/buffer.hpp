@@ -21,6 +21,7 @@ struct Segment {
   std::uint32_t size = 0;
   bool ends_write = false;   // the last one of a write()
   bool holds_block = false;  // the block's capacity is counted here
+  bool has_room = false;     // in a queue of input: the rest of the block is the queue's
 };
 
 PROA_API void release(Segment* segment) noexcept;

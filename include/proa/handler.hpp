@@ -195,13 +195,13 @@ class PROA_API Handler {
   std::uint16_t notices_ = 0;
   // what close() waits for besides the operations on the descriptor: an Open, a write into another
   // file, blocks that are lent to the kernel
-  std::uint16_t elsewhere_ = 0;
-  HandlerState state_ : 4;
-  HandlerKind kind_ : 4;
-  std::uint8_t told_last_ : 4;  // the number of the notice that the loop told last, from 1
-  bool keeps_running_ : 1;      // while the handler is open, run() does not return
+  std::uint16_t elsewhere_ : 15;
+  std::uint16_t more_errors_ : 1;  // whether the loop keeps errors that are due after error_
+  const HandlerKind kind_;         // read by foreign threads, to say whose verb they have called
+  std::uint8_t told_last_ : 4;     // the number of the notice that the loop told last, from 1
+  HandlerState state_ : 2;
+  bool keeps_running_ : 1;  // while the handler is open, run() does not return
   bool in_on_closed_ : 1;
-  bool more_errors_ : 1;  // the loop keeps errors that are due after error_
 };
 
 }  // namespace v0

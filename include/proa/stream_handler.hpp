@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <proa/detail/api.hpp>
+#include <proa/detail/input_queue.hpp>
 #include <proa/detail/write_queue.hpp>
 #include <proa/handler.hpp>
 #include <proa/on.hpp>
@@ -210,6 +211,7 @@ class PROA_API StreamHandler : public Handler {
     given,       // the program passed a connected Socket
   };
 
+  StreamHandler(Proactor& proactor, Socket socket, StreamConnection connection) noexcept;
   void received_(RecvBuffers& request, const Result& result);
   void sent_(const Result& result);
   void send_ended_(const Result& result);
@@ -340,22 +342,22 @@ class PROA_API StreamHandler : public Handler {
   On<RecvBuffers, &StreamHandler::received_> recv_{*this};
   std::unique_ptr<class StreamSend> send_;  // while it sends
   WriteQueue queue_;
-  BufferChain held_;                    // input that waits until the handler reads
+  InputQueue held_;                     // input that waits until the handler reads
   std::unique_ptr<StreamParts> parts_;  // what most streams do not need
   std::size_t taken_ = 0;  // bytes that the kernel has taken, and that are still in the queue
   std::size_t write_progress_ = 0;  // bytes of the front write that were taken
-  std::int32_t input_error_ = 0;
-  std::int32_t output_error_ = 0;
+  std::int16_t input_error_ = 0;
+  std::int16_t output_error_ = 0;
   std::int16_t refused_ = 0;      // why a write was refused: to be told after the writes before it
   std::int16_t refusal_due_ = 0;  // the same, while on_error() is due with it
   std::uint32_t last_input_ = 0;  // bytes that had come at judge_() and were not read since
-  StreamConnection connection_ = StreamConnection::none;
   detail::Input input_{};
   detail::Output output_{};
-  detail::Hold hold_{};
   detail::Verdict verdict_{};
-  bool wants_input_ = false;  // start_reading() was called, and no stop_reading() since
-  bool finishing_ = false;    // finish() was called
+  StreamConnection connection_ : 3;
+  detail::Hold hold_ : 3;
+  bool wants_input_ : 1;  // start_reading() was called, and no stop_reading() since
+  bool finishing_ : 1;    // finish() was called
 };
 
 }  // namespace v0

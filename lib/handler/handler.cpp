@@ -25,12 +25,13 @@ Handler::Handler(Proactor& proactor, HandlerKind kind) noexcept
 Handler::Handler(Proactor& proactor, HandlerKind kind, Socket socket) noexcept
     : proactor_(proactor),
       socket_(std::move(socket)),
-      state_(HandlerState::idle),
+      elsewhere_(0),
+      more_errors_(0),
       kind_(kind),
       told_last_(0),
+      state_(HandlerState::idle),
       keeps_running_(true),
-      in_on_closed_(false),
-      more_errors_(false) {}
+      in_on_closed_(false) {}
 
 Handler::~Handler() {
   if (state_ != HandlerState::idle) destroyed_();
@@ -112,7 +113,7 @@ void Handler::fail_(std::int32_t error) noexcept {
   const auto told = static_cast<std::int16_t>(error);
   if (error_ == 0) error_ = told;
   if (error_ == told) return;
-  more_errors_ = true;
+  more_errors_ = 1;
   if (!proactor_.core().keep_error(*this, told)) error_ = -ENOMEM;
 }
 

@@ -201,7 +201,7 @@ void StreamHandler::filter_failed_(std::error_code error) noexcept {
   if (output_ >= Output::failed) return;
   if (sends(output_)) extras_()->last_try = StreamExtras::LastTry::due;
   // An error of the connection came first.
-  output_error_ = input_error_ != 0 ? input_error_ : to_negative(error);
+  output_error_ = input_error_ != 0 ? input_error_ : static_cast<std::int16_t>(to_negative(error));
   output_failed_();
   if (!sending_() && announced_()) tries_last_words_();
 }

@@ -14,10 +14,18 @@
 namespace proa {
 
 StreamHandler::StreamHandler(Proactor& proactor) noexcept
-    : Handler(proactor, HandlerKind::stream) {}
+    : StreamHandler(proactor, Socket(), StreamConnection::none) {}
+
+StreamHandler::StreamHandler(Proactor& proactor, Socket socket,
+                             StreamConnection connection) noexcept
+    : Handler(proactor, HandlerKind::stream, std::move(socket)),
+      connection_(connection),
+      hold_(Hold::clear),
+      wants_input_(false),
+      finishing_(false) {}
 
 StreamHandler::StreamHandler(Proactor& proactor, Socket connected) noexcept
-    : Handler(proactor, HandlerKind::stream, std::move(connected)) {
+    : StreamHandler(proactor, std::move(connected), StreamConnection::none) {
   start_("StreamHandler");
   if (!live_()) {  // the proactor was shut down
     socket_.close();

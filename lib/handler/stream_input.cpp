@@ -130,7 +130,7 @@ void StreamHandler::hold_back_(Buffer buffer) {
 
 void StreamHandler::input_ended_(std::int32_t error) noexcept {
   // Behind an end that the filter has given nothing that becomes of the connection is news.
-  if (input_ != Input::closed) input_error_ = error;
+  if (input_ != Input::closed) input_error_ = static_cast<std::int16_t>(error);
   if (!filter_() || extras_()->failed) {
     input_ = after(input_, InputEvent::end);
     return;
@@ -138,7 +138,7 @@ void StreamHandler::input_ended_(std::int32_t error) noexcept {
   ask_filter_for_end_();
   if (error == 0 || input_ != Input::passing) return;
   // The filter still has something to give, and may be waited for no longer than the linger time.
-  output_error_ = error;
+  output_error_ = static_cast<std::int16_t>(error);
   output_failed_();
 }
 

@@ -211,7 +211,9 @@ void StreamHandler::sent_(const Result& result) {
   if (lingered_in_vain_(result, moved)) return;
   if (timing_() && timing_()->ran_out == StreamTiming::RanOut::idle) idle_send_ended_();
   // A deadline that has come is the linger time's alone.
-  if (result.error && result.error != Error::deadline) output_error_ = to_negative(result.error);
+  if (result.error && result.error != Error::deadline) {
+    output_error_ = static_cast<std::int16_t>(to_negative(result.error));
+  }
   tell_written_();
 }
 

@@ -142,6 +142,12 @@ TEST_CASE("what cannot be sent is told by on_error", "[file][R2]") {
     stream.send_file(write_only.descriptor(), 0, 1);
     fails_with(std::error_code(EBADF, std::system_category()));
   }
+  SECTION("a file that is closed before its turn") {
+    proa::File closed = open_file(world, folder.path("a"));
+    stream.send_file(closed.descriptor(), 0, 10);
+    closed.close();
+    fails_with(std::error_code(EBADF, std::system_category()));
+  }
   SECTION("a directory") {
     stream.send_file(directory.descriptor(), 0, 1);
     fails_with(std::error_code(EINVAL, std::system_category()));

@@ -99,4 +99,42 @@ TEST_CASE("what a filter makes of the input waits for the handler within bounds"
   CHECK(waiting <= most_waiting);
 }
 
+// Gives each byte in a buffer of its own: in a block of its own, or as a part of what has come.
+class Cutting : public proa::StreamFilter {
+ public:
+  explicit Cutting(bool shares) : shares_(shares) {}
+
+ private:
+  void on_received(Buffer data) noexcept override {
+    for (; data.size() > 0; data.remove_prefix(1)) {
+      Buffer part = shares_ ? data.share() : proactor().take_buffer();
+      shares_ ? part.truncate(1) : (void)part.append(proa::Bytes(data.text().substr(0, 1)));
+      give(std::move(part));
+    }
+  }
+  void on_written(Buffer data) noexcept override { send(std::move(data)); }
+
+  bool shares_;
+};
+
+TEST_CASE("each buffer that a filter gives is an on_read(), also when many wait", "[filter]") {
+  const bool shares = GENERATE(false, true);
+  constexpr std::size_t sent = 3000;
+  Streams streams;
+  World world;
+  auto [stream, far] = line(streams, world);
+  stream.set_filter(std::make_unique<Cutting>(shares));
+  std::size_t longest = 0;
+  stream.read = [&](Buffer& data) { longest = std::max(longest, data.size()); };
+  stream.stop_reading();
+  far.send_pattern(1, sent);
+  for (int i = 0; i < 20; ++i) world.turn();
+  stream.expect_pattern(1);
+  stream.start_reading();
+  world.run_until("all has come", [&, &s = stream] { return s.received_bytes == sent; });
+  CHECK(stream.reads == sent);
+  CHECK(longest == 1);
+  CHECK(stream.difference == no_difference);
+}
+
 }  // namespace
