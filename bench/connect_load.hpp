@@ -36,7 +36,7 @@ class ConnectLoad {
         std::exit(64);
       }
     }
-    std::memset(message_, 'm', sizeof message_);
+    for (std::size_t i = 0; i < kSize; ++i) message_[i] = static_cast<char>(i * 41 + 7);
     before_ = cpu_us();
   }
 
@@ -54,7 +54,13 @@ class ConnectLoad {
   /// Whether one more connection is to be made; counts it.
   bool next() { return left_ > 0 && left_-- > 0; }
 
-  /// A connection that echoed all of its message is about to be closed: it is reset, so that its
+  /// Compares bytes of an answer with those of the message from `offset` on. One that differs makes
+  /// report() fail.
+  void compare(const void* bytes, std::size_t length, std::size_t offset) {
+    if (length > kSize - offset || std::memcmp(message_ + offset, bytes, length) != 0) ++wrong_;
+  }
+
+  /// A connection that answered with kSize bytes is about to be closed: it is reset, so that its
   /// port is free at once.
   void done(int descriptor) {
     const linger at_once{1, 0};
@@ -66,6 +72,10 @@ class ConnectLoad {
   int report() const {
     if (done_ != count_) {
       std::fprintf(stderr, "%zu of %zu connections were echoed to\n", done_, count_);
+      return 1;
+    }
+    if (wrong_ != 0) {
+      std::fprintf(stderr, "%zu answers had wrong bytes\n", wrong_);
       return 1;
     }
     std::printf("CPU us per connection %.3f\n", (cpu_us() - before_) / static_cast<double>(count_));
@@ -83,6 +93,7 @@ class ConnectLoad {
   std::size_t count_ = 1000;
   std::size_t left_ = 1000;
   std::size_t done_ = 0;
+  std::size_t wrong_ = 0;
   double before_ = 0;
   char message_[kSize];
 };

@@ -27,6 +27,7 @@ class Client final : public proa::StreamHandler {
     start_reading();
   }
   void on_read(proa::Buffer& data) override {
+    load_.compare(data.data(), data.size(), received_);
     received_ += data.size();
     if (received_ < load_.kSize) return;
     load_.done(socket().descriptor().number);

@@ -34,6 +34,7 @@ class Client {
     asio::async_read(socket_, asio::buffer(answer_),
                      [this](const asio::error_code& error, std::size_t) {
                        if (error) return;
+                       load_.compare(answer_.data(), answer_.size(), 0);
                        load_.done(socket_.native_handle());
                        socket_.close();
                        connect();

@@ -21,6 +21,8 @@ void end(bufferevent* stream) {
 
 void received(bufferevent* stream, void*) {
   if (evbuffer_get_length(bufferevent_get_input(stream)) < load->kSize) return;
+  char answer[bench::ConnectLoad::kSize];
+  load->compare(answer, bufferevent_read(stream, answer, sizeof answer), 0);
   load->done(bufferevent_getfd(stream));
   end(stream);
 }

@@ -26,6 +26,7 @@ void end(Client* client) {
 void received(uv_stream_t* stream, ssize_t length, const uv_buf_t*) {
   auto* const client = static_cast<Client*>(stream->data);
   if (length < 0) return end(client);
+  load->compare(client->answer, static_cast<std::size_t>(length), client->received);
   client->received += static_cast<std::size_t>(length);
   if (client->received < load->kSize) return;
   int descriptor = -1;

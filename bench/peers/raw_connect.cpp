@@ -49,6 +49,7 @@ bool advance(bench::ConnectLoad& load, Peer& peer) {
   char answer[bench::ConnectLoad::kSize];
   const ssize_t length = recv(peer.descriptor, answer, sizeof answer, 0);
   if (length <= 0) return false;
+  load.compare(answer, static_cast<std::size_t>(length), peer.received);
   peer.received += static_cast<std::size_t>(length);
   if (peer.received < load.kSize) return true;
   load.done(peer.descriptor);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What compare says and writes, one TAP line each. Arguments: compare, raw_epoll. No number is looked at."""
+import contextlib
 import fcntl
 import json
 import os
@@ -8,10 +9,12 @@ import pty
 import re
 import signal
 import struct
+import socket
 import subprocess
 import sys
 import tempfile
 import termios
+import threading
 
 if len(sys.argv) != 3:
     sys.exit(__doc__)
@@ -81,6 +84,28 @@ def interrupted_after(*names):
         process.wait(60)
     wrong = complaint(json.loads(path.read_text(encoding="utf-8")), list(names))
     return process.returncode == -signal.SIGINT and not wrong, wrong or str(process.returncode)
+
+
+def clients_told_wrong_bytes():
+    """Runs each client of `compare connect` against a server that changes one byte of one answer; yields its name and how it ended."""
+    folder = pathlib.Path(compare).parent
+    for client in [folder / "connector", *sorted(folder.glob("peers/*_connect"))]:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            threading.Thread(target=echo_with_a_wrong_byte, args=(listener,), daemon=True).start()
+            yield client.name, subprocess.run([client, "-p", str(listener.getsockname()[1]), "-n", "40"], timeout=120,
+                                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def echo_with_a_wrong_byte(listener):
+    for number in range(40):
+        connection = listener.accept()[0]
+        data = bytearray(connection.recv(64, socket.MSG_WAITALL))
+        if number == 17:
+            data[33] ^= 1
+        connection.sendall(data)
+        with contextlib.suppress(ConnectionResetError):
+            connection.recv(1)  # returns when the client has closed
+        connection.close()
 
 
 def progress_of(*arguments, until=None):
@@ -167,6 +192,10 @@ with tempfile.TemporaryDirectory() as folder:
         ok &= report(f"{what} succeeds, or says what it lacks", done.returncode in (0, 77), done.stdout + done.stderr)
         wrong = complaint(json.loads(path.read_text(encoding="utf-8")), names, roles)
         ok &= report(f"{what} writes what the format says", not wrong, wrong)
+
+    for name, done in clients_told_wrong_bytes():
+        ok &= report(f"{name} counts an answer with a wrong byte", done.returncode == 1 and done.stderr == "1 answers had wrong bytes\n",
+                     done.stdout + done.stderr)
 
     done = run("matrix", "-c", "100,2", "-d", "0.05", "-r", "2", "--directory", folder, "--json", str(path))
     ok &= report("matrix succeeds, or says that the machine is too uneven", done.returncode in (0, 77), done.stderr)
