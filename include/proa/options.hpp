@@ -32,8 +32,9 @@ struct Options {
   /// Where the kernel can make them longer (Linux 6.13), the queues begin with 64 and 256 entries.
   unsigned uring_entries = 2048;
 
-  std::size_t buffer_size =
-      16384;                   ///< bytes of a receive buffer, its header included; at least 1024
+  /// Bytes of a receive buffer, its header (128) included; at least 1024. A message of 16 KiB with
+  /// a head of its own, or a record of TLS, fits into the default.
+  std::size_t buffer_size = 17408;
   std::size_t buffers = 4096;  ///< receive buffers at most, 2 or more, that are not queued for
                                ///< writing, to a socket or a file; beyond, receiving waits (R11)
   /// How many completions, timers, posts and calls of handlers one round delivers at most, of each

@@ -61,7 +61,7 @@ class Performer {
 inline constexpr std::size_t fair_share = std::size_t{256} << 10;
 /// The most blocks that one call receives into. A message of 64 KiB fits into so many of the usual
 /// size.
-inline constexpr std::size_t most_blocks_of_receive = 5;
+inline constexpr std::size_t most_blocks_of_receive = 4;
 /// The most pieces of a Send that one call gathers. So many are a share too.
 inline constexpr int most_pieces_of_send = 1024;
 

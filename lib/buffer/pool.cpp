@@ -45,7 +45,7 @@ Pool::Pool(std::size_t block_size, std::size_t maximum, Counters& counters) noex
       stride_(block_size_ + Block::header_size) {}
 
 Pool::Pool(Paged, std::size_t block_size, std::size_t maximum, Counters& counters) noexcept
-    : block_size_((block_size + page - 1) / page * page + Block::header_size),
+    : block_size_(std::max(block_size / page, std::size_t{1}) * page + Block::header_size),
       maximum_(maximum),
       counters_(&counters),
       stride_(block_size_ - Block::header_size + page),

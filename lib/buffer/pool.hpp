@@ -52,8 +52,8 @@ class Pool final : public BufferSource {
   /// into: a write never waits for a block that only reading would free, and the queue of a slow
   /// reader does not keep others from receiving.
   Pool(std::size_t block_size, std::size_t maximum, Counters& counters) noexcept;
-  /// For direct I/O: each payload begins at a page and consists of whole pages, block_size bytes or
-  /// more.
+  /// For direct I/O: each payload begins at a page and consists of as many whole pages as
+  /// `block_size` has, at least of one.
   struct Paged {};
   Pool(Paged, std::size_t block_size, std::size_t maximum, Counters& counters) noexcept;
 

@@ -16,7 +16,7 @@ void append_to(const std::string& path, std::string_view bytes) {
 }
 
 TEST_CASE("a file is read in order to its end", "[file][R5]") {
-  const std::size_t size = GENERATE(0u, 1u, 16256u, 2 * 16256u, 1000003u);
+  const std::size_t size = GENERATE(0u, 1u, 17280u, 2 * 17280u, 1000003u);
   const Folder folder;
   Filings filings;
   World world;
