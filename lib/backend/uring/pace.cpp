@@ -1,9 +1,9 @@
 // How many blocks one entry into the kernel brings of a busy stream. Linux 6.17 and later end a
-// multishot receive behind one block, if that is asked for (fill_recv_buffers()). Linux 6.0 to 6.16
-// fill 32 blocks or more of each busy stream in one entry, and what has come for all others waits
-// behind those. So there the backend ends the multishot receive of a stream that fills a whole
-// block, and receives block by block until the stream has filled less than a block several times.
-// A stream of short messages keeps its multishot receive.
+// multishot receive behind four blocks, if that is asked for (fill_recv_buffers()). Linux 6.0
+// to 6.16 fill 32 blocks or more of each busy stream in one entry, and what has come for all others
+// waits behind those. So there the backend ends the multishot receive of a stream that fills a
+// whole block, and receives block by block until the stream has filled less than a block several
+// times. A stream of short messages keeps its multishot receive.
 //
 // No kernel has such a limit for datagrams: one entry brings 32 of each busy socket, and those that
 // come meanwhile. When the loop has told many datagrams of one socket in a row, and many

@@ -21,6 +21,9 @@ constexpr std::size_t most_pieces = 1024;  // IOV_MAX
 // -1: the kernel uses the file's own position; pipes need this too
 constexpr std::uint64_t at_position = ~std::uint64_t{0};
 
+// A message of 64 KiB fits into so many of the usual size.
+constexpr std::size_t blocks_in_a_row = 4;
+
 constexpr __kernel_timespec retry = {0, 5000000};  // nanoseconds
 
 // Does not ask for MSG_WAITALL. A stream frees the blocks of a short send at once; and when the
@@ -52,10 +55,16 @@ void UringBackend::list(Operation& operation, OperationList& where) noexcept {
   where.push_back(operation);
 }
 
+// The stream may queue more behind what is there now: the SQE is made when the backend enters the
+// kernel, so that all of it leaves in one send.
+bool UringBackend::gathers(const Operation& operation) noexcept {
+  return operation.opcode() == Opcode::send_buffers && !has(operation, polling);
+}
+
 void UringBackend::start(Operation& operation) noexcept {
   if (by_call(operation) && !has(operation, polling)) {
     list(operation, refused_);
-  } else if (!enabled_) {
+  } else if (!enabled_ || gathers(operation)) {
     list(operation, pending_);
   } else if (waits_in_lane(operation)) {
     return;
@@ -215,12 +224,12 @@ io_uring_sqe* UringBackend::fill_recv_buffers(RecvBuffers& recv) noexcept {
   if (ring_.features().multishot_recv) {
     if (receives_singly(recv)) return sqe;
     sqe->ioprio |= IORING_RECV_MULTISHOT;
-    // Behind a block's worth of bytes the kernel ends the receive, and the backend starts it again
-    // behind the others. Else one entry into the kernel would bring 32 blocks of a busy stream, and
-    // the completions of all others would stand behind them (R8); and a stream that stops reading
-    // would have that many blocks kept for it.
+    // Behind a few blocks' worth of bytes the kernel ends the receive, and the backend starts it
+    // again behind the others. Else one entry into the kernel would bring 32 blocks of a busy
+    // stream, and the completions of all others would stand behind them (R8); and a stream that
+    // stops reading would have that many blocks kept for it.
     if (ring_.features().multishot_limit) {
-      sqe->file_index = static_cast<std::uint32_t>(block_capacity_);
+      sqe->file_index = static_cast<std::uint32_t>(blocks_in_a_row * block_capacity_);
     }
   } else if (ring_.features().poll_first) {
     // else an idle socket would take a block before the kernel finds no data

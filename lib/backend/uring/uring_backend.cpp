@@ -189,7 +189,8 @@ Operation* UringBackend::next() noexcept {
 // nothing for completions that found no room in the completion queue.
 Operation* UringBackend::nothing_more(bool hidden) noexcept {
   const bool more = !unwanted_.empty() || lanes_go_on() || ring_.overflowed();
-  if (notify_fd_ >= 0 && (more || (hidden && (ring_.unsubmitted() > 0 || !unguarded_.empty())))) {
+  const bool fed = ring_.unsubmitted() == 0 && unguarded_.empty() && pending_.empty();
+  if (notify_fd_ >= 0 && (more || (hidden && !fed))) {
     sys::event_signal(notify_fd_);
   }
   return nullptr;

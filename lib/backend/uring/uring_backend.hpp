@@ -134,6 +134,7 @@ class UringBackend final : public Backend {
   void connect_at_once(Connect& connect) noexcept;
 
   // prepare.cpp makes SQEs of operations.
+  static bool gathers(const Operation& operation) noexcept;
   void start(Operation& operation) noexcept;
   void start_polling(Operation& operation) noexcept;
   void list(Operation& operation, OperationList& where) noexcept;
