@@ -1,11 +1,13 @@
 // Much input on one stream: one call may receive it into several blocks, and the handler may do in
 // each on_read() what it may do in any.
+#include <algorithm>
 #include <list>
 #include <memory>
 
 #include "contract/filter_rig.hpp"
 #include "contract/stream_rig.hpp"
 #include "support/faults.hpp"
+#include "support/ledger.hpp"
 
 namespace {
 
@@ -74,6 +76,39 @@ TEST_CASE("much input comes whole and in order, whatever is done in on_read()", 
   CHECK(stream.received_bytes == much);
   CHECK(stream.difference == no_difference);
   CHECK(stream.count("end") == 1);
+}
+
+// With the blocks of these tests, which are of 4096 bytes with their header.
+TEST_CASE("blocks that came together are answered by one send", "[R5][R8]") {
+  Streams streams;
+  World world;
+  const auto& features = world->backend().features;
+  if (over_uring() && std::count(features.begin(), features.end(), "multishot limit") == 0) {
+    return skip("here a receive brings one block", true);
+  }
+  auto [stream, far] = line(streams, world);
+  Stream& reader = stream;
+  stream.read = [&reader](Buffer& data) { reader.write(std::move(data)); };
+  wait_open(world, stream);
+  const std::string three_blocks = pattern(7, 9000);
+  // A readiness backend offers more blocks when one was filled.
+  std::size_t sent = 0;
+  for (int i = over_uring() ? 2 : 0; i < 3; ++i) {
+    wait_received(world, far, sent);
+    far.send(three_blocks);
+    far.turn();
+    sent += three_blocks.size();
+  }
+  const Ledger ledger;
+  world.run_until("it was sent back", [&] {
+    return reader.received_bytes == sent && reader.writes.size() == reader.reads;
+  });
+  if (over_uring()) {
+    CHECK(ledger.submitted().number <= 3);  // the receive, its guard, and the send
+  } else {
+    CHECK(ledger.count(Call::send) + ledger.count(Call::sendmsg) == 1);
+  }
+  wait_received(world, far, sent);
 }
 
 TEST_CASE("much input, and the handler closes in an on_read()", "[R1][R6]") {

@@ -116,7 +116,7 @@ TEST_CASE("uring: the features are those that a filter leaves", "[R12]") {
   const UringRig rig;
   CHECK(has_feature(*rig.backend, "system calls for SEND, RECV"));
   CHECK(!has_feature(*rig.backend, "multishot receive"));
-  CHECK(!has_feature(*rig.backend, "block by block"));
+  CHECK(!has_feature(*rig.backend, "multishot limit"));
 }
 
 namespace {

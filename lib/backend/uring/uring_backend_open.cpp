@@ -92,7 +92,7 @@ std::vector<std::string> UringBackend::features() const {
       {in_use.has(IORING_SETUP_COOP_TASKRUN), "cooperative task work"},
       {in_use.multishot_poll, "multishot poll"},
       {in_use.multishot_recv, "multishot receive"},
-      {in_use.multishot_limit, "block by block"},
+      {in_use.multishot_limit, "multishot limit"},
       {in_use.buffer_ring, "buffer ring"},
       {in_use.has_files(), "files"},
       {in_use.registered_buffers, "registered buffers"},
